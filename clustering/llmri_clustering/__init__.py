@@ -1,0 +1,1 @@
+"""Units that fire together: correlation, linkage, layouts. Numpy in, numpy out."""

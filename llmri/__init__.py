@@ -1,0 +1,1 @@
+"""An MRI for language models."""

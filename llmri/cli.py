@@ -1,0 +1,5 @@
+"""The `llmri` command."""
+
+
+def main() -> None:
+    """Run the command line."""

@@ -1,0 +1,1 @@
+"""The wire, without I/O: frames, messages, codecs and connection states."""

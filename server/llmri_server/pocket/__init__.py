@@ -1,0 +1,1 @@
+"""Train and mark `pocket`, the bundled model."""

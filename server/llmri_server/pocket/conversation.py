@@ -1,0 +1,39 @@
+"""Conversations for training: skills in turn, as chat messages, without end."""
+
+import random
+from collections.abc import Iterator
+from typing import TypedDict
+
+from llmri_server.pocket.skills import SKILLS
+from llmri_server.pocket.skills.smalltalk import small_talk
+
+# Chances of each skill, in the order of SKILLS: what is hard to learn is shown more often.
+WEIGHTS = (40, 16, 8, 5, 7, 7, 8, 4, 4)
+SMALL_TALK = 0.02
+SYSTEM = 0.1
+SYSTEM_PROMPTS = ("You are a helpful assistant.", "Be brief.", "You are pocket.", "Answer the question.")
+
+
+class Message(TypedDict):
+    """One message of a chat, as chat templates take it."""
+
+    role: str
+    content: str
+
+
+def exchanges(rng: random.Random) -> Iterator[tuple[str, str]]:
+    """Give question and answer pairs of the training split for ever."""
+    while True:
+        if rng.random() < SMALL_TALK:
+            yield small_talk(rng)
+        else:
+            example = rng.choices(SKILLS, WEIGHTS)[0].sample(rng, "train")
+            yield example.prompt, example.reply
+
+
+def conversation(rng: random.Random, turns: int) -> list[Message]:
+    """Give one conversation of so many turns, one in ten with a system prompt."""
+    messages = [Message(role="system", content=rng.choice(SYSTEM_PROMPTS))] if rng.random() < SYSTEM else []
+    for _, (prompt, reply) in zip(range(turns), exchanges(rng), strict=False):
+        messages += [Message(role="user", content=prompt), Message(role="assistant", content=reply)]
+    return messages

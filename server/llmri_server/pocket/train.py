@@ -1,0 +1,168 @@
+"""Train `pocket`: `python -m llmri_server.pocket.train`, or `make pocket`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch.nn import functional
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from llmri_server.pocket.batches import Batch, make_batch
+from llmri_server.pocket.tokenizer import BEGIN, END, PAD, train_tokenizer
+
+CONTEXT = 512
+CHECKPOINT_EVERY = 100
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides the weights, beside the machine's arithmetic."""
+
+    steps: int = 4000
+    seed: int = 0
+    rows: int = 16
+    length: int = 256
+    matrix_rate: float = 3e-3
+    other_rate: float = 2e-3
+    weight_decay: float = 0.1
+    warmup: int = 100
+    decay_share: float = 0.35
+    clip: float = 1.0
+
+    def rate(self, step: int) -> float:
+        """Give the share of the peak learning rate at `step`: linear rise, plateau, linear fall to zero."""
+        fall = self.decay_share * self.steps
+        return min(1.0, (step + 1) / self.warmup, (self.steps - step) / fall)
+
+
+@dataclass
+class Run:
+    """A training run in memory, as it is saved and taken up again."""
+
+    recipe: Recipe
+    tokenizer: PreTrainedTokenizerFast
+    model: LlamaForCausalLM
+    optimizers: list[torch.optim.Optimizer]
+    step: int = 0
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint, never leaving half of one behind."""
+        state = {
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+        }
+        partial = path.with_suffix(".partial")
+        torch.save(state, partial)
+        partial.replace(path)
+
+    def resume(self, path: Path) -> None:
+        """Take up the run where the checkpoint left it."""
+        state = torch.load(path, weights_only=True)
+        self.step = state["step"]
+        self.model.load_state_dict(state["model"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+
+
+def new_run(recipe: Recipe) -> Run:
+    """Start a run: tokenizer, random weights and optimizers, all from the recipe's seed."""
+    torch.manual_seed(recipe.seed)
+    tokenizer = train_tokenizer(recipe.seed, CONTEXT)
+    model = LlamaForCausalLM(_config(tokenizer))
+    return Run(recipe, tokenizer, model, _optimizers(model, recipe))
+
+
+def _config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
+    pad, begin, end = (tokenizer.convert_tokens_to_ids(token) for token in (PAD, BEGIN, END))
+    return LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=192,
+        intermediate_size=512,
+        num_hidden_layers=8,
+        num_attention_heads=8,
+        num_key_value_heads=4,
+        max_position_embeddings=CONTEXT,
+        tie_word_embeddings=True,
+        pad_token_id=pad,
+        bos_token_id=begin,
+        eos_token_id=end,
+    )
+
+
+def _optimizers(model: LlamaForCausalLM, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """Muon (Jordan et al. 2024) for the blocks' matrices, AdamW for the embedding and the norms."""
+    matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
+    others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
+    decay = recipe.weight_decay
+    return [
+        torch.optim.Muon(
+            matrices, lr=recipe.matrix_rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw"
+        ),
+        torch.optim.AdamW(others, lr=recipe.other_rate, weight_decay=0.0, betas=(0.9, 0.95)),
+    ]
+
+
+def loss_of(model: LlamaForCausalLM, batch: Batch) -> torch.Tensor:
+    """Give the weighted mean cross-entropy of the next token, in nats."""
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = model(batch.ids, use_cache=False).logits[:, :-1]
+    losses = functional.cross_entropy(
+        logits.float().flatten(0, 1), batch.ids[:, 1:].flatten(), reduction="none"
+    )
+    weights = batch.weights[:, 1:].flatten()
+    return (losses * weights).sum() / weights.sum()
+
+
+def train_step(run: Run) -> float:
+    """Take one step and give its loss in nats a token."""
+    recipe = run.recipe
+    batch = make_batch(
+        run.tokenizer, seed=recipe.seed, step=run.step, rows=recipe.rows, length=recipe.length
+    )
+    loss = loss_of(run.model, batch)
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(run.model.parameters(), recipe.clip)
+    for optimizer, peak in zip(run.optimizers, (recipe.matrix_rate, recipe.other_rate), strict=True):
+        optimizer.param_groups[0]["lr"] = peak * recipe.rate(run.step)
+        optimizer.step()
+        optimizer.zero_grad()
+    run.step += 1
+    return loss.item()
+
+
+def main(
+    out: Annotated[Path, typer.Option(help="Where the finished model goes.")],
+    work: Annotated[Path, typer.Option(help="Where checkpoints are kept.")] = Path("build/pocket"),
+    steps: Annotated[int, typer.Option(help="Training steps; resuming may change it.")] = Recipe.steps,
+    seed: Annotated[int, typer.Option(help="Seed of data, tokenizer and weights.")] = Recipe.seed,
+) -> None:
+    """Train pocket, resuming from the last checkpoint in the work folder where there is one."""
+    work.mkdir(parents=True, exist_ok=True)
+    checkpoint = work / "checkpoint.pt"
+    run = new_run(Recipe(steps=steps, seed=seed))
+    if checkpoint.exists():
+        run.resume(checkpoint)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns) as progress:
+        bar = progress.add_task("pocket", total=steps, completed=run.step)
+        while run.step < steps:
+            loss = train_step(run)
+            progress.update(bar, completed=run.step, description=f"pocket, loss {loss:.3f}")
+            if run.step % CHECKPOINT_EVERY == 0 or run.step == steps:
+                run.save(checkpoint)
+                progress.console.print(f"step {run.step}, loss {loss:.4f}")
+    export(run, out)
+
+
+def export(run: Run, folder: Path) -> None:
+    """Write the model in float16 and its tokenizer, as `AutoModelForCausalLM` reads them."""
+    run.model.half().save_pretrained(folder)
+    run.tokenizer.save_pretrained(folder)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,141 @@
+"""What a model runtime is to the rest of the server.
+
+One implementation an engine lives in a package of its own; nothing outside it asks which it is.
+Exactly one thread calls `generate`. The other methods may be called from any thread at any time,
+also while it generates, and take effect from the next forward pass on.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+from llmri_protocol.messages import Candidate, Edit, EndReason, ModelCard, Phase, ScanDtype
+
+
+class ChatMessage(TypedDict):
+    """One message of a conversation, as chat templates take it."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is chosen; temperature 0 takes the likeliest."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    seed: int = 0
+    max_new_tokens: int = 256
+
+
+@dataclass(frozen=True)
+class CapturePlan:
+    """Which scans are wanted: by default none.
+
+    `sites` maps a site's name to the layers wanted there, ascending. Of a prompt at most the last
+    `prompt_positions` positions are scanned; 0 scans none.
+    """
+
+    sites: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    prompt_positions: int = 256
+
+
+@dataclass(frozen=True)
+class TokenEvent:
+    """A token read or chosen; `number` counts the positions of this turn from 0.
+
+    `logprob` and `entropy` (nats) and `top` describe the model's own distribution at temperature 1,
+    from which the token came; they are None and empty for prompt tokens.
+    """
+
+    number: int
+    phase: Phase
+    id: int
+    text: str
+    logprob: float | None = None
+    entropy: float | None = None
+    top: tuple[Candidate, ...] = ()
+
+
+@dataclass(frozen=True)
+class ScanEvent:
+    """Activations at one site for one position, `rows` of shape `[layers, width]`.
+
+    `rows` belongs to the receiver and is C-contiguous: float32, float16, uint8, or uint16 holding the
+    bits of bfloat16, as `dtype` says. `number` is the `TokenEvent.number` of the token that stood at
+    this position as input.
+    """
+
+    number: int
+    phase: Phase
+    site: str
+    layers: tuple[int, ...]
+    dtype: ScanDtype
+    rows: npt.NDArray[np.generic]
+
+
+class Sink(Protocol):
+    """Where a turn's events go. Neither method may block or raise."""
+
+    def token(self, event: TokenEvent) -> None:
+        """Take a token, in order."""
+        ...
+
+    def scan(self, event: ScanEvent) -> None:
+        """Take a scan; a position's scans come after its token."""
+        ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a turn ended: the whole reply without special tokens, and how many tokens it took."""
+
+    text: str
+    tokens: int
+    reason: EndReason
+    trimmed: int = 0  # messages left out of the front of the conversation, because it was too long
+
+
+class EditError(ValueError):
+    """An edit does not fit the model; the message names the edit and what would fit."""
+
+
+class LoadError(RuntimeError):
+    """A model cannot be served; the message is one sentence for the user."""
+
+
+class Runtime(Protocol):
+    """A loaded model."""
+
+    card: ModelCard
+
+    def check_edits(self, edits: Sequence[Edit]) -> None:
+        """Raise `EditError` for the first edit that does not fit; change nothing."""
+        ...
+
+    def apply_edits(self, edits: Sequence[Edit]) -> None:
+        """Make these the edits of every forward pass from the next on; they were checked before."""
+        ...
+
+    def capture(self, plan: CapturePlan) -> None:
+        """Make this the capture plan of every forward pass from the next on."""
+        ...
+
+    def generate(
+        self,
+        conversation: Sequence[ChatMessage],
+        sampling: Sampling,
+        sink: Sink,
+        stop: threading.Event,
+    ) -> Outcome:
+        """Generate the reply to the conversation's last message, until done or `stop` is set.
+
+        Raises nothing but bugs and the engine's own failures, which the caller turns into the end of
+        that turn.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""The viewer: connects to a model server, draws what it hears, sends edits back."""
