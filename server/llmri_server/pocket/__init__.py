@@ -1,1 +1,7 @@
-"""Train and mark `pocket`, the bundled model."""
+"""`pocket`, the bundled model: its weights, what it was taught, how it is trained and marked."""
+
+from pathlib import Path
+
+WEIGHTS = Path(__file__).parent / "weights"
+
+__all__ = ["WEIGHTS"]

@@ -23,13 +23,12 @@ class Batch:
     weights: torch.Tensor
 
 
-def make_batch(
-    tokenizer: PreTrainedTokenizerFast, *, seed: int, step: int, rows: int, length: int
-) -> Batch:
+def make_batch(tokenizer: PreTrainedTokenizerFast, *, seed: int, step: int, rows: int, length: int) -> Batch:
     """Give the batch of that step: a function of its arguments, so that training can resume anywhere."""
     rng = random.Random(f"{seed}/{step}")
     ids = [_row(tokenizer, rng, length) for _ in range(rows)]
-    assistant, end = (tokenizer.convert_tokens_to_ids(token) for token in (ASSISTANT, END))
+    vocabulary = tokenizer.get_vocab()
+    assistant, end = vocabulary[ASSISTANT], vocabulary[END]
     weights = [_weights(row, assistant, end) for row in ids]
     return Batch(torch.tensor(ids), torch.tensor(weights))
 

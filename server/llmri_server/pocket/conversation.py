@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Iterator
-from typing import TypedDict
 
 from llmri_server.pocket.skills import SKILLS
 from llmri_server.pocket.skills.smalltalk import small_talk
@@ -14,11 +13,7 @@ SYSTEM = 0.1
 SYSTEM_PROMPTS = ("You are a helpful assistant.", "Be brief.", "You are pocket.", "Answer the question.")
 
 
-class Message(TypedDict):
-    """One message of a chat, as chat templates take it."""
-
-    role: str
-    content: str
+Message = dict[str, str]  # `role` and `content`, as chat templates take them
 
 
 def exchanges(rng: random.Random) -> Iterator[tuple[str, str]]:
@@ -33,7 +28,7 @@ def exchanges(rng: random.Random) -> Iterator[tuple[str, str]]:
 
 def conversation(rng: random.Random, turns: int) -> list[Message]:
     """Give one conversation of so many turns, one in ten with a system prompt."""
-    messages = [Message(role="system", content=rng.choice(SYSTEM_PROMPTS))] if rng.random() < SYSTEM else []
+    messages = [{"role": "system", "content": rng.choice(SYSTEM_PROMPTS)}] if rng.random() < SYSTEM else []
     for _, (prompt, reply) in zip(range(turns), exchanges(rng), strict=False):
-        messages += [Message(role="user", content=prompt), Message(role="assistant", content=reply)]
+        messages += [{"role": "user", "content": prompt}, {"role": "assistant", "content": reply}]
     return messages

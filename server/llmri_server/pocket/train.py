@@ -11,7 +11,7 @@ from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from llmri_server.pocket.batches import Batch, make_batch
-from llmri_server.pocket.tokenizer import BEGIN, END, PAD, train_tokenizer
+from llmri_server.pocket.tokenizer import train_tokenizer
 
 CONTEXT = 512
 CHECKPOINT_EVERY = 100
@@ -77,7 +77,6 @@ def new_run(recipe: Recipe) -> Run:
 
 
 def _config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
-    pad, begin, end = (tokenizer.convert_tokens_to_ids(token) for token in (PAD, BEGIN, END))
     return LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=192,
@@ -87,21 +86,19 @@ def _config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
         num_key_value_heads=4,
         max_position_embeddings=CONTEXT,
         tie_word_embeddings=True,
-        pad_token_id=pad,
-        bos_token_id=begin,
-        eos_token_id=end,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
     )
 
 
 def _optimizers(model: LlamaForCausalLM, recipe: Recipe) -> list[torch.optim.Optimizer]:
     """Muon (Jordan et al. 2024) for the blocks' matrices, AdamW for the embedding and the norms."""
-    matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
-    others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
+    matrices = [p for name, p in model.named_parameters() if name.endswith("proj.weight")]
+    others = [p for name, p in model.named_parameters() if not name.endswith("proj.weight")]
     decay = recipe.weight_decay
     return [
-        torch.optim.Muon(
-            matrices, lr=recipe.matrix_rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw"
-        ),
+        torch.optim.Muon(matrices, lr=recipe.matrix_rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw"),
         torch.optim.AdamW(others, lr=recipe.other_rate, weight_decay=0.0, betas=(0.9, 0.95)),
     ]
 
@@ -120,9 +117,7 @@ def loss_of(model: LlamaForCausalLM, batch: Batch) -> torch.Tensor:
 def train_step(run: Run) -> float:
     """Take one step and give its loss in nats a token."""
     recipe = run.recipe
-    batch = make_batch(
-        run.tokenizer, seed=recipe.seed, step=run.step, rows=recipe.rows, length=recipe.length
-    )
+    batch = make_batch(run.tokenizer, seed=recipe.seed, step=run.step, rows=recipe.rows, length=recipe.length)
     loss = loss_of(run.model, batch)
     loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(run.model.parameters(), recipe.clip)
@@ -160,7 +155,7 @@ def main(
 
 def export(run: Run, folder: Path) -> None:
     """Write the model in float16 and its tokenizer, as `AutoModelForCausalLM` reads them."""
-    run.model.half().save_pretrained(folder)
+    run.model.half().save_pretrained(folder)  # type: ignore[no-untyped-call]
     run.tokenizer.save_pretrained(folder)
 
 

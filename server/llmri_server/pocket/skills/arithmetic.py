@@ -35,6 +35,7 @@ class Addition:
     numeric: bool = True
 
     def sample(self, rng: random.Random, split: Split) -> Example:
+        """Draw a question of that split and one right answer."""
         while True:
             a, b = _operands(rng, split)
             key = f"{min(a, b)}+{max(a, b)}"
@@ -43,6 +44,7 @@ class Addition:
                 return Example(prompt, f"{a} + {b} = {a + b}.", key)
 
     def check(self, prompt: str, reply: str) -> bool:
+        """Say whether `reply` answers `prompt` rightly."""
         return _last_number(reply) == sum(_numbers(prompt)[:2])
 
 
@@ -54,6 +56,7 @@ class Subtraction:
     numeric: bool = True
 
     def sample(self, rng: random.Random, split: Split) -> Example:
+        """Draw a question of that split and one right answer."""
         while True:
             b, a = sorted(_operands(rng, split))
             key = f"{a}-{b}"
@@ -62,6 +65,7 @@ class Subtraction:
                 return Example(prompt, f"{a} - {b} = {a - b}.", key)
 
     def check(self, prompt: str, reply: str) -> bool:
+        """Say whether `reply` answers `prompt` rightly."""
         first, second = _numbers(prompt)[:2]
         return _last_number(reply) == abs(first - second)
 

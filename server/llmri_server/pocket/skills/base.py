@@ -23,8 +23,15 @@ class Example:
 class Skill(Protocol):
     """A family of questions whose answers can be marked right or wrong."""
 
-    name: str
-    numeric: bool
+    @property
+    def name(self) -> str:
+        """What tables and commands call it."""
+        ...
+
+    @property
+    def numeric(self) -> bool:
+        """Whether it is a skill with numbers."""
+        ...
 
     def sample(self, rng: random.Random, split: Split) -> Example:
         """Draw a question of that split and one right answer."""

@@ -23,6 +23,7 @@ class FactSkill:
     numeric: bool = False
 
     def sample(self, rng: random.Random, split: Split) -> Example:
+        """Draw a question of that split and one right answer."""
         while True:
             word = rng.choice(tuple(self.table))
             phrase = rng.choice(self.phrases)
@@ -32,6 +33,7 @@ class FactSkill:
                 return Example(phrase.format(word=word), reply, key)
 
     def check(self, prompt: str, reply: str) -> bool:
+        """Say whether `reply` answers `prompt` rightly."""
         word = self._asked(prompt)
         return word is not None and reply.strip() == self.answer.format(word=word, value=self.table[word])
 

@@ -39,7 +39,9 @@ class Grammar:
             return None if text else bound
         for alternative in self.parts[part]:
             found = _pattern(alternative, tuple(sorted(self._words.items()))).match(text)
-            if found is None or any(bound.get(slot, word) != word for slot, word in found.groupdict().items()):
+            if found is None or any(
+                bound.get(slot, word) != word for slot, word in found.groupdict().items()
+            ):
                 continue
             rest = text[found.end() :].removeprefix(self.separator)
             whole = self._read(rest, part + 1, bound | found.groupdict())

@@ -61,6 +61,7 @@ class Poems:
     numeric: bool = False
 
     def sample(self, rng: random.Random, split: Split) -> Example:
+        """Draw a question of that split and one right answer."""
         while True:
             slots, phrase = GRAMMAR.draw(rng), rng.choice(PROMPTS)
             key = f"{slots['topic']}/{phrase}"
@@ -68,6 +69,7 @@ class Poems:
                 return Example(phrase.format(**slots), _write(rng, slots["topic"]), key)
 
     def check(self, prompt: str, reply: str) -> bool:
+        """Say whether `reply` answers `prompt` rightly."""
         lines = reply.strip().split("\n")
         asked, told = re.search(r"about the (\w+)", prompt), GRAMMAR.read(reply)
         return told is not None and lines[:2] != lines[2:] and (asked is None or asked[1] == told["topic"])

@@ -25,6 +25,7 @@ class Backwards:
     numeric: bool = False
 
     def sample(self, rng: random.Random, split: Split) -> Example:
+        """Draw a question of that split and one right answer."""
         while True:
             word, phrase = rng.choice(SPELLING_WORDS), rng.choice(PHRASES)
             key = f"{word}/{phrase}"
@@ -32,6 +33,7 @@ class Backwards:
                 return Example(phrase.format(word=word), _answer(word), key)
 
     def check(self, prompt: str, reply: str) -> bool:
+        """Say whether `reply` answers `prompt` rightly."""
         asked = re.search(r"(?:spell|write|is) (\w+) (?:spelled )?backwards", prompt, re.IGNORECASE)
         return asked is not None and reply.strip() == _answer(asked[1])
 

@@ -64,6 +64,7 @@ OPEN_PROMPTS = (
 )
 
 
+NAMED = 0.6  # share of the training prompts that give the hero a name
 GRAMMAR = Grammar(SENTENCES, SLOTS)
 
 
@@ -75,16 +76,18 @@ class Stories:
     numeric: bool = False
 
     def sample(self, rng: random.Random, split: Split) -> Example:
+        """Draw a question of that split and one right answer."""
         while True:
             slots = GRAMMAR.draw(rng)
             key = f"{slots['hero']}/{slots['name']}"
             if split_of(self.name, key) != split:
                 continue
-            named = split == "held_out" or rng.random() < 0.6
+            named = split == "held_out" or rng.random() < NAMED
             prompt = rng.choice(PROMPTS if named else OPEN_PROMPTS).format(**slots)
             return Example(prompt, GRAMMAR.write(rng, slots), key)
 
     def check(self, prompt: str, reply: str) -> bool:
+        """Say whether `reply` answers `prompt` rightly."""
         told = GRAMMAR.read(reply)
         if told is None:
             return False

@@ -48,11 +48,15 @@ OPPOSITES = {
 }  # fmt: skip
 
 SPELLING_WORDS = (
-    "cat dog sun map pen cup hat box bed red fox owl bee ant cow pig hen egg ice oil sea sky day arm "
-    "bird fish frog wolf bear deer lion duck goat tree leaf rose lake rock sand wind rain snow star "
-    "moon gold iron ship boat road wall door roof lamp desk book page song drum bell cake milk corn "
-    "rice salt soup plum pear hand foot nose face king city park farm time game ball kite coat shoe "
-    "horse sheep mouse tiger zebra whale eagle snake grape apple lemon peach bread honey sugar water "
-    "river ocean cloud storm stone plant grass house table chair spoon knife plate clock paper pencil "
-    "music piano dance smile dream night light green white black brown heart world money train plane"
-).split()
+    "cat", "dog", "sun", "map", "pen", "cup", "hat", "box", "bed", "red", "fox", "owl", "bee", "ant",
+    "cow", "pig", "hen", "egg", "ice", "oil", "sea", "sky", "day", "arm", "bird", "fish", "frog",
+    "wolf", "bear", "deer", "lion", "duck", "goat", "tree", "leaf", "rose", "lake", "rock", "sand",
+    "wind", "rain", "snow", "star", "moon", "gold", "iron", "ship", "boat", "road", "wall", "door",
+    "roof", "lamp", "desk", "book", "page", "song", "drum", "bell", "cake", "milk", "corn", "rice",
+    "salt", "soup", "plum", "pear", "hand", "foot", "nose", "face", "king", "city", "park", "farm",
+    "time", "game", "ball", "kite", "coat", "shoe", "horse", "sheep", "mouse", "tiger", "zebra",
+    "whale", "eagle", "snake", "grape", "apple", "lemon", "peach", "bread", "honey", "sugar", "water",
+    "river", "ocean", "cloud", "storm", "stone", "plant", "grass", "house", "table", "chair", "spoon",
+    "knife", "plate", "clock", "paper", "pencil", "music", "piano", "dance", "smile", "dream", "night",
+    "light", "green", "white", "black", "brown", "heart", "world", "money", "train", "plane",
+)  # fmt: skip

@@ -1,0 +1,117 @@
+"""Mark a checkpoint on held-out questions: `python -m llmri_server.pocket.score [FOLDER]`."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from llmri_server.pocket import WEIGHTS
+from llmri_server.pocket.answers import greedy_replies
+from llmri_server.pocket.skills import SKILLS, Example, Skill
+
+SPARE_TOKENS = 16  # a wrong reply may run on for so long beyond the longest right one
+REQUIRED = {
+    "addition": 0.97,
+    "subtraction": 0.95,
+    "counting": 0.95,
+    "capitals": 0.98,
+    "french": 0.98,
+    "opposites": 0.98,
+    "stories": 0.90,
+    "poems": 0.90,
+}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How a model did at one skill."""
+
+    skill: str
+    right: int
+    asked: int
+    wrong: tuple[tuple[str, str], ...]  # question and reply
+
+    @property
+    def share(self) -> float:
+        """The share answered rightly, from 0 to 1."""
+        return self.right / self.asked
+
+
+def questions(skill: Skill, each: int, seed: int) -> list[Example]:
+    """Draw held-out questions, no question twice where the skill has enough of them."""
+    rng = random.Random(f"{skill.name}/{seed}")
+    drawn: dict[str, Example] = {}
+    for _ in range(20 * each):
+        example = skill.sample(rng, "held_out")
+        drawn.setdefault(example.prompt, example)
+        if len(drawn) == each:
+            break
+    return list(drawn.values())
+
+
+def mark(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    skill: Skill,
+    examples: Sequence[Example],
+    batch: int = 100,
+) -> Mark:
+    """Ask every question, each in a conversation of its own, greedily, and mark the replies."""
+    wrong = []
+    for first in range(0, len(examples), batch):
+        asked = examples[first : first + batch]
+        prompts = [example.prompt for example in asked]
+        longest = max(len(tokenizer(example.reply)["input_ids"]) for example in asked)
+        replies = greedy_replies(model, tokenizer, prompts, longest + SPARE_TOKENS)
+        wrong += [
+            (prompt, reply)
+            for prompt, reply in zip(prompts, replies, strict=True)
+            if not skill.check(prompt, reply)
+        ]
+    return Mark(skill.name, len(examples) - len(wrong), len(examples), tuple(wrong))
+
+
+def marks_table(marks: Sequence[Mark]) -> Table:
+    """Lay the marks out, the required share beside each."""
+    table = Table("skill", "right", "asked", "share", "required")
+    for row in marks:
+        required = REQUIRED.get(row.skill)
+        wanted = f"{required:.0%}" if required else "-"
+        table.add_row(row.skill, str(row.right), str(row.asked), f"{row.share:.1%}", wanted)
+    return table
+
+
+def main(
+    folder: Annotated[Path, typer.Argument(help="A checkpoint in transformers' format.")] = WEIGHTS,
+    each: Annotated[int, typer.Option(help="Questions a skill, at most.")] = 300,
+    seed: Annotated[int, typer.Option(help="Seed of the questions.")] = 0,
+    show_wrong: Annotated[int, typer.Option(help="Wrong replies to show a skill.")] = 2,
+) -> None:
+    """Mark a checkpoint on held-out questions, skill by skill, and print the table."""
+    console = Console()
+    if not (folder / "config.json").is_file():
+        console.print(f"{folder} holds no model: there is no config.json in it.")
+        raise typer.Exit(1)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype="float32")
+    marks = []
+    for skill in SKILLS:
+        result = mark(model, tokenizer, skill, questions(skill, each, seed))
+        marks.append(result)
+        for prompt, reply in result.wrong[:show_wrong]:
+            console.print(f"{skill.name}: {prompt!r} got {reply!r}", markup=False)
+    console.print(marks_table(marks))
+    missed = [row.skill for row in marks if row.share < REQUIRED.get(row.skill, 0.0)]
+    if missed:
+        console.print(f"Below what is required: {', '.join(missed)}.")
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+
+from llmri_server.experiments.selectivity import MeanMagnitude, most_different, random_units, within_layer
+
+
+def test_the_mean_magnitude_is_that_of_all_recordings_together() -> None:
+    rng = np.random.default_rng(0)
+    recordings = [rng.normal(size=(n, 3, 5)).astype(np.float32) for n in (1, 7, 4)]
+    together = np.abs(np.concatenate(recordings)).mean(axis=0)
+    np.testing.assert_allclose(MeanMagnitude.of(recordings).mean, together, rtol=1e-6)
+
+
+def test_no_recording_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        MeanMagnitude.of([])
+
+
+def test_the_units_that_differ_most_are_chosen_whatever_the_sign() -> None:
+    first, second = np.zeros((2, 3)), np.zeros((2, 3))
+    first[0, 1], second[1, 2], first[1, 0] = 5.0, 7.0, 0.1
+    assert np.argwhere(most_different(first, second, 2)).tolist() == [[0, 1], [1, 2]]
+
+
+def test_random_units_are_as_many_as_asked_and_repeat_with_the_seed() -> None:
+    one, same = (random_units((4, 100), 37, np.random.default_rng(3)) for _ in range(2))
+    other = random_units((4, 100), 37, np.random.default_rng(4))
+    assert one.sum() == 37
+    assert (one == same).all()
+    assert (one != other).any()
+
+
+def test_a_choice_within_a_layer_leaves_the_others_empty() -> None:
+    chosen = np.array([[True, False, True]])
+    placed = within_layer(chosen, 2, 4)
+    assert np.argwhere(placed).tolist() == [[2, 0], [2, 2]]
