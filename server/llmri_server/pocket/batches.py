@@ -39,7 +39,7 @@ def _row(tokenizer: PreTrainedTokenizerFast, rng: random.Random, length: int) ->
     while True:
         state = rng.getstate()
         text = tokenizer.apply_chat_template(conversation(rng, turns), tokenize=False)
-        ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+        ids: list[int] = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
         if len(ids) >= length:
             return ids[:length]
         rng.setstate(state)

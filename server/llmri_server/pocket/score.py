@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -16,6 +17,7 @@ from llmri_server.pocket.answers import greedy_replies
 from llmri_server.pocket.skills import SKILLS, Example, Skill
 
 SPARE_TOKENS = 16  # a wrong reply may run on for so long beyond the longest right one
+QUESTIONS = 300
 REQUIRED = {
     "addition": 0.97,
     "subtraction": 0.95,
@@ -77,6 +79,16 @@ def mark(
     return Mark(skill.name, len(examples) - len(wrong), len(examples), tuple(wrong))
 
 
+def mark_folder(folder: Path, each: int, seed: int = 0) -> list[Mark]:
+    """Mark the checkpoint in a folder at every skill, with at most `each` questions a skill."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype="float32")
+    return [
+        mark(model, tokenizer, skill, questions(skill, each, seed))
+        for skill in track(SKILLS, "marking", transient=True)
+    ]
+
+
 def marks_table(marks: Sequence[Mark]) -> Table:
     """Lay the marks out, the required share beside each."""
     table = Table("skill", "right", "asked", "share", "required")
@@ -89,7 +101,7 @@ def marks_table(marks: Sequence[Mark]) -> Table:
 
 def main(
     folder: Annotated[Path, typer.Argument(help="A checkpoint in transformers' format.")] = WEIGHTS,
-    each: Annotated[int, typer.Option(help="Questions a skill, at most.")] = 300,
+    each: Annotated[int, typer.Option(help="Questions a skill, at most.")] = QUESTIONS,
     seed: Annotated[int, typer.Option(help="Seed of the questions.")] = 0,
     show_wrong: Annotated[int, typer.Option(help="Wrong replies to show a skill.")] = 2,
 ) -> None:
@@ -98,14 +110,10 @@ def main(
     if not (folder / "config.json").is_file():
         console.print(f"{folder} holds no model: there is no config.json in it.")
         raise typer.Exit(1)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype="float32")
-    marks = []
-    for skill in SKILLS:
-        result = mark(model, tokenizer, skill, questions(skill, each, seed))
-        marks.append(result)
-        for prompt, reply in result.wrong[:show_wrong]:
-            console.print(f"{skill.name}: {prompt!r} got {reply!r}", markup=False)
+    marks = mark_folder(folder, each, seed)
+    for row in marks:
+        for prompt, reply in row.wrong[:show_wrong]:
+            console.print(f"{row.skill}: {prompt!r} got {reply!r}", markup=False)
     console.print(marks_table(marks))
     missed = [row.skill for row in marks if row.share < REQUIRED.get(row.skill, 0.0)]
     if missed:

@@ -1,41 +1,24 @@
 """Train `pocket`: `python -m llmri_server.pocket.train`, or `make pocket`."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import torch
 import typer
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from llmri_server.pocket.batches import Batch, make_batch
+from llmri_server.pocket.card import write_card
+from llmri_server.pocket.recipe import CONTEXT, Recipe
+from llmri_server.pocket.score import QUESTIONS, mark_folder, marks_table
 from llmri_server.pocket.tokenizer import train_tokenizer
 
-CONTEXT = 512
 CHECKPOINT_EVERY = 100
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that decides the weights, beside the machine's arithmetic."""
-
-    steps: int = 4000
-    seed: int = 0
-    rows: int = 16
-    length: int = 256
-    matrix_rate: float = 3e-3
-    other_rate: float = 2e-3
-    weight_decay: float = 0.1
-    warmup: int = 100
-    decay_share: float = 0.35
-    clip: float = 1.0
-
-    def rate(self, step: int) -> float:
-        """Give the share of the peak learning rate at `step`: linear rise, plateau, linear fall to zero."""
-        fall = self.decay_share * self.steps
-        return min(1.0, (step + 1) / self.warmup, (self.steps - step) / fall)
 
 
 @dataclass
@@ -51,6 +34,7 @@ class Run:
     def save(self, path: Path) -> None:
         """Write a checkpoint, never leaving half of one behind."""
         state = {
+            "recipe": dataclasses.asdict(self.recipe),
             "step": self.step,
             "model": self.model.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
@@ -60,8 +44,14 @@ class Run:
         partial.replace(path)
 
     def resume(self, path: Path) -> None:
-        """Take up the run where the checkpoint left it."""
+        """Take up the run where the checkpoint left it.
+
+        Raises:
+            ValueError: The checkpoint is of another recipe; only the number of steps may differ.
+        """
         state = torch.load(path, weights_only=True)
+        if Recipe(**state["recipe"] | {"steps": self.recipe.steps}) != self.recipe:
+            raise ValueError(f"{path} is of another recipe, {state['recipe']}; remove it or name its seed")
         self.step = state["step"]
         self.model.load_state_dict(state["model"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
@@ -140,7 +130,7 @@ def main(
     checkpoint = work / "checkpoint.pt"
     run = new_run(Recipe(steps=steps, seed=seed))
     if checkpoint.exists():
-        run.resume(checkpoint)
+        _resume_or_say_why(run, checkpoint)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns) as progress:
         bar = progress.add_task("pocket", total=steps, completed=run.step)
@@ -151,6 +141,17 @@ def main(
                 run.save(checkpoint)
                 progress.console.print(f"step {run.step}, loss {loss:.4f}")
     export(run, out)
+    marks = mark_folder(out, QUESTIONS)
+    write_card(out, run.recipe, run.model.num_parameters(), marks)
+    Console().print(marks_table(marks))
+
+
+def _resume_or_say_why(run: Run, checkpoint: Path) -> None:
+    try:
+        run.resume(checkpoint)
+    except ValueError as error:
+        Console(stderr=True).print(str(error), markup=False)
+        raise typer.Exit(1) from None
 
 
 def export(run: Run, folder: Path) -> None:

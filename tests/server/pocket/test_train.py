@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -5,8 +6,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 
 from llmri_server.pocket.batches import PROMPT_WEIGHT, make_batch
+from llmri_server.pocket.recipe import Recipe
 from llmri_server.pocket.tokenizer import ASSISTANT, END, SPECIALS, VOCABULARY, train_tokenizer
-from llmri_server.pocket.train import Recipe, Run, export, new_run, train_step
+from llmri_server.pocket.train import Run, export, new_run, train_step
 
 TINY = Recipe(steps=4, rows=2, length=48, warmup=2)
 
@@ -70,6 +72,13 @@ def test_a_resumed_run_goes_on_as_if_it_had_never_stopped(tmp_path: Path) -> Non
     resumed.resume(tmp_path / "checkpoint.pt")
     assert resumed.step == 2
     assert steps(resumed, 2) == losses[2:]
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
+    new_run(TINY).save(tmp_path / "checkpoint.pt")
+    other = new_run(dataclasses.replace(TINY, seed=1))
+    with pytest.raises(ValueError, match="another recipe"):
+        other.resume(tmp_path / "checkpoint.pt")
 
 
 def test_an_exported_model_loads_by_transformers_alone(tmp_path: Path) -> None:
