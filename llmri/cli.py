@@ -1,5 +1,102 @@
-"""The `llmri` command."""
+"""The `llmri` command: hands over to the side that a subcommand belongs to, and loads only that one."""
+
+import importlib
+import sys
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+
+@dataclass(frozen=True)
+class Side:
+    """A subcommand that lives in a package of its own.
+
+    `module` has `app`, a typer application with one command; `needs` are the packages of its extra.
+    """
+
+    module: str
+    extra: str
+    needs: frozenset[str]
+
+
+SERVER_NEEDS = frozenset({"torch", "transformers", "tokenizers", "safetensors", "jinja2"})
+VIEWER_NEEDS = frozenset({"pygame", "cmap", "matplotlib", "scipy", "sklearn"})
+SIDES = {
+    "serve": Side(
+        "llmri_server.command",
+        "server",
+        SERVER_NEEDS,
+    ),
+    "view": Side(
+        "llmri_viewer.command",
+        "viewer",
+        VIEWER_NEEDS,
+    ),
+    "demo": Side("llmri.demo.command", "server,viewer", SERVER_NEEDS | VIEWER_NEEDS),
+}
+
+# The side's own command reads the options, so that `--help` and unknown ones are its business too.
+HANDED_OVER = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+app = typer.Typer(
+    help="An MRI for language models: watch one think, token by token, and touch it while it does.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command(context_settings=HANDED_OVER, options_metavar="[MODEL] [OPTIONS]")
+def serve(context: typer.Context) -> None:
+    """Serve a language model to viewers, and chat with it."""
+    hand_over("serve", context.args)
+
+
+@app.command(context_settings=HANDED_OVER, options_metavar="[HOST:PORT] [OPTIONS]")
+def view(context: typer.Context) -> None:
+    """Watch a served model think, and touch it."""
+    hand_over("view", context.args)
+
+
+@app.command(context_settings=HANDED_OVER, options_metavar="[OPTIONS]")
+def demo(context: typer.Context) -> None:
+    """Watch the bundled model lose a skill: a conversation, an ablation, pictures and a table."""
+    hand_over("demo", context.args)
+
+
+def hand_over(name: str, arguments: list[str]) -> None:
+    """Run the subcommand `name`, and end the program.
+
+    Where a package of its extra is missing, that is said in one sentence, and the exit status is 1.
+    """
+    side = SIDES[name]
+    try:
+        importlib.import_module(side.module).app(args=arguments, prog_name=f"llmri {name}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in side.needs:
+            raise
+        plural = "extras" if "," in side.extra else "extra"
+        sys.exit(f"llmri {name} needs the {side.extra} {plural}: pip install 'llmri[{side.extra}]'")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"llmri {version('llmri')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Options of `llmri` itself."""
 
 
 def main() -> None:
     """Run the command line."""
+    app(prog_name="llmri")

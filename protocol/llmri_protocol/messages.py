@@ -12,6 +12,7 @@ from msgspec import Meta
 PROTOCOL_VERSION = 1
 
 Role = Literal["viewer", "controller"]
+Sender = Literal["client", "server"]
 Phase = Literal["prompt", "generate"]
 Operation = Literal["scale"]
 Positions = Literal["all", "last"]
@@ -24,8 +25,15 @@ Name = Annotated[str, Meta(max_length=256)]
 Count = Annotated[int, Meta(ge=0, lt=2**53)]
 CommandId = Annotated[int, Meta(ge=0, lt=2**53, description="chosen by the client; the answer carries it")]
 Site = Annotated[str, Meta(max_length=64, description="a site's name, such as `resid_post`")]
+TurnNumber = Annotated[int, Meta(ge=0, lt=2**53, description="turn number, from 1")]
+TokenPhase = Annotated[Phase, Meta(description="whether the token was read in a prompt or generated")]
 Layer = Annotated[int, Meta(ge=0, lt=2**20, description="block number, from 0")]
-Unit = Annotated[int, Meta(ge=0, lt=2**32)]
+Unit = Annotated[int, Meta(ge=0, lt=2**32, description="unit number, from 0")]
+# Caps on what small bytes can blow up to: a decoded float takes 32 bytes, on the wire it may take one.
+MOST_ROWS = 4096
+MOST_UNITS = 2**20
+Layers = Annotated[tuple[Layer, ...], Meta(max_length=MOST_ROWS)]
+PerRow = Annotated[tuple[float, ...], Meta(max_length=MOST_ROWS)]
 Seconds = Annotated[float, Meta(description="seconds since 1970-01-01 UTC, on the sender's clock")]
 
 
@@ -42,12 +50,10 @@ class Edit(Value, frozen=True, kw_only=True):
 
     site: Site
     layer: Layer
-    units: Annotated[tuple[Unit, ...], Meta(min_length=1, description="unit numbers")]
+    units: Annotated[tuple[Unit, ...], Meta(min_length=1, max_length=MOST_UNITS, description="unit numbers")]
     op: Annotated[Operation, Meta(description="`scale` multiplies")] = "scale"
     value: Annotated[float, Meta(description="the multiplier: 0 ablates, 1 changes nothing")] = 0.0
-    positions: Annotated[
-        Positions, Meta(description="`all` positions of a pass, or only its `last`")
-    ] = "all"
+    positions: Annotated[Positions, Meta(description="`all` positions of a pass, or only its `last`")] = "all"
 
 
 class SiteCard(Value, frozen=True, kw_only=True):
@@ -65,28 +71,30 @@ class ProtectedUnit(Value, frozen=True, kw_only=True):
     site: Site
     layer: Layer
     unit: Unit
-    evidence: str
+    evidence: Annotated[str, Meta(description="what was measured")]
 
 
 class ModelCard(Value, frozen=True, kw_only=True):
     """What the server runs."""
 
-    name: Name
+    name: Annotated[Name, Meta(description="the model's name")]
     runtime: Annotated[Name, Meta(description="`torch` or another runtime's name")]
     family: Annotated[Name, Meta(description="the architecture, such as `llama`")]
-    layers: Count
-    hidden_size: Count
-    heads: Count
-    vocabulary: Count
+    layers: Annotated[Count, Meta(description="blocks")]
+    hidden_size: Annotated[Count, Meta(description="width of the residual stream")]
+    heads: Annotated[Count, Meta(description="attention heads in a block")]
+    vocabulary: Annotated[Count, Meta(description="tokens it knows")]
     context: Annotated[Count, Meta(description="the longest sequence, in tokens")]
     dtype: Annotated[ScanDtype, Meta(description="dtype of `native` scans")]
-    device: Name
+    device: Annotated[Name, Meta(description="where it runs, such as `cpu`")]
     chat: Annotated[bool, Meta(description="whether a chat template is used")]
-    sites: tuple[SiteCard, ...]
+    sites: Annotated[tuple[SiteCard, ...], Meta(description="sites found in this model")]
     absent: Annotated[tuple[Site, ...], Meta(description="sites not found in this model")] = ()
-    protected: tuple[ProtectedUnit, ...] = ()
-    default_site: Site = "resid_post"
-    default_layer: Layer = 0
+    protected: Annotated[
+        tuple[ProtectedUnit, ...], Meta(description="units that are only edited by force")
+    ] = ()
+    default_site: Annotated[Site, Meta(description="the site to show first")] = "resid_post"
+    default_layer: Annotated[Layer, Meta(description="the layer to show first")] = 0
 
 
 class Limits(Value, frozen=True, kw_only=True):
@@ -101,18 +109,18 @@ class Limits(Value, frozen=True, kw_only=True):
 class Candidate(Value, frozen=True, kw_only=True):
     """A token the model might have chosen."""
 
-    id: Count
-    text: str
+    id: Annotated[Count, Meta(description="its number in the vocabulary")]
+    text: Annotated[str, Meta(description="its text")]
     logprob: Annotated[float, Meta(description="natural logarithm of its probability")]
 
 
 class Stats(Value, frozen=True, kw_only=True):
-    """Statistics of each row of a scan, taken before any quantising."""
+    """Statistics of each row of a scan, over its finite values, taken before any quantising."""
 
-    min: tuple[float, ...]
-    max: tuple[float, ...]
-    mean: tuple[float, ...]
-    std: Annotated[tuple[float, ...], Meta(description="population standard deviation")]
+    min: Annotated[PerRow, Meta(description="the least of each row")]
+    max: Annotated[PerRow, Meta(description="the greatest of each row")]
+    mean: Annotated[PerRow, Meta(description="their mean")]
+    std: Annotated[PerRow, Meta(description="population standard deviation")]
 
 
 # From a client.
@@ -121,8 +129,8 @@ class Stats(Value, frozen=True, kw_only=True):
 class Hello(Message, frozen=True, kw_only=True, tag="hello"):
     """The first frame: who is calling."""
 
-    protocol: Count
-    client: Name
+    protocol: Annotated[Count, Meta(description="the version the client speaks")]
+    client: Annotated[Name, Meta(description="who calls, such as `llmri view 0.1.0`")]
     role: Annotated[Role, Meta(description="a `viewer` looks, a `controller` may also chat and edit")]
     token: Annotated[str | None, Meta(description="the server's access token, where it has one")] = None
 
@@ -131,8 +139,8 @@ class Subscribe(Message, frozen=True, kw_only=True, tag="subscribe"):
     """Say which scans to send; replaces what was asked before."""
 
     id: CommandId
-    sites: Annotated[tuple[Site, ...], Meta(max_length=64)]
-    layers: Annotated[tuple[Layer, ...] | None, Meta(description="null means every layer")] = None
+    sites: Annotated[tuple[Site, ...], Meta(max_length=64, description="sites; none ends the scans")]
+    layers: Annotated[Layers | None, Meta(description="null means every layer")] = None
     dtype: Annotated[WishedDtype, Meta(description="`u8` scales each row to its min and max")] = "native"
     every: Annotated[int, Meta(ge=1, lt=2**31, description="every n-th token only")] = 1
     prompt_tokens: Annotated[bool, Meta(description="whether prompt positions are wanted")] = True
@@ -142,7 +150,7 @@ class Chat(Message, frozen=True, kw_only=True, tag="chat"):
     """Say something to the model; turns queue."""
 
     id: CommandId
-    text: Annotated[str, Meta(min_length=1)]
+    text: Annotated[str, Meta(min_length=1, description="what is said")]
     new: Annotated[bool, Meta(description="forget the conversation so far first")] = False
 
 
@@ -156,7 +164,7 @@ class Intervene(Message, frozen=True, kw_only=True, tag="intervene"):
     """Add edits, all of them or none; a unit's later edit replaces its earlier one."""
 
     id: CommandId
-    edits: Annotated[tuple[Edit, ...], Meta(min_length=1)]
+    edits: Annotated[tuple[Edit, ...], Meta(min_length=1, description="in order")]
     force: Annotated[bool, Meta(description="edit protected units too, where the server allows it")] = False
 
 
@@ -190,18 +198,18 @@ class Ping(Message, frozen=True, kw_only=True, tag="ping"):
 class Welcome(Message, frozen=True, kw_only=True, tag="welcome"):
     """The answer to `hello`."""
 
-    protocol: Count
+    protocol: Annotated[Count, Meta(description="the version the server speaks")]
     session: Annotated[Name, Meta(description="changes when the server restarts")]
-    card: ModelCard
-    edits: tuple[Edit, ...]
-    limits: Limits
+    card: Annotated[ModelCard, Meta(description="what it runs")]
+    edits: Annotated[tuple[Edit, ...], Meta(description="the edits that stand")]
+    limits: Annotated[Limits, Meta(description="what it takes and sends")]
 
 
 class TurnStart(Message, frozen=True, kw_only=True, tag="turn_start"):
     """A turn begins: somebody said something."""
 
-    turn: Count
-    prompt: str
+    turn: TurnNumber
+    prompt: Annotated[str, Meta(description="what was said")]
     new: Annotated[bool, Meta(description="whether the conversation began anew")] = False
     time: Seconds
 
@@ -209,27 +217,27 @@ class TurnStart(Message, frozen=True, kw_only=True, tag="turn_start"):
 class Token(Message, frozen=True, kw_only=True, tag="token"):
     """One token of a turn: read from the prompt, or chosen."""
 
-    turn: Count
+    turn: TurnNumber
     token: Annotated[Count, Meta(description="its number inside the turn, from 0, prompt included")]
-    phase: Phase
+    phase: TokenPhase
     id: Annotated[Count, Meta(description="its number in the vocabulary")]
-    text: str
+    text: Annotated[str, Meta(description="its text, with its spaces")]
     logprob: Annotated[float | None, Meta(description="natural logarithm; null in a prompt")] = None
     entropy: Annotated[float | None, Meta(description="of the distribution it came from, in nats")] = None
-    top: Annotated[tuple[Candidate, ...], Meta(description="the ten likeliest instead")] = ()
+    top: Annotated[tuple[Candidate, ...], Meta(description="the ten likeliest, likeliest first")] = ()
 
 
 class Scan(Message, frozen=True, kw_only=True, tag="scan"):
     """The activations of some layers at one site, at one token's position."""
 
-    turn: Count
-    token: Count
-    phase: Phase
+    turn: TurnNumber
+    token: Annotated[Count, Meta(description="the token that stood here as input, by its number in the turn")]
+    phase: TokenPhase
     site: Site
-    layers: Annotated[tuple[Layer, ...], Meta(description="which layer each row is")]
-    dtype: ScanDtype
+    layers: Annotated[Layers, Meta(description="which layer each row is")]
+    dtype: Annotated[ScanDtype, Meta(description="what `data` holds")]
     shape: Annotated[tuple[Count, Count], Meta(description="`[layers, width]`")]
-    stats: Stats
+    stats: Annotated[Stats, Meta(description="statistics of each row")]
     time: Seconds
     data: Annotated[memoryview, Meta(description="rows in order, little-endian; always the last entry")]
 
@@ -237,20 +245,20 @@ class Scan(Message, frozen=True, kw_only=True, tag="scan"):
 class TurnEnd(Message, frozen=True, kw_only=True, tag="turn_end"):
     """A turn is over."""
 
-    turn: Count
+    turn: TurnNumber
     reason: Annotated[EndReason, Meta(description="`end` of turn, `length` limit, `stopped`, ...")]
     text: Annotated[str, Meta(description="the whole reply")]
     tokens: Annotated[Count, Meta(description="tokens generated")]
-    seconds: float
+    seconds: Annotated[float, Meta(description="how long it took")]
 
 
 class Edits(Message, frozen=True, kw_only=True, tag="edits"):
     """The edits that now stand, sent to everybody after every change."""
 
-    edits: tuple[Edit, ...]
+    edits: Annotated[tuple[Edit, ...], Meta(description="all that stand, in order")]
     revision: Annotated[Count, Meta(description="grows with every change")]
     undoable: Annotated[Count, Meta(description="changes that can be undone")]
-    redoable: Count
+    redoable: Annotated[Count, Meta(description="changes that can be made again")]
     by: Annotated[Name, Meta(description="the client that changed them")]
 
 
@@ -267,25 +275,28 @@ class Error(Message, frozen=True, kw_only=True, tag="error"):
 
     code: Annotated[Name, Meta(description="a word for programs, such as `bad_field`")]
     message: Annotated[str, Meta(description="a sentence for people")]
-    id: Count | None = None
+    id: Annotated[Count | None, Meta(description="the command that was refused")] = None
 
 
 class Notice(Message, frozen=True, kw_only=True, tag="notice"):
     """Something worth telling: scans dropped, a context trimmed."""
 
-    level: Level
-    message: str
+    level: Annotated[Level, Meta(description="how much it matters")]
+    message: Annotated[str, Meta(description="a sentence for people")]
     dropped: Annotated[Count, Meta(description="scans dropped for this client so far")] = 0
 
 
 class Bye(Message, frozen=True, kw_only=True, tag="bye"):
     """The server ends the connection on purpose."""
 
-    reason: str
+    reason: Annotated[str, Meta(description="a sentence for people")]
 
 
-ClientMessage = (
-    Hello | Subscribe | Chat | Stop | Intervene | Undo | Redo | ClearInterventions | Ping
-)
+ClientMessage = Hello | Subscribe | Chat | Stop | Intervene | Undo | Redo | ClearInterventions | Ping
 ServerMessage = Welcome | TurnStart | Token | Scan | TurnEnd | Edits | Reply | Error | Notice | Bye
 Command = Subscribe | Chat | Stop | Intervene | Undo | Redo | ClearInterventions | Ping
+
+
+def type_of(message: msgspec.Struct | type[msgspec.Struct]) -> str:
+    """Give the name that a message or its class has on the wire."""
+    return str(message.__struct_config__.tag)

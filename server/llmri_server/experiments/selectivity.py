@@ -43,12 +43,18 @@ class MeanMagnitude:
         return self.total / self.positions
 
 
-def most_different(first: Floats, second: Floats, count: int) -> Mask:
-    """Mark the `count` units whose two values, each `[layers, width]`, differ most."""
-    difference = np.abs(first - second).ravel()
-    chosen = np.zeros(difference.size, dtype=np.bool_)
-    chosen[np.argsort(-difference, kind="stable")[:count]] = True
-    return chosen.reshape(first.shape)
+def most_selective(wanted: Floats, other: Floats, count: int) -> Mask:
+    """Mark the `count` units most selective for what is wanted, from mean magnitudes `[layers, width]`.
+
+    A unit's selectivity is (wanted - other) / (wanted + other): 1 where it fires for nothing else, 0 where
+    it makes no difference, after the direction selectivity index of vision research (Mazurek, Kager and
+    Van Hooser 2014).
+    """
+    together = wanted + other
+    selectivity = np.divide(wanted - other, together, out=np.zeros_like(together), where=together > 0)
+    chosen = np.zeros(selectivity.size, dtype=np.bool_)
+    chosen[np.argsort(-selectivity, axis=None, kind="stable")[:count]] = True
+    return chosen.reshape(selectivity.shape)
 
 
 def random_units(shape: tuple[int, int], count: int, rng: np.random.Generator) -> Mask:

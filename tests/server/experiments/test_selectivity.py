@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from llmri_server.experiments.selectivity import MeanMagnitude, most_different, random_units, within_layer
+from llmri_server.experiments.selectivity import MeanMagnitude, most_selective, random_units, within_layer
 
 
 def test_the_mean_magnitude_is_that_of_all_recordings_together() -> None:
@@ -16,10 +16,15 @@ def test_no_recording_is_refused() -> None:
         MeanMagnitude.of([])
 
 
-def test_the_units_that_differ_most_are_chosen_whatever_the_sign() -> None:
-    first, second = np.zeros((2, 3)), np.zeros((2, 3))
-    first[0, 1], second[1, 2], first[1, 0] = 5.0, 7.0, 0.1
-    assert np.argwhere(most_different(first, second, 2)).tolist() == [[0, 1], [1, 2]]
+def test_units_that_fire_for_nothing_else_are_chosen_first() -> None:
+    wanted = np.array([[9.0, 0.2, 5.0], [4.0, 0.0, 0.0]])
+    other = np.array([[9.0, 0.0, 1.0], [6.0, 0.0, 2.0]])
+    assert np.argwhere(most_selective(wanted, other, 2)).tolist() == [[0, 1], [0, 2]]
+
+
+def test_a_silent_unit_is_not_selective() -> None:
+    wanted, other = np.array([[0.0, 1.0]]), np.array([[0.0, 0.9]])
+    assert most_selective(wanted, other, 1).tolist() == [[False, True]]
 
 
 def test_random_units_are_as_many_as_asked_and_repeat_with_the_seed() -> None:

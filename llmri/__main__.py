@@ -1,0 +1,5 @@
+"""`python -m llmri`."""
+
+from llmri.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""`llmri demo`: a conversation, an ablation, pictures and a table of what it did."""

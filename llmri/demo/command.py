@@ -1,0 +1,112 @@
+"""`llmri demo`: the experiment, then the live part; everything it finds goes into one folder."""
+
+import json
+import random
+import sys
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from llmri.demo.live import DemoError, has_screen, play
+from llmri.demo.report import draw_chart, results_table, write_csv
+from llmri_server.experiments.ablation import (
+    SITE,
+    Condition,
+    Outcome,
+    conditions,
+    contrast,
+    edits_of,
+    run_condition,
+)
+from llmri_server.experiments.magnitudes import reply_magnitudes
+from llmri_server.pocket.score import questions
+from llmri_server.pocket.skills import SKILLS
+from llmri_server.torch_runtime import TorchRuntime, load
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the experiment does, and all that is needed to do it again."""
+
+    share: float
+    draws: int
+    questions: int
+    examples: int
+    seed: int
+    layer: int
+
+
+@app.command()
+def demo(
+    *,
+    out: Annotated[Path, typer.Option(help="Folder for pictures and tables.")] = Path("demo-out"),
+    share: Annotated[float, typer.Option(min=0.001, max=1.0, help="Share of the units to ablate.")] = 0.2,
+    draws: Annotated[int, typer.Option(min=1, help="Random sets to compare with.")] = 5,
+    each: Annotated[int, typer.Option(min=1, help="Questions a skill.")] = 60,
+    examples: Annotated[int, typer.Option(min=1, help="Training examples a skill, to choose units.")] = 60,
+    seed: Annotated[int, typer.Option(help="Seed of questions and random sets.")] = 0,
+) -> None:
+    """Watch the bundled model lose a skill: a conversation, an ablation, pictures and a table."""
+    console = Console()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        runtime = load("pocket", device="cpu", dtype="float32")
+        plan = Plan(share, draws, each, examples, seed, layer=runtime.card.layers // 2)
+        chosen = choose(runtime, plan)
+        play(out, edits_of(chosen[1].draws[0]), plan.layer, console, screen=has_screen())
+        outcomes = experiment(runtime, chosen, plan, console)
+        report(outcomes, plan, out, console)
+    except (DemoError, OSError) as error:
+        sys.exit(f"llmri demo: {error}")
+
+
+def choose(runtime: TorchRuntime, plan: Plan) -> tuple[Condition, ...]:
+    """Choose units from right answers to training questions, and give the conditions to compare."""
+    rng = random.Random(plan.seed)
+    magnitudes = [
+        (skill, reply_magnitudes(runtime, SITE, [skill.sample(rng, "train") for _ in range(plan.examples)]))
+        for skill in SKILLS
+    ]
+    numeric, other = contrast(magnitudes)
+    return conditions(numeric, other, share=plan.share, draws=plan.draws, layer=plan.layer, seed=plan.seed)
+
+
+def experiment(
+    runtime: TorchRuntime, chosen: tuple[Condition, ...], plan: Plan, console: Console
+) -> list[Outcome]:
+    """Mark every skill under every condition, with a progress bar."""
+    asked = [(skill, questions(skill, plan.questions, plan.seed)) for skill in SKILLS]
+    total = sum(len(condition.draws) for condition in chosen) * len(SKILLS)
+    columns = TextColumn("{task.description:<32}"), BarColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task("experiment", total=total)
+        outcomes = []
+        for condition in chosen:
+            progress.update(bar, description=condition.name)
+            outcomes.append(run_condition(runtime, condition, asked, lambda _: progress.advance(bar)))
+    return outcomes
+
+
+def report(outcomes: list[Outcome], plan: Plan, out: Path, console: Console) -> None:
+    """Print the table; leave it as CSV, as a chart, and with all that is needed to run it again."""
+    names = [skill.name for skill in SKILLS]
+    console.print(results_table(outcomes, names))
+    write_csv(outcomes, names, out / "ablation.csv")
+    draw_chart(outcomes, names, out / "ablation.png")
+    record = {
+        "plan": plan.__dict__,
+        "versions": {name: version(name) for name in ("llmri", "torch", "transformers", "numpy")},
+        "outcomes": [
+            {"condition": outcome.condition, "units": outcome.units, "marks": outcome.marks}
+            for outcome in outcomes
+        ],
+    }
+    (out / "ablation.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    console.print(f"Pictures, table and chart are in {out}/.", highlight=False)

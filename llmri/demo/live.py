@@ -1,0 +1,121 @@
+"""The live part: a server, a viewer, a conversation with an ablation in the middle, as real processes."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from llmri.client import Client, ConnectionEndedError, connect
+from llmri_protocol.messages import Edit, Edits, Token, TurnEnd, TurnStart
+
+READY = "LLMRI listening on "
+SUM, CAPITAL, STORY = (
+    "What is 37 plus 45?",
+    "What is the capital of France?",
+    "Tell me a story about a fox named Max.",
+)
+SCRIPT = (
+    ("wait:connected",),
+    (f'say:"{SUM}"', "wait:turn_end", "shot:{out}/1-sum-untouched.png"),
+    (f'say:"{CAPITAL}"', "wait:turn_end"),
+    ("wait:edits", f'say:"{SUM}"', "wait:turn_end", "shot:{out}/2-sum-ablated.png"),
+    (f'say:"{CAPITAL}"', "wait:turn_end", "shot:{out}/3-capital-ablated.png"),
+    ("\\", "wait:edits", f'say:"{SUM}"', "wait:turn_end"),
+    (f'say:"{STORY}"', "wait:turn_end", "shot:{out}/4-story-untouched.png"),
+)
+ABLATE_AFTER = 2  # turns
+TURNS = sum(word.startswith("say:") for step in SCRIPT for word in step)
+
+
+class DemoError(RuntimeError):
+    """The live part cannot go on; the message says why."""
+
+
+def has_screen() -> bool:
+    """Say whether a window can be opened."""
+    return sys.platform in {"darwin", "win32"} or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+
+
+def play(out: Path, edits: Sequence[Edit], layer: int, console: Console, *, screen: bool) -> None:
+    """Let the viewer hold the conversation while this process ablates in its middle and tells what is said.
+
+    With a screen the viewer stays open afterwards, and what is typed here is said to the model.
+
+    Raises:
+        DemoError: Server or viewer ended too early.
+    """
+    with _serving() as address, connect(address) as client:
+        viewer = _viewer(address, out, layer, screen=screen)
+        watch = threading.Thread(target=_close_when_over, args=(viewer, client), daemon=True)
+        watch.start()
+        try:
+            _follow(client, edits, console)
+            if screen:
+                _talk(client, console)
+            elif viewer.wait(timeout=60) != 0:
+                raise DemoError("the viewer could not finish its script")
+        except (ConnectionEndedError, TimeoutError) as error:
+            if viewer.poll() != 0 or not screen:
+                raise DemoError(f"the conversation broke off: {error}") from error
+        finally:
+            viewer.terminate()
+
+
+@contextmanager
+def _serving() -> Iterator[str]:
+    """Serve the bundled model on a free port while the context lasts; gives HOST:PORT."""
+    command = (sys.executable, "-m", "llmri", "serve", "pocket", "--port", "0")
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+    try:
+        line = server.stdout.readline() if server.stdout else ""
+        if not line.startswith(READY):
+            raise DemoError("the server did not start")
+        yield line.removeprefix(READY).strip()
+    finally:
+        server.terminate()
+        server.wait(timeout=10)
+
+
+def _viewer(address: str, out: Path, layer: int, *, screen: bool) -> subprocess.Popen[bytes]:
+    script = " ".join(word.format(out=out) for step in SCRIPT for word in step)
+    command = [sys.executable, "-m", "llmri", "view", address, "--site", "mlp_act", "--layer", str(layer)]
+    return subprocess.Popen([*command, "--keys", script, *([] if screen else ["--headless"])])
+
+
+def _close_when_over(viewer: subprocess.Popen[bytes], client: Client) -> None:
+    """End the waiting of this process when the viewer is closed or has failed."""
+    if viewer.wait() != 0 or has_screen():
+        client.close()
+
+
+def _follow(client: Client, edits: Sequence[Edit], console: Console) -> None:
+    """Tell the conversation, and ablate after its second turn."""
+    ended = 0
+    for message in client:
+        match message:
+            case TurnStart(prompt=prompt):
+                console.print(f"[bold]> {prompt}[/bold]")
+            case Token(phase="generate", text=text):
+                console.print(text, end="", markup=False, highlight=False)
+            case Edits(edits=standing):
+                units = sum(len(edit.units) for edit in standing)
+                console.print(f"[dim]{units} MLP neurons are ablated now.[/dim]")
+            case TurnEnd():
+                console.print()
+                ended += 1
+                if ended == ABLATE_AFTER:
+                    client.intervene(edits)
+                if ended == TURNS:
+                    return
+
+
+def _talk(client: Client, console: Console) -> None:
+    """Say what is typed, until the end of input or of the viewer."""
+    console.print("[dim]Your turn; an empty line or closing the viewer ends the demo.[/dim]")
+    while line := console.input("> ").strip():
+        console.print(client.chat(line).text, markup=False, highlight=False)

@@ -1,0 +1,207 @@
+"""Activations as arrays: the dtypes that travel, statistics of rows, and the wishes of a subscriber.
+
+Rows are `[layers, width]`: float32, float16, uint16 holding the bits of bfloat16, or uint8.
+"""
+
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from llmri_protocol.errors import LocalProtocolError
+from llmri_protocol.messages import Phase, Scan, ScanDtype, Stats, WishedDtype
+
+Rows = npt.NDArray[np.generic]
+Floats = npt.NDArray[np.float32]
+Wide = npt.NDArray[np.floating]
+
+STORAGE: dict[ScanDtype, np.dtype[np.generic]] = {
+    "f32": np.dtype("<f4"),
+    "f16": np.dtype("<f2"),
+    "bf16": np.dtype("<u2"),
+    "u8": np.dtype("u1"),
+}
+STEPS = 255  # between a row's minimum and its maximum, in u8
+SMALLEST_REACH, LARGEST_REACH = 1e-30, 1e38  # from a row's minimum to its maximum, for float32 to do
+
+
+def scan_message(
+    rows: Rows,
+    dtype: ScanDtype,
+    *,
+    turn: int,
+    token: int,
+    phase: Phase,
+    site: str,
+    layers: tuple[int, ...],
+    time: float,
+    wish: WishedDtype = "native",
+    stats: Stats | None = None,
+) -> Scan:
+    """Give the scan of `rows`, `[layers, width]`, as the subscriber wishes it.
+
+    With `wish` native, and for float32 rows wished as f32, the scan's `data` is the memory of `rows`.
+
+    Args:
+        rows: The activations; they must not change until the scan is sent.
+        dtype: What `rows` holds.
+        turn: The turn's number.
+        token: The token's number in the turn.
+        phase: Whether the token was read or generated.
+        site: The site's name.
+        layers: Which layer each row is.
+        time: Seconds since 1970-01-01 UTC.
+        wish: The dtype to send.
+        stats: `row_stats(rows, dtype)`, if it is already known.
+
+    Raises:
+        LocalProtocolError: The sizes or dtypes do not agree.
+    """
+    if rows.ndim != 2 or rows.shape[0] != len(layers):  # noqa: PLR2004
+        raise LocalProtocolError(
+            f"rows of shape {list(rows.shape)} were given for {len(layers)} layers, expected [layers, width]"
+        )
+    stats = row_stats(rows, dtype) if stats is None else stats
+    sent, sent_dtype = to_wish(rows, dtype, wish, stats)
+    return Scan(
+        turn=turn,
+        token=token,
+        phase=phase,
+        site=site,
+        layers=layers,
+        dtype=sent_dtype,
+        shape=(rows.shape[0], rows.shape[1]),
+        stats=stats,
+        time=time,
+        data=memory_of(sent),
+    )
+
+
+def array_of(scan: Scan) -> Floats:
+    """Give a scan's activations as float32, `[layers, width]`; for f32 a view of its data, no copy."""
+    stored: Rows = np.ndarray(scan.shape, STORAGE[scan.dtype], scan.data)
+    if scan.dtype == "u8":
+        return _dequantised(stored.view(np.uint8), scan.stats)
+    return _widened(stored, scan.dtype)
+
+
+def row_stats(rows: Rows, dtype: ScanDtype) -> Stats:
+    """Give minimum, maximum, mean and population standard deviation of each row's finite values.
+
+    A row without finite values has zeros.
+
+    Raises:
+        LocalProtocolError: The rows are u8, whose values are only known with statistics.
+    """
+    values = floats(rows, dtype)
+    with np.errstate(all="ignore"):
+        moments = _moments(values) if values.size else np.zeros((4, len(values)))
+        if not np.isfinite(moments).all():
+            moments = _finite_moments(values)
+    low, high, mean, std = (tuple(moment.tolist()) for moment in moments)
+    return Stats(min=low, max=high, mean=mean, std=std)
+
+
+def to_wish(
+    rows: Rows, dtype: ScanDtype, wish: WishedDtype, stats: Stats | None = None
+) -> tuple[Rows, ScanDtype]:
+    """Give rows as a subscriber wishes them, and what they then hold; the same rows where nothing is to do.
+
+    u8 is `round((x - min) / (max - min) * 255)` with the row's own minimum and maximum, 0 where they
+    are equal and for NaN; infinities become the nearest end.
+
+    Raises:
+        LocalProtocolError: The rows are u8 and something else is wished.
+    """
+    if wish in {"native", dtype}:
+        return rows, dtype
+    if wish == "f32":
+        return floats(rows, dtype), "f32"
+    return _quantised(floats(rows, dtype), stats or row_stats(rows, dtype)), "u8"
+
+
+def floats(rows: Rows, dtype: ScanDtype) -> Floats:
+    """Give rows as float32; the same rows if they are.
+
+    Raises:
+        LocalProtocolError: The rows are not stored as `dtype` says, or are u8.
+    """
+    expected = STORAGE[dtype]
+    if rows.dtype != expected:
+        raise LocalProtocolError(f"rows of {rows.dtype} were given as {dtype}, which is stored as {expected}")
+    if dtype == "u8":
+        raise LocalProtocolError("u8 rows have no values without their statistics; send them as they are")
+    return _widened(rows, dtype)
+
+
+def memory_of(rows: Rows) -> memoryview:
+    """Give the bytes of rows in order; their own memory where it is contiguous."""
+    contiguous = np.ascontiguousarray(rows)
+    return contiguous.reshape(-1).view(np.uint8).data
+
+
+def _widened(stored: Rows, dtype: ScanDtype) -> Floats:
+    if dtype == "bf16":
+        bits = stored.astype(np.uint32)
+        bits <<= 16
+        return bits.view(np.float32)
+    if dtype == "f16":
+        return _halves().take(stored.view(np.uint16))
+    return stored.astype(np.float32, copy=False)
+
+
+@cache
+def _halves() -> Floats:
+    """Give all 65,536 float16 values: looking them up takes half the time of numpy's conversion."""
+    return np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)
+
+
+def _moments(values: Floats) -> Wide:
+    """Give minimum, maximum, mean and standard deviation of each row, `[4, rows]`, in two passes."""
+    mean = values.mean(axis=1)
+    centred = values - mean[:, None]
+    std = np.sqrt(np.vecdot(centred, centred) / values.shape[1])
+    return np.stack((values.min(axis=1), values.max(axis=1), mean, std))
+
+
+def _finite_moments(values: Floats) -> Wide:
+    """Give the same `[4, rows]` of the finite values only, in float64, where squares cannot overflow."""
+    moments = np.zeros((4, len(values)))
+    for number, row in enumerate(values):
+        finite = row[np.isfinite(row)].astype(np.float64)
+        if finite.size:
+            moments[:, number] = finite.min(), finite.max(), finite.mean(), finite.std()
+    return moments
+
+
+def _quantised(values: Floats, stats: Stats) -> npt.NDArray[np.uint8]:
+    low, reach = _low_and_reach(stats)
+    scale = np.divide(STEPS, reach, out=np.zeros_like(reach), where=reach > 0)
+    with np.errstate(all="ignore"):
+        steps = values - low
+        steps *= scale
+        np.rint(steps, out=steps)
+        np.fmin(np.fmax(steps, 0, out=steps), STEPS, out=steps)  # fmax takes the number beside a NaN
+    return steps.astype(np.uint8)
+
+
+def _dequantised(steps: npt.NDArray[np.uint8], stats: Stats) -> Floats:
+    low, reach = _low_and_reach(stats)
+    with np.errstate(all="ignore"):  # a peer may claim any statistics
+        values = steps * (reach / STEPS)
+        values += low
+        return values.astype(np.float32, copy=False)
+
+
+def _low_and_reach(stats: Stats) -> tuple[Wide, Wide]:
+    """Give each row's minimum and its distance to the maximum, `[rows, 1]` each.
+
+    They are float32, unless a distance would overflow there, or be too small to divide by.
+    """
+    low, high = np.array(stats.min)[:, None], np.array(stats.max)[:, None]
+    with np.errstate(all="ignore"):
+        reach = high - low
+        tame = (reach == 0) | ((reach > SMALLEST_REACH) & (reach < LARGEST_REACH))
+        if tame.all():
+            return low.astype(np.float32), reach.astype(np.float32)
+    return low, reach

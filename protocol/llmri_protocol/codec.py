@@ -1,0 +1,162 @@
+"""The native dialect: messages to buffers, bodies to messages.
+
+A scan is encoded without its data; the array's own memory follows as a buffer of its own, so nothing
+is copied on the way out. On the way in its `data` is a view of the received body.
+"""
+
+from typing import Literal, get_args, overload
+
+import msgspec
+
+from llmri_protocol.errors import LocalProtocolError, RemoteProtocolError
+from llmri_protocol.frames import LENGTH, LONGEST_BODY, Buffer
+from llmri_protocol.messages import (
+    ClientMessage,
+    CommandId,
+    Message,
+    Scan,
+    ScanDtype,
+    Sender,
+    ServerMessage,
+    type_of,
+)
+from llmri_protocol.refusals import DECODING_FAILURES, refusal
+
+ITEM_SIZES: dict[ScanDtype, int] = {"f32": 4, "f16": 2, "bf16": 2, "u8": 1}
+
+# MessagePack's three headers of binary data: marker, bytes of length, first length that is too long.
+_BINARY_HEADERS = ((0xC4, 1, 1 << 8), (0xC5, 2, 1 << 16), (0xC6, 4, 1 << 32))
+_NO_DATA = memoryview(b"")
+_NO_DATA_ENCODED = b"\xc4\x00"  # what the encoder writes for it
+
+_encoder = msgspec.msgpack.Encoder()
+_client_decoder: msgspec.msgpack.Decoder[ClientMessage] = msgspec.msgpack.Decoder(ClientMessage)
+_server_decoder: msgspec.msgpack.Decoder[ServerMessage] = msgspec.msgpack.Decoder(ServerMessage)
+
+
+KNOWN: dict[Sender, tuple[str, ...]] = {
+    "client": tuple(type_of(kind) for kind in get_args(ClientMessage)),
+    "server": tuple(type_of(kind) for kind in get_args(ServerMessage)),
+}
+
+
+class _Addressed(msgspec.Struct):
+    """What is still read of a body that cannot be decoded."""
+
+    id: CommandId | None = None
+
+
+class _Announced(msgspec.Struct, tag_field="type", tag="hello"):
+    """What every version of `hello` has."""
+
+    protocol: int
+
+
+_id_decoder = msgspec.msgpack.Decoder(_Addressed)
+_version_decoder = msgspec.msgpack.Decoder(_Announced)
+
+
+def encode(message: Message, limit: int = LONGEST_BODY) -> list[Buffer]:
+    """Give a message's frame as buffers to send one after another.
+
+    A scan is two buffers, of which the second is the memory of `data` itself.
+
+    Raises:
+        LocalProtocolError: A value has no place in MessagePack, or the body is longer than `limit` bytes.
+    """
+    payload = flat(message.data) if isinstance(message, Scan) else _NO_DATA
+    frame = bytearray(LENGTH.size)
+    if isinstance(message, Scan):
+        message = msgspec.structs.replace(message, data=_NO_DATA)
+    try:
+        _encoder.encode_into(message, frame, LENGTH.size)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise LocalProtocolError(f"a `{type_of(message)}` cannot be encoded: {error}") from error
+    if len(payload):
+        frame[-len(_NO_DATA_ENCODED) :] = _binary_header(len(payload))
+    length = len(frame) - LENGTH.size + len(payload)
+    if length > limit:
+        raise LocalProtocolError(
+            f"a `{type_of(message)}` of {length} bytes is too long, the peer takes at most {limit}"
+        )
+    LENGTH.pack_into(frame, 0, length)
+    return [frame, payload] if len(payload) else [frame]
+
+
+@overload
+def decode(body: Buffer, sender: Literal["client"]) -> ClientMessage: ...
+@overload
+def decode(body: Buffer, sender: Literal["server"]) -> ServerMessage: ...
+def decode(body: Buffer, sender: Sender) -> ClientMessage | ServerMessage:
+    """Give the message in a body that `sender` sent; a scan's `data` is a view of the body.
+
+    Raises:
+        RemoteProtocolError: `bad_body`, `unknown_type` or `bad_field`; none of them is fatal.
+    """
+    message: ClientMessage | ServerMessage
+    try:
+        message = _client_decoder.decode(body) if sender == "client" else _server_decoder.decode(body)
+    except DECODING_FAILURES as failure:
+        raise refusal(failure, "MessagePack", KNOWN[sender], _id_of(body)) from None
+    if isinstance(message, Scan):
+        check_scan(message)
+    return message
+
+
+def announced_version(body: Buffer) -> int | None:
+    """Give the protocol version of a `hello` whatever else is in it; None if it is no `hello`."""
+    try:
+        return _version_decoder.decode(body).protocol
+    except DECODING_FAILURES:
+        return None
+
+
+def check_scan(scan: Scan) -> None:
+    """Check what a scan's types cannot say: that its sizes agree.
+
+    Raises:
+        RemoteProtocolError: `bad_field`, with both numbers.
+    """
+    rows, width = scan.shape
+    expected = rows * width * ITEM_SIZES[scan.dtype]
+    if len(scan.data) != expected:
+        raise _bad_scan("data", f"{len(scan.data)} bytes", f"{expected} for {scan.dtype} {rows} x {width}")
+    if len(scan.layers) != rows:
+        raise _bad_scan("layers", f"{len(scan.layers)} layers", f"{rows}, as in `$.shape`")
+    stats = scan.stats
+    if not len(stats.min) == len(stats.max) == len(stats.mean) == len(stats.std) == rows:
+        counts = {name: len(numbers) for name, numbers in msgspec.structs.asdict(stats).items()}
+        name = next(name for name, count in counts.items() if count != rows)
+        raise _bad_scan(f"stats.{name}", f"{counts[name]} numbers", f"{rows}, as in `$.shape`")
+
+
+def flat(data: memoryview) -> memoryview:
+    """Give the same memory as bytes.
+
+    Raises:
+        LocalProtocolError: The memory is not contiguous.
+    """
+    if data.format == "B" and data.ndim == 1 and data.contiguous:
+        return data
+    if not data.c_contiguous:
+        raise LocalProtocolError("a scan's data must be contiguous; send a copy")
+    return data.cast("B") if data.nbytes else _NO_DATA
+
+
+def _binary_header(length: int) -> bytes:
+    for marker, size, too_long in _BINARY_HEADERS:
+        if length < too_long:
+            return bytes((marker,)) + length.to_bytes(size, "big")
+    raise LocalProtocolError(f"a scan's data of {length} bytes is too long, expected at most {LONGEST_BODY}")
+
+
+def _bad_scan(field: str, found: str, expected: str) -> RemoteProtocolError:
+    return RemoteProtocolError("bad_field", f"a scan has {found}, expected {expected} - at `$.{field}`")
+
+
+def _id_of(body: Buffer) -> int | None:
+    """Recover the id of a command that cannot be decoded, so that its error can carry it."""
+    try:
+        return _id_decoder.decode(body).id
+    except DECODING_FAILURES:
+        return None

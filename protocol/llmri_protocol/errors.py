@@ -1,0 +1,65 @@
+"""What goes wrong on the wire, and whose fault it is: ours (local) or the peer's (remote)."""
+
+from typing import Literal
+
+from llmri_protocol.messages import Error
+
+Code = Literal[
+    "bad_body",
+    "bad_field",
+    "bad_token",
+    "hello_expected",
+    "not_allowed",
+    "token_required",
+    "too_long",
+    "unexpected",
+    "unknown_type",
+    "version",
+]
+
+CODES: dict[Code, str] = {
+    "bad_body": "The body is no MessagePack map (plain dialect: no JSON object).",
+    "bad_field": "A field is missing, unknown, of the wrong type or out of range; the message names it.",
+    "bad_token": "The access token in `hello` is missing or wrong.",
+    "hello_expected": "A native connection must begin with `hello`, and in time.",
+    "not_allowed": "The role may not send this message.",
+    "token_required": "The server asks for an access token, so it speaks the native dialect only.",
+    "too_long": "A frame's length is over the limit; the message gives both numbers.",
+    "unexpected": "The message exists, but not in this state of the connection.",
+    "unknown_type": "No message of this sender has that `type`.",
+    "version": "The two ends speak different versions of the protocol; the message gives both numbers.",
+}
+
+LONGEST_MESSAGE = 500  # an error quotes what came; it must not send a megabyte of it back
+
+
+class ProtocolError(Exception):
+    """The wire's rules were broken; see the two subclasses for by whom."""
+
+
+class LocalProtocolError(ProtocolError):
+    """Our own side tried to send what it may not, or used a connection wrongly."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The peer broke the rules.
+
+    Attributes:
+        code: A word for programs, one of `CODES`.
+        message: A sentence for people.
+        fatal: Whether the connection must end; otherwise it lives on.
+        id: The command's id, where it could still be read.
+    """
+
+    def __init__(self, code: Code, message: str, *, fatal: bool = False, id: int | None = None) -> None:  # noqa: A002
+        if len(message) > LONGEST_MESSAGE:
+            message = message[: LONGEST_MESSAGE - 1] + "…"
+        super().__init__(message)
+        self.code: Code = code
+        self.message = message
+        self.fatal = fatal
+        self.id = id
+
+    def answer(self) -> Error:
+        """Give the `error` message that tells the peer."""
+        return Error(code=self.code, message=self.message, id=self.id)

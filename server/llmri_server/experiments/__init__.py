@@ -1,0 +1,1 @@
+"""Experiments over a runtime: choosing units, conditions, marks before and after."""

@@ -1,0 +1,83 @@
+"""Hypothesis strategies for every message, made from the message classes themselves."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, get_args
+
+import msgspec
+from hypothesis import strategies as st
+from msgspec import inspect
+
+from llmri_protocol import ClientMessage, PlainClientMessage, Scan, ServerMessage, Stats
+from llmri_protocol.codec import ITEM_SIZES
+
+Kind = type[msgspec.Struct]
+
+CLIENT_KINDS: tuple[Kind, ...] = get_args(ClientMessage)
+SERVER_KINDS: tuple[Kind, ...] = get_args(ServerMessage)
+PLAIN_CLIENT_KINDS: tuple[Kind, ...] = get_args(PlainClientMessage)
+
+numbers = st.floats(allow_nan=False)
+
+
+@cache
+def messages(kind: Kind) -> st.SearchStrategy[Any]:
+    """Give valid messages of one kind."""
+    return scans() if kind is Scan else struct(kind)
+
+
+def struct(kind: Kind) -> st.SearchStrategy[Any]:
+    info = inspect.type_info(kind)
+    assert isinstance(info, inspect.StructType)
+    return st.builds(kind, **{field.name: values(field.type) for field in info.fields})
+
+
+def values(info: inspect.Type) -> st.SearchStrategy[Any]:
+    return STRATEGIES[type(info)](info)
+
+
+STRATEGIES: dict[type[inspect.Type], Callable[[Any], st.SearchStrategy[Any]]] = {
+    inspect.Metadata: lambda info: values(info.type),
+    inspect.IntType: lambda info: st.integers(info.ge or 0, info.lt - 1 if info.lt else None),
+    inspect.FloatType: lambda _: numbers,
+    inspect.StrType: lambda info: st.text(min_size=info.min_length or 0, max_size=20),
+    inspect.BoolType: lambda _: st.booleans(),
+    inspect.NoneType: lambda _: st.none(),
+    inspect.LiteralType: lambda info: st.sampled_from(info.values),
+    inspect.UnionType: lambda info: st.one_of([values(part) for part in info.types]),
+    inspect.VarTupleType: lambda info: st.lists(
+        values(info.item_type), min_size=info.min_length or 0, max_size=4
+    ).map(tuple),
+    inspect.DictType: lambda info: st.dictionaries(
+        values(info.key_type), values(info.value_type), max_size=4
+    ),
+    inspect.StructType: lambda info: struct(info.cls),
+}
+
+
+@st.composite
+def scans(draw: st.DrawFn) -> Scan:
+    """Give scans whose sizes agree."""
+    rows, width = draw(st.integers(0, 3)), draw(st.sampled_from([0, 1, 2, 63, 64, 300]))
+    dtype = draw(st.sampled_from(sorted(ITEM_SIZES)))
+    size = rows * width * ITEM_SIZES[dtype]
+    per_row = st.lists(numbers, min_size=rows, max_size=rows).map(tuple)
+    fields = inspect.type_info(Scan)
+    assert isinstance(fields, inspect.StructType)
+    drawn = {
+        field.name: draw(values(field.type))
+        for field in fields.fields
+        if field.name in {"turn", "token", "phase", "site", "time"}
+    }
+    return Scan(
+        **drawn,
+        layers=draw(st.lists(st.integers(0, 2**20 - 1), min_size=rows, max_size=rows).map(tuple)),
+        dtype=dtype,
+        shape=(rows, width),
+        stats=draw(st.builds(Stats, min=per_row, max=per_row, mean=per_row, std=per_row)),
+        data=memoryview(draw(st.binary(min_size=size, max_size=size))),
+    )
+
+
+def any_message(kinds: tuple[Kind, ...]) -> st.SearchStrategy[Any]:
+    return st.one_of([messages(kind) for kind in kinds])

@@ -1,0 +1,123 @@
+"""Bytes as they were on the day the protocol was fixed: a change here is a new protocol version."""
+
+import numpy as np
+import pytest
+
+from llmri_protocol import (
+    Chat,
+    Edit,
+    Hello,
+    Intervene,
+    Message,
+    PlainIntervention,
+    Pong,
+    Reply,
+    Subscribe,
+    Token,
+    TurnStart,
+    array_of,
+    decode,
+    decode_plain,
+    encode,
+    encode_plain,
+)
+from llmri_protocol.documentation import example_scan
+
+HELLO = (
+    "00000033"
+    "85"
+    "a474797065a568656c6c6f"
+    "a870726f746f636f6c01"
+    "a6636c69656e74a26d65"
+    "a4726f6c65a6766965776572"
+    "a5746f6b656ec0"
+)
+SCAN = (
+    "000000de"
+    "8b"
+    "a474797065a47363616e"
+    "a47475726e05"
+    "a5746f6b656e0c"
+    "a57068617365a867656e6572617465"
+    "a473697465aa72657369645f706f7374"
+    "a66c6179657273921617"
+    "a56474797065a462663136"
+    "a57368617065920204"
+    "a5737461747384"
+    "a36d696e92cbc000000000000000cbbff0000000000000"
+    "a36d617892cb3ff0000000000000cb4020000000000000"
+    "a46d65616e92cbbfc0000000000000cb4006000000000000"
+    "a373746492cb3ff2388ac0000000cb400c7ee080000000"
+    "a474696d65cb3ff8000000000000"
+    "a464617461c410"
+    "803f00c0003f0000"
+    "00008040004180bf"
+)
+
+
+def test_hello() -> None:
+    assert b"".join(encode(Hello(protocol=1, client="me", role="viewer"))).hex() == HELLO
+
+
+def test_scan() -> None:
+    assert b"".join(encode(example_scan())).hex() == SCAN
+    scan = decode(bytes.fromhex(SCAN)[4:], "server")
+    assert scan == example_scan()
+    np.testing.assert_array_equal(array_of(scan), [[1, -2, 0.5, 0], [0, 4, 8, -1]])
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (
+            Chat(id=1, text="hi"),
+            "0000001c84a474797065a463686174a2696401a474657874a26869a36e6577c2",
+        ),
+        (
+            Subscribe(id=2, sites=("z",)),
+            "0000004887a474797065a9737562736372696265a2696402a5736974657391a17aa66c6179657273"
+            "c0a56474797065a66e6174697665a5657665727901ad70726f6d70745f746f6b656e73c3",
+        ),
+        (
+            Intervene(id=3, edits=(Edit(site="z", layer=1, units=(127, 300), value=1.5),)),
+            "0000006284a474797065a9696e74657276656e65a2696403a565646974739186a473697465a17aa5"
+            "6c6179657201a5756e697473927fcd012ca26f70a57363616c65a576616c7565cb3ff80000000000"
+            "00a9706f736974696f6e73a3616c6ca5666f726365c2",
+        ),
+        (
+            Reply(id=1, turn=4, time=1.5),
+            "0000002484a474797065a57265706c79a2696401a47475726e04a474696d65cb3ff8000000000000",
+        ),
+        (
+            TurnStart(turn=4, prompt="hi", time=1.5),
+            "0000003485a474797065aa7475726e5f7374617274a47475726e04a670726f6d7074a26869a36e65"
+            "77c2a474696d65cb3ff8000000000000",
+        ),
+        (
+            Token(turn=4, token=0, phase="prompt", id=17, text="hi"),
+            "0000004989a474797065a5746f6b656ea47475726e04a5746f6b656e00a57068617365a670726f6d"
+            "7074a2696411a474657874a26869a76c6f6770726f62c0a7656e74726f7079c0a3746f7090",
+        ),
+    ],
+)
+def test_other_messages(message: Message, expected: str) -> None:
+    assert b"".join(encode(message)).hex() == expected
+
+
+def test_plain_intervention() -> None:
+    body = b'{"type":"intervention","layer":22,"interventions":{"127":0.0,"384":1.5}}'
+    assert decode_plain(body) == PlainIntervention(layer=22, interventions={127: 0.0, 384: 1.5})
+
+
+def test_plain_pong() -> None:
+    assert b"".join(encode_plain(Pong(timestamp=1.5))) == b'\0\0\0\x1f{"type":"pong","timestamp":1.5}'
+
+
+def test_plain_scan() -> None:
+    frame = encode_plain(example_scan())[1]
+    assert bytes(frame) == (
+        b"\x00\x00\x00\xd1"
+        b'{"type":"scan","timestamp":1.5,"layer":23,"turn":5,"token":12,"shape":[4],"dtype":"float32",'
+        b'"activations":"000000000000804000000041000080bf",'
+        b'"stats":{"min":-1.0,"max":8.0,"mean":2.75,"std":3.5619516372680664}}'
+    )
