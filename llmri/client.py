@@ -1,6 +1,7 @@
 """A blocking client for scripts and notebooks: connect, talk, edit, and read what happens."""
 
 import contextlib
+import itertools
 import socket
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -31,6 +32,7 @@ from llmri_protocol.messages import (
 )
 
 DEFAULT_PORT = 9999
+KEPT = 10_000  # messages kept for the iteration; of more the oldest go
 
 
 class RefusedError(RuntimeError):
@@ -85,7 +87,7 @@ class Client:
     """One connection to a model server, to be used from one thread.
 
     Iterating gives every message in order of arrival, until the server says goodbye. Messages that
-    arrive while a method waits for its answer are kept for the iteration.
+    arrive while a method waits for its answer are kept for the iteration, the newest 10,000 of them.
 
     Attributes:
         welcome: What the server said of itself; `welcome.card` describes the model.
@@ -95,7 +97,7 @@ class Client:
         self._socket = sock
         self._connection = ClientConnection()
         self._arrived: deque[ServerMessage | RemoteProtocolError] = deque()
-        self._kept: deque[ServerMessage] = deque()
+        self._kept: deque[ServerMessage] = deque(maxlen=KEPT)
         self._last_id = 0
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for buffer in self._connection.hello("llmri.connect", role, token):
@@ -109,7 +111,8 @@ class Client:
     def chat(self, text: str, *, new: bool = False) -> TurnEnd:
         """Say something and wait for the end of that turn; what happens meanwhile is kept for iteration."""
         turn = self._ask(Chat(id=self._next_id(), text=text, new=new)).turn
-        return next(end for end in self._wait() if isinstance(end, TurnEnd) and end.turn == turn)
+        messages = itertools.chain(tuple(self._kept), self._wait())  # a short turn may end before the reply
+        return next(end for end in messages if isinstance(end, TurnEnd) and end.turn == turn)
 
     def intervene(self, edits: Sequence[Edit], *, force: bool = False) -> None:
         """Add edits, all of them or none."""

@@ -1,0 +1,94 @@
+"""The client for scripts, against the real server and the bundled model."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+import pytest
+
+import llmri
+from llmri import Edit
+from llmri.client import parse_address
+from llmri_protocol.messages import Edits, Scan, Token, TurnEnd, TurnStart
+from llmri_server import Server, Settings
+from llmri_server.torch_runtime import load
+
+SUM = "What is 37 plus 45?"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with Server(load("pocket", device="cpu", dtype="float32"), Settings(port=0)) as running:
+        yield running
+
+
+@pytest.fixture
+def address(server: Server) -> str:
+    return "{}:{}".format(*server.address)
+
+
+def test_a_script_talks_edits_and_talks_again(address: str) -> None:
+    with llmri.connect(address) as model:
+        assert model.chat(SUM, new=True).text == "37 + 45 = 82."
+        layers, width = model.welcome.card.layers, 512
+        everything = [Edit(site="mlp_act", layer=layer, units=tuple(range(width))) for layer in range(layers)]
+        model.intervene(everything)
+        assert model.chat(SUM, new=True).text != "37 + 45 = 82."
+        model.clear_interventions()
+        assert model.chat(SUM, new=True).text == "37 + 45 = 82."
+
+
+def test_scans_arrive_with_the_turn_they_belong_to(address: str) -> None:
+    with llmri.connect(address) as model:
+        model.subscribe("mlp_act", layers=(1, 6), prompt_tokens=False)
+        end = model.chat(SUM, new=True)
+        messages = model.messages()
+        scans = [message for message in messages if isinstance(message, Scan)]
+        assert {scan.turn for scan in scans} == {end.turn}
+        assert len(scans) == end.tokens - 1  # the end of the turn is never fed back
+        assert llmri.array_of(scans[0]).shape == (2, 512)
+        assert np.isfinite(llmri.array_of(scans[0])).all()
+        kinds = [type(message) for message in messages]
+        assert kinds.index(TurnStart) < kinds.index(Token) < kinds.index(Scan) < kinds.index(TurnEnd)
+
+
+def test_undo_and_redo_are_told_to_everybody(address: str) -> None:
+    with llmri.connect(address) as one, llmri.connect(address, role="viewer") as other:
+        one.intervene([Edit(site="resid_post", layer=2, units=(5,), value=1.5)])
+        one.undo()
+        one.redo()
+        told = (message for message in other if isinstance(message, Edits))
+        assert [len(edits.edits) for edits in islice(told, 3)] == [1, 0, 1]
+        one.clear_interventions()
+
+
+def test_an_edit_that_does_not_fit_is_refused_by_name(address: str) -> None:
+    with llmri.connect(address) as model:
+        with pytest.raises(llmri.RefusedError, match="999"):
+            model.intervene([Edit(site="mlp_act", layer=0, units=(999,))])
+        assert model.chat(SUM, new=True).text == "37 + 45 = 82."
+
+
+def test_a_viewer_may_not_talk(address: str) -> None:
+    with llmri.connect(address, role="viewer") as model, pytest.raises(Exception, match="viewer"):
+        model.chat("hello")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("localhost:80", ("localhost", 80)),
+        ("somewhere", ("somewhere", 9999)),
+        (":7", ("127.0.0.1", 7)),
+        ("[::1]:5", ("::1", 5)),
+        ("[::1]", ("::1", 9999)),
+    ],
+)
+def test_addresses_are_read_as_people_write_them(text: str, expected: tuple[str, int]) -> None:
+    assert parse_address(text) == expected
+
+
+@pytest.mark.parametrize("text", ["host:0", "host:70000", "host:port"])
+def test_a_port_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="port"):
+        parse_address(text)

@@ -1,0 +1,74 @@
+"""A model server of nothing but synthetic scans, and a window without a screen."""
+
+import os
+
+os.environ["SDL_VIDEODRIVER"] = "dummy"
+os.environ["PYGAME_HIDE_SUPPORT_PROMPT"] = "1"
+
+from collections.abc import Iterator
+
+import pytest
+
+from llmri_viewer import bindings
+from llmri_viewer.bindings import Bindings
+from llmri_viewer.link import Address
+from llmri_viewer.options import Options
+from llmri_viewer.pilot import Pilot
+from llmri_viewer.script import parse
+from llmri_viewer.session import Session
+from llmri_viewer.state import ViewState
+from llmri_viewer.theme import THEMES
+from llmri_viewer.window import Window
+from tests.viewer.synthetic import SyntheticServer
+
+
+@pytest.fixture
+def server() -> Iterator[SyntheticServer]:
+    with SyntheticServer() as running:
+        yield running
+
+
+@pytest.fixture
+def table() -> Bindings:
+    return bindings.load()
+
+
+STORY_TOLD = 'wait:connected say:"Tell me about a fox." wait:turn_end '
+
+
+class Desk:
+    """A window on a synthetic server, and the hands of a person."""
+
+    def __init__(self, server: SyntheticServer, options: Options, table: Bindings) -> None:
+        self.server = server
+        self.session = Session(Address(port=server.port), options)
+        self.window = Window(self.session, table, THEMES[options.theme])
+        self.pilot = Pilot(self.window, patience=20)
+        self.table = table
+        self.session.link.start()
+
+    def play(self, text: str) -> None:
+        self.pilot.play(parse(text, self.table))
+        self.window.frame()
+
+    @property
+    def state(self) -> ViewState:
+        return self.session.state
+
+    def close(self) -> None:
+        self.session.link.stop()
+        self.window.close()
+
+
+@pytest.fixture
+def told(desk: Desk) -> Desk:
+    """A desk after one turn of 36 tokens, with unit 127 of the shown layer selected."""
+    desk.play(STORY_TOLD + "click:unit=127")
+    return desk
+
+
+@pytest.fixture
+def desk(server: SyntheticServer, table: Bindings) -> Iterator[Desk]:
+    desk = Desk(server, Options(), table)
+    yield desk
+    desk.close()

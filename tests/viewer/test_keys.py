@@ -1,0 +1,222 @@
+"""Every key and gesture of the table, pressed through pygame's own event queue."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pygame
+import pytest
+
+from llmri_protocol.messages import Chat, ClearInterventions, Intervene, Redo, Subscribe, Undo
+from llmri_viewer import bindings, face
+from llmri_viewer.commands import GESTURES
+from llmri_viewer.geometry import fitting, grid_of
+from llmri_viewer.state import Link, ViewState
+from llmri_viewer.store import Moment
+from tests.viewer.conftest import Desk
+
+Judge = Callable[[ViewState, ViewState], bool]
+# What each key of the ordinary mode must have done, judged by the state before and after.
+EFFECTS: dict[str, Judge] = {
+    "layer.previous": lambda a, b: b.layer == a.layer - 1,
+    "layer.next": lambda a, b: b.layer == a.layer + 1,
+    "site.next": lambda a, b: (a.site, b.site) == ("mlp_act", "attn_out") and not b.selection,
+    "zoom.in": lambda a, b: b.camera is not None and b.camera.cell > 27,
+    "zoom.out": lambda a, b: b.camera is not None and b.camera.cell < 27,
+    "zoom.fit": lambda a, b: b.camera is None,
+    "token.previous": lambda a, b: b.at == Moment(1, (a.at or Moment(0, 0)).token - 1) and b.paused,
+    "token.next": lambda a, b: b.notice == "this is the newest scan",
+    "follow.toggle": lambda a, b: b.paused and not a.paused,
+    "difference.toggle": lambda a, b: b.difference,
+    "unit.deselect": lambda a, b: bool(a.selection) and not b.selection,
+    "amount.less": lambda a, b: b.amount == a.amount - a.amount_step,
+    "amount.more": lambda a, b: b.amount == a.amount + a.amount_step,
+    "colour.next": lambda a, b: (a.colour_map, b.colour_map) == ("blue-amber", "coolwarm"),
+    "scale.log": lambda a, b: b.log and not a.log,
+    "scale.clip": lambda a, b: a.clip and not b.clip,
+    "grid.toggle": lambda a, b: a.grid and not b.grid,
+    "chat.open": lambda a, b: b.chat == "",
+    "help.toggle": lambda a, b: b.help and b.mode == "help",
+    "shot.take": lambda a, b: b.shots == a.shots + 1,
+    "program.quit": lambda a, b: b.quit,
+}
+EDITS = {"edit.boost", "edit.ablate", "edit.clear", "edit.undo", "edit.redo"}
+KEYS = [
+    (key, row.command)
+    for row in bindings.load().rows
+    for key in row.keys
+    if row.mode == "view" and row.command not in GESTURES
+]
+
+
+def test_every_key_of_the_ordinary_mode_is_judged_here() -> None:
+    assert {command for _, command in KEYS} == {*EFFECTS, *EDITS}
+
+
+@pytest.mark.parametrize(("key", "command"), [pair for pair in KEYS if pair[1] not in EDITS])
+def test_a_key_does_what_its_row_says(
+    key: str, command: str, told: Desk, tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(str(tmp_path))
+    if command == "zoom.fit":
+        told.play("+")
+    before = told.state
+    told.play(key)
+    assert EFFECTS[command](before, told.state), told.state
+
+
+def sent(desk: Desk, kind: type) -> list[object]:
+    return [message for message in desk.server.received if isinstance(message, kind)]
+
+
+def test_boost_and_ablate_edit_the_selected_units_and_tints_come_from_the_server(told: Desk) -> None:
+    told.play("b wait:edits")
+    assert told.state.standing.factors == {("mlp_act", 4, 127): 1.5}
+    told.play("] b wait:edits click:unit=3 add:unit=9 x wait:edits")
+    assert told.state.standing.of("mlp_act", 4) == {127: 1.75, 3: 0.0, 9: 0.0}
+    asked = sent(told, Intervene)[-1]
+    assert isinstance(asked, Intervene)
+    assert asked.edits[0].units == (3, 9)
+
+
+def test_undo_redo_and_clear_reach_the_server_and_its_answer_is_shown(told: Desk) -> None:
+    told.play("b wait:edits z wait:edits")
+    assert (told.state.standing.edits, told.state.standing.redoable) == ((), 1)
+    told.play("y wait:edits")
+    assert told.state.standing.undoable == 1
+    told.play("\\ wait:edits")
+    assert told.state.standing.edits == ()
+    assert [len(sent(told, kind)) for kind in (Undo, Redo, ClearInterventions)] == [1, 1, 1]
+
+
+def test_a_refused_edit_tints_nothing_and_says_why(told: Desk) -> None:
+    told.server.refuse = "a viewer may not edit"
+    told.play("b wait:connected sleep:0.2")
+    assert told.state.standing.edits == ()
+    assert (told.state.notice, told.state.warning) == ("a viewer may not edit", True)
+
+
+def test_nothing_is_edited_where_nothing_is_selected_or_the_selection_is_elsewhere(told: Desk) -> None:
+    told.play("down b")
+    assert "the selection is in layer 4" in told.state.notice
+    told.play("escape b")
+    assert told.state.notice == "no unit is selected; click one first"
+    assert not sent(told, Intervene)
+
+
+def test_a_site_that_cannot_be_edited_says_so(told: Desk) -> None:
+    told.play('tab say:"again" wait:turn_end click:unit=1 x')
+    assert "not edited" in told.state.notice
+    assert not sent(told, Intervene)
+
+
+def test_the_next_site_is_subscribed_with_all_its_layers(told: Desk) -> None:
+    told.play("tab sleep:0.1")
+    asked = sent(told, Subscribe)[-1]
+    assert isinstance(asked, Subscribe)
+    assert (asked.sites, asked.layers) == (("attn_out",), None)
+
+
+def test_typing_reaches_the_model_and_keys_of_the_view_are_letters_meanwhile(desk: Desk) -> None:
+    desk.play("wait:connected t type:hi q x b")
+    assert desk.state.chat == "hiqxb"
+    desk.play("backspace return")
+    assert desk.state.chat == ""
+    desk.play("wait:turn_end escape")
+    assert desk.state.chat is None
+    asked = sent(desk, Chat)
+    assert [message.text for message in asked if isinstance(message, Chat)] == ["hiqx"]
+
+
+def test_the_arrows_walk_through_time_and_space_follows_again(told: Desk) -> None:
+    newest = told.state.at
+    told.play("left left left right")
+    assert newest is not None
+    assert told.state.at == Moment(1, newest.token - 2)
+    told.play("space")
+    assert (told.state.at, told.state.paused) == (newest, False)
+
+
+def test_while_paused_new_scans_do_not_move_the_picture(told: Desk) -> None:
+    told.play("space")
+    held = told.state.at
+    told.server.speak("again")
+    told.play("wait:turn_end")
+    assert told.state.at == held
+    told.play("space")
+    assert told.state.at is not None
+    assert told.state.at.turn == 2
+
+
+def test_shift_click_adds_a_unit_and_takes_it_out_again(told: Desk) -> None:
+    told.play("add:unit=130")
+    assert told.state.selection == {(4, 127), (4, 130)}
+    told.play("add:unit=127")
+    assert told.state.selection == {(4, 130)}
+
+
+def test_clicking_a_layer_shows_it_and_clicking_a_token_goes_there(told: Desk) -> None:
+    told.play("click:layer=6 click:token=12")
+    assert (told.state.layer, told.state.at, told.state.paused) == (6, Moment(1, 12), True)
+
+
+def mouse(kind: int, at: tuple[int, int], rel: tuple[int, int] = (0, 0)) -> None:
+    pygame.event.post(pygame.event.Event(kind, pos=at, rel=rel, buttons=(1, 0, 0), button=1))
+
+
+def test_dragging_moves_the_picture_and_selects_nothing(told: Desk) -> None:
+    view = face.of(told.state.size).view
+    start = (view.x + 300, view.y + 200)
+    home = fitting(grid_of(512), view)
+    mouse(pygame.MOUSEBUTTONDOWN, start)
+    mouse(pygame.MOUSEMOTION, (start[0] + 40, start[1] + 25), (40, 25))
+    mouse(pygame.MOUSEBUTTONUP, (start[0] + 40, start[1] + 25))
+    told.window.frame()
+    assert told.state.camera == replace(home, x=home.x + 40, y=home.y + 25)
+    assert told.state.selection == {(4, 127)}
+
+
+def test_the_wheel_zooms_at_the_pointer_with_shift_only(told: Desk) -> None:
+    told.play("point:unit=200")
+    for mods, zoomed in ((pygame.KMOD_NONE, False), (pygame.KMOD_SHIFT, True)):
+        pygame.key.set_mods(mods)
+        pygame.event.post(pygame.event.Event(pygame.MOUSEWHEEL, x=0, y=2))
+        told.window.frame()
+        assert (told.state.camera is not None) == zoomed
+    pygame.key.set_mods(pygame.KMOD_NONE)
+    view, grid, pointer = face.of(told.state.size).view, grid_of(512), told.state.pointer
+    assert told.state.camera is not None
+    assert pointer is not None
+    assert told.state.camera.unit_at(grid, view, *pointer) == 200
+
+
+def test_dragging_along_the_scrubber_moves_through_time(told: Desk) -> None:
+    box = face.of(told.state.size).scrubber
+    mouse(pygame.MOUSEBUTTONDOWN, (box.x + 2, box.y + 6))
+    mouse(pygame.MOUSEMOTION, (box.x + 12, box.y + 6), (10, 0))
+    mouse(pygame.MOUSEBUTTONUP, (box.x + 12, box.y + 6))
+    told.window.frame()
+    assert told.state.at == Moment(1, 0)
+
+
+def test_a_resized_window_is_laid_out_anew(told: Desk) -> None:
+    pygame.event.post(pygame.event.Event(pygame.VIDEORESIZE, w=900, h=600, size=(900, 600)))
+    told.window.frame()
+    assert told.state.size == told.window.canvas.surface.get_size() == (900, 600)
+
+
+def test_letters_do_not_repeat_while_held_but_arrows_do(told: Desk) -> None:
+    for key in (pygame.K_l, pygame.K_l, pygame.K_l, pygame.K_UP, pygame.K_UP):
+        pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=key, mod=0, unicode=""))
+    told.window.frame()
+    assert told.state.log
+    assert told.state.layer == 2
+
+
+def test_a_lost_server_is_waited_for_and_nothing_is_sent_meanwhile(told: Desk) -> None:
+    told.server.hang_up()
+    while told.state.link.link is Link.CONNECTED:
+        told.window.frame()
+    told.play("b")
+    assert told.state.notice == "not connected: nothing was sent"
+    told.play("wait:connected")
+    assert told.state.at is not None, "the same session's scans are still there"

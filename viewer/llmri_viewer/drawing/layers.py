@@ -1,0 +1,81 @@
+"""The layer slider at the left: a row a layer, with how strongly it fires and whether it is edited."""
+
+import numpy as np
+
+from llmri_viewer.drawing.canvas import Canvas
+from llmri_viewer.drawing.grid import mark
+from llmri_viewer.face import UNIT, layer_row
+from llmri_viewer.geometry import Box
+from llmri_viewer.state import ViewState
+from llmri_viewer.store import ScanStore
+from llmri_viewer.theme import blend
+
+LABEL_HEIGHT = 14
+LABEL_WIDTH = 3 * UNIT
+MARK_FROM = 10
+
+
+def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> None:
+    """Draw the rows; a bar is the layer's root mean square at the shown token, against the largest."""
+    theme = canvas.theme
+    canvas.fill(box, theme.panel)
+    canvas.line((box.right - 1, box.y), (box.right - 1, box.bottom), theme.line)
+    canvas.text(box.inset(UNIT, 0).row(UNIT, 2 * UNIT), "layer · rms", colour=theme.dim)
+    if state.card is None:
+        return
+    strengths = _strengths(state, store)
+    edited = state.standing.layers(state.site)
+    count = state.card.layers
+    every = -(-LABEL_HEIGHT // max(1, layer_row(box, count, 0).height))
+    for layer in range(count):
+        row = layer_row(box, count, layer)
+        shown = layer == state.layer
+        if shown:
+            canvas.fill(Box(box.x, row.y, box.width - 1, row.height), blend(theme.accent, theme.panel, 0.25))
+            canvas.fill(Box(box.x, row.y, 3, row.height), theme.accent)
+        _bar(canvas, row, strengths.get(layer, 0.0), shown)
+        if shown or (layer % every == 0 and abs(layer - state.layer) >= every):
+            _label(canvas, row, layer, shown)
+        _marks(canvas, row, edited.get(layer, set()))
+
+
+def _strengths(state: ViewState, store: ScanStore) -> dict[int, float]:
+    """Give each layer's root mean square, as a share of the largest."""
+    sheet = store.sheet(state.at, state.site)
+    if sheet is None or not sheet.rows.size:
+        return {}
+    squares = np.sqrt(np.vecdot(sheet.rows, sheet.rows) / sheet.rows.shape[1])
+    largest = float(squares.max())
+    if not np.isfinite(largest) or largest <= 0:
+        return {}
+    return dict(zip(sheet.layers, (squares / largest).tolist(), strict=True))
+
+
+def _bar(canvas: Canvas, row: Box, strength: float, shown: bool) -> None:
+    theme = canvas.theme
+    room = row.width - LABEL_WIDTH - 4 * UNIT
+    height = max(1, min(6, row.height - 2))
+    place = Box(row.x + LABEL_WIDTH + UNIT // 2, row.y + (row.height - height) // 2, room, height)
+    canvas.fill(place, theme.raised)
+    if strength > 0:
+        ink = theme.text if shown else theme.dim
+        canvas.fill(Box(place.x, place.y, max(1, round(room * strength)), height), ink)
+
+
+def _label(canvas: Canvas, row: Box, layer: int, shown: bool) -> None:
+    theme = canvas.theme
+    place = Box(row.x, row.y + (row.height - 16) // 2, LABEL_WIDTH, 16)
+    ink = theme.text if shown else theme.dim
+    canvas.text(place, str(layer), colour=ink, face="mono", align="right")
+
+
+def _marks(canvas: Canvas, row: Box, kinds: set[bool]) -> None:
+    """Mark a layer where units are boosted, lessened or both."""
+    theme = canvas.theme
+    for place, boosted in enumerate(sorted(kinds, reverse=True)):
+        ink = theme.boosted if boosted else theme.ablated
+        x, y = row.right - UNIT - place * 10, row.y + row.height // 2
+        if row.height >= MARK_FROM:
+            mark(canvas, (x, y), 3, 2.0 if boosted else 0.0, ink)
+        else:
+            canvas.fill(Box(x - 3, y - 1, 6, max(2, row.height - 2)), ink)

@@ -1,0 +1,86 @@
+"""What a message from the server, or news of the link, makes of the state."""
+
+from dataclasses import replace
+
+from llmri_protocol.arrays import array_of
+from llmri_protocol.messages import (
+    Edits,
+    Error,
+    ModelCard,
+    Notice,
+    Scan,
+    ServerMessage,
+    Token,
+    TurnEnd,
+    TurnStart,
+    Welcome,
+)
+from llmri_viewer.commands.base import Step
+from llmri_viewer.commands.looking import subscription
+from llmri_viewer.state import Link, LinkStatus, Standing, ViewState
+from llmri_viewer.store import Moment, ScanStore, Sheet
+
+
+def received(state: ViewState, store: ScanStore, event: ServerMessage | LinkStatus) -> Step:
+    """Keep what an event brings in the store, and give the next state."""
+    if isinstance(event, Welcome):
+        return _welcomed(state, store, event)
+    match event:
+        case TurnStart():
+            store.turn(event.turn).prompt = event.prompt
+        case Token():
+            store.add_token(event)
+        case TurnEnd():
+            store.turn(event.turn).end = event
+        case Scan():
+            state = _scanned(state, store, event)
+        case LinkStatus():
+            state = replace(state, link=event)
+        case Edits():
+            state = replace(state, standing=Standing.told(event.edits, event))
+        case Notice():
+            state = replace(state, notice=event.message, warning=event.level == "warning")
+        case Error():
+            state = replace(state, notice=event.message, warning=True)
+    return Step(state)
+
+
+def _welcomed(state: ViewState, store: ScanStore, welcome: Welcome) -> Step:
+    """Keep the place where the model is the same; another session's turns are another history."""
+    card = welcome.card
+    if state.session != welcome.session:
+        store.clear()
+        state = replace(state, at=None, selection=frozenset(), camera=None)
+    names = [site.name for site in card.sites]
+    site = state.site if state.site in names else _default_site(card)
+    wanted = state.layer if state.card else state.wanted_layer
+    layer = card.default_layer if wanted is None else wanted
+    shown = replace(
+        state,
+        card=card,
+        session=welcome.session,
+        site=site,
+        layer=max(0, min(layer, card.layers - 1)),
+        standing=Standing.told(welcome.edits),
+        link=LinkStatus(Link.CONNECTED, f"connected to {card.name}"),
+    )
+    if state.site not in {"", site}:
+        odd = f"{card.name} has no site {state.site}; it has {', '.join(names)}"
+        shown = replace(shown, notice=odd, warning=True)
+    elif layer != shown.layer:
+        odd = f"{card.name} has no layer {layer}; it has 0 to {card.layers - 1}"
+        shown = replace(shown, notice=odd, warning=True)
+    return Step(shown, (subscription(site),) if site else ())
+
+
+def _default_site(card: ModelCard) -> str:
+    names = [site.name for site in card.sites]
+    return card.default_site if card.default_site in names else (names or [""])[0]
+
+
+def _scanned(state: ViewState, store: ScanStore, scan: Scan) -> ViewState:
+    moment = Moment(scan.turn, scan.token)
+    store.add_scan(moment, scan.site, Sheet(scan.layers, array_of(scan)))
+    if state.paused or scan.site != state.site:
+        return state
+    return replace(state, at=moment)

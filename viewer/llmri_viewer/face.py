@@ -1,0 +1,72 @@
+"""How the window is divided: where each panel stands, for a size."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from llmri_viewer.geometry import Box
+
+UNIT = 8  # the one spacing unit, in pixels
+FOLD_WIDTH = 1100  # narrower windows have no side panel
+SIDE_WIDTH = 36 * UNIT
+LAYERS_WIDTH = 11 * UNIT
+STATUS_HEIGHT = 5 * UNIT
+CAPTION_HEIGHT = 4 * UNIT
+BAR_HEIGHT = 7 * UNIT
+STRIP_LINE = 3 * UNIT
+FOOTER_HEIGHT = 4 * UNIT
+TALL = 720  # pixels from which the text has three lines
+
+
+@dataclass(frozen=True)
+class Face:
+    """The boxes of the panels; `side` is None where it is folded away."""
+
+    window: Box
+    status: Box
+    layers: Box
+    caption: Box
+    view: Box
+    bar: Box
+    side: Box | None
+    strip: Box
+    scrubber: Box
+    footer: Box
+
+
+@lru_cache(maxsize=16)
+def of(size: tuple[int, int]) -> Face:
+    """Divide a window of so many pixels."""
+    width, height = size
+    footer = Box(0, height - FOOTER_HEIGHT, width, FOOTER_HEIGHT)
+    lines = 3 if height >= TALL else 2
+    strip_height = lines * STRIP_LINE + 2 * UNIT
+    scrubber = Box(UNIT * 2, footer.y - 3 * UNIT, max(0, width - 4 * UNIT), 2 * UNIT)
+    strip = Box(0, scrubber.y - strip_height, width, strip_height)
+    status = Box(0, 0, width, STATUS_HEIGHT)
+    middle = max(0, strip.y - STATUS_HEIGHT)
+    layers = Box(0, STATUS_HEIGHT, LAYERS_WIDTH, middle)
+    side = Box(width - SIDE_WIDTH, STATUS_HEIGHT, SIDE_WIDTH, middle) if width >= FOLD_WIDTH else None
+    room = max(1, width - LAYERS_WIDTH - (SIDE_WIDTH if side else 0) - 2 * UNIT)
+    left = LAYERS_WIDTH + UNIT
+    caption = Box(left, STATUS_HEIGHT + UNIT, room, CAPTION_HEIGHT)
+    bar = Box(left, strip.y - BAR_HEIGHT - UNIT, room, BAR_HEIGHT)
+    view = Box(left, caption.bottom, room, max(1, bar.y - caption.bottom - UNIT))
+    return Face(Box(0, 0, width, height), status, layers, caption, view, bar, side, strip, scrubber, footer)
+
+
+def layer_row(box: Box, count: int, layer: int) -> Box:
+    """Give a layer's row in the slider; rows share the height, up to three spacing units each."""
+    top = 4 * UNIT
+    room = max(1, box.height - top - UNIT)
+    each = min(3 * UNIT, room / max(1, count))
+    start, end = round(top + layer * each), round(top + (layer + 1) * each)
+    return Box(box.x, box.y + start, box.width, max(1, end - start))
+
+
+def layer_at(box: Box, count: int, y: float) -> int | None:
+    """Give the layer at a height of the slider, None above and below all."""
+    for layer in range(count):
+        row = layer_row(box, count, layer)
+        if row.y <= y < row.bottom:
+            return layer
+    return None

@@ -1,0 +1,146 @@
+"""The link to the server: a thread that connects, reads, and connects again, so that drawing never waits."""
+
+import queue
+import socket
+import threading
+from dataclasses import dataclass
+
+from llmri_protocol.messages import Command as Request
+from llmri_protocol.messages import Role, ServerMessage
+from llmri_viewer.conversation import Conversation, Outbox, RefusedError
+from llmri_viewer.options import Options
+from llmri_viewer.state import Link, LinkStatus
+
+INBOX = 256  # messages waiting to be drawn; when full the reader waits, and the server drops old scans
+ANSWER_SECONDS = 10.0
+Event = ServerMessage | LinkStatus
+
+
+class AddressError(ValueError):
+    """No address; the message says what was expected."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a server listens, and how to get in."""
+
+    host: str = "127.0.0.1"
+    port: int = 9999
+    role: Role = "controller"
+    token: str | None = None
+
+    @classmethod
+    def parse(cls, text: str, role: Role = "controller", token: str | None = None) -> "Address":
+        """Take HOST:PORT, HOST, :PORT or [IPV6]:PORT.
+
+        Raises:
+            AddressError: It is none of these.
+        """
+        host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
+        if not colon:
+            host, port = text, str(cls.port)
+        if not port.isdigit() or not 0 < int(port) < 1 << 16:
+            raise AddressError(f"`{text}` is no address: expected HOST:PORT with a port from 1 to 65535")
+        return cls(host.strip("[]") or cls.host, int(port), role, token)
+
+    def __str__(self) -> str:
+        """Give HOST:PORT, with brackets around an IPv6 address."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class ServerLink:
+    """Connects, reads into `inbox`, sends what `send` is given, and connects again when cut off.
+
+    `inbox` carries messages in order, and a `LinkStatus` whenever the connection's state changes.
+    """
+
+    def __init__(self, address: Address, options: Options, *, reconnect: bool = True) -> None:
+        self.address = address
+        self.inbox: queue.Queue[Event] = queue.Queue(INBOX)
+        self._options = options
+        self._reconnect = reconnect
+        self._outbox: Outbox = queue.SimpleQueue()
+        self._stopped = threading.Event()
+        self._socket: socket.socket | None = None
+        self._thread = threading.Thread(target=self._run, name="llmri link", daemon=True)
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self._thread.start()
+
+    def send(self, request: Request) -> None:
+        """Send a request soon. The caller asks for nothing while there is no connection."""
+        self._outbox.put(request)
+
+    def stop(self) -> None:
+        """End the connection and the threads."""
+        self._stopped.set()
+        sock = self._socket
+        if sock is not None:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                sock.close()  # the reader was first to end it
+        if self._thread.is_alive():
+            self._thread.join(timeout=2)
+
+    def _run(self) -> None:
+        wait = self._options.retry_first_seconds
+        while not self._stopped.is_set():
+            self._put(LinkStatus(Link.CONNECTING, f"connecting to {self.address} …"))
+            try:
+                welcomed, why = self._visit()
+            except RefusedError as refusal:
+                self._put(LinkStatus(Link.REFUSED, str(refusal)))
+                return
+            if not self._reconnect:
+                self._put(LinkStatus(Link.REFUSED, f"{why}; not trying again (--no-reconnect)"))
+                return
+            wait = self._options.retry_first_seconds if welcomed else wait
+            self._put(LinkStatus(Link.WAITING, f"{why}; trying again in {wait:g} s"))
+            self._stopped.wait(wait)
+            wait = min(2 * wait, self._options.retry_longest_seconds)
+
+    def _visit(self) -> tuple[bool, str]:
+        """Connect and stay until the connection ends; tell whether it was welcomed, and why it ended."""
+        target = (self.address.host, self.address.port)
+        try:
+            sock = socket.create_connection(target, timeout=ANSWER_SECONDS)
+        except OSError as error:
+            return False, f"no server at {self.address} ({_reason(error)})"
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._outbox = queue.SimpleQueue()  # what an earlier connection left unsent is stale
+        limit = self._options.frame_mib << 20
+        talk = Conversation(
+            sock,
+            limit=limit,
+            role=self.address.role,
+            token=self.address.token,
+            take=self._put,
+            outbox=self._outbox,
+        )
+        self._socket = sock
+        try:
+            why = talk.run()
+            return talk.welcomed, why
+        except TimeoutError:
+            raise RefusedError(
+                f"{self.address} did not answer in {ANSWER_SECONDS:g} s; is it an LLMRI server?"
+            ) from None
+        except OSError as error:
+            return talk.welcomed, f"the connection broke ({_reason(error)})"
+        finally:
+            self._socket = None
+
+    def _put(self, event: Event) -> None:
+        """Hand an event over, waiting while the inbox is full, until the link is stopped."""
+        while not self._stopped.is_set():
+            try:
+                self.inbox.put(event, timeout=0.1)
+            except queue.Full:
+                continue  # the window is busy; TCP holds the server back meanwhile
+            return
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

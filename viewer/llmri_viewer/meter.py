@@ -1,0 +1,44 @@
+"""How the stream flows: scans a second, lag in milliseconds, scans dropped."""
+
+from collections import deque
+from statistics import median
+
+WINDOW_SECONDS = 1.0
+
+
+class Meter:
+    """Counts scans as they are taken in. Times are seconds since 1970 on this machine's clock.
+
+    The server's clock may be another one: `pong` measures the difference, taking the answer for half
+    the way there and back (Cristian, 1989), and the shortest way seen is believed.
+    """
+
+    def __init__(self) -> None:
+        self.dropped = 0
+        self._arrivals: deque[tuple[float, float]] = deque()
+        self._ahead = 0.0
+        self._shortest = float("inf")
+
+    def pong(self, asked: float, answered: float, now: float) -> None:
+        """Take a ping's times: when it was asked and is answered here, and the server's time between."""
+        if now - asked <= self._shortest:
+            self._shortest = now - asked
+            self._ahead = answered - (asked + now) / 2
+
+    def scan(self, sent: float, now: float) -> None:
+        """Count a scan that the server stamped `sent`."""
+        self._arrivals.append((now, max(0.0, now - (sent - self._ahead))))
+
+    def rate(self, now: float) -> float:
+        """Give the scans of the last second."""
+        self._forget(now)
+        return len(self._arrivals) / WINDOW_SECONDS
+
+    def lag(self, now: float) -> float | None:
+        """Give the median lag of the last second's scans in milliseconds, None where there were none."""
+        self._forget(now)
+        return 1000 * median(lag for _, lag in self._arrivals) if self._arrivals else None
+
+    def _forget(self, now: float) -> None:
+        while self._arrivals and self._arrivals[0][0] < now - WINDOW_SECONDS:
+            self._arrivals.popleft()

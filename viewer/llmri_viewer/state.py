@@ -1,0 +1,133 @@
+"""What the viewer shows, as one frozen value; commands and messages make the next one from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+
+from llmri_protocol.messages import Edit, Edits, ModelCard, SiteCard
+from llmri_viewer.geometry import Camera
+from llmri_viewer.options import ColourMapName, Options
+from llmri_viewer.store import Moment
+
+Selection = frozenset[tuple[int, int]]
+
+
+class Link(Enum):
+    """How the connection stands."""
+
+    CONNECTING = "connecting"
+    WAITING = "waiting"
+    CONNECTED = "connected"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class LinkStatus:
+    """The connection in a word and in a sentence."""
+
+    link: Link
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The edits as the server last told them; the viewer never assumes any."""
+
+    edits: tuple[Edit, ...] = ()
+    undoable: int = 0
+    redoable: int = 0
+    by: str = ""
+    factors: Mapping[tuple[str, int, int], float] = field(default_factory=lambda: MappingProxyType({}))
+
+    @classmethod
+    def told(cls, edits: tuple[Edit, ...], message: Edits | None = None) -> "Standing":
+        """Take what the server said; `factors` gives each edited unit's multiplier by site, layer, unit."""
+        factors = {(edit.site, edit.layer, unit): edit.value for edit in edits for unit in edit.units}
+        frozen = MappingProxyType(factors)
+        if message is None:
+            return cls(edits, factors=frozen)
+        return cls(edits, message.undoable, message.redoable, message.by, frozen)
+
+    def of(self, site: str, layer: int) -> dict[int, float]:
+        """Give the multiplier of each edited unit of a layer."""
+        return {unit: value for (s, at, unit), value in self.factors.items() if s == site and at == layer}
+
+    def layers(self, site: str) -> dict[int, set[bool]]:
+        """Give the edited layers of a site, with whether units there are boosted (True) or lessened."""
+        found: dict[int, set[bool]] = {}
+        for (s, layer, _), value in self.factors.items():
+            if s == site:
+                found.setdefault(layer, set()).add(value > 1)
+        return found
+
+
+@dataclass(frozen=True)
+class ViewState:
+    """Everything a picture depends on, but for the scans themselves and the meters."""
+
+    link: LinkStatus
+    size: tuple[int, int]
+    colour_map: ColourMapName
+    log: bool
+    clip: bool
+    grid: bool
+    amount: float
+    amount_step: float
+    card: ModelCard | None = None
+    session: str = ""
+    site: str = ""
+    layer: int = 0
+    wanted_layer: int | None = None  # asked for before the model was known
+    at: Moment | None = None
+    paused: bool = False
+    difference: bool = False
+    selection: Selection = frozenset()
+    camera: Camera | None = None  # None shows the whole layer
+    pointer: tuple[int, int] | None = None
+    standing: Standing = field(default_factory=Standing)
+    chat: str | None = None  # what is being typed; None while the box is closed
+    help: bool = False
+    notice: str = ""
+    warning: bool = False
+    shots: int = 0  # pictures asked for so far
+    quit: bool = False
+
+    @property
+    def mode(self) -> str:
+        """Give the key table that holds now: `view`, `chat` or `help`."""
+        if self.help:
+            return "help"
+        return "view" if self.chat is None else "chat"
+
+    @property
+    def site_card(self) -> SiteCard | None:
+        """Give the shown site's description."""
+        sites = self.card.sites if self.card else ()
+        return next((site for site in sites if site.name == self.site), None)
+
+    @property
+    def width(self) -> int:
+        """Count the units of a layer at the shown site; 0 while no model is known."""
+        return self.site_card.width if self.site_card else 0
+
+    @property
+    def selected_here(self) -> tuple[int, ...]:
+        """Give the selected units of the shown layer, ascending."""
+        return tuple(sorted(unit for layer, unit in self.selection if layer == self.layer))
+
+
+def first(options: Options, address: str, *, site: str = "", layer: int | None = None) -> ViewState:
+    """Give the state to begin with; without a site or layer the model's own are shown."""
+    return ViewState(
+        link=LinkStatus(Link.CONNECTING, f"connecting to {address} …"),
+        size=(options.width, options.height),
+        colour_map=options.colour_map,
+        log=options.log,
+        clip=options.clip,
+        grid=options.grid,
+        amount=options.boost,
+        amount_step=options.boost_step,
+        site=site,
+        wanted_layer=layer,
+    )

@@ -1,0 +1,69 @@
+"""Numbers and names as the window writes them: signed, of equal digits, and in plain words."""
+
+import math
+from collections.abc import Callable
+
+from llmri_protocol.messages import SiteCard
+from llmri_viewer.state import ViewState
+
+TIMES = "\N{MULTIPLICATION SIGN}"
+DASH = "\N{EN DASH}"
+SHORT_ESCAPES, LONG_ESCAPES = 0x100, 0x10000  # code points below the first, and from the second on
+LARGE, SMALL, THREE_DIGITS = 10_000, 0.0005, 100  # where numbers need an exponent, or fewer decimals
+LEAST_PERCENT = 0.05
+VISIBLE = {"\n": "↵", "\t": "⇥", "\r": "␍"}
+
+
+def number(value: float) -> str:
+    """Give a signed number with three digits behind the point, or an exponent where it is large."""
+    if not math.isfinite(value):
+        return str(value)
+    if abs(value) >= LARGE or 0 < abs(value) < SMALL:
+        return f"{value:+.2e}"
+    return f"{value:+.3f}" if abs(value) < THREE_DIGITS else f"{value:+.1f}"
+
+
+def percent(logprob: float) -> str:
+    """Give a probability in per cent, from its natural logarithm."""
+    share = 100 * math.exp(min(logprob, 0.0))
+    return f"{share:.1f} %" if share >= LEAST_PERCENT else "<0.1 %"
+
+
+def factor(value: float) -> str:
+    """Give a multiplier."""
+    return f"{TIMES} {value:g}"
+
+
+def units(site: SiteCard) -> str:
+    """Give what a layer of a site is made of, such as `512 MLP neurons`."""
+    plural = "" if site.width == 1 or site.unit.endswith("s") else "s"
+    return f"{site.width} {site.unit}{plural}"
+
+
+def scale(state: ViewState) -> str:
+    """Give the colour scale in words."""
+    kind = "log" if state.log else "linear"
+    what = "|value|" if state.colour_map == "energy" else "value"
+    if state.difference:
+        what = f"change of {what} from the previous token"
+    span = "1st to 99th percentile" if state.clip else "full range"
+    return f"{what}, {kind}, {span} of this layer in this turn"
+
+
+def shown_text(text: str, drawable: Callable[[str], bool]) -> str:
+    """Give text with what cannot be drawn as its escape, and line ends and tabs as signs."""
+    return "".join(
+        VISIBLE.get(char) or (char if _plain(char) and drawable(char) else escape(char)) for char in text
+    )
+
+
+def escape(char: str) -> str:
+    r"""Give a character's escape: `\x07`, `\u4f60` or `\U0001f600`."""
+    code = ord(char)
+    if code < SHORT_ESCAPES:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < LONG_ESCAPES else f"\\U{code:08x}"
+
+
+def _plain(char: str) -> bool:
+    return char.isprintable() or char == "\N{NO-BREAK SPACE}"
