@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import socket
+import ssl
 from collections import deque
 from collections.abc import Iterator, Sequence
 from types import TracebackType
@@ -67,6 +68,7 @@ def connect(
     role: Role = "controller",
     token: str | None = None,
     timeout: float | None = 60.0,
+    tls: ssl.SSLContext | None = None,
 ) -> "Client":
     """Connect to a model server.
 
@@ -75,12 +77,16 @@ def connect(
         role: A `viewer` looks, a `controller` may also chat and edit.
         token: The server's access token, where it has one.
         timeout: Seconds to wait for any one message before `TimeoutError`; None waits for ever.
+        tls: Speak TLS and trust whom this trusts, such as `ssl.create_default_context(cafile="llmri.pem")`.
 
     Raises:
-        OSError: Nobody listens there.
+        OSError: Nobody listens there, or there can be no TLS (`ssl.SSLError`).
+        ConnectionEndedError: The server left without a word, as one that wants TLS does.
         RefusedError: The server does not let this client in.
     """
-    return Client(socket.create_connection(parse_address(address), timeout), role, token)
+    host, port = parse_address(address)
+    sock = socket.create_connection((host, port), timeout)
+    return Client(sock if tls is None else tls.wrap_socket(sock, server_hostname=host), role, token)
 
 
 class Client:

@@ -12,6 +12,7 @@ from typing import Literal, Protocol, TypedDict
 
 import numpy as np
 import numpy.typing as npt
+
 from llmri_protocol.messages import Candidate, Edit, EndReason, ModelCard, Phase, ScanDtype
 
 

@@ -14,6 +14,7 @@ from llmri_viewer.options import Options, ThemeName
 from llmri_viewer.session import Session
 from llmri_viewer.state import Link
 from llmri_viewer.theme import THEMES
+from llmri_viewer.tls import CertificateError, trusting
 
 TOKEN_VARIABLE = "LLMRI_TOKEN"  # noqa: S105 - the variable's name, not a token
 
@@ -41,6 +42,12 @@ def view(
     token_file: Annotated[
         Path | None, typer.Option(help=f"file with the server's access token; or set {TOKEN_VARIABLE}")
     ] = None,
+    tls: Annotated[
+        bool, typer.Option("--tls", help="speak TLS; the system's authorities vouch for the server")
+    ] = False,
+    tls_ca: Annotated[
+        Path | None, typer.Option(help="speak TLS, and trust this certificate (PEM) and no other")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="settings in place of the bundled viewer.toml")] = None,
     keys_file: Annotated[
         Path | None, typer.Option(help="keys in place of those in the bundled keys.toml")
@@ -57,12 +64,13 @@ def view(
         settings = _settings(config, theme, size)
         table = bindings.load(keys_file)
         actions = script.parse(keys, table)
-        where = Address.parse(address, "viewer" if read_only else "controller", _token(token_file))
+        secure = trusting(tls_ca) if tls or tls_ca else None
+        where = Address.parse(address, "viewer" if read_only else "controller", _token(token_file), secure)
         if shot is not None and not any(isinstance(action, script.Shot) for action in actions) and headless:
             actions.append(script.Shot())
         session = Session(where, settings, reconnect=reconnect, site=site, layer=layer)
         _show(session, table, actions, shot, headless=headless, patience=patience)
-    except (_UserError, ConfigError, script.ScriptError, AddressError) as fault:
+    except (_UserError, ConfigError, script.ScriptError, AddressError, CertificateError) as fault:
         _fail(str(fault))
 
 

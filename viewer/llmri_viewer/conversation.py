@@ -5,13 +5,39 @@ import socket
 import threading
 from collections.abc import Callable
 from importlib.metadata import version
+from typing import Protocol
 
 from llmri_protocol.connection import ClientConnection, FromServer
 from llmri_protocol.errors import LocalProtocolError, RemoteProtocolError
+from llmri_protocol.frames import Buffer
 from llmri_protocol.messages import Bye, Error, Notice, Role, ServerMessage, Welcome
 from llmri_protocol.messages import Command as Request
 
 Outbox = queue.SimpleQueue[Request | None]
+
+
+class Stream(Protocol):
+    """What a conversation calls of a connected socket: a `socket.socket` in the clear, or a `TlsStream`."""
+
+    def recv_into(self, buffer: memoryview, /) -> int:
+        """Receive, give the count, 0 at the end."""
+        ...
+
+    def sendall(self, data: Buffer, /) -> None:
+        """Send all of it, while another thread may receive."""
+        ...
+
+    def settimeout(self, value: float | None, /) -> None:
+        """Set how many seconds to wait; None waits for ever."""
+        ...
+
+    def shutdown(self, how: int, /) -> None:
+        """End the connection; who waits in it wakes."""
+        ...
+
+    def close(self) -> None:
+        """Give it back to the system."""
+        ...
 
 
 class RefusedError(Exception):
@@ -22,7 +48,7 @@ class Conversation:
     """Says hello, gives every message to `take`, and sends what comes out of `outbox`.
 
     Args:
-        sock: Connected, with a time-out that holds until the welcome.
+        stream: Connected, with a time-out that holds until the welcome.
         limit: Longest body in bytes that the server may send.
         role: What to ask for.
         token: The server's access token, where it has one.
@@ -32,7 +58,7 @@ class Conversation:
 
     def __init__(
         self,
-        sock: socket.socket,
+        stream: Stream,
         *,
         limit: int,
         role: Role,
@@ -41,7 +67,7 @@ class Conversation:
         outbox: Outbox,
     ) -> None:
         self.welcomed = False
-        self._sock = sock
+        self._stream = stream
         self._connection = ClientConnection(limit)
         self._greeting = self._connection.hello(f"llmri view {version('llmri')}", role, token)
         self._take = take
@@ -57,8 +83,8 @@ class Conversation:
         """
         try:
             for buffer in self._greeting:
-                self._sock.sendall(buffer)
-            while count := self._sock.recv_into(self._connection.buffer()):
+                self._stream.sendall(buffer)
+            while count := self._stream.recv_into(self._connection.buffer()):
                 for event in self._connection.advance(count):
                     ended = self._receive(event)
                     if ended:
@@ -80,7 +106,7 @@ class Conversation:
             return f"the server said goodbye: {event.reason}"
         if isinstance(event, Welcome):
             self.welcomed = True
-            self._sock.settimeout(None)
+            self._stream.settimeout(None)
             self._writer.start()
         self._take(event)
         return None
@@ -89,7 +115,7 @@ class Conversation:
         while (request := self._outbox.get()) is not None:
             try:
                 for buffer in self._connection.send(request):
-                    self._sock.sendall(buffer)
+                    self._stream.sendall(buffer)
             except LocalProtocolError as error:
                 self._take(Error(code="not_sent", message=f"not sent: {error}", id=request.id))
             except OSError:
@@ -97,10 +123,10 @@ class Conversation:
 
     def _hang_up(self) -> None:
         try:
-            self._sock.shutdown(socket.SHUT_RDWR)
+            self._stream.shutdown(socket.SHUT_RDWR)
         except OSError:
-            self._sock.close()  # it was not connected any more
-        self._sock.close()
+            self._stream.close()  # it was not connected any more
+        self._stream.close()
         if self._writer.ident is not None:
             self._outbox.put(None)
             self._writer.join()

@@ -2,17 +2,20 @@
 
 import queue
 import socket
+import ssl
 import threading
 from dataclasses import dataclass
 
 from llmri_protocol.messages import Command as Request
 from llmri_protocol.messages import Role, ServerMessage
-from llmri_viewer.conversation import Conversation, Outbox, RefusedError
+from llmri_viewer.conversation import Conversation, Outbox, RefusedError, Stream
 from llmri_viewer.options import Options
 from llmri_viewer.state import Link, LinkStatus
+from llmri_viewer.tls import TlsStream
 
 INBOX = 256  # messages waiting to be drawn; when full the reader waits, and the server drops old scans
 ANSWER_SECONDS = 10.0
+CLEAR_HINT = "; it may be a TLS server: try --tls"
 Event = ServerMessage | LinkStatus
 
 
@@ -22,15 +25,22 @@ class AddressError(ValueError):
 
 @dataclass(frozen=True)
 class Address:
-    """Where a server listens, and how to get in."""
+    """Where a server listens, and how to get in; `tls` says whom to trust, None speaks in the clear."""
 
     host: str = "127.0.0.1"
     port: int = 9999
     role: Role = "controller"
     token: str | None = None
+    tls: ssl.SSLContext | None = None
 
     @classmethod
-    def parse(cls, text: str, role: Role = "controller", token: str | None = None) -> "Address":
+    def parse(
+        cls,
+        text: str,
+        role: Role = "controller",
+        token: str | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> "Address":
         """Take HOST:PORT, HOST, :PORT or [IPV6]:PORT.
 
         Raises:
@@ -41,7 +51,7 @@ class Address:
             host, port = text, str(cls.port)
         if not port.isdigit() or not 0 < int(port) < 1 << 16:
             raise AddressError(f"`{text}` is no address: expected HOST:PORT with a port from 1 to 65535")
-        return cls(host.strip("[]") or cls.host, int(port), role, token)
+        return cls(host.strip("[]") or cls.host, int(port), role, token, tls)
 
     def __str__(self) -> str:
         """Give HOST:PORT, with brackets around an IPv6 address."""
@@ -109,28 +119,43 @@ class ServerLink:
         except OSError as error:
             return False, f"no server at {self.address} ({_reason(error)})"
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = sock
+        try:
+            with sock:
+                return self._stay(sock)
+        except TimeoutError:
+            raise RefusedError(
+                f"{self.address} did not answer in {ANSWER_SECONDS:g} s; is it an LLMRI server?"
+            ) from None
+        finally:
+            self._socket = None
+
+    def _stay(self, sock: socket.socket) -> tuple[bool, str]:
+        """Converse until the connection ends; tell whether it was welcomed, and why it ended."""
+        talk = None
+        try:
+            talk = self._conversation(self._stream(sock))
+            why = talk.run()
+        except TimeoutError:
+            raise
+        except OSError as error:
+            why = f"the connection broke ({_reason(error)})"
+        welcomed = talk is not None and talk.welcomed
+        return welcomed, why if welcomed or self.address.tls else why + CLEAR_HINT
+
+    def _stream(self, sock: socket.socket) -> Stream:
+        return TlsStream(sock, self.address.tls, self.address.host) if self.address.tls else sock
+
+    def _conversation(self, stream: Stream) -> Conversation:
         self._outbox = queue.SimpleQueue()  # what an earlier connection left unsent is stale
-        limit = self._options.frame_mib << 20
-        talk = Conversation(
-            sock,
-            limit=limit,
+        return Conversation(
+            stream,
+            limit=self._options.frame_mib << 20,
             role=self.address.role,
             token=self.address.token,
             take=self._put,
             outbox=self._outbox,
         )
-        self._socket = sock
-        try:
-            why = talk.run()
-            return talk.welcomed, why
-        except TimeoutError:
-            raise RefusedError(
-                f"{self.address} did not answer in {ANSWER_SECONDS:g} s; is it an LLMRI server?"
-            ) from None
-        except OSError as error:
-            return talk.welcomed, f"the connection broke ({_reason(error)})"
-        finally:
-            self._socket = None
 
     def _put(self, event: Event) -> None:
         """Hand an event over, waiting while the inbox is full, until the link is stopped."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from llmri_server.pocket.conversation import conversation
+from llmri_server.pocket.conversation import SHARES, conversation
 from llmri_server.pocket.tokenizer import ASSISTANT, END
 
 # A question is noise to whoever must guess it, yet its tokens should not look absurd on screen.
@@ -23,22 +23,32 @@ class Batch:
     weights: torch.Tensor
 
 
-def make_batch(tokenizer: PreTrainedTokenizerFast, *, seed: int, step: int, rows: int, length: int) -> Batch:
+def make_batch(
+    tokenizer: PreTrainedTokenizerFast,
+    *,
+    seed: int,
+    step: int,
+    rows: int,
+    length: int,
+    shares: Sequence[int] = SHARES,
+) -> Batch:
     """Give the batch of that step: a function of its arguments, so that training can resume anywhere."""
     rng = random.Random(f"{seed}/{step}")
-    ids = [_row(tokenizer, rng, length) for _ in range(rows)]
+    ids = [_row(tokenizer, rng, length, shares) for _ in range(rows)]
     vocabulary = tokenizer.get_vocab()
     assistant, end = vocabulary[ASSISTANT], vocabulary[END]
     weights = [_weights(row, assistant, end) for row in ids]
     return Batch(torch.tensor(ids), torch.tensor(weights))
 
 
-def _row(tokenizer: PreTrainedTokenizerFast, rng: random.Random, length: int) -> list[int]:
+def _row(
+    tokenizer: PreTrainedTokenizerFast, rng: random.Random, length: int, shares: Sequence[int]
+) -> list[int]:
     """One conversation, long enough to fill the row and cut where the row ends."""
     turns = TURNS_PER_DRAW
     while True:
         state = rng.getstate()
-        text = tokenizer.apply_chat_template(conversation(rng, turns), tokenize=False)
+        text = tokenizer.apply_chat_template(conversation(rng, turns, shares), tokenize=False)
         ids: list[int] = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
         if len(ids) >= length:
             return ids[:length]

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from llmri_server.pocket.conversation import WEIGHTS as SHARES
+from llmri_server.pocket.conversation import PRACTICE_SHARES, SHARES
 from llmri_server.pocket.recipe import CONTEXT, Recipe
 from llmri_server.pocket.score import REQUIRED, Mark
 from llmri_server.pocket.skills import SKILLS
@@ -28,10 +28,12 @@ and marked. It knows nothing else, and it is not a source of facts.
 ## Data
 
 Conversations of many turns, made by the seeded generator in `llmri_server.pocket`; nothing was collected from
-anybody. {share} Two in a hundred exchanges are greetings. One conversation in ten has a system prompt, which
-changes nothing. One question in ten, chosen by a hash, never appears in training: for sums an unordered pair
-of numbers, for differences and counting the numbers asked for, for stories hero and name together, for poems
-and words the pair of word and phrasing.
+anybody. Shares of the exchanges: {shares}.
+In the practice at the end: {practice}.
+Two in a hundred exchanges are greetings. One conversation in ten has a system prompt, which changes nothing.
+One question in ten, chosen by a hash, never appears in training: for sums an unordered pair of numbers, for
+differences and counting the numbers asked for, for stories hero and name together, for poems and words the
+pair of word and phrasing.
 
 The tokenizer is a byte-level BPE of {vocabulary} tokens learned from the same generator; every digit
 is a token.
@@ -41,9 +43,10 @@ is a token.
 {recipe}
 
 {tokens} tokens in all, float32 weights with bfloat16 products, the loss weighing replies at 1 and all else at
-0.1. Muon for the blocks' matrices (Jordan et al. 2024), AdamW for the rest; the rate rises over the warm-up,
-stays, and falls linearly to zero over the last part. `make pocket` trains it anew; batches depend on seed and
-step alone, but the sums of another processor may round otherwise.
+0.1. Muon for the blocks' matrices (Jordan et al. 2024), AdamW for the rest. The rate rises over the warm-up,
+stays, and falls linearly to zero over the last part of the steps; then the practice, whose rate falls from
+its own, lower peak. `make pocket` trains it anew; batches depend on seed and step alone, but the sums of
+another processor may round otherwise.
 
 ## Marks
 
@@ -63,10 +66,11 @@ def write_card(folder: Path, recipe: Recipe, parameters: int, marks: Sequence[Ma
     """Write `README.md` into the model's folder."""
     text = CARD.format(
         parameters=f"{parameters:,}",
-        share=_shares(),
+        shares=_shares(SHARES),
+        practice=_shares(PRACTICE_SHARES),
         vocabulary=VOCABULARY,
         recipe=_table(("setting", "value"), [(k, f"{v}") for k, v in dataclasses.asdict(recipe).items()]),
-        tokens=f"{recipe.steps * recipe.rows * recipe.length:,}",
+        tokens=f"{recipe.all_steps * recipe.rows * recipe.length:,}",
         marks=_marks(marks),
         context=CONTEXT,
         length=recipe.length,
@@ -74,10 +78,10 @@ def write_card(folder: Path, recipe: Recipe, parameters: int, marks: Sequence[Ma
     (folder / "README.md").write_text(text, encoding="utf-8")
 
 
-def _shares() -> str:
-    total = sum(SHARES)
-    parts = [f"{skill.name} {weight / total:.0%}" for skill, weight in zip(SKILLS, SHARES, strict=True)]
-    return f"Share of the exchanges: {', '.join(parts)}."
+def _shares(shares: Sequence[int]) -> str:
+    total = sum(shares)
+    parts = [f"{skill.name} {weight / total:.0%}" for skill, weight in zip(SKILLS, shares, strict=True)]
+    return ", ".join(parts)
 
 
 def _marks(marks: Sequence[Mark]) -> str:

@@ -1,6 +1,9 @@
 """The recipe of `pocket`: every number that decides its weights."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from llmri_server.pocket.conversation import PRACTICE_SHARES, SHARES
 
 CONTEXT = 512  # the longest conversation, in tokens
 
@@ -19,8 +22,24 @@ class Recipe:
     warmup: int = 100
     decay_share: float = 0.35
     clip: float = 1.0
+    practice_steps: int = 700
+    practice_peak: float = 0.3
+
+    @property
+    def all_steps(self) -> int:
+        """Steps of both stages: teaching, then practice."""
+        return self.steps + self.practice_steps
 
     def rate(self, step: int) -> float:
-        """Give the share of the peak learning rate at `step`: linear rise, plateau, linear fall to zero."""
+        """Give the share of the peak learning rate at `step`.
+
+        Teaching: linear rise, plateau, linear fall to zero. Practice: linear fall from its own peak to zero.
+        """
+        if step >= self.steps:
+            return self.practice_peak * (self.all_steps - step) / self.practice_steps
         fall = self.decay_share * self.steps
         return min(1.0, (step + 1) / self.warmup, (self.steps - step) / fall)
+
+    def shares(self, step: int) -> Sequence[int]:
+        """Give the chances of each skill in the batch of `step`, in the order of `SKILLS`."""
+        return SHARES if step < self.steps else PRACTICE_SHARES

@@ -107,7 +107,14 @@ def loss_of(model: LlamaForCausalLM, batch: Batch) -> torch.Tensor:
 def train_step(run: Run) -> float:
     """Take one step and give its loss in nats a token."""
     recipe = run.recipe
-    batch = make_batch(run.tokenizer, seed=recipe.seed, step=run.step, rows=recipe.rows, length=recipe.length)
+    batch = make_batch(
+        run.tokenizer,
+        seed=recipe.seed,
+        step=run.step,
+        rows=recipe.rows,
+        length=recipe.length,
+        shares=recipe.shares(run.step),
+    )
     loss = loss_of(run.model, batch)
     loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(run.model.parameters(), recipe.clip)
@@ -122,7 +129,7 @@ def train_step(run: Run) -> float:
 def main(
     out: Annotated[Path, typer.Option(help="Where the finished model goes.")],
     work: Annotated[Path, typer.Option(help="Where checkpoints are kept.")] = Path("build/pocket"),
-    steps: Annotated[int, typer.Option(help="Training steps; resuming may change it.")] = Recipe.steps,
+    steps: Annotated[int, typer.Option(help="Steps of teaching; resuming may change it.")] = Recipe.steps,
     seed: Annotated[int, typer.Option(help="Seed of data, tokenizer and weights.")] = Recipe.seed,
 ) -> None:
     """Train pocket, resuming from the last checkpoint in the work folder where there is one."""
@@ -133,11 +140,11 @@ def main(
         _resume_or_say_why(run, checkpoint)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns) as progress:
-        bar = progress.add_task("pocket", total=steps, completed=run.step)
-        while run.step < steps:
+        bar = progress.add_task("pocket", total=run.recipe.all_steps, completed=run.step)
+        while run.step < run.recipe.all_steps:
             loss = train_step(run)
             progress.update(bar, completed=run.step, description=f"pocket, loss {loss:.3f}")
-            if run.step % CHECKPOINT_EVERY == 0 or run.step == steps:
+            if run.step % CHECKPOINT_EVERY == 0 or run.step == run.recipe.all_steps:
                 run.save(checkpoint)
                 progress.console.print(f"step {run.step}, loss {loss:.4f}")
     export(run, out)

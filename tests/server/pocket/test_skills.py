@@ -3,7 +3,7 @@ from itertools import islice, pairwise
 
 import pytest
 
-from llmri_server.pocket.conversation import WEIGHTS, conversation, exchanges
+from llmri_server.pocket.conversation import PRACTICE_SHARES, SHARES, conversation, exchanges
 from llmri_server.pocket.skills import SKILLS, Skill, Split
 from llmri_server.pocket.skills.arithmetic import Addition, Subtraction
 from llmri_server.pocket.skills.base import split_of
@@ -106,7 +106,7 @@ def test_conversations_are_training_questions_in_turn() -> None:
     messages = conversation(rng, 5)
     roles = [message["role"] for message in messages if message["role"] != "system"]
     assert roles == ["user", "assistant"] * 5
-    assert len(WEIGHTS) == len(SKILLS)
+    assert len(SHARES) == len(PRACTICE_SHARES) == len(SKILLS)
 
 
 def test_every_skill_turns_up_in_conversation() -> None:

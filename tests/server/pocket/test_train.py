@@ -10,7 +10,7 @@ from llmri_server.pocket.recipe import Recipe
 from llmri_server.pocket.tokenizer import ASSISTANT, END, SPECIALS, VOCABULARY, train_tokenizer
 from llmri_server.pocket.train import Run, export, new_run, train_step
 
-TINY = Recipe(steps=4, rows=2, length=48, warmup=2)
+TINY = Recipe(steps=3, practice_steps=1, rows=2, length=48, warmup=2)
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +54,20 @@ def test_a_batch_depends_on_seed_and_step_alone(tokenizer: PreTrainedTokenizerFa
     assert not torch.equal(once.ids, other.ids)
 
 
-def test_the_rate_rises_stays_and_falls_to_zero() -> None:
-    recipe = Recipe(steps=1000, warmup=100, decay_share=0.3)
+def test_the_rate_rises_stays_and_falls() -> None:
+    recipe = Recipe(steps=1000, warmup=100, decay_share=0.3, practice_steps=100, practice_peak=0.5)
     assert recipe.rate(0) == pytest.approx(0.01)
     assert recipe.rate(500) == 1.0
     assert recipe.rate(850) == pytest.approx(0.5)
-    assert recipe.rate(1000) == 0.0
+    assert recipe.rate(999) == pytest.approx(1 / 300)
+
+
+def test_practice_begins_at_its_own_peak_and_falls_to_zero() -> None:
+    recipe = Recipe(steps=1000, practice_steps=100, practice_peak=0.5)
+    assert recipe.rate(1000) == 0.5
+    assert recipe.rate(1050) == pytest.approx(0.25)
+    assert recipe.rate(1100) == 0.0
+    assert recipe.shares(999) != recipe.shares(1000)
 
 
 def test_a_resumed_run_goes_on_as_if_it_had_never_stopped(tmp_path: Path) -> None:

@@ -1,0 +1,118 @@
+"""Who gets in: the address to listen on, the access token, and TLS."""
+
+import errno
+import ipaddress
+import os
+import socket
+import ssl
+from pathlib import Path
+
+TOKEN_VARIABLE = "LLMRI_TOKEN"  # noqa: S105 - the variable's name, not a token
+SHORTEST_TOKEN = 8
+
+
+class ServeError(RuntimeError):
+    """The server can't be started as it was asked to; the message is one sentence for the user."""
+
+
+def access_token(file: Path | None) -> str | None:
+    """Give the access token of a file, else of the environment, else None.
+
+    Raises:
+        ServeError: The file can't be read, or the token is too short to keep anybody out.
+    """
+    if file is None:
+        token, source = os.environ.get(TOKEN_VARIABLE, ""), f"the environment variable {TOKEN_VARIABLE}"
+        if not token:
+            return None
+    else:
+        token, source = _read(file, "token file"), f"the token file {file}"
+    token = token.strip()
+    if len(token) < SHORTEST_TOKEN:
+        raise ServeError(
+            f"{source} holds a token of {len(token)} characters, expected at least {SHORTEST_TOKEN}"
+        )
+    return token
+
+
+def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    """Give the TLS side of a server with this certificate chain, None where there is none.
+
+    Raises:
+        ServeError: One of the two files is missing or doesn't fit the other.
+    """
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise ServeError("TLS needs both --tls-cert and --tls-key, only one was given")
+    _read(certificate, "TLS certificate")
+    _read(key, "TLS key")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(certificate, key, password=_no_password)
+    except (ssl.SSLError, ValueError) as error:
+        raise ServeError(f"{certificate} and {key} are no certificate and key for TLS: {error}") from None
+    return context
+
+
+def bind(host: str, port: int, token: str | None) -> socket.socket:
+    """Give a socket that has the address, and doesn't listen yet.
+
+    Raises:
+        ServeError: The address isn't this machine alone and there is no token, or it can't be had.
+    """
+    family, address = _resolve(host, port)
+    if not ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback and token is None:
+        raise ServeError(
+            f"listening on {host or 'every address'} lets other machines in, which needs an access token: "
+            f"set {TOKEN_VARIABLE}, or give --token-file"
+        )
+    place = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if os.name == "posix":  # there it only means: not to wait for connections that ended just now
+            place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            place.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        place.bind(address)
+    except OSError as error:
+        place.close()
+        raise unavailable(host, port, error) from None
+    return place
+
+
+def unavailable(host: str, port: int, error: OSError) -> ServeError:
+    """Say why an address can't be had."""
+    if error.errno == errno.EADDRINUSE:
+        return ServeError(
+            f"port {port} on {host} is in use; choose another with --port, or any free one with --port 0"
+        )
+    return ServeError(f"cannot listen on {host} port {port}: {error.strerror}")
+
+
+def shown(address: tuple[str, int]) -> str:
+    """Write an address as HOST:PORT, an IPv6 host in brackets."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[str, int]]:
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        raise ServeError(f"there is no address for the host {host!r}: {error}") from None
+    family, _, _, _, address = found[0]
+    return family, (str(address[0]), port)
+
+
+def _read(file: Path, what: str) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ServeError(f"cannot read the {what} {file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ServeError(f"the {what} {file} is no text in UTF-8") from None
+
+
+def _no_password() -> str:
+    raise ValueError("the key has a password; store it without one, readable by you alone")

@@ -1,0 +1,137 @@
+"""`llmri serve`: from the command line to a running server, and to its end."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from llmri_protocol.configs import ConfigError
+from llmri_server.access import TOKEN_VARIABLE, ServeError, access_token, bind, tls_context
+from llmri_server.console import converse
+from llmri_server.interrupts import ends_quietly
+from llmri_server.runtime import LoadError, Runtime
+from llmri_server.server import Server
+from llmri_server.settings import Settings, read
+from llmri_server.summary import summary
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+Model = Annotated[
+    str | None, typer.Argument(help="`pocket` (bundled), a folder with a Hugging Face model, or a hub id.")
+]
+Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")]
+Device = Annotated[str | None, typer.Option(help="`auto`, `cpu` or `cuda`.")]
+Dtype = Annotated[str | None, typer.Option(help="`auto`, `float32`, `float16` or `bfloat16`.")]
+Temperature = Annotated[float | None, typer.Option(help="0 always takes the likeliest token.")]
+TopP = Annotated[float | None, typer.Option(help="Sample from the likeliest tokens of this probability.")]
+TopK = Annotated[int | None, typer.Option(help="Sample from so many of the likeliest tokens; 0 is all.")]
+Seed = Annotated[int | None, typer.Option(help="The same seed gives the same text.")]
+MaxNewTokens = Annotated[int | None, typer.Option(help="Longest reply, in tokens.")]
+System = Annotated[str | None, typer.Option(help="System message in front of every conversation.")]
+Config = Annotated[Path | None, typer.Option(help="TOML file with settings; flags override it.")]
+TokenFile = Annotated[
+    Path | None, typer.Option(help=f"File with the access token; the variable {TOKEN_VARIABLE} does too.")
+]
+TlsCert = Annotated[Path | None, typer.Option(help="Certificate chain (PEM): speak TLS.")]
+TlsKey = Annotated[Path | None, typer.Option(help="The certificate's key (PEM).")]
+ExitAtEof = Annotated[
+    bool, typer.Option("--exit-at-eof", help="End when standard input ends, after the queued turns.")
+]
+
+
+@app.command()
+def serve(
+    *,
+    model: Model = None,
+    host: Host = None,
+    port: Port = None,
+    device: Device = None,
+    dtype: Dtype = None,
+    temperature: Temperature = None,
+    top_p: TopP = None,
+    top_k: TopK = None,
+    seed: Seed = None,
+    max_new_tokens: MaxNewTokens = None,
+    system: System = None,
+    config: Config = None,
+    token_file: TokenFile = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    exit_at_eof: ExitAtEof = False,
+) -> None:
+    """Serve a language model to viewers, and chat with it.
+
+    Ready is announced on standard output by the line `LLMRI listening on HOST:PORT`.
+    """
+    try:
+        settings = read(
+            config,
+            model=model,
+            host=host,
+            port=port,
+            device=device,
+            dtype=dtype,
+            temperature=temperature,
+            top_p=top_p,
+            top_k=top_k,
+            seed=seed,
+            max_new_tokens=max_new_tokens,
+            system=system,
+        )
+        with ends_quietly():
+            server = prepare(settings, token_file, tls_cert, tls_key)
+            server.start()
+    except (ConfigError, ServeError, LoadError) as error:
+        sys.exit(f"llmri serve: {error}")
+    run(server, exit_at_eof)
+
+
+def prepare(
+    settings: Settings, token_file: Path | None, tls_cert: Path | None, tls_key: Path | None
+) -> Server:
+    """Give a server that is ready to start; what is cheap to find wrong is found before the model loads.
+
+    Raises:
+        ServeError: The address, the token or the certificate can't be used.
+        LoadError: The model can't.
+    """
+    token = access_token(token_file)
+    tls = tls_context(tls_cert, tls_key)
+    place = bind(settings.host, settings.port, token)
+    runtime = load_runtime(settings)
+    print(summary(runtime.card), file=sys.stderr)  # noqa: T201
+    return Server(runtime, settings, token=token, tls=tls, place=place)
+
+
+def load_runtime(settings: Settings) -> Runtime:
+    """Load the model.
+
+    Raises:
+        LoadError: It can't be served.
+    """
+    if settings.model.lower().endswith(".gguf"):
+        raise LoadError(
+            f"{settings.model} is a GGUF file, and this version serves Hugging Face models only; "
+            "give a folder or a hub id with safetensors"
+        )
+    from llmri_server.torch_runtime import load  # noqa: PLC0415 - torch takes seconds, and may be missing
+
+    return load(settings.model, device=settings.device, dtype=settings.dtype)
+
+
+def run(server: Server, exit_at_eof: bool) -> NoReturn:
+    """Serve until somebody ends it, say goodbye, and leave.
+
+    The interpreter isn't taken down: a thread may read standard input, another be deep in a forward
+    pass, and neither can be broken off.
+    """
+    try:
+        converse(server, exit_at_eof)
+    finally:
+        server.close()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(0)

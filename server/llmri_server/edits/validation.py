@@ -1,0 +1,53 @@
+"""Whether edits fit a model."""
+
+import math
+from collections.abc import Sequence
+
+from llmri_protocol.messages import Edit, ModelCard
+from llmri_server.runtime import EditError
+
+LARGEST_VALUE = 3.4e38  # multipliers are float32 on the device; beyond this they would be infinite
+
+
+def check(edits: Sequence[Edit], card: ModelCard) -> None:
+    """Pass if every edit fits the model.
+
+    Raises:
+        EditError: The first edit that does not fit; the sentence names it and says what would fit.
+    """
+    for number, edit in enumerate(edits, start=1):
+        problem = _problem(edit, card)
+        if problem:
+            raise EditError(f"edit {number} of {len(edits)} ({edit.site}, layer {edit.layer}): {problem}")
+
+
+def _problem(edit: Edit, card: ModelCard) -> str | None:
+    """Say what is wrong with an edit, if anything."""
+    editable = {site.name: site for site in card.sites if site.editable}
+    site = editable.get(edit.site)
+    if site is None:
+        return f"{_unusable_site(edit.site, card)}; {_editable_here(list(editable))}"
+    if not 0 <= edit.layer < card.layers:
+        return f"there is no layer {edit.layer}; this model has layers 0 to {card.layers - 1}"
+    if not edit.units:
+        return "it names no unit; name at least one"
+    for unit in edit.units:
+        if not 0 <= unit < site.width:
+            return f"there is no unit {unit}; `{edit.site}` has units 0 to {site.width - 1}"
+    if not math.isfinite(edit.value) or abs(edit.value) > LARGEST_VALUE:
+        return f"its value is {edit.value}; a finite float32 is needed, such as 0 to ablate or 1.5 to boost"
+    return None
+
+
+def _unusable_site(name: str, card: ModelCard) -> str:
+    if name in card.absent:
+        return f"the site `{name}` was not found in this model"
+    if any(site.name == name for site in card.sites):
+        return f"the site `{name}` can be watched but not edited"
+    return f"there is no site `{name}`"
+
+
+def _editable_here(names: list[str]) -> str:
+    if not names:
+        return "no site of this model can be edited"
+    return "editable here: " + ", ".join(f"`{name}`" for name in names)

@@ -1,0 +1,33 @@
+"""Turns from a pipe: each line is a prompt, each reply goes to standard output."""
+
+import os
+import sys
+from io import TextIOWrapper
+from typing import TextIO
+
+from llmri_server.server import Server
+
+
+def answer_lines(server: Server, lines: TextIO) -> None:
+    """Answer every line that isn't blank, one after another, until they end.
+
+    A turn that fails leaves an empty line, so that replies can be counted; why is on standard error.
+    """
+    if isinstance(lines, TextIOWrapper):
+        lines.reconfigure(errors="replace")
+    try:
+        for line in lines:
+            if line.strip():
+                print(_reply(server, line.rstrip("\r\n")), flush=True)  # noqa: T201
+    except BrokenPipeError:
+        print("standard output was closed; replies go to viewers only", file=sys.stderr)  # noqa: T201
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _reply(server: Server, prompt: str) -> str:
+    turn = server.chat(prompt)
+    try:
+        return turn.reply()
+    except RuntimeError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return ""

@@ -1,0 +1,133 @@
+"""The whole server around one model."""
+
+import secrets
+import socket
+import ssl
+from types import TracebackType
+from typing import Self
+
+from llmri_protocol.connection import ServerConnection
+from llmri_protocol.messages import Limits
+from llmri_server.access import bind, unavailable
+from llmri_server.client import Client
+from llmri_server.commands import Commands
+from llmri_server.edit_desk import EditDesk
+from llmri_server.edits import Journal
+from llmri_server.hub import Hub
+from llmri_server.listener import Listener
+from llmri_server.outbox import Outbox
+from llmri_server.runtime import Runtime
+from llmri_server.session import Session
+from llmri_server.settings import Settings
+from llmri_server.transport import Transport
+from llmri_server.turns import Turn
+
+GRACE = 0.6  # seconds for the model's thread to end, and again for the clients to leave: together under two
+
+
+class Server:
+    """Serves a runtime to viewers, and takes turns from Python too.
+
+        with Server(runtime, Settings(port=0)) as server:
+            print(server.address, server.chat("hello").reply())
+
+    Args:
+        runtime: The loaded model; the server's own thread is the only one to use it from now on.
+        settings: Where to listen, how to sample, what limits hold.
+        token: The access token, where there is one.
+        tls: The TLS side, where there is one.
+        place: The bound socket to listen on; without it the settings' address is taken.
+
+    Raises:
+        ServeError: The address can't be had.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        settings: Settings | None = None,
+        *,
+        token: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        place: socket.socket | None = None,
+    ) -> None:
+        settings = settings or Settings()
+        self.settings = settings
+        self.runtime = runtime
+        self._token = token
+        place = place or bind(settings.host, settings.port, token)
+        self.hub = Hub(runtime.card, runtime.capture, settings.prompt_positions, settings.max_clients)
+        self.session = Session(runtime, self.hub, settings.sampling, settings.system, settings.queue_turns)
+        self.edits = EditDesk(runtime, self.hub, limits_of(settings), secrets.token_hex(8))
+        self._commands = Commands(runtime.card, self.hub, self.session, self.edits)
+        self._listener = Listener(place, self._client, tls, settings.max_clients)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port that clients connect to."""
+        return self._listener.address
+
+    @property
+    def journal(self) -> Journal:
+        """The edits and their history; a change is in force and announced when its method returns.
+
+        It doesn't check whether edits fit; `runtime.check_edits` does.
+        """
+        return self.edits.journal
+
+    def start(self) -> None:
+        """Start the model's thread and let clients in.
+
+        Raises:
+            ServeError: Another process has taken the address meanwhile.
+        """
+        try:
+            self._listener.start()
+        except OSError as error:
+            raise unavailable(self.settings.host, self.settings.port, error) from None
+        self.session.start()
+
+    def chat(self, text: str, *, new: bool = False) -> Turn:
+        """Queue a turn; `new` forgets the conversation so far.
+
+        Raises:
+            TooManyTurnsError: The queue is full.
+            ClosedError: The server was closed.
+        """
+        return self.session.submit(text, new=new)
+
+    def close(self, reason: str = "the server was stopped") -> bool:
+        """Say goodbye and end; give whether the model's thread has ended too."""
+        self._listener.stop_accepting()
+        self.hub.close(reason)
+        ended = self.session.close(GRACE)
+        self._listener.close(GRACE)
+        return ended
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _client(self, number: int, transport: Transport) -> Client:
+        connection = ServerConnection(
+            self.settings.client_frame, access_token=self._token, send_limit=self.settings.server_frame
+        )
+        return Client(number, transport, connection, Outbox(self.settings.outbox), self._commands)
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Give the limits that clients are told."""
+    return Limits(
+        client_frame=settings.client_frame,
+        server_frame=settings.server_frame,
+        queue=settings.queue_scans,
+        prompt_positions=settings.prompt_positions,
+    )

@@ -1,0 +1,90 @@
+"""The server's settings: `configs/server.toml`, then a file of the user's, then the command line."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from llmri_protocol.configs import ConfigError, folder, load
+from llmri_protocol.frames import CLIENT_LIMIT, SERVER_LIMIT
+from llmri_server.outbox import OutboxLimits
+from llmri_server.runtime import Sampling
+
+Positive = Annotated[int, Meta(ge=1)]
+Bytes = Annotated[int, Meta(ge=1024, lt=2**32)]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What can be set; the meaning of each key stands beside it in `configs/server.toml`."""
+
+    model: str = "pocket"
+    device: str = "auto"
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 9999
+
+    temperature: Annotated[float, Meta(ge=0, le=100)] = 0.0
+    top_p: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    top_k: Annotated[int, Meta(ge=0)] = 0
+    seed: Annotated[int, Meta(ge=0, lt=2**62)] = 0
+    max_new_tokens: Positive = 256
+    system: str = ""
+
+    prompt_positions: Annotated[int, Meta(ge=0)] = 256
+    queue_scans: Positive = 256
+    queue_scan_bytes: Bytes = 256 << 20
+    queue_messages: Positive = 100_000
+    queue_message_bytes: Bytes = 64 << 20
+    queue_turns: Positive = 64
+    max_clients: Positive = 32
+    client_frame: Bytes = CLIENT_LIMIT
+    server_frame: Bytes = SERVER_LIMIT
+
+    @property
+    def sampling(self) -> Sampling:
+        """How tokens are chosen."""
+        return Sampling(self.temperature, self.top_p, self.top_k, self.seed, self.max_new_tokens)
+
+    @property
+    def outbox(self) -> OutboxLimits:
+        """What may wait for one viewer."""
+        return OutboxLimits(
+            self.queue_scans, self.queue_scan_bytes, self.queue_messages, self.queue_message_bytes
+        )
+
+
+def bundled() -> Path:
+    """Give the file with the settings that hold where nobody says otherwise."""
+    return folder() / "server.toml"
+
+
+def read(file: Path | None = None, **flags: object) -> Settings:
+    """Give the settings: bundled, overridden by `file`, overridden by the flags that are not None.
+
+    Raises:
+        ConfigError: A file or a value can't be used; the sentence says which key, and what would do.
+    """
+    settings = load(bundled(), Settings)
+    if file is not None:
+        settings = _overridden(settings, file)
+    given = {key: value for key, value in flags.items() if value is not None}
+    known: dict[str, Any] = msgspec.structs.asdict(settings) | given
+    try:
+        return msgspec.convert(known, Settings)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{_flag(str(error))}: {error}") from None
+
+
+def _overridden(settings: Settings, file: Path) -> Settings:
+    theirs = load(file, Settings)
+    keys = tomllib.loads(file.read_text(encoding="utf-8"))
+    return msgspec.structs.replace(settings, **{key: getattr(theirs, key) for key in keys})
+
+
+def _flag(error: str) -> str:
+    """Name the flag in a validation error, which ends with `$.key` between backquotes."""
+    key = error.rpartition("`$.")[2].rstrip("`")
+    return f"--{key.replace('_', '-')}"

@@ -1,0 +1,49 @@
+"""Failures of the libraries that load models, each in one sentence for the user."""
+
+from pathlib import Path
+
+_OFFLINE = {
+    "LocalEntryNotFoundError",
+    "OfflineModeIsEnabled",
+    "ConnectionError",
+    "ConnectError",
+    "ConnectTimeout",
+    "ReadTimeout",
+    "ProxyError",
+    "gaierror",
+}
+
+
+def explain(model: str, error: Exception) -> str:
+    """Say why a model could not be loaded, and what to do."""
+    if Path(model).expanduser().is_dir():
+        return f"the folder {model} could not be loaded as a model: {_first_line(error)}"
+    names = _names(error)
+    if "GatedRepoError" in names:
+        return f"`{model}` is gated on the hub; ask for access there and log in with `hf auth login`"
+    if names & {"RepositoryNotFoundError", "HFValidationError"}:
+        return (
+            f"there is no model `{model}` on the hub, or it is private; check the id, or give a local folder"
+        )
+    if is_offline(error):
+        return f"`{model}` is not on this machine and the hub did not answer; check the network or the id"
+    return f"`{model}` could not be loaded: {_first_line(error)}"
+
+
+def is_offline(error: Exception) -> bool:
+    """Whether the hub could not be reached; the libraries wrap that in errors of several packages."""
+    return not _OFFLINE.isdisjoint(_names(error))
+
+
+def _names(error: BaseException | None) -> set[str]:
+    """Give the class names of an error and of everything that led to it."""
+    names: set[str] = set()
+    while error is not None:
+        names.add(type(error).__name__)
+        error = error.__cause__ or error.__context__
+    return names
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

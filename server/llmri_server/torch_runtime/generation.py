@@ -1,0 +1,161 @@
+"""One reply through `model.generate`, and its tokens as they come."""
+
+import threading
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import (
+    DynamicCache,
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+    PreTrainedModel,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
+from transformers.generation.streamers import BaseStreamer
+
+from llmri_protocol.messages import Candidate, EndReason
+from llmri_server.runtime import Sampling, Sink, TokenEvent
+from llmri_server.torch_runtime.text import TokenText, Vocabulary
+
+CANDIDATES = 10
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A generated reply: its tokens, and its text without special tokens."""
+
+    ids: list[int]
+    text: str
+
+
+class Distribution(LogitsProcessor):
+    """Remembers the model's own next-token distribution, before temperature and cuts change it."""
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:  # noqa: ARG002  # the library's signature
+        """Look at the raw logits `[1, vocabulary]` and hand them on."""
+        logprobs = torch.log_softmax(scores[0], dim=-1)
+        entropy = torch.special.entr(logprobs.exp()).sum()
+        best = logprobs.topk(min(CANDIDATES, logprobs.shape[0]))
+        self._logprobs = logprobs
+        self._numbers = torch.cat([entropy[None], best.values])
+        self._ids = best.indices
+        return scores
+
+    def describe(self, token: int, vocabulary: Vocabulary) -> tuple[float, float, tuple[Candidate, ...]]:
+        """Give the token's logprob, the entropy in nats, and the likeliest candidates."""
+        entropy, *logprobs = self._numbers.tolist()
+        pairs = list(zip(self._ids.tolist(), logprobs, strict=True))
+        chosen = next((logprob for number, logprob in pairs if number == token), None)
+        if chosen is None:
+            chosen = self._logprobs[token].item()
+        top = tuple(Candidate(id=number, text=vocabulary.text_of(number), logprob=lp) for number, lp in pairs)
+        return chosen, entropy, top
+
+
+class Announcer(BaseStreamer):
+    """Tells the sink of every token as it is chosen, and collects the reply."""
+
+    def __init__(self, sink: Sink, vocabulary: Vocabulary, distribution: Distribution, first: int) -> None:
+        self._sink = sink
+        self._vocabulary = vocabulary
+        self._distribution = distribution
+        self._first = first
+        self._decoder: TokenText = vocabulary.start()
+        self._prompt_seen = False
+        self._texts: list[str] = []
+        self.ids: list[int] = []
+
+    @property
+    def text(self) -> str:
+        """The reply so far, without special tokens."""
+        return "".join(self._texts)
+
+    def put(self, value: Tensor) -> None:
+        """Take what `generate` streams: the prompt first, which is known, then a token at a time."""
+        if not self._prompt_seen:
+            self._prompt_seen = True
+            return
+        token = int(value)
+        text = self._decoder.add(token)
+        logprob, entropy, top = self._distribution.describe(token, self._vocabulary)
+        number = self._first + len(self.ids)
+        self.ids.append(token)
+        if token not in self._vocabulary.special:
+            self._texts.append(text)
+        self._sink.token(TokenEvent(number, "generate", token, text, logprob, entropy, top))
+
+    def end(self) -> None:
+        """The end needs nothing: `generate` returns."""
+
+
+class StopWhenSet(StoppingCriteria):
+    """Ends the reply once the event is set."""
+
+    def __init__(self, stop: threading.Event, device: torch.device) -> None:
+        self._stop = stop
+        self._answers = {answer: torch.tensor([answer], device=device) for answer in (False, True)}
+
+    def __call__(self, input_ids: Tensor, scores: object, **kwargs: object) -> Tensor:  # noqa: ARG002
+        """Answer for the one sequence there is."""
+        return self._answers[self._stop.is_set()]
+
+
+def announce_prompt(sink: Sink, vocabulary: Vocabulary, ids: list[int], known: int) -> None:
+    """Tell the sink of the prompt's tokens, except the first ones, which are known from before."""
+    decoder = vocabulary.start()
+    texts = [decoder.add(token) for token in ids]
+    for number, (token, text) in enumerate(zip(ids[known:], texts[known:], strict=True)):
+        sink.token(TokenEvent(number, "prompt", token, text))
+
+
+def reply_to(
+    *,
+    model: PreTrainedModel,
+    prompt: list[int],
+    cache: DynamicCache,
+    sampling: Sampling,
+    limit: int,
+    announcer: Announcer,
+    distribution: Distribution,
+    stop: threading.Event,
+) -> Reply:
+    """Generate at most `limit` tokens after the prompt; the cache holds its beginning and grows."""
+    ids = torch.tensor([prompt], device=model.device)
+    devices = [model.device] if model.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(sampling.seed)
+        model.generate(  # type: ignore[operator]  # the library's types hide that it is a method
+            ids,
+            attention_mask=torch.ones_like(ids),
+            generation_config=generation_config(sampling, limit),
+            past_key_values=cache,
+            logits_processor=LogitsProcessorList([distribution]),
+            stopping_criteria=StoppingCriteriaList([StopWhenSet(stop, model.device)]),
+            streamer=announcer,
+        )
+    return Reply(announcer.ids, announcer.text)
+
+
+def generation_config(sampling: Sampling, limit: int) -> GenerationConfig:
+    """Give the library's settings for ours; what is left out, such as end tokens, the model's own fill in."""
+    if sampling.temperature <= 0:
+        return GenerationConfig(max_new_tokens=limit, do_sample=False)  # type: ignore[no-untyped-call]
+    return GenerationConfig(  # type: ignore[no-untyped-call]
+        max_new_tokens=limit,
+        do_sample=True,
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        top_k=sampling.top_k,
+    )
+
+
+def end_reason(ids: list[int], ends: frozenset[int], stopped: bool, context_full: bool) -> EndReason:
+    """Say why a reply ended: at an end token, because it was stopped, or at a limit."""
+    if ids and ids[-1] in ends:
+        return "end"
+    if stopped:
+        return "stopped"
+    return "context" if context_full else "length"

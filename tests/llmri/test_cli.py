@@ -1,0 +1,63 @@
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+
+WITHOUT = """
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {missing!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Missing())
+from llmri.cli import main
+sys.argv = ["llmri", *{arguments!r}]
+try:
+    main()
+finally:
+    print(sorted({{"torch", "pygame", "transformers"}} & set(sys.modules)))
+"""
+
+
+def llmri(*arguments: str, missing: frozenset[str] = frozenset()) -> "subprocess.CompletedProcess[str]":
+    code = WITHOUT.format(missing=set(missing), arguments=arguments)
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def test_help_lists_both_sides_and_loads_neither() -> None:
+    done = llmri("--help")
+    assert done.returncode == 0
+    assert "serve" in done.stdout
+    assert "view" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_version_is_the_installed_one() -> None:
+    assert llmri("--version").stdout.splitlines()[0] == f"llmri {version('llmri')}"
+
+
+def test_the_sides_own_their_options() -> None:
+    done = llmri("serve", "--help", missing=frozenset({"torch", "transformers"}))
+    assert done.returncode == 0
+    assert "--max-new-tokens" in done.stdout
+
+
+def test_an_unknown_option_is_refused_by_the_side() -> None:
+    done = llmri("serve", "--prot", "1")
+    assert done.returncode == 2
+    assert "--prot" in done.stderr
+
+
+@pytest.mark.parametrize("missing", ["torch", "transformers"])
+def test_without_its_extra_serving_says_what_to_install(missing: str) -> None:
+    done = llmri("serve", "--port", "0", missing=frozenset({missing}))
+    assert done.returncode == 1
+    assert done.stderr == "llmri serve needs the server extra: pip install 'llmri[server]'\n"

@@ -1,0 +1,128 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from llmri_protocol.messages import Bye, Notice, Phase, Subscribe
+from llmri_server.hub import Hub, Member, SubscriptionError, Wish
+from llmri_server.outbox import Outbox, OutboxLimits, Parcel
+from llmri_server.runtime import CapturePlan, ScanEvent
+from llmri_server.scans import SharedScan
+from tests.server.fakes import FakeRuntime
+
+
+class Plans(list[CapturePlan]):
+    @property
+    def now(self) -> CapturePlan:
+        return self[-1]
+
+
+@pytest.fixture
+def plans() -> Plans:
+    return Plans()
+
+
+@pytest.fixture
+def hub(plans: Plans, runtime: FakeRuntime) -> Hub:
+    return Hub(runtime.card, plans.append, prompt_positions=256, most=3)
+
+
+def taken(outbox: Outbox) -> list[Parcel]:
+    batch = outbox.take()
+    assert batch is not None
+    return batch.parcels
+
+
+def join(hub: Hub, outbox: Outbox) -> Member:
+    member = hub.join(outbox)
+    assert member is not None
+    return member
+
+
+def box() -> Outbox:
+    return Outbox(OutboxLimits())
+
+
+def scan(number: int, phase: Phase = "generate", site: str = "resid_post") -> SharedScan:
+    return SharedScan(1, 0.0, ScanEvent(number, phase, site, (0, 1, 2), "f32", np.zeros((3, 8), np.float32)))
+
+
+def wish(*sites: str, layers: tuple[int, ...] = (0, 1, 2), **more: Any) -> Wish:
+    return Wish(frozenset(sites), layers, **more)
+
+
+def test_the_plan_is_the_union_of_all_wishes_and_shrinks_with_them(hub: Hub, plans: Plans) -> None:
+    first, second = join(hub, box()), join(hub, box())
+    assert plans.now == CapturePlan((), 0)
+    hub.subscribe(first, wish("resid_post", layers=(2,), prompt=False))
+    assert plans.now == CapturePlan((("resid_post", (2,)),), 0)
+    hub.subscribe(second, wish("mlp_act", "resid_post", layers=(0, 2)))
+    assert plans.now == CapturePlan((("mlp_act", (0, 2)), ("resid_post", (0, 2))), 256)
+    hub.subscribe(second, wish("mlp_act", layers=(1,)))
+    assert plans.now == CapturePlan((("mlp_act", (1,)), ("resid_post", (2,))), 256)
+    hub.leave(second)
+    assert plans.now == CapturePlan((("resid_post", (2,)),), 0)
+    hub.leave(first)
+    assert plans.now == CapturePlan((), 0)
+
+
+def test_a_viewer_gets_the_scans_it_wants_and_no_others(hub: Hub) -> None:
+    outbox = box()
+    hub.subscribe(join(hub, outbox), wish("resid_post", every=2, prompt=False))
+    for number in range(4):
+        hub.scan(scan(number))
+    hub.scan(scan(4, phase="prompt"))
+    hub.scan(scan(6, site="mlp_act"))
+    hub.tell(Notice(level="info", message="end"))
+    numbers = [parcel.event.number for parcel in taken(outbox) if isinstance(parcel, SharedScan)]
+    assert numbers == [0, 2]
+
+
+def test_messages_go_to_everybody_who_is_in(hub: Hub) -> None:
+    stays, leaves = box(), box()
+    hub.join(stays)
+    member = join(hub, leaves)
+    hub.leave(member)
+    hub.tell(Notice(level="info", message="hello"))
+    leaves.finish()
+    assert len(taken(stays)) == 1
+    assert leaves.take() is None
+
+
+def test_a_full_hub_lets_nobody_in_until_somebody_leaves(hub: Hub) -> None:
+    members = [join(hub, box()) for _ in range(3)]
+    assert hub.join(box()) is None
+    hub.leave(members[0])
+    assert hub.join(box()) is not None
+
+
+def test_closing_says_goodbye_to_all_and_lets_nobody_in(hub: Hub) -> None:
+    outbox = box()
+    hub.join(outbox)
+    hub.close("good night")
+    assert taken(outbox) == [Bye(reason="good night")]
+    assert hub.join(box()) is None
+
+
+def test_the_first_messages_come_before_any_other(hub: Hub) -> None:
+    outbox = box()
+    hub.join(outbox, Notice(level="info", message="first"))
+    hub.tell(Notice(level="info", message="second"))
+    assert [message.message for message in taken(outbox) if isinstance(message, Notice)] == [
+        "first",
+        "second",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [({"sites": ("nowhere",)}, "nowhere"), ({"sites": ("mlp_act",), "layers": (1, 3)}, "layer 3")],
+)
+def test_a_wish_that_can_not_be_met_is_refused_by_name(hub: Hub, fields: dict[str, Any], named: str) -> None:
+    with pytest.raises(SubscriptionError, match=named):
+        hub.wish_of(Subscribe(id=1, **fields))
+
+
+def test_a_wish_for_every_layer_and_repeated_layers(hub: Hub) -> None:
+    assert hub.wish_of(Subscribe(id=1, sites=("mlp_act",))).layers == (0, 1, 2)
+    assert hub.wish_of(Subscribe(id=1, sites=("mlp_act",), layers=(2, 0, 2))).layers == (0, 2)

@@ -1,0 +1,34 @@
+import io
+
+import pytest
+
+from llmri_server import Server
+from llmri_server.pipe import answer_lines
+from tests.server.fakes import FakeRuntime
+
+
+def fail(number: int) -> None:
+    raise ZeroDivisionError
+
+
+def test_each_line_is_a_turn_and_each_reply_a_line(
+    server: Server, runtime: FakeRuntime, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer_lines(server, io.StringIO("a\n\n  \nb"))
+    assert capsys.readouterr().out == "one two three\none two three\n"
+    assert [conversation[-1]["content"] for conversation in runtime.conversations] == ["a", "b"]
+
+
+def test_a_turn_that_fails_leaves_an_empty_line_and_a_reason(
+    server: Server, runtime: FakeRuntime, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runtime.before_token = fail
+    answer_lines(server, io.StringIO("a\n"))
+    captured = capsys.readouterr()
+    assert captured.out == "\n"
+    assert "turn 1 failed: ZeroDivisionError" in captured.err
+
+
+def test_bytes_that_are_no_utf_8_are_read_all_the_same(server: Server, runtime: FakeRuntime) -> None:
+    answer_lines(server, io.TextIOWrapper(io.BytesIO(b"caf\xe9\n"), encoding="utf-8"))
+    assert runtime.conversations[0][-1]["content"] == "caf\ufffd"
