@@ -1,6 +1,7 @@
 """The live part: a server, a viewer, a conversation with an ablation in the middle, as real processes."""
 
 import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -14,18 +15,17 @@ from llmri.client import Client, ConnectionEndedError, connect
 from llmri_protocol.messages import Edit, Edits, Token, TurnEnd, TurnStart
 
 READY = "LLMRI listening on "
-SUM, CAPITAL, STORY = (
-    "What is 37 plus 45?",
-    "What is the capital of France?",
-    "Tell me a story about a fox named Max.",
-)
+# Each sum is asked once: a model that was told the result could copy it.
+BEFORE, ABLATED, CLEARED = (f"What is {sum_}?" for sum_ in ("37 plus 45", "58 plus 26", "64 plus 19"))
+CAPITAL, OTHER_CAPITAL = (f"What is the capital of {country}?" for country in ("France", "Japan"))
+STORY = "Tell me a story about a fox named Max."
 SCRIPT = (
     ("wait:connected",),
-    (f'say:"{SUM}"', "wait:turn_end", "shot:{out}/1-sum-untouched.png"),
+    (f'say:"{BEFORE}"', "wait:turn_end", "shot:{out}/1-sum-untouched.png"),
     (f'say:"{CAPITAL}"', "wait:turn_end"),
-    ("wait:edits", f'say:"{SUM}"', "wait:turn_end", "shot:{out}/2-sum-ablated.png"),
-    (f'say:"{CAPITAL}"', "wait:turn_end", "shot:{out}/3-capital-ablated.png"),
-    ("\\", "wait:edits", f'say:"{SUM}"', "wait:turn_end"),
+    ("wait:edits", f'say:"{ABLATED}"', "wait:turn_end", "shot:{out}/2-sum-ablated.png"),
+    (f'say:"{OTHER_CAPITAL}"', "wait:turn_end", "shot:{out}/3-capital-ablated.png"),
+    ("\\", "wait:edits", f'say:"{CLEARED}"', "wait:turn_end"),
     (f'say:"{STORY}"', "wait:turn_end", "shot:{out}/4-story-untouched.png"),
 )
 ABLATE_AFTER = 2  # turns
@@ -82,7 +82,7 @@ def _serving() -> Iterator[str]:
 
 
 def _viewer(address: str, out: Path, layer: int, *, screen: bool) -> subprocess.Popen[bytes]:
-    script = " ".join(word.format(out=out) for step in SCRIPT for word in step)
+    script = " ".join(word.format(out=shlex.quote(str(out))) for step in SCRIPT for word in step)
     command = [sys.executable, "-m", "llmri", "view", address, "--site", "mlp_act", "--layer", str(layer)]
     return subprocess.Popen([*command, "--keys", script, *([] if screen else ["--headless"])])
 
