@@ -79,7 +79,7 @@ def choose(here: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[tuple[int, .
 
 
 def fast_row_stats(rows: Floats) -> Stats:
-    """Give `row_stats` of float32 rows, `[layers, width]`, in about a third of its time.
+    """Give `row_stats` of float32 rows, `[layers, width]`, in less of its time.
 
     Sums are dot products, and the variance is the mean square less the squared mean. Where that would
     lose digits, or something is not finite, `row_stats` itself is asked.

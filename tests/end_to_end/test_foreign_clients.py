@@ -197,7 +197,6 @@ def test_messagepack_undo_and_redo(native: MessagePackClient) -> None:
     assert native.ask("redo")["code"] == "nothing_to_redo"
 
 
-@pytest.mark.xfail(strict=True, reason="the torch runtime reuses keys and values from before the edits")
 def test_messagepack_a_new_conversation_is_computed_anew(native: MessagePackClient) -> None:
     native.ask("subscribe", sites=["resid_post"])
     first, again = (native.turn("the very same words") for _ in range(2))

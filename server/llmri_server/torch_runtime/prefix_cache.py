@@ -1,7 +1,8 @@
 """The keys and values of the conversation so far, kept between turns.
 
 Entries stay as they were computed, with the edits that stood then: an edit changes what is computed from
-its pass on, not what is remembered. A conversation that shares no beginning with the last one starts anew.
+its pass on, not what is remembered. A conversation that shares no beginning with the last one starts anew,
+and so does one after `forget`.
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,10 @@ class PrefixCache:
         self._config = config
         self._ids: list[int] = []
         self._cache: DynamicCache | None = None
+
+    def forget(self) -> None:
+        """Keep nothing, so that the next prompt is computed from its first token."""
+        self._cache, self._ids = None, []
 
     def take(self, prompt: Sequence[int]) -> tuple[DynamicCache, int]:
         """Give a cache and how many of the prompt's first tokens it holds; at least one is left to compute.

@@ -74,6 +74,9 @@ class TorchRuntime:
     ) -> Outcome:
         """Generate the reply to the conversation's last message, until done or `stop` is set.
 
+        A conversation's first turn is computed anew; later turns reuse the keys and values of earlier ones,
+        which keep the edits they were computed under.
+
         Old exchanges are left out where the context is too short; with no room at all the reply is empty
         and ends for `context`.
         """
@@ -85,6 +88,8 @@ class TorchRuntime:
             reason = end_reason([], self._ends, stop.is_set(), sampling.max_new_tokens > 0)
             return Outcome("", 0, reason, prompt.trimmed)
 
+        if _begins(conversation):
+            self._memory.forget()
         cache, known = self._memory.take(prompt.ids)
         announce_prompt(sink, self._vocabulary, prompt.ids, known)
         new = len(prompt.ids) - known
@@ -129,3 +134,8 @@ class TorchRuntime:
         """Measure the time spent in hooks and in handing scans over, of everything inside."""
         with self._instruments.timed() as clock:
             yield clock
+
+
+def _begins(conversation: Sequence[ChatMessage]) -> bool:
+    """Whether nothing was answered yet."""
+    return not any(message["role"] == "assistant" for message in conversation)
