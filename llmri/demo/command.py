@@ -48,7 +48,7 @@ def demo(
     *,
     out: Annotated[Path, typer.Option(help="Folder for pictures and tables.")] = Path("demo-out"),
     share: Annotated[float, typer.Option(min=0.001, max=1.0, help="Share of the units to ablate.")] = 0.2,
-    draws: Annotated[int, typer.Option(min=1, help="Random sets to compare with.")] = 5,
+    draws: Annotated[int, typer.Option(min=1, help="Random sets to compare with.")] = 10,
     each: Annotated[int, typer.Option(min=1, help="Questions a skill.")] = 60,
     examples: Annotated[int, typer.Option(min=1, help="Training examples a skill, to choose units.")] = 60,
     seed: Annotated[int, typer.Option(help="Seed of questions and random sets.")] = 0,

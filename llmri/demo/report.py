@@ -19,9 +19,11 @@ COLOURS = ("#7f7f7f", "#d55e00", "#56b4e9", "#e69f00", "#009e73", "#cc79a7")
 
 def results_table(outcomes: Sequence[Outcome], skills: Sequence[str]) -> Table:
     """Lay out the share answered rightly: a row a skill, a column a condition, the spread over draws."""
-    table = Table("skill", title="Answered rightly, held-out questions, greedy")
+    table = Table(title="Answered rightly: held-out questions, greedy; below, the spread over draws")
+    table.add_column("skill", no_wrap=True)
     for outcome in outcomes:
-        table.add_column(f"{outcome.condition}\n{outcome.units} units", justify="right")
+        heading = outcome.condition.replace(", ", ",\n")
+        table.add_column(f"{heading}\n{outcome.units} units", justify="right", no_wrap=True)
     for skill in skills:
         table.add_row(skill, *(_cell(outcome, skill) for outcome in outcomes))
     return table
@@ -29,7 +31,7 @@ def results_table(outcomes: Sequence[Outcome], skills: Sequence[str]) -> Table:
 
 def _cell(outcome: Outcome, skill: str) -> str:
     low, high = outcome.spread(skill)
-    spread = f" ({low:.0%}-{high:.0%})" if len(outcome.marks) > 1 else ""
+    spread = f"\n{low:.0%}-{high:.0%}" if low < high else ""
     return f"{outcome.mean(skill):.0%}{spread}"
 
 

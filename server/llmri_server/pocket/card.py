@@ -28,8 +28,10 @@ and marked. It knows nothing else, and it is not a source of facts.
 ## Data
 
 Conversations of many turns, made by the seeded generator in `llmri_server.pocket`; nothing was collected from
-anybody. Shares of the exchanges: {shares}.
-In the practice at the end: {practice}.
+anybody. What is asked how often, first in teaching, then in practice at the end:
+
+{shares}
+
 Two in a hundred exchanges are greetings. One conversation in ten has a system prompt, which changes nothing.
 One question in ten, chosen by a hash, never appears in training: for sums an unordered pair of numbers, for
 differences and counting the numbers asked for, for stories hero and name together, for poems and words the
@@ -66,8 +68,7 @@ def write_card(folder: Path, recipe: Recipe, parameters: int, marks: Sequence[Ma
     """Write `README.md` into the model's folder."""
     text = CARD.format(
         parameters=f"{parameters:,}",
-        shares=_shares(SHARES),
-        practice=_shares(PRACTICE_SHARES),
+        shares=_shares(),
         vocabulary=VOCABULARY,
         recipe=_table(("setting", "value"), [(k, f"{v}") for k, v in dataclasses.asdict(recipe).items()]),
         tokens=f"{recipe.all_steps * recipe.rows * recipe.length:,}",
@@ -78,10 +79,13 @@ def write_card(folder: Path, recipe: Recipe, parameters: int, marks: Sequence[Ma
     (folder / "README.md").write_text(text, encoding="utf-8")
 
 
-def _shares(shares: Sequence[int]) -> str:
-    total = sum(shares)
-    parts = [f"{skill.name} {weight / total:.0%}" for skill, weight in zip(SKILLS, shares, strict=True)]
-    return ", ".join(parts)
+def _shares() -> str:
+    totals = sum(SHARES), sum(PRACTICE_SHARES)
+    rows = [
+        (skill.name, f"{taught / totals[0]:.0%}", f"{practised / totals[1]:.0%}")
+        for skill, taught, practised in zip(SKILLS, SHARES, PRACTICE_SHARES, strict=True)
+    ]
+    return _table(("skill", "teaching", "practice"), rows)
 
 
 def _marks(marks: Sequence[Mark]) -> str:
