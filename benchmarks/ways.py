@@ -121,34 +121,53 @@ class Described(Ours):
 
 
 class HexJson:
-    """One JSON body a scan, each layer's bytes in hexadecimal, behind four bytes of length."""
+    """The original's way: a JSON body a layer, its bytes in hexadecimal, behind four bytes of length.
+
+    The statistics are there already, as they are for LLMRI's message.
+    """
 
     def __init__(self, sock: socket.socket, rows: Floats) -> None:
         self._sock = sock
         self._rows = rows
+        stats = fast_row_stats(rows)
+        columns = zip(stats.min, stats.max, stats.mean, stats.std, strict=True)
+        self._stats = [dict(zip(stats.__struct_fields__, column, strict=True)) for column in columns]
 
     def send(self, count: int) -> None:
-        """Write the digits, the JSON, and send it."""
-        rows = self._rows
+        """Write each layer's digits and JSON, and send it."""
         for token in range(count):
-            layers = [row.tobytes().hex() for row in rows]
-            body = json.dumps(
-                {"type": "scan", "token": token, "shape": rows.shape, "layers": layers}
-            ).encode()
-            self._sock.sendall(HEADER.pack(len(body)) + body)
+            for layer, (row, stats) in enumerate(zip(self._rows, self._stats, strict=True)):
+                body = json.dumps(
+                    {
+                        "type": "scan",
+                        "timestamp": time.time(),
+                        "layer": layer,
+                        "turn": 1,
+                        "token": token,
+                        "shape": row.shape,
+                        "dtype": "float32",
+                        "activations": row.tobytes().hex(),
+                        "stats": stats,
+                    }
+                ).encode()
+                self._sock.sendall(HEADER.pack(len(body)) + body)
 
     def receive(self, count: int) -> Floats:
-        """Receive a whole body and read it back."""
-        header = memoryview(bytearray(HEADER.size))
-        array = self._rows
+        """Receive each layer's body and read it back."""
+        array = np.empty(self._rows.shape, np.float32)
         for _ in range(count):
-            fill(self._sock, header)
-            body = bytearray(HEADER.unpack(header)[0])
-            fill(self._sock, memoryview(body))
-            scan = json.loads(body)
-            data = b"".join(bytes.fromhex(layer) for layer in scan["layers"])
-            array = np.frombuffer(data, np.float32).reshape(scan["shape"])
+            for _ in range(len(array)):
+                scan = json.loads(self._body())
+                data = bytes.fromhex(scan["activations"])
+                array[scan["layer"]] = np.frombuffer(data, np.float32).reshape(scan["shape"])
         return array
+
+    def _body(self) -> bytearray:
+        header = bytearray(HEADER.size)
+        fill(self._sock, memoryview(header))
+        body = bytearray(HEADER.unpack(header)[0])
+        fill(self._sock, memoryview(body))
+        return body
 
 
 WAYS: dict[str, type[Way]] = {"raw": Raw, "ours": Ours, "described": Described, "hex": HexJson}

@@ -71,5 +71,6 @@ def findings(runs: Runs[float]) -> Findings:
             "Raw is `sendall` of the same bytes into `recv_into` of one buffer. LLMRI encodes a message, "
             "sends it, receives and decodes it; with statistics, it first makes each message, which a server "
             "does once for all its viewers: minima, maxima, means and deviations.",
+            "Hex in JSON is the original's way, one body a layer; its statistics are given too.",
         ),
     )

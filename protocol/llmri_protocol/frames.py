@@ -6,9 +6,8 @@ small frames are read ahead, many in one call, and copied out of a short window.
 
 import struct
 
-import numpy as np
-
 from llmri_protocol.errors import RemoteProtocolError
+from llmri_protocol.memory import BodyMemory, own_memory
 
 CLIENT_LIMIT = 1 << 20  # longest body from a client, in bytes
 SERVER_LIMIT = 256 << 20  # longest body from a server, in bytes
@@ -21,16 +20,15 @@ Buffer = bytes | bytearray | memoryview
 WINDOW = 8192
 # Room behind a large body: the next length usually comes with the same system call, which saves one a scan.
 TAIL = 1024
-# Bodies end on a multiple of this, so that an array at a body's end starts on its own dtype's boundary.
-ALIGNMENT = 16
 
 
 class FrameReceiver:
     """Cuts a stream of bytes into bodies, however it was split on the way.
 
     Call `buffer`, receive into it, call `advance` with the count. Each body is a writable memoryview
-    that no other body shares memory with, so arrays may live on it. Memory is held for one window and one
-    body of at most `limit` bytes: a longer length is refused before anything is allocated for it.
+    that no other living body shares memory with, so arrays may live on it. Memory is held for one window, one
+    body of at most `limit` bytes, and two more like it for the next ones: a longer length is refused before
+    anything is allocated for it.
 
     Args:
         limit: Longest body in bytes; a security limit.
@@ -40,6 +38,7 @@ class FrameReceiver:
         self.limit = limit
         self.broken: RemoteProtocolError | None = None
         self._window = memoryview(bytearray(WINDOW))
+        self._bodies = BodyMemory()
         self._memory = self._window  # where the next bytes go: the window, or an unfinished body's own
         self._filled = 0  # bytes in it
         self._length = 0  # of the unfinished body
@@ -116,7 +115,7 @@ class FrameReceiver:
                 return bodies
             available = end - start
             if available < length:
-                self._memory = own_memory(length, TAIL)
+                self._memory = self._bodies.take(length, TAIL)
                 self._memory[:available] = window[start:end]
                 self._length, self._filled = length, available
                 return bodies
@@ -131,12 +130,6 @@ class FrameReceiver:
     def _refuse(self, length: int) -> None:
         message = f"a frame of {length} bytes was announced, expected at most {self.limit}"
         self.broken = RemoteProtocolError("too_long", message, fatal=True)
-
-
-def own_memory(length: int, tail: int = 0) -> memoryview:
-    """Give fresh writable memory for `length` bytes that end on a multiple of `ALIGNMENT`, and a tail."""
-    skip = -length % ALIGNMENT
-    return np.empty(skip + length + tail, np.uint8).data[skip:]
 
 
 def header(length: int) -> bytes:

@@ -4,7 +4,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llmri_protocol import FrameReceiver, RemoteProtocolError
-from llmri_protocol.frames import ALIGNMENT, TAIL, WINDOW, header
+from llmri_protocol.frames import TAIL, WINDOW, header
+from llmri_protocol.memory import ALIGNMENT
 
 LIMIT = 100_000
 SIZES = st.one_of(

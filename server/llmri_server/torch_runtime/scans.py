@@ -17,6 +17,12 @@ SCAN_DTYPES: dict[torch.dtype, ScanDtype] = {
     torch.bfloat16: "bf16",
 }
 
+HOST_DTYPES: dict[torch.dtype, npt.DTypeLike] = {
+    torch.float32: np.float32,
+    torch.float16: np.float16,
+    torch.bfloat16: np.uint16,
+}
+
 
 class ScanWriter:
     """Makes the scans of one turn, whose first position has number 0.
@@ -35,7 +41,7 @@ class ScanWriter:
         name, layers = kept.site.name, kept.layers
         dtype = SCAN_DTYPES[kept.tensors[0].dtype]
         if self._number >= self._prompt:
-            rows = on_host(torch.cat(kept.tensors)).reshape(len(layers), -1)
+            rows = on_host(kept.tensors).reshape(len(layers), -1)
             # Freeing tensors lets go of the interpreter: before the sink wakes a sender, nobody takes it.
             kept.forget()
             self._sink.scan(ScanEvent(self._number, "generate", name, layers, dtype, rows))
@@ -43,7 +49,7 @@ class ScanWriter:
         count = min(self._prompt, self._prompt_scans)
         if not count:
             return
-        positions = on_host(last_positions(kept.tensors, count))
+        positions = on_host([last_positions(kept.tensors, count)])
         kept.forget()
         for number, rows in enumerate(positions, start=self._prompt - count):
             self._sink.scan(ScanEvent(number, "prompt", name, layers, dtype, rows))
@@ -59,9 +65,20 @@ def last_positions(tensors: Sequence[Tensor], count: int) -> Tensor:
     return torch.stack([tensor.reshape(-1, width)[-count:] for tensor in tensors], dim=1)
 
 
-def on_host(tensor: Tensor) -> npt.NDArray[np.generic]:
-    """Give a tensor as an array on the host; bfloat16 as the uint16 of its bits."""
-    if tensor.dtype is torch.bfloat16:
-        return tensor.view(torch.int16).cpu().numpy().view(np.uint16)
-    array: npt.NDArray[np.generic] = tensor.cpu().numpy()
+def on_host(tensors: list[Tensor]) -> npt.NDArray[np.generic]:
+    """Give tensors, joined along their first axis, as an array on the host; bfloat16 as its bits in uint16.
+
+    The array owns its memory. One over a tensor's memory would let go of the interpreter when it is freed,
+    which happens in the model's thread where a full queue drops it.
+    """
+    first = tensors[0]
+    shape = (sum(len(tensor) for tensor in tensors), *first.shape[1:])
+    array = np.empty(shape, HOST_DTYPES[first.dtype])
+    host = torch.from_numpy(array.view(np.int16) if first.dtype is torch.bfloat16 else array).view(
+        first.dtype
+    )
+    if first.is_cpu:
+        torch.cat(tensors, out=host)
+    else:
+        host.copy_(torch.cat(tensors))
     return array

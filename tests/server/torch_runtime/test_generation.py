@@ -3,10 +3,12 @@
 import math
 import threading
 
+import numpy as np
 import pytest
 import torch
 from transformers import GenerationConfig, PreTrainedTokenizerFast
 
+from llmri_protocol.messages import Edit
 from llmri_server.runtime import CapturePlan, ChatMessage, ScanEvent, TokenEvent
 from llmri_server.torch_runtime import TorchRuntime, assemble
 from tests.server.torch_runtime.tiny_models import (
@@ -145,11 +147,27 @@ def test_a_second_turn_computes_only_new_tokens_and_says_the_same_as_a_fresh_one
     assert [scan.number for scan in turn.listener.scans] == list(range(len(turn.listener.tokens) - 1))
 
 
-def test_the_same_prompt_again_computes_its_last_token_only(endless: TorchRuntime, say: Say) -> None:
+def test_the_same_first_prompt_again_is_computed_anew(endless: TorchRuntime, say: Say) -> None:
     first = say(endless, "the cat")
     again = say(endless, "the cat")
-    assert [token.number for token in again.listener.tokens if token.phase == "prompt"] == [0]
+    assert again.listener.tokens == first.listener.tokens
     assert again.outcome == first.outcome
+
+
+def test_a_new_conversation_feels_every_edit_from_its_first_token(
+    make_runtime: MakeRuntime, say: Say
+) -> None:
+    edit = Edit(site="resid_post", layer=0, units=(1, 2, 3), op="scale", value=0.0)
+    before, fresh = make_runtime("llama"), make_runtime("llama")
+    say(before, "the cat")
+    for runtime in (before, fresh):
+        runtime.apply_edits([edit])
+        runtime.capture(CapturePlan((("resid_post", (1,)),)))
+    edited, expected = say(before, "the cat"), say(fresh, "the cat")
+    assert edited.outcome == expected.outcome
+    assert len(edited.listener.scans) == len(expected.listener.scans)
+    for one, other in zip(edited.listener.scans, expected.listener.scans, strict=True):
+        np.testing.assert_array_equal(one.rows, other.rows)
 
 
 def test_a_conversation_that_shares_nothing_starts_anew(endless: TorchRuntime, say: Say) -> None:
