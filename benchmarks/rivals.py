@@ -37,7 +37,7 @@ def copy_into_buffer(card: ModelCard, hand_over: HandOver) -> list[Hook]:
         def copy(_module: nn.Module, _args: object, output: Tensor) -> None:
             row.copy_(output[0, -1])
             if last:
-                rows = on_host(buffer.clone())
+                rows = on_host([buffer])
                 hand_over(ScanEvent(0, "generate", card.default_site, layers, card.dtype, rows))
 
         return copy

@@ -27,8 +27,8 @@ class FrameReceiver:
 
     Call `buffer`, receive into it, call `advance` with the count. Each body is a writable memoryview
     that no other living body shares memory with, so arrays may live on it. Memory is held for one window, one
-    body of at most `limit` bytes, and two more like it for the next ones: a longer length is refused before
-    anything is allocated for it.
+    body of at most `limit` bytes, and an eighth of that at most for the next ones: a longer length is refused
+    before anything is allocated for it.
 
     Args:
         limit: Longest body in bytes; a security limit.
@@ -38,7 +38,7 @@ class FrameReceiver:
         self.limit = limit
         self.broken: RemoteProtocolError | None = None
         self._window = memoryview(bytearray(WINDOW))
-        self._bodies = BodyMemory()
+        self._bodies = BodyMemory(limit // 8)
         self._memory = self._window  # where the next bytes go: the window, or an unfinished body's own
         self._filled = 0  # bytes in it
         self._length = 0  # of the unfinished body

@@ -13,9 +13,14 @@ WASTE = 2  # a block serves bodies down to this part of its size
 
 
 class BodyMemory:
-    """Hands out writable memory that nobody else looks at; keeps at most `SPARE` blocks for the next time."""
+    """Hands out writable memory that nobody else looks at, and keeps a little of it for the next time.
 
-    def __init__(self) -> None:
+    Args:
+        budget: Bytes to keep at most, in `SPARE` blocks; longer bodies always get fresh memory.
+    """
+
+    def __init__(self, budget: int) -> None:
+        self._longest = budget // SPARE - 1
         self._blocks: list[bytearray] = []
 
     def take(self, length: int, tail: int = 0) -> memoryview:
@@ -30,10 +35,12 @@ class BodyMemory:
                 self._blocks.append(self._blocks.pop(index))  # the one used longest ago stands first
                 return memoryview(block)[skip:end]
         self._blocks = [block for block in self._blocks if _in_use(block)]
-        if len(self._blocks) == SPARE:
+        if end > self._longest or len(self._blocks) == SPARE:
             return own_memory(length, tail)
-        self._blocks.append(bytearray(end))
-        return memoryview(self._blocks[-1])[skip:end]
+        block = bytearray(end + 1)
+        del block[-1]  # leaves room for `_in_use`
+        self._blocks.append(block)
+        return memoryview(block)[skip:end]
 
 
 def own_memory(length: int, tail: int = 0) -> memoryview:
