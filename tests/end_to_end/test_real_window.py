@@ -77,7 +77,7 @@ class Hands:
 
     def find_window(self) -> None:
         """Wait until the viewer's window is there, and give it the keyboard (there is no window manager)."""
-        found = self.do("search", "--sync", "--onlyvisible", "--name", "llmri view").splitlines()
+        found = self.do("search", "--sync", "--onlyvisible", "--class", "llmri").splitlines()
         self.do("windowfocus", "--sync", found[0])
 
     def press(self, *keys: str) -> None:

@@ -85,6 +85,7 @@ def _show(
 ) -> None:
     """Open the window, play the script, and show on until it is quit."""
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+    os.environ.setdefault("SDL_VIDEO_X11_WMCLASS", "llmri")  # what window managers and xdotool call it
     if headless:
         os.environ["SDL_VIDEODRIVER"] = "dummy"
     from llmri_viewer.pilot import Pilot, ScriptFailedError  # noqa: PLC0415 - pygame must not load before this
