@@ -24,6 +24,7 @@ from llmri_protocol.messages import (
     Stats,
     Welcome,
 )
+from llmri_server.outbox import BATCH_BYTES
 from llmri_server.scans import fast_row_stats
 from llmri_server.transport import ClearTransport
 
@@ -81,15 +82,19 @@ class Ours:
         self._server, self._client = shaken_hands()
         self._rows = rows
         self._scan = scan_of(rows, 0, fast_row_stats(rows))
+        self._batch = max(1, BATCH_BYTES // rows.nbytes)
 
     def message(self, token: int) -> Scan:  # noqa: ARG002  # `Described` needs it
         """Give the message to send."""
         return self._scan
 
     def send(self, count: int) -> None:
-        """Encode the message and send its buffers."""
-        for token in range(count):
-            self._transport.send(self._server.send(self.message(token)))
+        """Encode messages and send their buffers, as many at once as a server's sender takes."""
+        for first in range(0, count, self._batch):
+            buffers: list[bytes | bytearray | memoryview] = []
+            for token in range(first, min(first + self._batch, count)):
+                buffers += self._server.send(self.message(token))
+            self._transport.send(buffers)
 
     def receive(self, count: int) -> Floats:
         """Receive into the connection's own memory and decode."""

@@ -68,9 +68,10 @@ def findings(runs: Runs[float]) -> Findings:
             Row("raw, scans a second", spread(raw), write=plain),
         ),
         notes=(
-            "Raw is `sendall` of the same bytes into `recv_into` of one buffer. LLMRI encodes a message, "
-            "sends it, receives and decodes it; with statistics, it first makes each message, which a server "
-            "does once for all its viewers: minima, maxima, means and deviations.",
+            "Raw is `sendall` of the same bytes into `recv_into` of one buffer, a scan a call. LLMRI encodes "
+            "messages, sends as many in one call as a server's sender takes from a full queue (up to a "
+            "megabyte), receives and decodes them; with statistics, it first makes each message, which a "
+            "server does once for all its viewers: minima, maxima, means and deviations.",
             "Hex in JSON is the original's way, one body a layer; its statistics are given too.",
         ),
     )

@@ -60,9 +60,14 @@ def demo(
         runtime = load("pocket", device="cpu", dtype="float32")
         plan = Plan(share, draws, each, examples, seed, layer=runtime.card.layers // 2)
         chosen = choose(runtime, plan)
-        play(out, edits_of(chosen[1].draws[0]), plan.layer, console, screen=has_screen())
-        outcomes = experiment(runtime, chosen, plan, console)
-        report(outcomes, plan, out, console)
+        play(
+            out,
+            edits_of(chosen[1].draws[0]),
+            plan.layer,
+            console,
+            screen=has_screen(),
+            afterwards=lambda: report(experiment(runtime, chosen, plan, console), plan, out, console),
+        )
     except (DemoError, OSError) as error:
         sys.exit(f"llmri demo: {error}")
 

@@ -1,11 +1,12 @@
 """The live part: a server, a viewer, a conversation with an ablation in the middle, as real processes."""
 
+import contextlib
 import os
 import shlex
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,24 +42,34 @@ def has_screen() -> bool:
     return sys.platform in {"darwin", "win32"} or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
 
 
-def play(out: Path, edits: Sequence[Edit], layer: int, console: Console, *, screen: bool) -> None:
+def play(
+    out: Path,
+    edits: Sequence[Edit],
+    layer: int,
+    console: Console,
+    *,
+    screen: bool,
+    afterwards: Callable[[], None],
+) -> None:
     """Let the viewer hold the conversation while this process ablates in its middle and tells what is said.
 
-    With a screen the viewer stays open afterwards, and what is typed here is said to the model.
+    Then `afterwards` is called. With a screen the viewer stays open meanwhile, and in the end what is typed
+    here is said to the model.
 
     Raises:
         DemoError: Server or viewer ended too early.
     """
     with _serving() as address, connect(address) as client:
         viewer = _viewer(address, out, layer, screen=screen)
-        watch = threading.Thread(target=_close_when_over, args=(viewer, client), daemon=True)
+        watch = threading.Thread(target=_close_when_over, args=(viewer, client, screen), daemon=True)
         watch.start()
         try:
             _follow(client, edits, console)
-            if screen:
-                _talk(client, console)
-            elif viewer.wait(timeout=60) != 0:
+            if not screen and viewer.wait(timeout=60) != 0:
                 raise DemoError("the viewer could not finish its script")
+            afterwards()
+            if screen and viewer.poll() is None:
+                _talk(client, console)
         except (ConnectionEndedError, TimeoutError) as error:
             if viewer.poll() != 0 or not screen:
                 raise DemoError(f"the conversation broke off: {error}") from error
@@ -87,9 +98,9 @@ def _viewer(address: str, out: Path, layer: int, *, screen: bool) -> subprocess.
     return subprocess.Popen([*command, "--keys", script, *([] if screen else ["--headless"])])
 
 
-def _close_when_over(viewer: subprocess.Popen[bytes], client: Client) -> None:
+def _close_when_over(viewer: subprocess.Popen[bytes], client: Client, screen: bool) -> None:
     """End the waiting of this process when the viewer is closed or has failed."""
-    if viewer.wait() != 0 or has_screen():
+    if viewer.wait() != 0 or screen:
         client.close()
 
 
@@ -115,7 +126,8 @@ def _follow(client: Client, edits: Sequence[Edit], console: Console) -> None:
 
 
 def _talk(client: Client, console: Console) -> None:
-    """Say what is typed, until the end of input or of the viewer."""
-    console.print("[dim]Your turn; an empty line or closing the viewer ends the demo.[/dim]")
-    while line := console.input("> ").strip():
-        console.print(client.chat(line).text, markup=False, highlight=False)
+    """Say what is typed, until an empty line, the end of input or of the viewer."""
+    console.print("[dim]Your turn; an empty line ends the demo, and so does closing the viewer.[/dim]")
+    with contextlib.suppress(EOFError):
+        while line := console.input("> ").strip():
+            console.print(client.chat(line).text, markup=False, highlight=False)
