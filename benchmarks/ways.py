@@ -117,6 +117,14 @@ class Ours:
         return [array_of(scan) for scan in scans]
 
 
+class OneACall(Ours):
+    """The same without batches: one scan a call, as when the wire is faster than the model."""
+
+    def __init__(self, sock: socket.socket, rows: Floats) -> None:
+        super().__init__(sock, rows)
+        self._batch = 1
+
+
 class Described(Ours):
     """The same, with each message made first, its statistics included, as a server does once a scan."""
 
@@ -175,7 +183,13 @@ class HexJson:
         return body
 
 
-WAYS: dict[str, type[Way]] = {"raw": Raw, "ours": Ours, "described": Described, "hex": HexJson}
+WAYS: dict[str, type[Way]] = {
+    "raw": Raw,
+    "ours": Ours,
+    "one": OneACall,
+    "described": Described,
+    "hex": HexJson,
+}
 
 
 def scan_of(rows: Floats, token: int, stats: Stats) -> Scan:

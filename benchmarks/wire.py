@@ -63,6 +63,8 @@ def findings(runs: Runs[float]) -> Findings:
         rows=(
             Row("LLMRI / raw", ratio(ours, raw), OVER_RAW),
             Row("LLMRI / hex in JSON", ratio(ours, rates["hex"]), OVER_HEX),
+            Row("LLMRI, one scan a call / raw", ratio(rates["one"], raw)),
+            Row("LLMRI, one scan a call / hex in JSON", ratio(rates["one"], rates["hex"])),
             Row("LLMRI with statistics / raw", ratio(rates["described"], raw)),
             Row("LLMRI, scans a second", spread(ours), write=plain),
             Row("raw, scans a second", spread(raw), write=plain),
