@@ -77,7 +77,7 @@ def tiny_model(kind: str, dtype: torch.dtype = torch.float32, **changes: object)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)
-    return model.to(dtype).eval()  # type: ignore
+    return model.to(dtype).eval()  # type: ignore[no-any-return, arg-type]
 
 
 def hash_of(kind: str) -> int:
