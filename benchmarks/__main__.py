@@ -1,4 +1,4 @@
-"""`python -m benchmarks [capture] [wire] [fanout]`: measure, print, and judge."""
+"""`python -m benchmarks [capture] [wire] [fanout] ...`: measure, print, and judge."""
 
 from collections.abc import Sequence
 from enum import IntEnum, StrEnum
@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks.document import page
-from benchmarks.report import Section, to_terminal
+from benchmarks.report import Part, to_terminal
 from benchmarks.runs import Advance
 from llmri_server import LoadError
 
@@ -24,6 +24,11 @@ class Benchmark(StrEnum):
     CAPTURE = "capture"
     WIRE = "wire"
     FANOUT = "fanout"
+    CORRELATION = "correlation"
+    LINKAGE = "linkage"
+    PACKING = "packing"
+    LAYOUT = "layout"
+    SKILLS = "skills"
 
 
 class Status(IntEnum):
@@ -54,9 +59,9 @@ def main(
     raise typer.Exit(status)
 
 
-def measure(chosen: Sequence[Benchmark], rounds: int | None, console: Console) -> list[Section]:
+def measure(chosen: Sequence[Benchmark], rounds: int | None, console: Console) -> list[Part]:
     """Measure, and print each section as soon as it is known."""
-    sections: list[Section] = []
+    sections: list[Part] = []
     with Progress(console=console, transient=True) as progress:
 
         def track(title: str, steps: int) -> Advance:
@@ -72,20 +77,20 @@ def measure(chosen: Sequence[Benchmark], rounds: int | None, console: Console) -
     return sections
 
 
-def keep(sections: Sequence[Section], status: Status, console: Console) -> None:
+def keep(sections: Sequence[Part], status: Status, console: Console) -> None:
     """Write the page, unless a run was void."""
-    if any(section.foreign.void for section in sections):
+    if any(section.void for section in sections):
         console.print(f"A run was void: docs/{PAGE.name} stays as it was.", style="yellow")
         return
     PAGE.write_text(page(sections), encoding="utf-8")
     console.print(f"Wrote docs/{PAGE.name}, status {status.name.lower()}.")
 
 
-def status_of(sections: Sequence[Section]) -> Status:
+def status_of(sections: Sequence[Part]) -> Status:
     """Judge the whole."""
     if any(section.missed for section in sections):
         return Status.MISSED
-    return Status.VOID if any(section.foreign.void for section in sections) else Status.MET
+    return Status.VOID if any(section.void for section in sections) else Status.MET
 
 
 if __name__ == "__main__":

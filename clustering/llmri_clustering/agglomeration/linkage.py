@@ -1,0 +1,90 @@
+"""Agglomerative linkage of units by their correlation."""
+
+from typing import get_args
+
+import fastcluster  # type: ignore[import-untyped]  # it brings no types
+import numpy as np
+import numpy.typing as npt
+
+from llmri_clustering.agglomeration.distances import distances_of_correlation, distances_of_units
+from llmri_clustering.agglomeration.neighbourhood import neighbourhood_order
+from llmri_clustering.agglomeration.standardise import standardised
+from llmri_clustering.clusters import Distance, Method
+
+
+def linkage(
+    correlation: npt.NDArray[np.floating], *, method: Method = "average", distance: Distance = "1 - r"
+) -> npt.NDArray[np.float64]:
+    """Give the dendrogram over units whose correlations are known, `[units - 1, 4]`, as scipy has it.
+
+    The methods are those of Lance and Williams (1967), by the nearest-neighbour chain (Murtagh 1985) of
+    fastcluster (Müllner 2013): the same tree as `scipy.cluster.hierarchy.linkage` up to ties. Ward's method
+    needs Euclidean distances (Murtagh and Legendre 2014, the algorithm Ward2), which a correlation distance
+    is not. It gets the one that rises with it: `sqrt(2 (1 - r))`, which lies between the units' standardised
+    samples, or for 1 - |r| `sqrt(2 (1 - r²))`, which lies between their projections, where a sign is lost.
+    Its heights are in those terms.
+
+    Args:
+        correlation: Correlations, `[units, units]`; only the upper triangle is read, and nothing is written.
+        method: How far two groups of units are from each other.
+        distance: How far two units are from each other.
+
+    Raises:
+        ValueError: Not square, no unit, a correlation that is no number from -1 to 1, or an unknown word.
+    """
+    _check(method)
+    return _tree(
+        len(correlation), distances_of_correlation(correlation, distance, euclidean=method == "ward"), method
+    )
+
+
+def linkage_from_samples(
+    samples: npt.NDArray[np.floating], *, method: Method = "average", distance: Distance = "1 - r"
+) -> npt.NDArray[np.float64]:
+    """Give the dendrogram over units from their samples, `[units - 1, 4]`, as `linkage` does.
+
+    Correlations are made in float32, so that distances closer than its rounding (about 1e-7) are ties, which
+    may be merged in another order than scipy's. For Ward's method they are made in float64.
+
+    There is never a matrix of all correlations: beside the samples this takes 8 bytes a pair of units, and
+    little else.
+
+    Args:
+        samples: Activations, `[samples, units]`; a constant unit has correlation 0 with all others.
+        method: How far two groups of units are from each other.
+        distance: How far two units are from each other.
+
+    Raises:
+        ValueError: No unit, fewer than two samples, a value that is not finite, or an unknown word.
+    """
+    _check(method)
+    euclidean = method == "ward"
+    rows = standardised(samples, np.float64) if euclidean else standardised(samples)
+    order = neighbourhood_order(rows, signed=distance == "1 - r")
+    rows = rows[order]
+    tree = _tree(len(rows), distances_of_units(rows, distance, euclidean=euclidean), method)
+    return _renumbered(tree, order)
+
+
+def _check(method: str) -> None:
+    if method not in get_args(Method):
+        raise ValueError(f"there is no method {method!r}, expected one of {', '.join(get_args(Method))}")
+
+
+def _tree(units: int, distances: npt.NDArray[np.float64], method: Method) -> npt.NDArray[np.float64]:
+    """Link, and leave `distances` as scratch memory.
+
+    `fastcluster.linkage` copies its input once even where it need not preserve it, so this calls what that
+    calls.
+    """
+    tree = np.empty((units - 1, 4))
+    if units > 1:
+        fastcluster.linkage_wrap(units, distances, tree, fastcluster.mthidx[method])
+    return tree
+
+
+def _renumbered(tree: npt.NDArray[np.float64], order: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+    """Name the units as they were before they were put in order; the lesser node comes first."""
+    names = np.concatenate([order, np.arange(len(order), 2 * len(order))])
+    tree[:, :2] = np.sort(names[tree[:, :2].astype(np.intp)], axis=1)
+    return tree
