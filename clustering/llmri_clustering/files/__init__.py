@@ -1,0 +1,7 @@
+"""A clustering as one file."""
+
+from llmri_clustering.files.errors import ClusterFileError
+from llmri_clustering.files.loading import load
+from llmri_clustering.files.saving import save
+
+__all__ = ["ClusterFileError", "load", "save"]
