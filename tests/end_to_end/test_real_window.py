@@ -115,10 +115,14 @@ def test_somebody_talks_ablates_a_neuron_looks_and_quits(
         assert isinstance(edits, Edits)
         assert [(edit.site, edit.layer, edit.value) for edit in edits.edits] == [("mlp_act", 4, 0.0)]
 
-        hands.press("Down", "b")
+        hands.press("Down", "b")  # the selection stays where it is, whatever layer shows
+        boosted = next_of(watching, Edits)
+        assert isinstance(boosted, Edits)
+        assert [(edit.layer, edit.value) for edit in boosted.edits] == [(4, 1.5)]
         hands.press("backslash")
         cleared = next_of(watching, Edits)
         assert isinstance(cleared, Edits)
+        assert not cleared.edits
     hands.press("s")
     deadline = time.monotonic() + PATIENCE
     while not (shots := list(tmp_path.glob("**/*.png"))) and time.monotonic() < deadline:

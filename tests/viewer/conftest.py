@@ -10,7 +10,9 @@ from collections.abc import Iterator
 import pytest
 
 from llmri_viewer import bindings
+from llmri_viewer.atlas import Atlas
 from llmri_viewer.bindings import Bindings
+from llmri_viewer.lens import FLIGHT_SECONDS
 from llmri_viewer.link import Address
 from llmri_viewer.options import Options
 from llmri_viewer.pilot import Pilot
@@ -19,6 +21,7 @@ from llmri_viewer.session import Session
 from llmri_viewer.state import ViewState
 from llmri_viewer.theme import THEMES
 from llmri_viewer.window import Window
+from tests.viewer import clusters
 from tests.viewer.synthetic import SyntheticServer
 
 
@@ -39,9 +42,11 @@ STORY_TOLD = 'wait:connected say:"Tell me about a fox." wait:turn_end '
 class Desk:
     """A window on a synthetic server, and the hands of a person."""
 
-    def __init__(self, server: SyntheticServer, options: Options, table: Bindings) -> None:
+    def __init__(
+        self, server: SyntheticServer, options: Options, table: Bindings, atlas: Atlas | None = None
+    ) -> None:
         self.server = server
-        self.session = Session(Address(port=server.port), options)
+        self.session = Session(Address(port=server.port), options, atlas=atlas)
         self.window = Window(self.session, table, THEMES[options.theme])
         self.pilot = Pilot(self.window, patience=20)
         self.table = table
@@ -50,6 +55,11 @@ class Desk:
     def play(self, text: str) -> None:
         self.pilot.play(parse(text, self.table))
         self.window.frame()
+
+    def land(self) -> None:
+        """Let a moving camera come to rest, and draw."""
+        self.session.glide(FLIGHT_SECONDS)
+        self.window.draw()
 
     @property
     def state(self) -> ViewState:
@@ -65,6 +75,20 @@ def told(desk: Desk) -> Desk:
     """A desk after one turn of 36 tokens, with unit 127 of the shown layer selected."""
     desk.play(STORY_TOLD + "click:unit=127")
     return desk
+
+
+@pytest.fixture(scope="session")
+def atlas() -> Atlas:
+    return Atlas.of(clusters.clustering())
+
+
+@pytest.fixture
+def clustered(server: SyntheticServer, table: Bindings, atlas: Atlas) -> Iterator[Desk]:
+    """A desk with clusters, in the circle view, after one turn."""
+    desk = Desk(server, Options(), table, atlas)
+    desk.play(STORY_TOLD + "o")
+    yield desk
+    desk.close()
 
 
 @pytest.fixture

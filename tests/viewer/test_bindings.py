@@ -36,6 +36,16 @@ def test_one_key_may_mean_different_things_in_different_modes() -> None:
     assert table.command("help", "escape") == "help.toggle"
     assert table.command("help", "q") == "program.quit"
     assert table.command("chat", "q") is None
+    assert table.command("circles", "escape") == "circles.out"
+    assert table.command("hebbian", "escape") == "hebbian.toggle"
+
+
+def test_a_view_of_clusters_has_the_ordinary_keys_but_for_its_own() -> None:
+    table = bindings.load()
+    assert table.command("circles", "click") == "cluster.select"
+    assert table.command("hebbian", "click") == table.command("view", "click") == "unit.select"
+    assert table.command("circles", "b") == table.command("hebbian", "b") == "edit.boost"
+    assert table.command("view", "doubleclick") is None
 
 
 def test_an_unknown_command_is_answered_with_the_nearest() -> None:

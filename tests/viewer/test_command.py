@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from llmri_clustering.files import save
+from tests.viewer import clusters
 from tests.viewer.synthetic import SyntheticServer
 
 
@@ -58,6 +60,8 @@ FAULTS = [
     (["--config", "missing.toml"], "cannot read missing.toml"),
     (["--keys-file", "missing.toml"], "cannot read missing.toml"),
     (["--token-file", "missing.txt"], "cannot read the access token in missing.txt"),
+    (["--clusters", "missing.clusters"], "missing.clusters"),
+    (["--clusters", __file__], "test_command.py"),
 ]
 
 
@@ -68,6 +72,19 @@ def test_a_mistake_is_answered_in_one_line(arguments: list[str], sentence: str) 
     assert sentence in done.stderr
     assert done.stderr.count("\n") == 1
     assert "Traceback" not in done.stderr
+
+
+def test_saved_clusters_are_shown_and_edited_by_their_keys(server: SyntheticServer, tmp_path: Path) -> None:
+    file, shot = tmp_path / "some.clusters", tmp_path / "shot.png"
+    made = clusters.clustering()
+    save(file, made)
+    done = view(
+        address(server), "--headless", "--clusters", str(file), "--shot", str(shot), "--keys",
+        "wait:connected say:hi wait:turn_end o click:cluster=5 x wait:edits h shot",
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sum(len(edit.units) for edit in server.edits[-1]) == made.cluster(5).units
+    assert np.asarray(Image.open(shot)).shape[:2] == (800, 1280)
 
 
 def test_an_address_that_is_none_is_said_so() -> None:

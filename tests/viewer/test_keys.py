@@ -20,6 +20,8 @@ EFFECTS: dict[str, Judge] = {
     "layer.previous": lambda a, b: b.layer == a.layer - 1,
     "layer.next": lambda a, b: b.layer == a.layer + 1,
     "site.next": lambda a, b: (a.site, b.site) == ("mlp_act", "attn_out") and not b.selection,
+    "circles.toggle": lambda a, b: (a.view, b.view) == ("grid", "circles"),
+    "hebbian.toggle": lambda a, b: (a.view, b.view) == ("grid", "hebbian"),
     "zoom.in": lambda a, b: b.camera is not None and b.camera.cell > 27,
     "zoom.out": lambda a, b: b.camera is not None and b.camera.cell < 27,
     "zoom.fit": lambda a, b: b.camera is None,
@@ -95,12 +97,25 @@ def test_a_refused_edit_tints_nothing_and_says_why(told: Desk) -> None:
     assert (told.state.notice, told.state.warning) == ("a viewer may not edit", True)
 
 
-def test_nothing_is_edited_where_nothing_is_selected_or_the_selection_is_elsewhere(told: Desk) -> None:
-    told.play("down b")
-    assert "the selection is in layer 4" in told.state.notice
+def test_nothing_is_edited_where_nothing_is_selected(told: Desk) -> None:
     told.play("escape b")
     assert told.state.notice == "no unit is selected; click one first"
     assert not sent(told, Intervene)
+
+
+def test_the_whole_selection_is_edited_in_one_request_with_one_edit_a_layer(told: Desk) -> None:
+    told.play("add:unit=3 down down add:unit=9 add:unit=2 up b wait:edits")
+    assert told.state.layer == 5
+    (asked,) = sent(told, Intervene)
+    assert isinstance(asked, Intervene)
+    assert [(edit.layer, edit.units, edit.value) for edit in asked.edits] == [
+        (4, (3, 127), 1.5),
+        (6, (2, 9), 1.5),
+    ]
+    assert set(told.state.standing.factors) == {
+        ("mlp_act", layer, unit) for layer, unit in ((4, 3), (4, 127), (6, 2), (6, 9))
+    }
+    assert "4 units in 2 layers" in [text.text for text in told.window.canvas.written]
 
 
 def test_a_site_that_cannot_be_edited_says_so(told: Desk) -> None:

@@ -44,7 +44,7 @@ def test_a_units_pixels_read_through_the_colour_bar_give_its_value(desk: Desk, k
 
 
 def test_a_clicked_cell_selects_the_unit_whose_value_it_shows(told: Desk) -> None:
-    assert told.state.selected_here == (127,)
+    assert told.state.selection == {(4, 127)}
     written = [text.text for text in told.window.canvas.written]
     assert told.state.at is not None
     value = told.server.rows(*told.state.at, "mlp_act")[4, 127]

@@ -3,12 +3,12 @@ from pathlib import Path
 import pytest
 
 from llmri_viewer.bindings import Bindings
-from llmri_viewer.script import Mouse, Press, Say, ScriptError, Shot, Size, Sleep, Type, Wait, parse
+from llmri_viewer.script import Mouse, PointAt, Press, Say, ScriptError, Shot, Size, Sleep, Type, Wait, parse
 
 
 def test_a_script_reads_as_what_a_person_would_do(table: Bindings) -> None:
     text = 'wait:connected down b \\ [ say:"hello there" type:x wait:tokens=5 click:unit=127 add:unit=3 '
-    text += "point:layer=2 sleep:0.5 size:900x600 shot:out/a.png shot"
+    text += "point:layer=2 double:cluster=7 click:640,400 sleep:0.5 size:900x600 shot:out/a.png shot"
     assert parse(text, table) == [
         Wait("connected"),
         Press("down"),
@@ -20,7 +20,9 @@ def test_a_script_reads_as_what_a_person_would_do(table: Bindings) -> None:
         Wait("tokens", 5),
         Mouse("unit", 127),
         Mouse("unit", 3, shift=True),
-        Mouse("layer", 2, click=False),
+        Mouse("layer", 2, clicks=0),
+        Mouse("cluster", 7, clicks=2),
+        PointAt(640, 400),
         Sleep(0.5),
         Size(900, 600),
         Shot(Path("out/a.png")),
@@ -36,6 +38,7 @@ def test_a_script_reads_as_what_a_person_would_do(table: Bindings) -> None:
         ("wait:tokens", "nothing to wait for"),
         ("wait:scan=3", "nothing to wait for"),
         ("click:127", "like `click:unit=127`"),
+        ("click:12,x", "like `click:640,400`"),
         ("size:900", "like `size:1280x800`"),
         ('say:"open', "cannot be read"),
         ("sleep:-1", "like `sleep:0.5`"),

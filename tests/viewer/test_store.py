@@ -64,13 +64,15 @@ def test_a_history_holds_a_units_value_at_each_scanned_token() -> None:
     assert store.history(1, "a", 9, 0) == ([], [])
 
 
-def test_a_sample_is_small_however_long_the_turn() -> None:
+def test_a_spread_is_small_however_long_the_turn() -> None:
     store = ScanStore(1 << 24)
     for token in range(100):
-        store.add_scan(Moment(1, token), "a", sheet(width=4096))
-    assert store.sample(1, "a", 0).size <= 65536
-    assert store.sample(1, "a", 0).shape[0] <= 32
-    assert store.sample(9, "a", 0).size == 0
+        store.add_scan(Moment(1, token), "a", sheet(float(token)))
+    spread = [sheet.rows[0, 0] for sheet in store.spread(1, "a")]
+    assert len(spread) <= 32
+    assert spread == sorted(spread)
+    assert spread[-1] >= 90
+    assert store.spread(9, "a") == []
 
 
 def test_extremes_span_the_whole_turn() -> None:

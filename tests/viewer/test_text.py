@@ -6,9 +6,13 @@ from itertools import combinations
 import pytest
 
 from llmri_viewer import face
+from llmri_viewer.atlas import Atlas
+from llmri_viewer.bindings import Bindings
 from llmri_viewer.drawing.canvas import Written
 from llmri_viewer.drawing.fonts import Fonts
 from llmri_viewer.geometry import Box
+from llmri_viewer.options import Options
+from tests.viewer import clusters
 from tests.viewer.conftest import Desk
 from tests.viewer.synthetic import STORY, SyntheticServer
 
@@ -19,6 +23,15 @@ SCENES = [
     "t type:a_rather_long_question_that_no_box_of_this_window_could_ever_hold_in_one_line_without_scrolling",
     "f1",
     "tab sleep:0.1 c c c",
+    "o",
+    "h",
+]
+CLUSTER_SCENES = [
+    "o",
+    "o click:cluster=16 add:cluster=5 x wait:edits",
+    "o double:cluster=5 sleep:0.4 + +",
+    "o click:cluster=38 f1",
+    "h click:unit=200",
 ]
 
 
@@ -60,6 +73,21 @@ def test_no_text_leaves_its_box_or_covers_another(desk: Desk, size: str, scene: 
         at = next(i for i, text in enumerate(written) if text.text == "Keys")
         written = written[at:]
     check(written, face.of(desk.state.size).window)
+
+
+@pytest.mark.parametrize("size", [*SIZES, "560x900"])
+@pytest.mark.parametrize("scene", CLUSTER_SCENES)
+def test_no_text_of_clusters_leaves_its_box_or_covers_another(
+    server: SyntheticServer, table: Bindings, size: str, scene: str
+) -> None:
+    desk = Desk(server, Options(), table, Atlas.of(clusters.few()))
+    desk.play(f'size:{size} wait:connected say:"Tell me a story" wait:turn_end {scene}')
+    desk.land()
+    written = desk.window.canvas.written
+    if desk.state.help:
+        written = written[next(i for i, text in enumerate(written) if text.text == "Keys") :]
+    check(written, face.of(desk.state.size).window)
+    desk.close()
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -13,12 +13,14 @@ from msgspec import Meta
 from llmri_protocol import configs
 from llmri_viewer.commands import GESTURES, NAMED
 
-Mode = Literal["view", "chat", "help"]
-Group = Literal["look", "time", "touch", "colour", "talk", "program"]
+Mode = Literal["view", "circles", "hebbian", "chat", "help"]
+Group = Literal["look", "clusters", "time", "touch", "colour", "talk", "program"]
 
-GESTURE_KEYS = ("click", "shift+click", "drag", "wheel", "shift+wheel")
+GESTURE_KEYS = ("click", "shift+click", "doubleclick", "drag", "wheel", "shift+wheel")
+ON_ITS_OWN = ("view", "chat")  # modes whose keys are all there are; in the others the view's hold, too
 TITLES: dict[Group, str] = {
     "look": "Look",
+    "clusters": "Clusters",
     "time": "Move in time",
     "touch": "Select and edit",
     "colour": "Colours",
@@ -35,6 +37,7 @@ SHOWN = {
     "escape": "Esc",
     "return": "Enter",
     "backspace": "Backspace",
+    "doubleclick": "double click",
 }
 
 
@@ -64,8 +67,8 @@ class Bindings:
     rows: tuple[Binding, ...]
 
     def command(self, mode: str, key: str) -> str | None:
-        """Give the name of the command a key stands for; while the help shows, the view's keys hold too."""
-        modes = ("help", "view") if mode == "help" else (mode,)
+        """Give the name of the command a key stands for: in a mode's own rows, else in the view's."""
+        modes = (mode,) if mode in ON_ITS_OWN else (mode, "view")
         for wanted in modes:
             for row in self.rows:
                 if row.mode == wanted and key in row.keys:

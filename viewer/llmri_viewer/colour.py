@@ -120,7 +120,7 @@ def _through(colours: tuple[str, ...]) -> Bytes:
     right = 0.5 + (lengths[middle:] - lengths[middle]) / (lengths[-1] - lengths[middle]) / 2
     at = np.concatenate([left, right[1:]])
     places = np.linspace(0, 1, LEVELS)
-    return _srgb(np.stack([np.interp(places, at, stops[:, axis]) for axis in range(3)], axis=1))
+    return srgb(np.stack([np.interp(places, at, stops[:, axis]) for axis in range(3)], axis=1))
 
 
 # Ottosson (2020), "A perceptual color space for image processing": linear sRGB to LMS, LMS to OKLab.
@@ -150,7 +150,8 @@ def _oklab(colour: str) -> npt.NDArray[np.float64]:
     return cast("npt.NDArray[np.float64]", LAB @ np.cbrt(LMS @ linear))
 
 
-def _srgb(lab: npt.NDArray[np.float64]) -> Bytes:
+def srgb(lab: npt.NDArray[np.float64]) -> Bytes:
+    """Give the sRGB colours of OKLab ones, `[colours, 3]`; what sRGB lacks is clipped."""
     linear = (np.linalg.inv(LMS) @ (np.linalg.inv(LAB) @ lab.T) ** 3).T.clip(0, 1)
     rgb = np.where(linear <= LINEAR_KNEE, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
     return np.round(rgb.clip(0, 1) * 255).astype(np.uint8)

@@ -9,6 +9,7 @@ import typer
 
 from llmri_protocol.configs import ConfigError
 from llmri_viewer import bindings, options, script
+from llmri_viewer.atlas import Atlas
 from llmri_viewer.link import Address, AddressError
 from llmri_viewer.options import Options, ThemeName
 from llmri_viewer.session import Session
@@ -33,6 +34,9 @@ def view(
     *,
     site: Annotated[str, typer.Option(help="begin at this site, such as mlp_act")] = "",
     layer: Annotated[int | None, typer.Option(min=0, help="begin at this layer")] = None,
+    clusters: Annotated[
+        Path | None, typer.Option(help="file of clusters that `llmri cluster` wrote, for O and H")
+    ] = None,
     theme: Annotated[ThemeName | None, typer.Option(help="colours of the window")] = None,
     size: Annotated[str, typer.Option(metavar="WxH", help="size of the window in pixels")] = "",
     reconnect: Annotated[
@@ -68,7 +72,9 @@ def view(
         where = Address.parse(address, "viewer" if read_only else "controller", _token(token_file), secure)
         if shot is not None and not any(isinstance(action, script.Shot) for action in actions) and headless:
             actions.append(script.Shot())
-        session = Session(where, settings, reconnect=reconnect, site=site, layer=layer)
+        atlas = _atlas(clusters) if clusters else None
+        begin = site or (atlas.site if atlas else "")
+        session = Session(where, settings, reconnect=reconnect, site=begin, layer=layer, atlas=atlas)
         _show(session, table, actions, shot, headless=headless, patience=patience)
     except (_UserError, ConfigError, script.ScriptError, AddressError, CertificateError) as fault:
         _fail(str(fault))
@@ -114,6 +120,18 @@ def _show(
 def _settings(config: Path | None, theme: ThemeName | None, size: str) -> Options:
     """Give the settings of the file, with what the command line says over them."""
     return options.changed(options.load(config), theme=theme, size=size)
+
+
+def _atlas(file: Path) -> Atlas:
+    """Give the clusters of a file."""
+    from llmri_clustering.files import ClusterFileError, load  # noqa: PLC0415 - slow, and seldom needed
+
+    try:
+        return Atlas.of(load(file))
+    except ClusterFileError as fault:
+        raise _UserError(str(fault)) from None
+    except OSError as error:
+        raise _UserError(f"cannot read the clusters in {file}: {error.strerror}") from None
 
 
 def _token(file: Path | None) -> str | None:

@@ -50,7 +50,7 @@ def _welcomed(state: ViewState, store: ScanStore, welcome: Welcome) -> Step:
     card = welcome.card
     if state.session != welcome.session:
         store.clear()
-        state = replace(state, at=None, selection=frozenset(), camera=None)
+        state = replace(state, at=None, selection=frozenset(), camera=None, picked=None)
     names = [site.name for site in card.sites]
     site = state.site if state.site in names else _default_site(card)
     wanted = state.layer if state.card else state.wanted_layer
@@ -63,6 +63,7 @@ def _welcomed(state: ViewState, store: ScanStore, welcome: Welcome) -> Step:
         layer=max(0, min(layer, card.layers - 1)),
         standing=Standing.told(welcome.edits),
         link=LinkStatus(Link.CONNECTED, f"connected to {card.name}"),
+        misfit=state.atlas.misfit(card) if state.atlas else "",
     )
     if state.site not in {"", site}:
         odd = f"{card.name} has no site {state.site}; it has {', '.join(names)}"
@@ -70,7 +71,20 @@ def _welcomed(state: ViewState, store: ScanStore, welcome: Welcome) -> Step:
     elif layer != shown.layer:
         odd = f"{card.name} has no layer {layer}; it has 0 to {card.layers - 1}"
         shown = replace(shown, notice=odd, warning=True)
+    odd = _odd_clusters(shown, card)
+    if odd:
+        shown = replace(shown, notice=odd, warning=True)
     return Step(shown, (subscription(site),) if site else ())
+
+
+def _odd_clusters(state: ViewState, card: ModelCard) -> str:
+    """Say what differs between the clusters and the model; empty where nothing does."""
+    if state.atlas is None or state.misfit:
+        return f"the clusters stay hidden: {state.misfit}" if state.misfit else ""
+    made_from = state.atlas.clustering.provenance.model
+    if made_from == card.name:
+        return ""
+    return f"the clusters were made from {made_from}, this model is {card.name}"
 
 
 def _default_site(card: ModelCard) -> str:

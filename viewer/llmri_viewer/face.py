@@ -14,6 +14,8 @@ CAPTION_HEIGHT = 4 * UNIT
 BAR_HEIGHT = 7 * UNIT
 STRIP_LINE = 3 * UNIT
 FOOTER_HEIGHT = 4 * UNIT
+LEGEND_WIDTH = 25 * UNIT
+STAGE_LEAST = 0.8  # width over height, below which a view keeps its legend's room for itself
 TALL = 720  # pixels from which the text has three lines
 
 
@@ -52,6 +54,15 @@ def of(size: tuple[int, int]) -> Face:
     bar = Box(left, strip.y - BAR_HEIGHT - UNIT, room, BAR_HEIGHT)
     view = Box(left, caption.bottom, room, max(1, bar.y - caption.bottom - UNIT))
     return Face(Box(0, 0, width, height), status, layers, caption, view, bar, side, strip, scrubber, footer)
+
+
+def staged(view: Box) -> tuple[Box | None, Box]:
+    """Divide a view of clusters in the legend, None where there is no room, and the stage for the units."""
+    room = view.width - LEGEND_WIDTH - UNIT
+    if room < STAGE_LEAST * view.height:
+        return None, view
+    legend = Box(view.x, view.y, LEGEND_WIDTH, view.height)
+    return legend, Box(legend.right + UNIT, view.y, room, view.height)
 
 
 def layer_row(box: Box, count: int, layer: int) -> Box:

@@ -4,12 +4,13 @@ import time
 
 import pygame
 
-from llmri_viewer import face
+from llmri_viewer import face, views
 from llmri_viewer.commands.looking import Resize
 from llmri_viewer.drawing import strip
-from llmri_viewer.geometry import Box, fitting, grid_of
-from llmri_viewer.script import Action, Mouse, Press, Say, Shot, Size, Sleep, Type, Wait
+from llmri_viewer.geometry import Box
+from llmri_viewer.script import Action, Mouse, PointAt, Press, Say, Shot, Size, Sleep, Type, Wait
 from llmri_viewer.state import Link
+from llmri_viewer.views import circles
 from llmri_viewer.window import Window
 
 PAUSE = 0.004  # seconds between looks while waiting
@@ -58,7 +59,7 @@ class Pilot:
                 self._until(time.monotonic() + seconds)
             case Size(width, height):
                 self._session.do(Resize(width, height))
-            case Mouse():
+            case Mouse() | PointAt():
                 self._mouse(action)
             case Shot(file):
                 self._settle()
@@ -107,19 +108,22 @@ class Pilot:
     def _settle(self) -> None:
         """Take in everything that has arrived, and draw it."""
         self._window.frame()
-        while self._session.pending():
+        while self._session.pending() or self._session.state.flight:
             self._window.frame()
         self._window.draw()
 
-    def _mouse(self, action: Mouse) -> None:
-        box = self._box(action)
-        if box is None:
-            raise ScriptFailedError(f"there is no {action.target} {action.number} to click on the screen")
-        at = (box.x + box.width // 2, box.y + box.height // 2)
+    def _mouse(self, action: Mouse | PointAt) -> None:
+        if isinstance(action, PointAt):
+            at = (action.x, action.y)
+        else:
+            box = self._box(action)
+            if box is None:
+                raise ScriptFailedError(f"there is no {action.target} {action.number} to click on the screen")
+            at = (box.x + box.width // 2, box.y + box.height // 2)
         mods = pygame.key.get_mods()
         pygame.event.post(pygame.event.Event(pygame.MOUSEMOTION, pos=at, rel=(0, 0), buttons=(0, 0, 0)))
-        if action.click:
-            pygame.key.set_mods(pygame.KMOD_SHIFT if action.shift else pygame.KMOD_NONE)
+        pygame.key.set_mods(pygame.KMOD_SHIFT if action.shift else pygame.KMOD_NONE)
+        for _ in range(action.clicks):
             for kind in (pygame.MOUSEBUTTONDOWN, pygame.MOUSEBUTTONUP):
                 pygame.event.post(pygame.event.Event(kind, pos=at, button=pygame.BUTTON_LEFT))
         self._window.frame()
@@ -130,11 +134,12 @@ class Pilot:
         state, store = self._session.state, self._session.store
         parts = face.of(state.size)
         if action.target == "unit":
-            grid = grid_of(state.width)
-            camera = state.camera or fitting(grid, parts.view)
-            box = camera.cell_box(grid, parts.view, action.number)
-            inside = parts.view.holds(box.x + box.width // 2, box.y + box.height // 2)
-            return box if state.at and action.number < state.width and inside else None
+            view = views.of(state)
+            subject = view.subject(state)
+            index = subject.index((state.layer, action.number)) if subject else None
+            return None if index is None else view.box_of(state, index)
+        if action.target == "cluster":
+            return circles.cluster_box(state, action.number)
         if action.target == "layer":
             known = state.card is not None and action.number < state.card.layers
             return (

@@ -2,8 +2,10 @@
 
 A word is a key as `keys.toml` names it, or one of:
 `wait:connected`, `wait:scan`, `wait:turn_end`, `wait:edits`, `wait:tokens=N`, `click:unit=N`,
-`add:unit=N`, `click:layer=N`, `click:token=N`, `point:unit=N`, `type:TEXT`, `say:TEXT`,
-`sleep:SECONDS`, `size:WxH`, `shot`, `shot:FILE`. Quotes keep blanks together: `say:"count to five"`.
+`click:layer=N`, `click:token=N`, `click:cluster=N`, `click:X,Y` in pixels of the window, the same with
+`add:`, `double:` or `point:` in place of `click:`, `type:TEXT`, `say:TEXT`, `sleep:SECONDS`,
+`size:WxH`, `shot`, `shot:FILE`. A unit is one of the shown layer.
+Quotes keep blanks together: `say:"count to five"`.
 """
 
 import difflib
@@ -17,7 +19,7 @@ from typing import Literal, cast, get_args
 from llmri_viewer.bindings import GESTURE_KEYS, Bindings
 
 Event = Literal["connected", "scan", "turn_end", "edits", "tokens"]
-Target = Literal["unit", "layer", "token"]
+Target = Literal["unit", "layer", "token", "cluster"]
 
 
 class ScriptError(ValueError):
@@ -41,11 +43,21 @@ class Wait:
 
 @dataclass(frozen=True)
 class Mouse:
-    """Put the pointer on something, and perhaps click."""
+    """Put the pointer on something, and click so often."""
 
     target: Target
     number: int
-    click: bool = True
+    clicks: int = 1
+    shift: bool = False
+
+
+@dataclass(frozen=True)
+class PointAt:
+    """Put the pointer on a place of the window, and click so often."""
+
+    x: int
+    y: int
+    clicks: int = 1
     shift: bool = False
 
 
@@ -85,7 +97,10 @@ class Shot:
     file: Path | None = None
 
 
-Action = Press | Wait | Mouse | Type | Say | Sleep | Size | Shot
+Action = Press | Wait | Mouse | PointAt | Type | Say | Sleep | Size | Shot
+
+
+CLICKS = {"click": 1, "add": 1, "double": 2, "point": 0}
 
 
 def parse(text: str, table: Bindings) -> list[Action]:
@@ -126,8 +141,12 @@ def _size(word: str, rest: str) -> Action:
 
 def _mouse(word: str, rest: str) -> Action:
     verb = word.partition(":")[0]
-    target, number = _matched(word, rest, r"(unit|layer|token)=(\d+)", f"{verb}:unit=127")
-    return Mouse(cast("Target", target), int(number), click=verb != "point", shift=verb == "add")
+    clicks, shift = CLICKS[verb], verb == "add"
+    if rest[:1].isdigit() and "," in rest:
+        x, y = _matched(word, rest, r"(\d+),(\d+)", f"{verb}:640,400")
+        return PointAt(int(x), int(y), clicks, shift)
+    target, number = _matched(word, rest, r"(unit|layer|token|cluster)=(\d+)", f"{verb}:unit=127")
+    return Mouse(cast("Target", target), int(number), clicks, shift)
 
 
 def _wait(word: str, rest: str) -> Action:
@@ -153,6 +172,7 @@ READERS: dict[str, Callable[[str, str], Action]] = {
     "wait": _wait,
     "click": _mouse,
     "add": _mouse,
+    "double": _mouse,
     "point": _mouse,
     "type": lambda _, rest: Type(rest),
     "say": lambda _, rest: Say(rest),

@@ -11,6 +11,7 @@ from llmri_protocol.messages import Command as Request
 from llmri_protocol.messages import Edits, Error, Notice, Ping, Reply, Scan, ServerMessage, TurnEnd, Welcome
 from llmri_viewer import events
 from llmri_viewer import state as states
+from llmri_viewer.atlas import Atlas
 from llmri_viewer.commands import Command, update
 from llmri_viewer.commands.base import Step
 from llmri_viewer.link import Address, ServerLink
@@ -18,6 +19,7 @@ from llmri_viewer.meter import Meter
 from llmri_viewer.options import Options
 from llmri_viewer.state import Link, LinkStatus, ViewState
 from llmri_viewer.store import ScanStore
+from llmri_viewer.views import circles
 
 PING_SECONDS = 2.0
 MESSAGES_A_FRAME = 512  # more wait for the next frame, so that keys are never slow
@@ -46,8 +48,9 @@ class Session:
         reconnect: bool = True,
         site: str = "",
         layer: int | None = None,
+        atlas: Atlas | None = None,
     ) -> None:
-        self.state: ViewState = states.first(options, str(address), site=site, layer=layer)
+        self.state: ViewState = states.first(options, str(address), site=site, layer=layer, atlas=atlas)
         self.options = options
         self.store = ScanStore(options.memory_mib << 20)
         self.meter = Meter()
@@ -78,6 +81,10 @@ class Session:
     def do(self, command: Command) -> None:
         """Carry out a command."""
         self._carry_out(update(self.state, command, self.store))
+
+    def glide(self, seconds: float) -> None:
+        """Let a moving camera move on for so long."""
+        self.state = circles.glided(self.state, seconds)
 
     def tell(self, sentence: str, *, warning: bool = False) -> None:
         """Show a notice."""

@@ -4,13 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
+from typing import Literal
 
 from llmri_protocol.messages import Edit, Edits, ModelCard, SiteCard
+from llmri_viewer.atlas import Atlas
 from llmri_viewer.geometry import Camera
+from llmri_viewer.lens import Flight, Lens
 from llmri_viewer.options import ColourMapName, Options
 from llmri_viewer.store import Moment
 
 Selection = frozenset[tuple[int, int]]
+ViewName = Literal["grid", "circles", "hebbian"]
 
 
 class Link(Enum):
@@ -83,7 +87,14 @@ class ViewState:
     paused: bool = False
     difference: bool = False
     selection: Selection = frozenset()
-    camera: Camera | None = None  # None shows the whole layer
+    camera: Camera | None = None  # None shows all cells
+    view: ViewName = "grid"
+    atlas: Atlas | None = None  # as loaded, whether it is of this model or not
+    misfit: str = ""  # why the atlas cannot be of this model
+    picked: int | None = None  # the cluster selected last
+    focus: int = 0  # the group that the circle view shows where no lens was set by hand
+    lens: Lens | None = None
+    flight: Flight | None = None
     pointer: tuple[int, int] | None = None
     standing: Standing = field(default_factory=Standing)
     chat: str | None = None  # what is being typed; None while the box is closed
@@ -95,10 +106,22 @@ class ViewState:
 
     @property
     def mode(self) -> str:
-        """Give the key table that holds now: `view`, `chat` or `help`."""
+        """Give the key table that holds now: `help`, `chat`, a view's own, or `view`."""
         if self.help:
             return "help"
-        return "view" if self.chat is None else "chat"
+        if self.chat is not None:
+            return "chat"
+        return self.view_mode
+
+    @property
+    def view_mode(self) -> str:
+        """Give the key table of the view: its own, or `view` for the grid."""
+        return "view" if self.view == "grid" else self.view
+
+    @property
+    def clusters(self) -> Atlas | None:
+        """Give the clusters, where they are of the connected model."""
+        return self.atlas if self.card and not self.misfit else None
 
     @property
     def site_card(self) -> SiteCard | None:
@@ -111,13 +134,10 @@ class ViewState:
         """Count the units of a layer at the shown site; 0 while no model is known."""
         return self.site_card.width if self.site_card else 0
 
-    @property
-    def selected_here(self) -> tuple[int, ...]:
-        """Give the selected units of the shown layer, ascending."""
-        return tuple(sorted(unit for layer, unit in self.selection if layer == self.layer))
 
-
-def first(options: Options, address: str, *, site: str = "", layer: int | None = None) -> ViewState:
+def first(
+    options: Options, address: str, *, site: str = "", layer: int | None = None, atlas: Atlas | None = None
+) -> ViewState:
     """Give the state to begin with; without a site or layer the model's own are shown."""
     return ViewState(
         link=LinkStatus(Link.CONNECTING, f"connecting to {address} …"),
@@ -130,4 +150,5 @@ def first(options: Options, address: str, *, site: str = "", layer: int | None =
         amount_step=options.boost_step,
         site=site,
         wanted_layer=layer,
+        atlas=atlas,
     )

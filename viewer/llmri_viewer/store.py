@@ -12,8 +12,7 @@ from llmri_protocol.messages import Token, TurnEnd
 Rows = npt.NDArray[np.float32]
 
 TURNS_KEPT = 256  # texts of older turns go; their scans went long before
-SAMPLE_ROWS = 32
-SAMPLE_VALUES = 65536
+SPREAD_SHEETS = 32
 
 
 class Moment(NamedTuple):
@@ -156,16 +155,8 @@ class ScanStore:
                 values.append(float(row[unit]))
         return tokens, values
 
-    def sample(self, turn: int, site: str, layer: int) -> Rows:
-        """Give a layer at tokens spread evenly over a turn, `[tokens, units]`: at most 32 tokens.
-
-        Units are spread evenly too, where there are more than 65,536 values.
-        """
+    def spread(self, turn: int, site: str) -> list[Sheet]:
+        """Give scans spread evenly over a turn, at most 32."""
         tokens = self.moments(turn, site)
-        stride = max(1, -(-len(tokens) // SAMPLE_ROWS))
-        rows = [self.row(Moment(turn, token), site, layer) for token in tokens[::stride]]
-        found = [row for row in rows if row is not None]
-        if not found:
-            return np.zeros((0, 0), np.float32)
-        thin = max(1, -(-len(found) * found[0].size // SAMPLE_VALUES))
-        return np.stack([row[::thin] for row in found])
+        stride = max(1, -(-len(tokens) // SPREAD_SHEETS))
+        return [self.turns[turn].sheets[site][token] for token in tokens[::stride]]

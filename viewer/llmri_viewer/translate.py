@@ -1,5 +1,6 @@
 """From pygame's events to commands, by the key table and by where the pointer is."""
 
+import time
 from collections.abc import Callable
 
 import pygame
@@ -8,14 +9,14 @@ from llmri_viewer import face
 from llmri_viewer.bindings import Bindings
 from llmri_viewer.commands import NAMED, Command
 from llmri_viewer.commands.looking import GoToLayer, Pan, Resize, Zoom
+from llmri_viewer.commands.pointing import at_pointer
 from llmri_viewer.commands.program import Point, Quit
 from llmri_viewer.commands.talking import TypeText
 from llmri_viewer.commands.tokens import GoToToken
-from llmri_viewer.commands.touching import SelectUnit
-from llmri_viewer.drawing.scene import unit_at
 from llmri_viewer.state import ViewState
 
 DRAG_FROM = 4  # pixels the pointer moves before a press is no click any more
+DOUBLE_SECONDS = 0.4  # between the clicks of a double click
 REPEATING = ("layer.", "token.", "amount.", "zoom.", "chat.erase")
 NAMES = {pygame.K_KP_PLUS: "+", pygame.K_KP_MINUS: "-", pygame.K_KP_ENTER: "return", pygame.K_KP0: "0"}
 MOUSE_EVENTS = frozenset(
@@ -60,6 +61,7 @@ class Translator:
         self._held: set[int] = set()
         self._pressed: tuple[int, int] | None = None
         self._dragged = False
+        self._clicked_last: tuple[float, tuple[int, int]] = (-DOUBLE_SECONDS, (0, 0))
         self._unwanted = ""  # the letter of the key that opened the chat box: SDL sends it as text, too
 
     def commands(self, event: pygame.event.Event, state: ViewState) -> list[Command]:
@@ -119,7 +121,7 @@ class Translator:
             return point
         parts = face.of(state.size)
         if parts.view.holds(*self._pressed):
-            panning = self._table.command("view", "drag") == "view.pan"
+            panning = self._bound(state, "drag") == "view.pan"
             return [*point, Pan(*event.rel)] if panning else point
         if parts.scrubber.holds(*self._pressed) or parts.layers.holds(*self._pressed):
             return point + self._clicked(event.pos, state, "click")
@@ -129,15 +131,26 @@ class Translator:
         pressed, self._pressed = self._pressed, None
         if pressed is None or self._dragged or state.help:
             return []
-        shifted = pygame.key.get_mods() & pygame.KMOD_SHIFT
-        return self._clicked(at, state, "shift+click" if shifted else "click")
+        if pygame.key.get_mods() & pygame.KMOD_SHIFT:
+            return self._clicked(at, state, "shift+click")
+        return self._clicked(at, state, "doubleclick" if self._is_second(at, state) else "click")
+
+    def _is_second(self, at: tuple[int, int], state: ViewState) -> bool:
+        """Tell whether a click follows another so closely that they are a double click, if that is bound."""
+        (when, where), now = self._clicked_last, time.monotonic()
+        near = max(abs(at[0] - where[0]), abs(at[1] - where[1])) < DRAG_FROM
+        second = near and now - when < DOUBLE_SECONDS and self._bound(state, "doubleclick") is not None
+        self._clicked_last = (-DOUBLE_SECONDS, at) if second else (now, at)
+        return second
+
+    def _bound(self, state: ViewState, gesture: str) -> str | None:
+        return self._table.command(state.view_mode, gesture)
 
     def _clicked(self, at: tuple[int, int], state: ViewState, gesture: str) -> list[Command]:
         parts = face.of(state.size)
-        name = self._table.command("view", gesture)
-        unit = unit_at(state, at)
-        if unit is not None and name in {"unit.select", "unit.add"}:
-            return [SelectUnit(unit, add=name == "unit.add")]
+        meant = at_pointer(self._bound(state, gesture) or "", state, at)
+        if meant is not None:
+            return [meant]
         if parts.layers.holds(*at) and state.card:
             layer = face.layer_at(parts.layers, state.card.layers, at[1])
             return [] if layer is None else [GoToLayer(layer)]
@@ -146,7 +159,7 @@ class Translator:
 
     def _wheel(self, event: pygame.event.Event, state: ViewState) -> list[Command]:
         shifted = pygame.key.get_mods() & pygame.KMOD_SHIFT
-        name = self._table.command("view", "shift+wheel" if shifted else "wheel")
+        name = self._bound(state, "shift+wheel" if shifted else "wheel")
         turned = event.y or event.x  # some systems turn a wheel with Shift sideways
         at = state.pointer or pygame.mouse.get_pos()
         return [Zoom(turned, at)] if name == "zoom.pointer" and turned and not state.help else []

@@ -36,6 +36,7 @@ class Window:
         self._shots = session.state.shots
         self._drawn: tuple[int, str] | None = None
         self._state = session.state
+        self._last_frame = time.monotonic()
         try:
             pygame.display.init()
             pygame.font.init()
@@ -56,6 +57,9 @@ class Window:
             for command in self.translator.commands(event, self.session.state):
                 self.session.do(command)
         self.session.poll()
+        now = time.monotonic()
+        self.session.glide(now - self._last_frame)
+        self._last_frame = now
         self._follow_size()
         signature = (self.session.store.revision, scene.meters(self.session))
         if self._drawn != signature or self._state is not self.session.state:

@@ -1,8 +1,9 @@
 """Numbers and names as the window writes them: signed, of equal digits, and in plain words."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from llmri_clustering.clusters import Provenance
 from llmri_protocol.messages import SiteCard
 from llmri_viewer.state import ViewState
 
@@ -11,6 +12,7 @@ DASH = "\N{EN DASH}"
 SHORT_ESCAPES, LONG_ESCAPES = 0x100, 0x10000  # code points below the first, and from the second on
 LARGE, SMALL, THREE_DIGITS = 10_000, 0.0005, 100  # where numbers need an exponent, or fewer decimals
 LEAST_PERCENT = 0.05
+NAMED_LAYERS = 4  # named one by one at most
 VISIBLE = {"\n": "↵", "\t": "⇥", "\r": "␍"}
 
 
@@ -20,6 +22,7 @@ def number(value: float) -> str:
         return str(value)
     if abs(value) >= LARGE or 0 < abs(value) < SMALL:
         return f"{value:+.2e}"
+    value += 0.0  # minus zero becomes zero
     return f"{value:+.3f}" if abs(value) < THREE_DIGITS else f"{value:+.1f}"
 
 
@@ -34,10 +37,37 @@ def factor(value: float) -> str:
     return f"{TIMES} {value:g}"
 
 
-def units(site: SiteCard) -> str:
-    """Give what a layer of a site is made of, such as `512 MLP neurons`."""
-    plural = "" if site.width == 1 or site.unit.endswith("s") else "s"
-    return f"{site.width} {site.unit}{plural}"
+def units(site: SiteCard, count: int) -> str:
+    """Give so many units of a site in words, such as `512 MLP neurons`."""
+    plural = "" if count == 1 or site.unit.endswith("s") else "s"
+    return f"{count} {site.unit}{plural}"
+
+
+def count(number: int, thing: str) -> str:
+    """Give so many things in words: `1 unit`, `12 units`."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def layers(numbers: Sequence[int]) -> str:
+    """Name layers, ascending: `layer 3`, `layers 0, 4`, a span, or how many of a span."""
+    first, last = numbers[0], numbers[-1]
+    if first == last:
+        return f"layer {first}"
+    if len(numbers) == last - first + 1:
+        return f"layers {first}{DASH}{last}"
+    if len(numbers) <= NAMED_LAYERS:
+        return f"layers {', '.join(map(str, numbers))}"
+    return f"{len(numbers)} of layers {first}{DASH}{last}"
+
+
+def correlation(made: Provenance) -> str:
+    """Name what a clustering calls strength: `r`, or `|r|` where sign does not count."""
+    return "|r|" if made.distance == "1 - |r|" else "r"
+
+
+def provenance(made: Provenance) -> str:
+    """Say in one line how clusters were made."""
+    return f"{made.distance}, {made.method}, {count(made.samples, 'scan')} of {count(made.turns, 'turn')}"
 
 
 def scale(state: ViewState) -> str:
@@ -47,7 +77,8 @@ def scale(state: ViewState) -> str:
     if state.difference:
         what = f"change of {what} from the previous token"
     span = "1st to 99th percentile" if state.clip else "full range"
-    return f"{what}, {kind}, {span} of this layer in this turn"
+    whose = "this layer" if state.view == "grid" else "these units"
+    return f"{what}, {kind}, {span} of {whose} in this turn"
 
 
 def shown_text(text: str, drawable: Callable[[str], bool]) -> str:

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from llmri_protocol.messages import Subscribe
-from llmri_viewer import colour, face, geometry
-from llmri_viewer.commands.base import UNNUMBERED, Step
+from llmri_viewer import colour, views
+from llmri_viewer.commands.base import UNNUMBERED, Step, told
 from llmri_viewer.state import ViewState
 from llmri_viewer.store import ScanStore
 
@@ -51,6 +51,8 @@ class NextSite:
         names = [site.name for site in state.card.sites] if state.card else []
         if state.site not in names:
             return Step(state)
+        if views.of(state).of_clusters and state.clusters:
+            return told(state, f"the clusters are of {state.site}; another site can be seen in the grid")
         site = names[(names.index(state.site) + self.step) % len(names)]
         kept = store.sheet(state.at, site)
         at = state.at if kept is not None and state.paused else store.newest(site)
@@ -67,11 +69,7 @@ class Zoom:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        view = face.of(state.size).view
-        grid = geometry.grid_of(state.width)
-        x, y = (self.at[0] - view.x, self.at[1] - view.y) if self.at else (view.width / 2, view.height / 2)
-        camera = (state.camera or geometry.fitting(grid, view)).zoomed(self.steps, x, y)
-        return Step(replace(state, camera=camera.kept_in_sight(grid, view)))
+        return Step(views.of(state).zoomed(state, self.steps, self.at))
 
 
 @dataclass(frozen=True)
@@ -83,19 +81,16 @@ class Pan:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        view = face.of(state.size).view
-        grid = geometry.grid_of(state.width)
-        camera = (state.camera or geometry.fitting(grid, view)).panned(self.dx, self.dy)
-        return Step(replace(state, camera=camera.kept_in_sight(grid, view)))
+        return Step(views.of(state).panned(state, self.dx, self.dy))
 
 
 @dataclass(frozen=True)
 class Fit:
-    """Show the whole layer again."""
+    """Show everything again."""
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        return Step(replace(state, camera=None))
+        return Step(views.of(state).fitted(state))
 
 
 @dataclass(frozen=True)

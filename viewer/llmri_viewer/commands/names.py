@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Literal, get_args
 
 from llmri_viewer.commands.base import Command
+from llmri_viewer.commands.clusters import ShowView, StepOut
 from llmri_viewer.commands.looking import Fit, MoveLayer, NextColours, NextSite, Toggle, Zoom
 from llmri_viewer.commands.program import Quit, TakeShot, ToggleHelp
 from llmri_viewer.commands.talking import EraseText, LeaveChat, OpenChat, SendChat
@@ -19,7 +20,15 @@ from llmri_viewer.commands.touching import (
     UndoEdit,
 )
 
-Gesture = Literal["unit.select", "unit.add", "view.pan", "zoom.pointer"]
+Gesture = Literal[
+    "unit.select",
+    "unit.add",
+    "cluster.select",
+    "cluster.add",
+    "cluster.enter",
+    "view.pan",
+    "zoom.pointer",
+]
 """Commands that need to know where the pointer is; a key cannot give them."""
 
 GESTURES: tuple[Gesture, ...] = get_args(Gesture)
@@ -30,6 +39,9 @@ NAMED: Mapping[str, Command] = MappingProxyType(
         "layer.next": MoveLayer(1),
         "site.next": NextSite(),
         "site.previous": NextSite(-1),
+        "circles.toggle": ShowView("circles"),
+        "hebbian.toggle": ShowView("hebbian"),
+        "circles.out": StepOut(),
         "zoom.in": Zoom(1),
         "zoom.out": Zoom(-1),
         "zoom.fit": Fit(),

@@ -4,24 +4,30 @@ from dataclasses import dataclass, replace
 
 from llmri_protocol.messages import ClearInterventions, Edit, Intervene, Redo, Undo
 from llmri_viewer.commands.base import UNNUMBERED, Step, told
-from llmri_viewer.state import ViewState
+from llmri_viewer.state import Selection, ViewState
 from llmri_viewer.store import ScanStore
 
 AMOUNT_MOST = 64.0
 
 
 @dataclass(frozen=True)
-class SelectUnit:
-    """Select a unit of the shown layer; `add` keeps the others, and takes out one that was in."""
+class Select:
+    """Select units by layer and number; `add` keeps the others, or takes these out where all were in.
 
-    unit: int
+    `cluster` is the number of the cluster that they are, if they are one.
+    """
+
+    places: Selection
     add: bool = False
+    cluster: int | None = None
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        place = (state.layer, self.unit)
-        selection = state.selection ^ {place} if self.add else frozenset({place})
-        return Step(replace(state, selection=selection))
+        selection = self.places
+        if self.add:
+            inside = self.places <= state.selection
+            selection = state.selection - self.places if inside else state.selection | self.places
+        return Step(replace(state, selection=selection, picked=self.cluster))
 
 
 @dataclass(frozen=True)
@@ -30,12 +36,12 @@ class Deselect:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        return Step(replace(state, selection=frozenset()))
+        return Step(replace(state, selection=frozenset(), picked=None))
 
 
 @dataclass(frozen=True)
 class Boost:
-    """Multiply the selected units of the shown layer by the amount."""
+    """Multiply the selected units by the amount, in every layer."""
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
@@ -44,7 +50,7 @@ class Boost:
 
 @dataclass(frozen=True)
 class Ablate:
-    """Multiply the selected units of the shown layer by 0."""
+    """Multiply the selected units by 0, in every layer."""
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
@@ -52,18 +58,18 @@ class Ablate:
 
 
 def _scale(state: ViewState, factor: float) -> Step:
-    units = state.selected_here
     if state.site_card and not state.site_card.editable:
         return told(state, f"units at {state.site} can be looked at, not edited; press Tab for another site")
-    if not units and state.selection:
-        layers = ", ".join(str(layer) for layer in sorted({layer for layer, _ in state.selection}))
-        return told(
-            state, f"the selection is in layer {layers}; go there, or click a unit of layer {state.layer}"
-        )
-    if not units:
+    if not state.selection:
         return told(state, "no unit is selected; click one first")
-    edit = Edit(site=state.site, layer=state.layer, units=units, op="scale", value=factor)
-    return Step(state, (Intervene(id=UNNUMBERED, edits=(edit,)),))
+    by_layer: dict[int, list[int]] = {}
+    for layer, unit in sorted(state.selection):
+        by_layer.setdefault(layer, []).append(unit)
+    edits = tuple(
+        Edit(site=state.site, layer=layer, units=tuple(units), op="scale", value=factor)
+        for layer, units in by_layer.items()
+    )
+    return Step(state, (Intervene(id=UNNUMBERED, edits=edits),))
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,16 @@
 """What panels draw on: boxes, lines, pictures and text on a pygame surface."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
 import pygame
 
 from llmri_viewer.colour import Bytes
 from llmri_viewer.drawing.fonts import Face, Fonts
+from llmri_viewer.drawing.rings import Ring, RingStyle, lay
 from llmri_viewer.geometry import Box
 from llmri_viewer.theme import SMALL, Colour, Theme
 
@@ -72,6 +76,47 @@ class Canvas:
         image = pygame.image.frombuffer(rgb.tobytes(), (rgb.shape[1], rgb.shape[0]), "RGB")
         self.surface.blit(pygame.transform.scale(image, (box.width, box.height)), (box.x, box.y))
 
+    def pixels(self, rgb: npt.NDArray[np.uint32], box: Box) -> None:
+        """Draw an image as large as its box, `[rows, columns]`; a pixel is a number, red its lowest byte."""
+        image = pygame.image.frombuffer(rgb.tobytes(), (rgb.shape[1], rgb.shape[0]), "RGBX")
+        self.surface.blit(image, (box.x, box.y))
+
+    def sheet(self, image: pygame.Surface, box: Box) -> None:
+        """Lay a partly transparent image over a box."""
+        self.surface.blit(image, (box.x, box.y))
+
+    def circle(self, at: Point, radius: float, colour: Colour) -> None:
+        """Draw a circle's edge."""
+        pygame.draw.aacircle(self.surface, colour, at, radius, 1)
+
+    def disc(self, at: Point, radius: float, colour: Colour) -> None:
+        """Draw a filled circle with hard edges, which is quick."""
+        pygame.draw.circle(self.surface, colour, at, radius)
+
+    def ring(self, at: Point, radius: int, colour: Colour, *, dashed: bool = False, thick: int = 2) -> None:
+        """Draw a small sign of a circle, whole or dashed, its colour the edge's."""
+        image = _ring(radius, colour, dashed, thick)
+        side = image.get_width()
+        self.surface.blit(image, (round(at[0]) - side // 2, round(at[1]) - side // 2))
+
+    def paragraph(
+        self, box: Box, text: str, row: int, *, colour: Colour | None = None, align: Align = "left"
+    ) -> int:
+        """Write text in as many rows as it needs and the box has; give their height together."""
+        lines = self.fonts.wrapped(text, "sans", SMALL, box.width)
+        fitting = min(len(lines), box.height // row)
+        for number, line in enumerate(lines[:fitting]):
+            cut = number == fitting - 1 and fitting < len(lines)
+            place = box.row(number * row, row)
+            self.text(
+                place, f"{line} {' '.join(lines[fitting:])}" if cut else line, colour=colour, align=align
+            )
+        return fitting * row
+
+    def tail(self, text: str, face: Face, room: int) -> str:
+        """Give the end of a text that fits so many pixels, with an ellipsis where it was cut."""
+        return self.fonts.tail(text, face, SMALL, room)
+
     def text(
         self,
         box: Box,
@@ -101,3 +146,11 @@ class Canvas:
     def clip(self, box: Box | None) -> None:
         """Draw inside a box only, until called with None."""
         self.surface.set_clip(pygame.Rect(box) if box else None)
+
+
+@lru_cache(maxsize=32)
+def _ring(radius: int, colour: Colour, dashed: bool, thick: int) -> pygame.Surface:
+    side = 2 * radius + 2
+    sheet = np.zeros((side, side, 4), np.uint8)
+    lay(sheet, Ring(side / 2, side / 2, radius, RingStyle(thick, colour, dashed)))
+    return pygame.image.frombuffer(sheet.tobytes(), (side, side), "RGBA")

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from llmri_viewer import colour, words
+from llmri_viewer import colour, face, views, words
+from llmri_viewer.drawing import cluster
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.face import UNIT
 from llmri_viewer.geometry import Box
@@ -15,18 +16,17 @@ TICKS = 5
 SIDE_BY_SIDE = 560  # pixels from which map name and scale fit one line
 
 
-def draw(canvas: Canvas, box: Box, state: ViewState, picture: Picture | None, pointed: int | None) -> None:
-    """Say what a cell is on the left, and the pointed or selected unit's value on the right."""
-    site = state.site_card
-    if site is None:
+def draw(canvas: Canvas, box: Box, state: ViewState, picture: Picture | None) -> None:
+    """Say what a unit is on the left, and the pointed or selected one's value on the right."""
+    if state.site_card is None:
         return
-    reading = _reading(state, picture, pointed)
+    reading = _reading(state, picture) or _cluster_reading(state)
     room = canvas.width(reading, "mono") if reading else 0
-    title = f"{words.units(site)}"
+    title, where = views.of(state).title(state)
     used = canvas.text(
         Box(box.x, box.y, max(0, box.width - room - 2 * UNIT), box.height), title, size=LARGE, face="bold"
     )
-    where = f"at {state.site}, layer {state.layer}" + (", as difference" if state.difference else "")
+    where += ", as difference" if state.difference else ""
     left = box.x + used + UNIT
     canvas.text(
         Box(left, box.y, max(0, box.right - left - room - 2 * UNIT), box.height),
@@ -66,11 +66,31 @@ def draw_bar(canvas: Canvas, box: Box, state: ViewState, picture: Picture) -> No
     )
 
 
-def _reading(state: ViewState, picture: Picture | None, pointed: int | None) -> str:
-    """Give the unit under the pointer with its value, or else the selected one."""
-    unit = pointed if pointed is not None else next(iter(state.selected_here), None)
-    if unit is None or picture is None or unit >= picture.values.size:
+def _reading(state: ViewState, picture: Picture | None) -> str:
+    """Give the unit under the pointer with its value, or else the only selected one."""
+    view, subject = views.of(state), views.of(state).subject(state)
+    index = view.unit_at(state, state.pointer) if state.pointer else None
+    if subject is not None and index is None and (not view.of_clusters or len(state.selection) == 1):
+        here = (subject.index(place) for place in sorted(state.selection))
+        index = next((index for index in here if index is not None), None)
+    if index is None or subject is None or picture is None or index >= picture.values.size:
         return ""
-    factor = state.standing.of(state.site, state.layer).get(unit)
+    layer, unit = subject.place(index)
+    factor = state.standing.factors.get((state.site, layer, unit))
     edited = f"  {words.factor(factor)}" if factor is not None else ""
-    return f"unit {unit}  {words.number(float(picture.values[unit]))}{edited}"
+    name = f"layer {layer}  unit {unit}" if view.of_clusters else f"unit {unit}"
+    number = int(state.clusters.clustering.labels[index]) if view.of_clusters and state.clusters else -1
+    if number >= 0:
+        name = f"cluster {number}  {name}"
+    return f"{name}  {words.number(float(picture.values[index]))}{edited}"
+
+
+def _cluster_reading(state: ViewState) -> str:
+    """Give the selected cluster's correlation beside its null, where the side panel is folded away."""
+    found = cluster.shown(state) if views.of(state).of_clusters else None
+    if found is None or state.clusters is None or face.of(state.size).side is not None:
+        return ""
+    null = words.number(found.null.inside)
+    below = "" if found.real else ", below null"
+    name = words.correlation(state.clusters.clustering.provenance)
+    return f"cluster {found.number}  {name} {words.number(found.evidence.inside)} (null {null}){below}"

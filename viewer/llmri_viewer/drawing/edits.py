@@ -3,7 +3,7 @@
 from llmri_protocol.messages import Edit
 from llmri_viewer import words
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.drawing.grid import edit_colour, mark
+from llmri_viewer.drawing.marks import edit_colour, mark
 from llmri_viewer.drawing.section import HEADING, heading
 from llmri_viewer.face import UNIT
 from llmri_viewer.geometry import Box
@@ -32,7 +32,7 @@ def draw(canvas: Canvas, box: Box, state: ViewState) -> None:
 
 
 def _edit(canvas: Canvas, row: Box, edit: Edit) -> None:
-    tint = edit_colour(canvas, edit.value)
+    tint = edit_colour(canvas.theme, edit.value)
     mark(canvas, (row.x + 5, row.y + row.height // 2), 4, edit.value, tint)
     amount = words.factor(edit.value)
     room = canvas.width(amount, "mono")

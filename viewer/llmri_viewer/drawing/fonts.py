@@ -32,6 +32,7 @@ class Fonts:
         self._known: dict[Face, frozenset[int]] = {}
         self._renders: OrderedDict[tuple[str, Face, int, Colour], pygame.Surface] = OrderedDict()
         self.drawable = lru_cache(maxsize=4096)(self._drawable)
+        self.safe = lru_cache(maxsize=4096)(self._safe)
 
     def font(self, face: Face, size: int) -> pygame.font.Font:
         """Give a font; `size` is the height of its letters in pixels, as pygame counts."""
@@ -43,7 +44,7 @@ class Fonts:
         """Give the width of text as drawn, in pixels."""
         return self.font(face, size).size(self.safe(text))[0]
 
-    def safe(self, text: str) -> str:
+    def _safe(self, text: str) -> str:
         """Give the text as it can be drawn."""
         return shown_text(text, self.drawable)
 
@@ -61,6 +62,26 @@ class Fonts:
             else:
                 high = middle - 1
         return text[:low].rstrip() + ELLIPSIS if low else ""
+
+    def tail(self, text: str, face: Face, size: int, room: int) -> str:
+        """Give the end of a text that is drawn in so many pixels, with an ellipsis where it was cut."""
+        text = self.safe(text)
+        if self.font(face, size).size(text)[0] <= room:
+            return text
+        while text and self.font(face, size).size(ELLIPSIS + text)[0] > room:
+            text = text[1:]
+        return ELLIPSIS + text if text else ""
+
+    def wrapped(self, text: str, face: Face, size: int, room: int) -> list[str]:
+        """Give a text's lines of so many pixels, broken at blanks; a longer word has a line of its own."""
+        lines: list[str] = []
+        for word in text.split():
+            longer = f"{lines[-1]} {word}" if lines else word
+            if lines and self.width(longer, face, size) <= room:
+                lines[-1] = longer
+            else:
+                lines.append(word)
+        return lines
 
     def render(self, text: str, face: Face, size: int, colour: Colour) -> pygame.Surface:
         """Give drawn text; the last few thousand are kept."""

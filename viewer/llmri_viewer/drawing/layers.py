@@ -3,7 +3,7 @@
 import numpy as np
 
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.drawing.grid import mark
+from llmri_viewer.drawing.marks import mark
 from llmri_viewer.face import UNIT, layer_row
 from llmri_viewer.geometry import Box
 from llmri_viewer.state import ViewState

@@ -2,25 +2,25 @@
 
 import time
 
-from llmri_viewer import face, words
+from llmri_viewer import face, views, words
 from llmri_viewer.bindings import Bindings
 from llmri_viewer.drawing import (
     candidates,
     caption,
+    cluster,
     edits,
     footer,
-    grid,
     help,  # noqa: A004 - the overlay's name; the builtin is not used here
     layers,
+    painters,
     selection,
     status,
     strip,
 )
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.geometry import Box, fitting, grid_of
+from llmri_viewer.geometry import Box
 from llmri_viewer.picture import picture_of, why_empty
 from llmri_viewer.session import Session
-from llmri_viewer.state import ViewState
 
 METERS_IN_WORDS_FROM = 640  # pixels of width
 
@@ -32,12 +32,13 @@ def draw(canvas: Canvas, session: Session, table: Bindings) -> None:
     canvas.written.clear()
     canvas.fill(parts.window, canvas.theme.background)
     picture = picture_of(state, store)
-    caption.draw(canvas, parts.caption, state, picture, unit_at(state, state.pointer))
-    if picture is None:
-        grid.draw_words(canvas, parts.view, *why_empty(state, store))
-    else:
-        grid.draw(canvas, parts.view, state, picture)
+    why = why_empty(state, store)
+    caption.draw(canvas, parts.caption, state, picture)
+    painters.paint(canvas, state, picture, why)
+    if picture is not None:
         caption.draw_bar(canvas, parts.bar, state, picture)
+    elif state.view == "circles" and state.clusters:
+        canvas.text(parts.bar.row(0, 3 * face.UNIT), f"Unlit. {why[0]}. {why[1]}", colour=canvas.theme.dim)
     status.draw(canvas, parts.status, state, store)
     layers.draw(canvas, parts.layers, state, store)
     if parts.side is not None:
@@ -56,22 +57,25 @@ def _side(canvas: Canvas, box: Box, session: Session) -> None:
     canvas.line((box.x, box.y), (box.x, box.bottom), theme.line)
     if session.state.card is None:
         return
-    left = max(0, box.height - selection.HEIGHT)
+    first = _head(canvas, box, session)
+    left = max(0, box.height - first)
     room = max(left - candidates.HEIGHT, min(left, edits.LEAST))
-    selection.draw(canvas, box.row(0, selection.HEIGHT), session.state, session.store)
-    edits.draw(canvas, box.row(selection.HEIGHT, room), session.state)
+    edits.draw(canvas, box.row(first, room), session.state)
     if left - room >= candidates.LEAST:
-        rest = box.row(selection.HEIGHT + room, left - room)
+        rest = box.row(first + room, left - room)
         candidates.draw(canvas, rest, session.state, session.store)
 
 
-def unit_at(state: ViewState, at: tuple[int, int] | None) -> int | None:
-    """Give the unit at a point of the window."""
-    if at is None or not state.width or state.at is None:
-        return None
-    view = face.of(state.size).view
-    units = grid_of(state.width)
-    return (state.camera or fitting(units, view)).unit_at(units, view, *at)
+def _head(canvas: Canvas, box: Box, session: Session) -> int:
+    """Draw the selected cluster where a view of clusters shows, else the selected units; give the height."""
+    state = session.state
+    found = cluster.shown(state) if views.of(state).of_clusters else None
+    if found is None or state.clusters is None:
+        selection.draw(canvas, box.row(0, selection.HEIGHT), state, session.store)
+        return selection.HEIGHT
+    height = min(cluster.HEIGHT, box.height - edits.LEAST)
+    cluster.draw(canvas, box.row(0, height), state, state.clusters, found)
+    return height
 
 
 def meters(session: Session) -> str:

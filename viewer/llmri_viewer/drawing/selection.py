@@ -3,7 +3,7 @@
 from llmri_viewer import words
 from llmri_viewer.drawing import sparkline
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.drawing.grid import edit_colour, mark
+from llmri_viewer.drawing.marks import edit_colour, mark
 from llmri_viewer.drawing.section import HEADING, heading
 from llmri_viewer.face import UNIT
 from llmri_viewer.geometry import Box
@@ -37,8 +37,11 @@ def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> None:
 
 
 def _summary(state: ViewState) -> str:
-    count = len(state.selection)
-    return f"{count} unit{'s' if count != 1 else ''}" if count else ""
+    if not state.selection:
+        return ""
+    layers = len({layer for layer, _ in state.selection})
+    units = words.count(len(state.selection), "unit")
+    return units if layers == 1 else f"{units} in {layers} layers"
 
 
 def _unit(canvas: Canvas, row: Box, state: ViewState, store: ScanStore, place: tuple[int, int]) -> None:
@@ -54,7 +57,7 @@ def _unit(canvas: Canvas, row: Box, state: ViewState, store: ScanStore, place: t
     )
     factor = state.standing.factors.get((state.site, layer, unit))
     if factor is not None:
-        tint = edit_colour(canvas, factor)
+        tint = edit_colour(canvas.theme, factor)
         x = row.x + used + 2 * UNIT
         mark(canvas, (x, row.y + row.height // 2), 4, factor, tint)
         canvas.text(Box(x + UNIT + 2, row.y, 6 * UNIT, row.height), words.factor(factor), colour=tint)

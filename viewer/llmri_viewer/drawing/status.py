@@ -1,6 +1,6 @@
 """The status bar on top: what, where, when."""
 
-from llmri_viewer import words
+from llmri_viewer import views, words
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.face import UNIT
 from llmri_viewer.geometry import Box
@@ -45,13 +45,19 @@ def _parts(state: ViewState, store: ScanStore) -> list[str]:
         if state.size[0] >= FAMILY_FROM
         else []
     )
-    parts += [state.site, f"layer {state.layer} of 0{words.DASH}{card.layers - 1}"]
+    parts += [state.site, _where(state, card.layers)]
     if state.at is not None:
         turn = store.turns.get(state.at.turn)
         token = turn.tokens.get(state.at.token) if turn else None
         text = f" “{token.text}”" if token else ""
         parts.append(f"turn {state.at.turn}, token {state.at.token}{text}")
     return parts
+
+
+def _where(state: ViewState, layers: int) -> str:
+    """Name what layers the view shows, of how many."""
+    subject = views.of(state).subject(state) if views.of(state).of_clusters else None
+    return subject.where if subject else f"layer {state.layer} of 0{words.DASH}{layers - 1}"
 
 
 def _link_word(canvas: Canvas, state: ViewState) -> tuple[str, Colour]:

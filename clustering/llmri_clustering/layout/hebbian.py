@@ -1,0 +1,88 @@
+"""Units in the plane, so that those that fire together stand together."""
+
+import numpy as np
+import numpy.typing as npt
+
+from llmri_clustering.layout.alignment import align
+from llmri_clustering.layout.forces import arrange
+from llmri_clustering.layout.graph import NeighbourGraph
+from llmri_clustering.layout.neighbours import nearest, standardised
+from llmri_clustering.layout.start import as_places, as_positions, principal_places, spread_out
+
+Positions = npt.NDArray[np.float32]
+
+FEWEST = 3  # units that vary, for a layout to mean anything
+GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
+DISC_SPACING = 0.4  # radius of the constant units' disc, over the root of their number
+
+
+def hebbian_layout(
+    samples: npt.ArrayLike, *, seed: int = 0, previous: Positions | None = None, neighbours: int = 15
+) -> Positions:
+    """Give each unit's place in the plane, `[units, 2]`: correlated units stand close together.
+
+    Exact neighbours by correlation, two principal components smoothed over their graph, then attraction
+    along the graph and random repulsion. The same samples and seed give the same bits on the same machine.
+    Constant units, which correlate with nothing, stand in a disc beside the others.
+
+    Args:
+        samples: Activations, `[samples, units]`.
+        seed: Of everything random.
+        previous: An earlier layout of the same units, `[units, 2]`. The new one starts from it and is
+            turned, mirrored, shifted and resized to cover it, so that the picture does not jump.
+        neighbours: How many each unit is attracted to; all others, where there are fewer.
+
+    Raises:
+        ValueError: `samples` are not a finite matrix, `previous` does not fit, or `neighbours` is below 1.
+    """
+    units = standardised(samples)
+    if neighbours < 1:
+        raise ValueError(f"{neighbours} neighbours asked for, expected at least 1")
+    if previous is not None:
+        _check(previous, len(units))
+    varying: npt.NDArray[np.bool_] = np.any(units != 0, axis=1)
+    if varying.sum() < FEWEST:
+        varying = np.zeros_like(varying)
+    positions = np.empty((len(units), 2), dtype=np.float32)
+    if varying.any():
+        earlier = None if previous is None else previous[varying]
+        positions[varying] = _embed(units[varying], seed, earlier, neighbours)
+    positions[~varying] = _disc_beside(positions[varying], int((~varying).sum()))
+    return positions
+
+
+def _embed(
+    units: npt.NDArray[np.float32], seed: int, previous: Positions | None, neighbours: int
+) -> Positions:
+    """Lay out standardised units that vary, `[units, samples]`, in an order drawn at random."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(units))
+    shuffled = units[order]
+    indices, _ = nearest(shuffled, min(neighbours, len(units) - 1))
+    graph = NeighbourGraph.of_neighbours(indices)
+    if previous is None:
+        start = principal_places(shuffled, graph, rng)
+    else:
+        start = spread_out(as_places(previous[order]), rng)
+    positions = np.empty((len(units), 2), dtype=np.float32)
+    positions[order] = as_positions(arrange(start, graph, rng))
+    return positions if previous is None else align(positions, previous)
+
+
+def _disc_beside(positions: Positions, number: int) -> Positions:
+    """Give so many places in a disc to the right of the others, `[number, 2]`, evenly filled (Vogel 1979)."""
+    step = np.arange(number) + 0.5
+    radius = DISC_SPACING * np.sqrt(step)
+    turn = GOLDEN_ANGLE * step
+    disc = np.stack([radius * np.cos(turn), radius * np.sin(turn)], axis=1)
+    if len(positions):
+        gap = DISC_SPACING * (np.sqrt(number) + 2)
+        disc += [positions[:, 0].max() + gap, positions[:, 1].mean()]
+    return disc.astype(np.float32)
+
+
+def _check(previous: Positions, units: int) -> None:
+    if previous.shape != (units, 2):
+        raise ValueError(f"the previous layout has shape {previous.shape}, expected ({units}, 2)")
+    if wrong := int(previous.size - np.isfinite(previous).sum()):
+        raise ValueError(f"{wrong} of {previous.size} previous coordinates are not finite, expected 0")

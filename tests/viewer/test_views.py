@@ -1,0 +1,69 @@
+"""Every view is laid out, drawn and left in the same ways."""
+
+from typing import get_args
+
+import pytest
+
+from llmri_viewer import views
+from llmri_viewer.bindings import load
+from llmri_viewer.drawing.painters import PAINTERS
+from llmri_viewer.state import ViewName
+from llmri_viewer.words import layers, number
+from tests.viewer.conftest import Desk
+
+NAMES = get_args(ViewName)
+
+
+def test_every_view_has_a_layout_a_painter_and_a_way_out() -> None:
+    assert set(views.VIEWS) == set(PAINTERS) == set(NAMES)
+    table = load()
+    for name in set(NAMES) - {"grid"}:
+        assert f"{name}.toggle" in {row.command for row in table.rows if row.mode == "view"}
+        assert table.command(name, "escape") != table.command("view", "escape")
+
+
+@pytest.mark.parametrize(("keys", "view"), [("o", "grid"), ("h", "hebbian"), ("h o", "circles")])
+def test_a_unit_is_hit_where_it_is_drawn_in_every_view(clustered: Desk, keys: str, view: ViewName) -> None:
+    clustered.play(keys)
+    state = clustered.state
+    shown = views.of(state)
+    assert state.view == view
+    subject = shown.subject(state)
+    assert subject is not None
+    found = 0
+    for index in range(0, len(subject), 97):
+        box = shown.box_of(state, index)
+        if box is not None:
+            at = (box.x + box.width // 2, box.y + box.height // 2)
+            assert shown.unit_at(state, at) == index
+            assert subject.index(subject.place(index)) == index
+            found += 1
+    assert found
+
+
+def test_every_view_zooms_pans_and_fits(clustered: Desk) -> None:
+    for keys in ("", "h", "h"):
+        clustered.play(keys)
+        start = clustered.state
+        shown = views.of(start)
+        moved = shown.panned(shown.zoomed(start, 2, None), 10, 5)
+        assert (moved.camera, moved.lens) != (start.camera, start.lens)
+        fitted = shown.fitted(moved)
+        assert (fitted.camera, fitted.lens) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ((3,), "layer 3"),
+        ((2, 3), "layers 2\N{EN DASH}3"),
+        ((0, 4), "layers 0, 4"),
+        ((0, 1, 2, 3, 4, 6), "6 of layers 0\N{EN DASH}6"),
+    ],
+)
+def test_layers_are_named_by_their_span_or_one_by_one(numbers: tuple[int, ...], said: str) -> None:
+    assert layers(numbers) == said
+
+
+def test_minus_zero_is_written_as_zero() -> None:
+    assert number(-0.0) == "+0.000"

@@ -1,0 +1,50 @@
+"""From a gesture's command and the place of the pointer to a command: what is under it decides."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from llmri_viewer import views
+from llmri_viewer.commands.base import Command
+from llmri_viewer.commands.clusters import EnterGroup
+from llmri_viewer.commands.touching import Deselect, Select
+from llmri_viewer.state import ViewState
+from llmri_viewer.views.base import At
+from llmri_viewer.views.circles import group_to_enter
+
+
+def at_pointer(name: str, state: ViewState, at: At) -> Command | None:
+    """Give what a click's command means at a point of the view, None where it means nothing."""
+    return POINTED[name](state, at) if name in POINTED else None
+
+
+def _unit(state: ViewState, at: At, *, add: bool) -> Command | None:
+    view = views.of(state)
+    index, subject = view.unit_at(state, at), view.subject(state)
+    if index is None or subject is None:
+        return None
+    return Select(frozenset({subject.place(index)}), add)
+
+
+def _cluster(state: ViewState, at: At, *, add: bool) -> Command | None:
+    """Select the cluster, or the unit that is in none; nothing, where nothing is."""
+    number = views.of(state).cluster_at(state, at)
+    if number is None or state.clusters is None:
+        inside = views.of(state).stage(state).holds(*at)
+        return _unit(state, at, add=add) or (Deselect() if inside and not add else None)
+    return Select(state.clusters.places(number), add, number)
+
+
+def _enter(state: ViewState, at: At) -> Command | None:
+    group = group_to_enter(state, state.clusters, at) if state.clusters else None
+    return None if group is None else EnterGroup(group)
+
+
+POINTED: Mapping[str, Callable[[ViewState, At], Command | None]] = MappingProxyType(
+    {
+        "unit.select": lambda state, at: _unit(state, at, add=False),
+        "unit.add": lambda state, at: _unit(state, at, add=True),
+        "cluster.select": lambda state, at: _cluster(state, at, add=False),
+        "cluster.add": lambda state, at: _cluster(state, at, add=True),
+        "cluster.enter": _enter,
+    }
+)

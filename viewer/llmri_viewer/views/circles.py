@@ -1,0 +1,174 @@
+"""The circle view: clusters as nested circles, a unit a small one."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from llmri_viewer import face, words
+from llmri_viewer.atlas import Atlas
+from llmri_viewer.geometry import Box
+from llmri_viewer.lens import FLIGHT_SECONDS, Flight, Lens
+from llmri_viewer.state import ViewState
+from llmri_viewer.subject import AtlasUnits, Subject
+from llmri_viewer.views.base import At
+
+LEAST_UNITS_ACROSS = 3.0  # the closest look: so many units side by side fill the view
+MOST = 4.0  # the widest look, in radii of the whole
+
+
+def lens_of(state: ViewState, atlas: Atlas) -> Lens:
+    """Give the lens that holds now, on its way where it is moving."""
+    end = state.lens or around(atlas, state.focus)
+    return state.flight.start.towards(end, state.flight.eased) if state.flight else end
+
+
+def around(atlas: Atlas, group: int) -> Lens:
+    """Give the lens that a group fills."""
+    x, y, radius = atlas.packing.groups[group].tolist()
+    return Lens(x, y, radius)
+
+
+def glided(state: ViewState, seconds: float) -> ViewState:
+    """Give the state so much later, while the camera moves."""
+    if state.flight is None:
+        return state
+    share = state.flight.share + seconds / FLIGHT_SECONDS
+    return replace(state, flight=replace(state.flight, share=share) if share < 1 else None)
+
+
+def flown(state: ViewState, group: int) -> ViewState:
+    """Send the camera to a group."""
+    if state.clusters is None:
+        return state
+    start = lens_of(state, state.clusters)
+    return replace(state, focus=group, lens=None, flight=Flight(start))
+
+
+def _moved(state: ViewState, lens: Lens) -> ViewState:
+    """Set the lens by hand; for a moment the camera counts as moving, since more such moves may follow."""
+    return replace(state, lens=lens, flight=Flight(lens))
+
+
+def groups_at(atlas: Atlas, x: float, y: float) -> list[int]:
+    """Give the groups around a point of the plane, outermost first."""
+    groups = atlas.packing.groups
+    inside = (groups[:, 0] - x) ** 2 + (groups[:, 1] - y) ** 2 <= groups[:, 2] ** 2
+    return np.flatnonzero(inside).tolist()
+
+
+def group_to_enter(state: ViewState, atlas: Atlas, at: At) -> int | None:
+    """Give the group that a look into this point leads to: the cluster there, or a level deeper than now."""
+    lens, stage = lens_of(state, atlas), stage_of(state)
+    if not stage.holds(*at):
+        return None
+    chain = groups_at(atlas, *lens.point(stage, *at))
+    if state.focus in chain:
+        chain = chain[chain.index(state.focus) + 1 :]
+        if atlas.group_cluster[state.focus] >= 0:
+            return chain[0] if chain else None
+    clusters = [group for group in chain if atlas.clustering.group_cluster[group] >= 0]
+    ends = clusters or chain[-1:]
+    return ends[0] if ends else None
+
+
+def stage_of(state: ViewState) -> Box:
+    """Give the part of the window that the circles have."""
+    return face.staged(face.of(state.size).view)[1]
+
+
+def cluster_box(state: ViewState, number: int) -> Box | None:
+    """Give the pixels of a cluster's circle, None where its middle is not in sight."""
+    atlas = state.clusters
+    if state.view != "circles" or atlas is None or number not in atlas.cluster_group:
+        return None
+    return _pixels(state, atlas, atlas.packing.groups[atlas.cluster_group[number]].tolist())
+
+
+def _pixels(state: ViewState, atlas: Atlas, circle: list[float]) -> Box | None:
+    stage, lens = stage_of(state), lens_of(state, atlas)
+    if not np.isfinite(circle).all():
+        return None
+    x, y = lens.pixel(stage, circle[0], circle[1])
+    radius = circle[2] * lens.scale(stage)
+    if not stage.holds(x, y):
+        return None
+    return Box(round(x - radius), round(y - radius), round(2 * radius), round(2 * radius))
+
+
+class CirclesView:
+    """All units of the clustering, packed."""
+
+    of_clusters = True
+
+    def stage(self, state: ViewState, /) -> Box:
+        """See `View`."""
+        return stage_of(state)
+
+    def subject(self, state: ViewState, /) -> Subject | None:
+        """See `View`."""
+        return AtlasUnits(state.clusters) if state.clusters else None
+
+    def title(self, state: ViewState, /) -> tuple[str, str]:
+        """See `View`."""
+        atlas, subject = state.clusters, self.subject(state)
+        if atlas is None or subject is None or state.site_card is None:
+            return "Clusters", ""
+        count = len(atlas.clustering.clusters)
+        clusters = f"{count} cluster{'s' if count != 1 else ''}"
+        missing = int((~atlas.drawn).sum())
+        where = f"at {state.site}, {subject.where}" + (f"; {missing} not drawn" if missing else "")
+        if face.staged(face.of(state.size).view)[0] is None:
+            where += f"; {words.provenance(atlas.clustering.provenance)}"
+        return f"{words.units(state.site_card, int(atlas.drawn.sum()))} in {clusters}", where
+
+    def unit_at(self, state: ViewState, at: At, /) -> int | None:
+        """See `View`."""
+        atlas, stage = state.clusters, self.stage(state)
+        if atlas is None or not stage.holds(*at):
+            return None
+        # A pixel is named by its upper left corner and shown by its middle.
+        x, y = lens_of(state, atlas).point(stage, at[0] + 0.5, at[1] + 0.5)
+        units = atlas.packing.units
+        beyond = np.hypot(units[:, 0] - x, units[:, 1] - y) - units[:, 2]
+        if not atlas.drawn.any():
+            return None
+        nearest = int(np.nanargmin(beyond))
+        return nearest if beyond[nearest] <= 0 else None
+
+    def cluster_at(self, state: ViewState, at: At, /) -> int | None:
+        """See `View`."""
+        atlas, stage = state.clusters, self.stage(state)
+        if atlas is None or not stage.holds(*at):
+            return None
+        around_it = groups_at(atlas, *lens_of(state, atlas).point(stage, at[0] + 0.5, at[1] + 0.5))
+        number = int(atlas.group_cluster[around_it[-1]]) if around_it else -1
+        return number if number >= 0 else None
+
+    def box_of(self, state: ViewState, index: int, /) -> Box | None:
+        """See `View`."""
+        if state.clusters is None or not 0 <= index < len(state.clusters.drawn):
+            return None
+        return _pixels(state, state.clusters, state.clusters.packing.units[index].tolist())
+
+    def zoomed(self, state: ViewState, steps: int, at: tuple[float, float] | None, /) -> ViewState:
+        """See `View`."""
+        atlas, stage = state.clusters, self.stage(state)
+        if atlas is None:
+            return state
+        x, y, radius = atlas.packing.groups[0].tolist()
+        at = at or (stage.x + stage.width / 2, stage.y + stage.height / 2)
+        least = LEAST_UNITS_ACROSS * float(np.nanmax(atlas.packing.units[:, 2], initial=radius / 1e4))
+        lens = lens_of(state, atlas).zoomed(steps, stage, at, least, MOST * radius)
+        return _moved(state, lens.kept_in_sight(x, y, radius))
+
+    def panned(self, state: ViewState, dx: float, dy: float, /) -> ViewState:
+        """See `View`."""
+        if state.clusters is None:
+            return state
+        whole = state.clusters.packing.groups[0].tolist()
+        lens = lens_of(state, state.clusters).panned(self.stage(state), dx, dy)
+        return _moved(state, lens.kept_in_sight(*whole))
+
+    def fitted(self, state: ViewState, /) -> ViewState:
+        """See `View`."""
+        return flown(state, 0)

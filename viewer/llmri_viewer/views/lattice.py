@@ -1,0 +1,166 @@
+"""Views with a unit a cell: the grid of one layer, and the Hebbian layout of all clustered units."""
+
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from llmri_viewer import face, words
+from llmri_viewer.atlas import Atlas
+from llmri_viewer.geometry import Box, Camera, Grid, fitting, grid_of
+from llmri_viewer.state import ViewState
+from llmri_viewer.subject import AtlasUnits, LayerUnits, Subject
+from llmri_viewer.views.base import At
+
+Ints = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Lattice:
+    """Which cell each unit stands in.
+
+    Attributes:
+        grid: The cells.
+        cells: Cell of each unit, `[units]`.
+        units: Unit in each cell, `[cells]`; -1 in an empty one.
+    """
+
+    grid: Grid
+    cells: Ints
+    units: Ints
+
+
+@cache
+def in_order(width: int) -> Lattice:
+    """Lay units out in their own order."""
+    grid = grid_of(width)
+    units = np.full(grid.rows * grid.columns, -1, np.intp)
+    units[:width] = np.arange(width)
+    return Lattice(grid, np.arange(width), units)
+
+
+@lru_cache(maxsize=4)
+def hebbian(atlas: Atlas) -> Lattice:
+    """Lay units out as a clustering has placed them."""
+    placement = atlas.clustering.placement
+    rows, columns = placement.shape
+    cells = placement.cells[:, 0].astype(np.intp) * columns + placement.cells[:, 1]
+    units = np.full(rows * columns, -1, np.intp)
+    units[cells] = np.arange(len(cells))
+    return Lattice(Grid(rows * columns, columns, rows), cells, units)
+
+
+class LatticeView:
+    """What both have in common: a camera over whole cells."""
+
+    def lattice(self, state: ViewState, /) -> Lattice | None:
+        """Give the cells, None where there are no units to show."""
+        raise NotImplementedError
+
+    def stage(self, state: ViewState, /) -> Box:
+        """See `View`."""
+        raise NotImplementedError
+
+    def camera(self, state: ViewState, grid: Grid) -> Camera:
+        """Give the camera that holds now."""
+        return state.camera or fitting(grid, self.stage(state))
+
+    def unit_at(self, state: ViewState, at: At, /) -> int | None:
+        """See `View`."""
+        lattice = self.lattice(state)
+        if lattice is None or state.at is None:
+            return None
+        cell = self.camera(state, lattice.grid).unit_at(lattice.grid, self.stage(state), *at)
+        unit = -1 if cell is None else int(lattice.units[cell])
+        return unit if unit >= 0 else None
+
+    def box_of(self, state: ViewState, index: int, /) -> Box | None:
+        """See `View`."""
+        lattice, stage = self.lattice(state), self.stage(state)
+        if lattice is None or state.at is None or index >= lattice.cells.size:
+            return None
+        box = self.camera(state, lattice.grid).cell_box(lattice.grid, stage, int(lattice.cells[index]))
+        return box if stage.holds(box.x + box.width // 2, box.y + box.height // 2) else None
+
+    def zoomed(self, state: ViewState, steps: int, at: tuple[float, float] | None, /) -> ViewState:
+        """See `View`."""
+        lattice, stage = self.lattice(state), self.stage(state)
+        if lattice is None:
+            return state
+        x, y = (at[0] - stage.x, at[1] - stage.y) if at else (stage.width / 2, stage.height / 2)
+        camera = self.camera(state, lattice.grid).zoomed(steps, x, y)
+        return replace(state, camera=camera.kept_in_sight(lattice.grid, stage))
+
+    def panned(self, state: ViewState, dx: float, dy: float, /) -> ViewState:
+        """See `View`."""
+        lattice = self.lattice(state)
+        if lattice is None:
+            return state
+        camera = self.camera(state, lattice.grid).panned(dx, dy)
+        return replace(state, camera=camera.kept_in_sight(lattice.grid, self.stage(state)))
+
+    def fitted(self, state: ViewState, /) -> ViewState:
+        """See `View`."""
+        return replace(state, camera=None)
+
+
+class GridView(LatticeView):
+    """One layer, unit after unit."""
+
+    of_clusters = False
+
+    def lattice(self, state: ViewState, /) -> Lattice | None:
+        """See `LatticeView`."""
+        return in_order(state.width) if state.width else None
+
+    def stage(self, state: ViewState, /) -> Box:
+        """See `View`."""
+        return face.of(state.size).view
+
+    def subject(self, state: ViewState, /) -> Subject | None:
+        """See `View`."""
+        return LayerUnits(state.layer, state.width) if state.width else None
+
+    def title(self, state: ViewState, /) -> tuple[str, str]:
+        """See `View`."""
+        name = words.units(state.site_card, state.width) if state.site_card else ""
+        return name, f"at {state.site}, layer {state.layer}"
+
+    def cluster_at(self, _state: ViewState, _at: At, /) -> int | None:
+        """See `View`."""
+        return None
+
+
+class HebbianView(LatticeView):
+    """All units of the clustering, those that fire together side by side."""
+
+    of_clusters = True
+
+    def lattice(self, state: ViewState, /) -> Lattice | None:
+        """See `LatticeView`."""
+        return hebbian(state.clusters) if state.clusters else None
+
+    def stage(self, state: ViewState, /) -> Box:
+        """See `View`."""
+        return face.staged(face.of(state.size).view)[1]
+
+    def subject(self, state: ViewState, /) -> Subject | None:
+        """See `View`."""
+        return AtlasUnits(state.clusters) if state.clusters else None
+
+    def title(self, state: ViewState, /) -> tuple[str, str]:
+        """See `View`."""
+        subject = self.subject(state)
+        if subject is None or state.site_card is None:
+            return "Hebbian layout", ""
+        where = f"Hebbian layout at {state.site}, {subject.where}"
+        if state.clusters and face.staged(face.of(state.size).view)[0] is None:
+            where += f"; {words.provenance(state.clusters.clustering.provenance)}"
+        return words.units(state.site_card, len(subject)), where
+
+    def cluster_at(self, state: ViewState, at: At, /) -> int | None:
+        """See `View`."""
+        unit = self.unit_at(state, at)
+        number = int(state.clusters.clustering.labels[unit]) if state.clusters and unit is not None else -1
+        return number if number >= 0 else None
