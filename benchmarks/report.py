@@ -1,8 +1,9 @@
 """Results as values, and as tables: with rich on a terminal, in Markdown for the docs."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Literal
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -11,7 +12,11 @@ from rich.text import Text
 from benchmarks.foreign import MOST_FOREIGN, ForeignCpu
 from benchmarks.pairs import Spread
 
+Justify = Literal["left", "right"]
+
 COLUMNS = ("measured", "median", "quartiles", "gate", "")
+NAMES = 24  # characters that a terminal leaves at least to what a row is about
+JUSTIFY: tuple[Justify, ...] = ("left", "right", "right", "right", "left")
 
 
 class Verdict(StrEnum):
@@ -84,6 +89,11 @@ class Section:
         return Verdict.MET if row.gate.met_by(row.spread.median) else Verdict.MISSED
 
     @property
+    def void(self) -> bool:
+        """Whether the machine was too busy."""
+        return self.foreign.void
+
+    @property
     def missed(self) -> bool:
         """Whether a valid run misses a gate."""
         return any(self.verdict(row) is Verdict.MISSED for row in self.rows)
@@ -102,29 +112,79 @@ class Section:
         return f"VOID{tries}. {seen}, at most {percent(MOST_FOREIGN)} is allowed: the numbers mean nothing."
 
 
-def to_terminal(section: Section) -> RenderableType:
+@dataclass(frozen=True)
+class Account:
+    """What an experiment found, as a table of its own: nothing in it is timed, so nothing can be void.
+
+    It is told and not judged. Cells are Markdown without formatting; the first column is text.
+    """
+
+    title: str
+    notes: tuple[str, ...]
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    missed: bool = field(default=False, init=False)
+    void: bool = field(default=False, init=False)
+
+
+Part = Section | Account
+
+
+def to_terminal(part: Part) -> RenderableType:
     """Give a section as a coloured table with its notes."""
-    table = Table(title=section.title, title_justify="left", title_style="bold", show_edge=False)
-    for column, justify in zip(COLUMNS, ("left", "right", "right", "right", "left"), strict=True):
-        table.add_column(column, justify=justify)  # type: ignore[arg-type]  # a literal of rich's own
+    notes = (Text(note, style="dim") for note in part.notes)
+    if isinstance(part, Account):
+        return Group(_account_table(part), *notes, Text())
+    weather = Text(part.weather, style="yellow" if part.void else "dim")
+    return Group(_section_table(part), weather, *notes, Text())
+
+
+def _account_table(account: Account) -> Table:
+    table = _titled(account.title)
+    for column, justify in zip(account.columns, _justified(len(account.columns)), strict=True):
+        table.add_column(column, justify=justify, min_width=NAMES if justify == "left" else None)
+    for row in account.rows:
+        table.add_row(*row)
+    return table
+
+
+def _section_table(section: Section) -> Table:
+    table = _titled(section.title)
+    for column, justify in zip(COLUMNS, JUSTIFY, strict=True):
+        table.add_column(column, justify=justify)
     for row in section.rows:
         verdict = section.verdict(row)
         style = {Verdict.MET: "green", Verdict.MISSED: "bold red", Verdict.VOID: "yellow"}.get(verdict, "")
         table.add_row(*_cells(row), Text(verdict, style=style))
-    weather = Text(section.weather, style="yellow" if section.foreign.void else "dim")
-    return Group(table, weather, *(Text(note, style="dim") for note in section.notes), Text())
+    return table
 
 
-def to_markdown(section: Section) -> str:
+def _titled(title: str) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold", show_edge=False)
+
+
+def _justified(columns: int) -> tuple[Justify, ...]:
+    right: Justify = "right"
+    return ("left", *(right for _ in range(columns - 1)))
+
+
+def to_markdown(part: Part) -> str:
     """Give a section in Markdown."""
-    lines = [f"## {section.title}", "", *_markdown_table(section), "", section.weather]
-    lines += [line for note in section.notes for line in ("", note)]
+    if isinstance(part, Account):
+        table = _markdown_table(part.columns, part.rows, _justified(len(part.columns)))
+    else:
+        rows = [(*_cells(row), part.verdict(row).value) for row in part.rows]
+        table = [*_markdown_table(COLUMNS, rows, JUSTIFY), "", part.weather]
+    lines = [f"## {part.title}", "", *table]
+    lines += [line for note in part.notes for line in ("", note)]
     return "\n".join(lines) + "\n"
 
 
-def _markdown_table(section: Section) -> Sequence[str]:
-    rows = [(*_cells(row), section.verdict(row).value) for row in section.rows]
-    return [_line(COLUMNS), "| --- | ---: | ---: | ---: | --- |", *map(_line, rows)]
+def _markdown_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], justify: Sequence[Justify]
+) -> list[str]:
+    rule = ["---:" if side == "right" else "---" for side in justify]
+    return [_line(columns), _line(rule), *map(_line, rows)]
 
 
 def _line(cells: Sequence[str]) -> str:

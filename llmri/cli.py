@@ -22,6 +22,7 @@ class Side:
 
 
 SERVER_NEEDS = frozenset({"torch", "transformers", "tokenizers", "safetensors", "jinja2"})
+CLUSTERING_NEEDS = frozenset({"fastcluster", "safetensors", "scipy", "sklearn"})
 VIEWER_NEEDS = frozenset({"pygame", "cmap", "matplotlib", "scipy", "sklearn"})
 SIDES = {
     "serve": Side(
@@ -34,6 +35,7 @@ SIDES = {
         "viewer",
         VIEWER_NEEDS,
     ),
+    "cluster": Side("llmri.cluster.command", "clustering", CLUSTERING_NEEDS),
     "demo": Side("llmri.demo.command", "server,viewer", SERVER_NEEDS | VIEWER_NEEDS),
 }
 
@@ -58,6 +60,12 @@ def serve(context: typer.Context) -> None:
 def view(context: typer.Context) -> None:
     """Watch a served model think, and touch it."""
     hand_over("view", context.args)
+
+
+@app.command(context_settings=HANDED_OVER, options_metavar="[HOST:PORT] [OPTIONS]")
+def cluster(context: typer.Context) -> None:
+    """Find the units that fire together, from what a served model thinks."""
+    hand_over("cluster", context.args)
 
 
 @app.command(context_settings=HANDED_OVER, options_metavar="[OPTIONS]")

@@ -114,9 +114,16 @@ class Client:
             raise RefusedError(first)
         self.welcome = cast("Welcome", first)
 
+    def say(self, text: str, *, new: bool = False) -> int:
+        """Say something and give the number of its turn at once; what happens in it comes by iteration."""
+        turn = self._ask(Chat(id=self._next_id(), text=text, new=new)).turn
+        if turn is None:
+            raise ConnectionEndedError("the server took what was said and gave its turn no number")
+        return turn
+
     def chat(self, text: str, *, new: bool = False) -> TurnEnd:
         """Say something and wait for the end of that turn; what happens meanwhile is kept for iteration."""
-        turn = self._ask(Chat(id=self._next_id(), text=text, new=new)).turn
+        turn = self.say(text, new=new)
         messages = itertools.chain(tuple(self._kept), self._wait())  # a short turn may end before the reply
         return next(end for end in messages if isinstance(end, TurnEnd) and end.turn == turn)
 

@@ -8,6 +8,7 @@ from benchmarks.document import page
 from benchmarks.foreign import ForeignCpu
 from benchmarks.pairs import Spread
 from benchmarks.report import (
+    Account,
     Gate,
     Row,
     Section,
@@ -75,6 +76,20 @@ def test_the_terminal_shows_the_same_numbers() -> None:
     assert "fast" in text
     assert "0.3 to 0.5" in text
     assert "met" in text
+
+
+def test_an_account_is_a_table_of_its_own_that_nobody_judges() -> None:
+    told = Account("Skills", ("A note.",), ("ablated", "units", "sums"), (("nothing", "0", "98%"),))
+    assert not told.missed
+    assert not told.void
+    assert to_markdown(told) == (
+        "## Skills\n\n| ablated | units | sums |\n| --- | ---: | ---: |\n| nothing | 0 | 98% |\n\nA note.\n"
+    )
+    printed = io.StringIO()
+    Console(width=120, file=printed).print(to_terminal(told))
+    assert "98%" in printed.getvalue()
+    assert "A note." in printed.getvalue()
+    assert "## Skills" in page([section(FAST), told])
 
 
 def test_the_page_names_the_machine_and_holds_every_section() -> None:

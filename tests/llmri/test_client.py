@@ -38,6 +38,13 @@ def test_a_script_talks_edits_and_talks_again(address: str) -> None:
         assert model.chat(SUM, new=True).text == "37 + 45 = 82."
 
 
+def test_what_is_said_has_its_turn_at_once_and_the_rest_by_iteration(address: str) -> None:
+    with llmri.connect(address) as model:
+        turn = model.say(SUM, new=True)
+        end = next(message for message in model if isinstance(message, TurnEnd))
+        assert (end.turn, end.text) == (turn, "37 + 45 = 82.")
+
+
 def test_scans_arrive_with_the_turn_they_belong_to(address: str) -> None:
     with llmri.connect(address) as model:
         model.subscribe("mlp_act", layers=(1, 6), prompt_tokens=False)

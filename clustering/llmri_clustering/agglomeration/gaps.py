@@ -8,7 +8,7 @@ CLEAR = 5.0  # times the median gap; of 24 equally likely gaps about the largest
 SHARE = 0.2  # of the largest gap that an earlier one must have, where the median is next to nothing
 
 
-def openings(distances: Sequence[float]) -> int:
+def openings(distances: Sequence[float], *, reluctant: bool = False) -> int:
     """Give how many merges to open, from their distances and the next one's, which stays closed.
 
     A gap is the share of its distance that a merge loses to the next. Where several levels are nested, the
@@ -17,9 +17,12 @@ def openings(distances: Sequence[float]) -> int:
 
     Args:
         distances: Falling, at least two: of the merges that may be opened, then of the next.
+        reluctant: Open nothing, 0, where no gap is clearly no chance.
     """
     heights = np.asarray(distances)
     falls = np.maximum(heights[:-1] - heights[1:], 0)
     gaps = np.divide(falls, heights[:-1], out=np.zeros_like(falls), where=heights[:-1] > 0)
     clear = gaps >= max(CLEAR * float(np.median(gaps)), SHARE * float(gaps.max()))
-    return 1 + int(np.argmax(clear) if clear.any() else np.argmax(gaps))
+    if clear.any():
+        return 1 + int(np.argmax(clear))
+    return 0 if reluctant else 1 + int(np.argmax(gaps))

@@ -25,7 +25,9 @@ def nest(
     """Give groups within groups, as many in each as the gaps between merge distances say.
 
     Each group opens its dendrogram from the highest merge down, until the next merge is much nearer
-    (`openings`). A part with fewer than `least` units is no group: its units belong to the group around it.
+    (`openings`). Inside a cluster, and without labels anywhere below the root, a group without a gap that
+    is clearly no chance stays closed. A part with fewer than `least` units is no group: its units belong to
+    the group around it.
 
     With labels, every cluster is a group of its own, whatever its size and however many there are. Groups
     above clusters come from the merges among clusters, and units in no cluster belong to the innermost group
@@ -87,7 +89,8 @@ def _parts(condensed: CondensedTree, node: int, most: int) -> list[int]:
     heights = distances[splits].tolist()
     if len(splits) < most:  # all can be opened, and then come the merges within the parts
         heights.append(float(distances[condensed.parts(node, splits)].max()))
-    return condensed.parts(node, frozenset(splits[: openings(heights)]))
+    opened = openings(heights, reluctant=condensed.inside[node] and node != condensed.tree.root)
+    return condensed.parts(node, frozenset(splits[:opened]))
 
 
 def _nesting(tree: ClusterTree, nodes: list[int], parents: list[int]) -> Nesting:

@@ -74,7 +74,22 @@ def test_families_are_found_above_clusters(seed: int) -> None:
     nesting = nest(tree, labels)
     assert units_of(tree, nesting, 1) == sets_of(block // 5)
     assert units_of(tree, nesting, 2) == sets_of(block)
-    assert levels(nesting).max() > 2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_few_clusters_without_structure_are_opened(seed: int) -> None:
+    tree, _ = planted(4, 5, 20, seed)
+    nesting = nest(tree, cut(tree, number=20))
+    inner = set(nesting.parent[levels(nesting) == 3].tolist())
+    assert len(inner) <= 5
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_level_within_clusters_is_found(seed: int) -> None:
+    tree, block = planted(4, 5, 20, seed)
+    nesting = nest(tree, cut(tree, number=4))
+    assert units_of(tree, nesting, 1) == sets_of(block // 5)
+    assert units_of(tree, nesting, 2) == sets_of(block)
 
 
 trees = st.builds(independent, st.integers(1, 120), st.integers(0, 1000))

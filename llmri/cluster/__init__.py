@@ -1,0 +1,1 @@
+"""`llmri cluster`: collect scans from a running server, find the units that fire together, write one file."""

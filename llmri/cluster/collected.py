@@ -1,0 +1,89 @@
+"""What a collection came to: all that a clustering is built from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from llmri.cluster.collector import Collector
+from llmri_clustering.correlation import RunningCorrelation
+from llmri_clustering.samples import Samples
+from llmri_clustering.units import UnitSet
+
+
+@dataclass(frozen=True, eq=False)
+class Collected:
+    """Samples, and where they come from.
+
+    Attributes:
+        model: The model's name.
+        units: Which unit each value of a sample is.
+        samples: Those kept.
+        correlation: Of all samples, also of those not kept.
+        left_out: What was left out, in words.
+        warnings: What a reader should know, one sentence each.
+    """
+
+    model: str
+    units: UnitSet
+    samples: Samples
+    correlation: RunningCorrelation
+    left_out: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def collected(
+    collector: Collector, model: str, groups: Mapping[str, tuple[int, ...]], ended: str = ""
+) -> Collected:
+    """Give what a collector has.
+
+    Args:
+        collector: It.
+        model: The model's name.
+        groups: Turns by what they were about, counted from 1 in the order they were heard.
+        ended: Why the collection ended early, as a clause; empty where it did not.
+    """
+    return Collected(
+        model=model,
+        units=collector.units,
+        samples=collector.samples(groups),
+        correlation=collector.correlation,
+        left_out=left_out(collector),
+        warnings=warnings(collector, ended),
+    )
+
+
+def left_out(collector: Collector) -> tuple[str, ...]:
+    """Say what was left out, and of how many samples the rest is told."""
+    tally, count, kept = collector.tally, collector.count, collector.kept
+    reasons = {
+        "the first token of each sequence": tally.first_tokens,
+        "turns that had begun before": tally.joined,
+        "turns that somebody else began": tally.others,
+        "scans with a value that is not finite, or of another shape": tally.broken,
+    }
+    said = [f"{reason}: {plural(scans, 'scan')}" for reason, scans in reasons.items() if scans]
+    protected = int(collector.correlation.left_out.sum())
+    if protected:
+        said.append(f"protected units: {protected}")
+    if kept < count:
+        said.append(f"from labels, stability and null: all but {kept} of {count} samples, chosen by chance")
+    return tuple(said)
+
+
+def warnings(collector: Collector, ended: str) -> tuple[str, ...]:
+    """Say what went otherwise than it should, one sentence each."""
+    tally, said = collector.tally, []
+    if ended:
+        turns, samples = plural(collector.turns, "turn"), plural(collector.count, "sample")
+        said.append(f"The collection ended after {turns} and {samples}: {ended}.")
+    if tally.dropped:
+        said.append(
+            f"The server dropped {plural(tally.dropped, 'scan')} that this program was too slow to take."
+        )
+    if tally.edited:
+        said.append(f"{plural(tally.edited, 'sample')} came while units of the model were edited.")
+    return tuple(said)
+
+
+def plural(count: int, noun: str) -> str:
+    """Write a count with its noun."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

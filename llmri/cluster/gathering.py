@@ -1,0 +1,115 @@
+"""The collection as a user sees it: connect, listen, and a bar that moves."""
+
+import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from llmri.client import Client, ConnectionEndedError, RefusedError
+from llmri.cluster.collected import Collected, collected, plural
+from llmri.cluster.collector import Collector
+from llmri.cluster.errors import ClusterError
+from llmri.cluster.listening import Goal, collect
+from llmri.cluster.prompts import Prompt
+from llmri.cluster.server import reach
+from llmri.cluster.wanted import protected, units_of
+
+FEWEST_SAMPLES = 4  # to halve them, a correlation in each half
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is collected from where.
+
+    Attributes:
+        address: `HOST:PORT`.
+        token: The server's access token, where it has one.
+        tls: Whom to trust, where TLS is spoken.
+        site: The site; empty for `mlp_act`, or where that is missing the model's default.
+        layers: Which layers; None is all.
+        prompts: What to say; without any, others talk.
+        goal: When there is enough.
+        groups: Turns by what they were about, counted from 1 in the order they are heard.
+        keep: How many samples are kept at most.
+        first_tokens: Whether first tokens count.
+        seed: Of the choice of those that are kept.
+    """
+
+    address: str
+    token: str | None
+    tls: ssl.SSLContext | None
+    site: str
+    layers: tuple[int, ...] | None
+    prompts: Sequence[Prompt]
+    goal: Goal
+    groups: Mapping[str, tuple[int, ...]]
+    keep: int
+    first_tokens: bool
+    seed: int
+
+
+def gather(plan: Plan, console: Console) -> Collected:
+    """Collect from a running server.
+
+    Raises:
+        ClusterError: There is no server, it has not what was asked for, or too little came.
+    """
+    with reach(plan.address, "controller" if plan.prompts else "viewer", plan.token, plan.tls) as client:
+        card = client.welcome.card
+        units = units_of(card, plan.site, plan.layers)
+        collector = Collector(
+            units,
+            left_out=protected(card, units),
+            keep=plan.keep,
+            first_tokens=plan.first_tokens,
+            announced_only=bool(plan.prompts),
+            seed=plan.seed,
+        )
+        _subscribe(client, collector)
+        console.print(Text(_greeting(plan, card.name, collector)))
+        ended = _listen(client, collector, plan, console)
+    if collector.count < FEWEST_SAMPLES:
+        why = f": {ended}" if ended else ""
+        raise ClusterError(
+            f"{plural(collector.count, 'sample')} came, at least {FEWEST_SAMPLES} are needed{why}"
+        )
+    return collected(collector, card.name, plan.groups, ended)
+
+
+def _subscribe(client: Client, collector: Collector) -> None:
+    units = collector.units
+    try:
+        client.subscribe(units.site, layers=sorted(set(units.layer.tolist())))
+    except (RefusedError, ConnectionEndedError, TimeoutError) as error:
+        raise ClusterError(f"the server sends no scans: {error}") from None
+
+
+def _greeting(plan: Plan, model: str, collector: Collector) -> str:
+    units = collector.units
+    where = f"{plural(len(units), 'unit')} at {units.site} of {model}"
+    first = "" if plan.first_tokens else " The first token of each sequence is left out."
+    if plan.prompts:
+        return f"Saying {plural(len(plan.prompts), 'prompt')}, watching {where}.{first} Ctrl-C ends it early."
+    return f"Listening to {where} while others talk to it at {plan.address}.{first} Ctrl-C ends it early."
+
+
+def _listen(client: Client, collector: Collector, plan: Plan, console: Console) -> str:
+    """Collect with a bar; give why it ended early, empty where it did not."""
+    by_samples = plan.goal.samples is not None and plan.goal.turns is None and not plan.prompts
+    total = plan.goal.samples if by_samples else plan.goal.turns or len(plan.prompts)
+    columns = TextColumn("collecting"), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task(_state(collector), total=total)
+
+        def shown() -> None:
+            done = collector.count if by_samples else collector.turns
+            progress.update(bar, completed=done, description=_state(collector))
+
+        return collect(client, collector, plan.goal, plan.prompts, shown)
+
+
+def _state(collector: Collector) -> str:
+    return f"{plural(collector.turns, 'turn')}, {plural(collector.count, 'sample')}"

@@ -1,0 +1,106 @@
+"""The collection: a server's messages into a collector, until there is enough or somebody ends it."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from llmri.client import Client, ConnectionEndedError, RefusedError
+from llmri.cluster.collector import Collector
+from llmri.cluster.prompts import Prompt
+from llmri_protocol.messages import Bye, ServerMessage, TurnEnd
+
+
+@dataclass(frozen=True)
+class Goal:
+    """When there is enough: at so many turns or samples, whichever comes first; None is no bound."""
+
+    turns: int | None = None
+    samples: int | None = None
+
+    def reached(self, collector: Collector) -> bool:
+        """Say whether there is enough."""
+        turns = self.turns is not None and collector.turns >= self.turns
+        return turns or (self.samples is not None and collector.count >= self.samples)
+
+
+def collect(
+    client: Client, collector: Collector, goal: Goal, prompts: Sequence[Prompt], shown: Callable[[], None]
+) -> str:
+    """Take messages until there is enough, saying the prompts, each in a conversation of its own.
+
+    Args:
+        client: Subscribed to what the collector wants.
+        collector: Takes the messages.
+        goal: When there is enough.
+        prompts: What to say; without any, others talk.
+        shown: Is called after each message.
+
+    Returns:
+        Why it ended early, as a clause; empty where the goal was reached.
+    """
+    waiting = iter(prompts)
+    try:
+        with hangs_up_on_interrupt(client) as interrupted:
+            collector.take(client.welcome)
+            ours = _say(client, collector, waiting)
+            for message in _messages(client):
+                collector.take(message)
+                shown()
+                if interrupted.is_set():
+                    break
+                if goal.reached(collector):
+                    return ""
+                if isinstance(message, Bye):
+                    return f"the server ended: {message.reason}"
+                if ours is not None and isinstance(message, TurnEnd) and message.turn == ours:
+                    ours = _say(client, collector, waiting)
+                    if ours is None:
+                        return ""
+    except (ConnectionEndedError, RefusedError, TimeoutError) as error:
+        why = str(error)
+    else:
+        why = "the server ended the connection"
+    return "you ended it" if interrupted.is_set() else why
+
+
+@contextmanager
+def hangs_up_on_interrupt(client: Client) -> Iterator[threading.Event]:
+    """Close the connection at the first Ctrl-C, so that the next message never comes; a second one ends all.
+
+    What was being taken in is so taken in to its end. The event says whether there was a first.
+    """
+    interrupted = threading.Event()
+
+    def hang_up(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        interrupted.set()
+        client.close()
+
+    before = signal.signal(signal.SIGINT, hang_up)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _messages(client: Client) -> Iterator[ServerMessage]:
+    """Give messages for as long as there is a connection, however long nobody says anything."""
+    while True:
+        try:
+            yield from client
+            return
+        except TimeoutError:
+            continue
+
+
+def _say(client: Client, collector: Collector, waiting: Iterator[Prompt]) -> int | None:
+    """Say the next prompt and give its turn; None where there is none left."""
+    prompt = next(waiting, None)
+    if prompt is None:
+        return None
+    turn = client.say(prompt.text, new=True)
+    collector.announce(turn, prompt.group)
+    return turn

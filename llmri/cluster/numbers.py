@@ -1,0 +1,64 @@
+"""Numbers as people write them on a command line: `3,5-7`, `8-256`, `mathematics=1-10`."""
+
+import re
+
+MOST = 1 << 20  # the highest number taken, so that a slip of the finger does not fill the memory
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Give the numbers of `3,5-7`, ascending, each once.
+
+    Raises:
+        ValueError: It is not written so.
+    """
+    found: set[int] = set()
+    for part in text.split(","):
+        first, last = span(part) if "-" in part else (_number(part), _number(part))
+        found.update(range(first, last + 1))
+    return tuple(sorted(found))
+
+
+def span(text: str) -> tuple[int, int]:
+    """Give both ends of `8-256`.
+
+    Raises:
+        ValueError: It is not written so, or the second is less than the first.
+    """
+    first, dash, last = text.partition("-")
+    if not dash:
+        raise ValueError(f"{text.strip()!r} is no range, expected one such as 8-256")
+    ends = _number(first), _number(last)
+    if ends[0] > ends[1]:
+        raise ValueError(f"{text.strip()!r} is no range: {ends[0]} is more than {ends[1]}")
+    return ends
+
+
+def sizes(text: str) -> tuple[int, int]:
+    """Give the least and the greatest size of `8-256`.
+
+    Raises:
+        ValueError: It is not written so, or a size is 0.
+    """
+    least, greatest = span(text)
+    if least < 1:
+        raise ValueError(f"nothing has size {least}, expected sizes from 1 such as 8-256")
+    return least, greatest
+
+
+def named(text: str) -> tuple[str, tuple[int, ...]]:
+    """Give the name and the numbers of `mathematics=1-10`.
+
+    Raises:
+        ValueError: It is not written so.
+    """
+    name, equals, listed = text.partition("=")
+    if not equals or not name.strip():
+        raise ValueError(f"{text!r} names no turns, expected something such as mathematics=1-10")
+    return name.strip(), numbers(listed)
+
+
+def _number(text: str) -> int:
+    digits = text.strip()
+    if not re.fullmatch("[0-9]+", digits) or len(digits) > len(str(MOST)) or int(digits) > MOST:
+        raise ValueError(f"{digits!r} is no number from 0 to {MOST}, expected something such as 3,5-7")
+    return int(digits)

@@ -1,0 +1,94 @@
+"""What was collected, in a file: kept where no clustering came of it, so that another can be tried."""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import safetensors
+import safetensors.numpy
+
+from llmri.cluster.collected import Collected
+from llmri.cluster.errors import ClusterError
+from llmri_clustering.correlation import RunningCorrelation
+from llmri_clustering.correlation.state import array, nested, part
+from llmri_clustering.samples import Samples, TurnText
+from llmri_clustering.units import UnitSet
+
+FORMAT = "llmri samples 1"
+
+
+class _Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    tokens: tuple[str, ...]
+    group: str
+
+
+class _Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All that is no array."""
+
+    model: str
+    site: str
+    texts: dict[int, _Text]
+    left_out: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def save(path: Path, collected: Collected) -> None:
+    """Write everything, as safetensors with the words in its metadata.
+
+    Raises:
+        OSError: It can't be written.
+    """
+    samples, units = collected.samples, collected.units
+    texts = {turn: _Text(text.tokens, text.group) for turn, text in samples.texts.items()}
+    words = _Words(collected.model, units.site, texts, collected.left_out, collected.warnings)
+    arrays = {
+        "values": samples.values,
+        "turn": samples.turn,
+        "token": samples.token,
+        "layer": units.layer,
+        "index": units.index,
+        **nested("correlation", collected.correlation.state()),
+    }
+    contiguous = {name: np.require(value, requirements="C") for name, value in arrays.items()}
+    metadata = {"format": FORMAT, "words": msgspec.json.encode(words).decode()}
+    try:
+        safetensors.numpy.save_file(contiguous, path, metadata)
+    except safetensors.SafetensorError as error:
+        raise OSError(str(error)) from error
+
+
+def load(path: Path) -> Collected:
+    """Read what `save` wrote.
+
+    Raises:
+        ClusterError: It can't be read, or holds no samples.
+    """
+    try:
+        arrays, words = _read(path)
+        samples = Samples(
+            array(arrays, "values", np.float32, (None, None)),
+            array(arrays, "turn", np.int32, (None,)),
+            array(arrays, "token", np.int32, (None,)),
+            {turn: TurnText(text.tokens, text.group) for turn, text in words.texts.items()},
+        )
+        units = UnitSet(
+            words.site, array(arrays, "layer", np.int32, (None,)), array(arrays, "index", np.int32, (None,))
+        )
+        if len(units.index) != len(units.layer):
+            raise ValueError(f"{len(units.layer)} units have a layer and {len(units.index)} an index")
+        correlation = RunningCorrelation.from_state(part("correlation", arrays))
+        return Collected(words.model, units, samples, correlation, words.left_out, words.warnings)
+    except OSError as error:
+        raise ClusterError(f"cannot read {path}: {error.strerror or error}") from None
+    except (safetensors.SafetensorError, msgspec.MsgspecError, ValueError, KeyError) as error:
+        raise ClusterError(f"{path} holds no samples of llmri cluster: {error}") from None
+
+
+def _read(path: Path) -> tuple[dict[str, npt.NDArray[np.generic]], _Words]:
+    with safetensors.safe_open(path, framework="numpy") as file:
+        metadata = file.metadata() or {}
+        if metadata.get("format") != FORMAT:
+            raise ValueError(f"its format is {metadata.get('format')!r}, expected {FORMAT!r}")
+        words = msgspec.json.decode(metadata.get("words", ""), type=_Words)
+        return {name: file.get_tensor(name) for name in file.keys()}, words  # noqa: SIM118 - no mapping

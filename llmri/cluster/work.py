@@ -1,0 +1,123 @@
+"""The whole of it: collect, build, write, tell."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from llmri.cluster import destination, samples_file
+from llmri.cluster.collected import Collected, plural
+from llmri.cluster.errors import ClusterError
+from llmri.cluster.gathering import Plan, gather
+from llmri.cluster.summary import groups, summary
+from llmri_clustering.build import BuildOptions, build
+from llmri_clustering.clusters import Clustering
+
+WIDE = 120  # characters a line, where the table goes into a file or a pipe
+
+
+def show(clustering: Clustering, rank: str, top: int) -> None:
+    """Print a clustering.
+
+    Raises:
+        ClusterError: There is no such group to rank by.
+    """
+    if rank:
+        _check_group(rank, groups(clustering))
+    console = Console()
+    console.width = console.width if console.is_terminal else max(console.width, WIDE)
+    console.print(summary(clustering, rank, top))
+
+
+def make(
+    source: Plan | Path, options: BuildOptions, *, out: Path, previous: Path | None, rank: str, top: int
+) -> None:
+    """Collect, or take what an earlier run collected; build, write and print a clustering.
+
+    Whatever could stand in the way later is looked at first. Where no clustering comes of what was
+    collected, that is written instead.
+
+    Raises:
+        ClusterError: Something could not be done.
+    """
+    console = Console(stderr=True, highlight=False)
+    destination.check(out)
+    before = destination.previous(out, previous)
+    if rank and isinstance(source, Plan):
+        _check_group(rank, {prompt.group for prompt in source.prompts} - {""} | set(source.groups))
+    collected = gather(source, console) if isinstance(source, Plan) else samples_file.load(source)
+    with _rescuing(collected, out, console):
+        clustering = _built(collected, options, before, console)
+        place = destination.keep(clustering, out)
+    show(clustering, rank if rank in groups(clustering) else "", top)
+    if before is not None:
+        same = len(numbers(before) & numbers(clustering))
+        console.print(Text(f"{same} of {plural(len(clustering.clusters), 'cluster')} keep their numbers."))
+    console.print(Text(f"Wrote {place}." if place == out else f"{out} can't be written: wrote {place}."))
+
+
+def numbers(clustering: Clustering) -> set[int]:
+    """Give the numbers of the clusters."""
+    return {cluster.number for cluster in clustering.clusters}
+
+
+def _built(
+    collected: Collected, options: BuildOptions, before: Clustering | None, console: Console
+) -> Clustering:
+    """Build with a bar.
+
+    Raises:
+        ClusterError: Nothing can be built of this.
+    """
+    columns = TextColumn("{task.description:<10}"), BarColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("linkage", total=None)
+
+        def shown(step: str, done: int, of: int) -> None:
+            progress.update(bar, description=step, completed=done, total=of)
+
+        try:
+            found = build(
+                collected.samples,
+                collected.units,
+                model=collected.model,
+                created=datetime.now(UTC).isoformat(timespec="seconds"),
+                options=options,
+                correlation=collected.correlation,
+                previous=before,
+                left_out=collected.left_out,
+                progress=shown,
+            )
+        except ValueError as error:
+            raise ClusterError(f"no clusters can be made of this: {error}") from None
+    made = found.provenance
+    return replace(found, provenance=replace(made, warnings=collected.warnings + made.warnings))
+
+
+@contextmanager
+def _rescuing(collected: Collected, out: Path, console: Console) -> Iterator[None]:
+    """Write what was collected if nothing comes of it, whatever the reason."""
+    try:
+        yield
+    except BaseException:
+        place = destination.rescue(collected, out)
+        console.print(Text(f"What was collected is in {place}; llmri cluster --from {place} builds from it."))
+        raise
+
+
+def _check_group(name: str, known: set[str] | tuple[str, ...]) -> None:
+    if name in known:
+        return
+    if not known:
+        raise ClusterError(
+            f"there is no group {name!r} to rank by, no turns are named; --prompts or --group names them"
+        )
+    near = get_close_matches(name, known, n=1)
+    meant = f"; did you mean {near[0]}?" if near else ""
+    raise ClusterError(f"there is no group {name!r} to rank by, known are {', '.join(sorted(known))}{meant}")
