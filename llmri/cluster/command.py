@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
@@ -13,8 +13,10 @@ from llmri.cluster.numbers import named, numbers
 from llmri.cluster.numbers import sizes as sizes_of
 from llmri.cluster.prompts import read
 from llmri.cluster.server import access_token
-from llmri_clustering.clusters import Distance, Measure, Method
 from llmri_viewer.tls import CertificateError, trusting
+
+if TYPE_CHECKING:
+    from llmri_clustering.clusters import Distance
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -24,8 +26,11 @@ SHOWN = 20  # clusters
 INTERRUPTED = 130  # the exit status of what Ctrl-C ended: 128 and the signal's number
 
 
+# The library's own words; to read them from there would ask for its extra before `--help`.
+Method = Literal["average", "complete", "ward"]
+Measure = Literal["pearson", "spearman"]
 Spelling = Literal["correlation", "absolute"]
-DISTANCES: dict[Spelling, Distance] = {"correlation": "1 - r", "absolute": "1 - |r|"}
+DISTANCES: "dict[Spelling, Distance]" = {"correlation": "1 - r", "absolute": "1 - |r|"}
 
 
 @app.command()

@@ -82,7 +82,7 @@ def _table(clusters: Sequence[Cluster], group: str) -> Table:
             f"{found.inside:.2f} ({null.inside:.2f})",
             f"{found.separation:.2f}",
             f"{found.stability:.2f} ({null.stability:.2f})",
-            "real" if cluster.real else "below null",
+            "above null" if cluster.real else "below null",
             Text(_effect(cluster, group)),
             _token(cluster.tokens[0]) if cluster.tokens else "",
             style="" if cluster.real else "dim",
@@ -104,10 +104,10 @@ def _interval(effect: Effect) -> str:
 
 
 def _token(label: TokenLabel) -> Text:
-    """Write a token with the text around it, the token itself in bold."""
+    """Write a token between the text around it, marked for pipes too."""
     return Text.assemble(
         (printable(label.before)[-BEFORE:], "dim"),
-        (printable(label.text), "bold"),
+        (f"«{printable(label.text)}»", "bold"),
         (printable(label.after)[:AFTER], "dim"),
         f" ({label.turn})",
     )

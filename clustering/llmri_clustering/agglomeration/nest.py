@@ -25,13 +25,13 @@ def nest(
     """Give groups within groups, as many in each as the gaps between merge distances say.
 
     Each group opens its dendrogram from the highest merge down, until the next merge is much nearer
-    (`openings`). Inside a cluster, and without labels anywhere below the root, a group without a gap that
-    is clearly no chance stays closed. A part with fewer than `least` units is no group: its units belong to
-    the group around it.
+    (`openings`). Without a gap that is clearly no chance, a group below the root stays closed. A part with
+    fewer than `least` units is no group: its units belong to the group around it.
 
     With labels, every cluster is a group of its own, whatever its size and however many there are. Groups
-    above clusters come from the merges among clusters, and units in no cluster belong to the innermost group
-    above that holds them. On the last level all clusters of a group are opened at once.
+    above clusters come from the merges among clusters; where no gap among them is clearly no chance, and on
+    the last level, all clusters of a group are opened at once. Units in no cluster belong to the innermost
+    group above that holds them.
 
     Args:
         tree: The dendrogram.
@@ -89,7 +89,10 @@ def _parts(condensed: CondensedTree, node: int, most: int) -> list[int]:
     heights = distances[splits].tolist()
     if len(splits) < most:  # all can be opened, and then come the merges within the parts
         heights.append(float(distances[condensed.parts(node, splits)].max()))
-    opened = openings(heights, reluctant=condensed.inside[node] and node != condensed.tree.root)
+    above_clusters = not condensed.inside[node]
+    opened = openings(heights, reluctant=above_clusters or node != condensed.tree.root)
+    if above_clusters and not opened:
+        return _every_cluster(condensed, node)
     return condensed.parts(node, frozenset(splits[:opened]))
 
 

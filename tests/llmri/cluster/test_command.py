@@ -5,12 +5,15 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from llmri.cluster import command
 from llmri.cluster.command import app
+from llmri_clustering import clusters
 from llmri_clustering.files import load
 from llmri_protocol.messages import Phase
 from llmri_server import Server, Settings
@@ -222,6 +225,12 @@ def test_without_its_extra_it_says_what_to_install(missing: str) -> None:
     done = llmri("cluster", missing=frozenset({missing}))
     assert done.returncode == 1
     assert done.stderr == "llmri cluster needs the clustering extra: pip install 'llmri[clustering]'\n"
+
+
+def test_the_words_of_the_options_are_those_of_the_library() -> None:
+    assert get_args(command.Method) == get_args(clusters.Method)
+    assert get_args(command.Measure) == get_args(clusters.Measure)
+    assert set(command.DISTANCES.values()) == set(get_args(clusters.Distance))
 
 
 def test_help_needs_no_extra() -> None:

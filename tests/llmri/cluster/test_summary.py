@@ -41,7 +41,7 @@ def test_it_says_what_it_stands_on(clustering: Clustering) -> None:
 
 
 def test_every_cluster_has_a_row_and_the_selective_one_its_group(clustering: Clustering) -> None:
-    rows = [line for line in shown(clustering).splitlines() if " real " in line]
+    rows = [line for line in shown(clustering).splitlines() if " above null " in line]
     assert len(rows) == len(clustering.clusters)
     sums = clustering.labels[0]
     row = next(line for line in rows if line.split()[0] == str(sums))
@@ -51,7 +51,7 @@ def test_every_cluster_has_a_row_and_the_selective_one_its_group(clustering: Clu
 def test_a_group_ranks_the_clusters(clustering: Clustering) -> None:
     assert groups(clustering) == ("sums", "tales")
     text = shown(clustering, "sums")
-    rows = [line for line in text.splitlines() if " real " in line]
+    rows = [line for line in text.splitlines() if " above null " in line]
     assert "effect in sums" in text
     assert rows[0].split()[0] == str(clustering.labels[0])
     assert shown(clustering, "tales").splitlines()[-1].strip() != rows[-1].strip()
@@ -60,7 +60,7 @@ def test_a_group_ranks_the_clusters(clustering: Clustering) -> None:
 def test_a_cluster_below_its_null_is_shown_as_such_and_comes_last(clustering: Clustering) -> None:
     first, *others = clustering.clusters
     text = shown(replace(clustering, clusters=(replace(first, real=False), *others)))
-    rows = [line for line in text.splitlines() if " real " in line or " below null " in line]
+    rows = [line for line in text.splitlines() if " above null " in line or " below null " in line]
     assert "below null" in rows[-1]
     assert rows[-1].split()[0] == str(first.number)
 
