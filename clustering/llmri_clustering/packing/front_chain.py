@@ -7,10 +7,8 @@ overlaps are found in strips, where d3 walks the whole front twice for each circ
 overlap one that it is about to bury goes elsewhere (see `nook`). Points of the plane are complex numbers.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
-from math import sqrt
 
 from llmri_clustering.packing.nook import find_nook
 from llmri_clustering.packing.strips import Strips
@@ -23,8 +21,8 @@ ROUNDING = 1e-14  # of all radii together: what a centre may be off by
 def front_chain(radii: Sequence[float]) -> tuple[list[complex], list[int]]:  # noqa: C901  # see below
     """Place circles in their order.
 
-    The ring is a linked list in two lists; a circle that is not on it is followed by -1. The loop spells out
-    `tangent_centre` and the search of the strips, because a call of Python's costs as much as either.
+    The ring is a linked list in two lists; a circle that is not on it is followed by -1. The loop is long
+    because a call of Python's costs as much as a step of it.
 
     Args:
         radii: Three or more, all positive.
@@ -34,7 +32,7 @@ def front_chain(radii: Sequence[float]) -> tuple[list[complex], list[int]]:  # n
     """
     tolerance = max(TOLERANCE * min(radii), ROUNDING * sum(radii))
     centres, following, preceding = _first_three(radii)
-    strips = Strips(radii)
+    strips = Strips(radii, tolerance)
     for circle in range(3):
         strips.add(circle, centres[circle])
     nearest: list[tuple[float, int, int]] = []
@@ -44,31 +42,9 @@ def front_chain(radii: Sequence[float]) -> tuple[list[complex], list[int]]:  # n
     first, second = 0, 1
     for circle in range(3, len(radii)):
         radius = radii[circle]
-        least = radius - tolerance
         while True:
-            centre, far = centres[first], centres[second]
-            from_first, from_second = radii[first] + radius, radii[second] + radius
-            way = far - centre
-            square = way.real * way.real + way.imag * way.imag
-            difference = (from_second - from_first) * (from_second + from_first)
-            if difference < 0:
-                along = (square + difference) / (square + square)
-                across = from_second * from_second / square - along * along
-                centre = far + way * complex(-along, -sqrt(across) if across > 0 else 0.0)
-            else:
-                along = (square - difference) / (square + square)
-                across = from_first * from_first / square - along * along
-                centre += way * complex(along, -sqrt(across) if across > 0 else 0.0)
-
-            x, y = centre.real, centre.imag
-            overlapped: list[int] = []
-            for xs, stood, widest, side in strips.strips:
-                reach = radius + widest
-                if side * y > -reach:
-                    start = bisect_left(xs, x - reach)
-                    for at, other_radius, other in stood[start : bisect_left(xs, x + reach, start)]:
-                        if abs(at - centre) < other_radius + least and other not in (first, second):
-                            overlapped.append(other)
+            centre = tangent_centre(centres[first], centres[second], radii[first], radii[second], radius)
+            overlapped = strips.overlapped(centre, radius, first, second)
             if not overlapped:
                 break
             wider = _widened(following, preceding, radii, (first, second), overlapped)
@@ -158,13 +134,11 @@ def _buries(
 ) -> bool:
     """Whether what lies between the two on the ring would lie inside the new one, by the signed area."""
     origin = centres[first]
-    last, area = 0j, 0.0
     circle = following[first]
+    last, area = centres[circle] - origin, 0.0
     while circle != second:
+        circle = following[circle]
         here = centres[circle] - origin
-        area += last.real * here.imag - last.imag * here.real
-        last, circle = here, following[circle]
-    for here in (centres[second] - origin, centre - origin):
-        area += last.real * here.imag - last.imag * here.real
+        area += (last.conjugate() * here).imag
         last = here
-    return area <= 0
+    return area + (last.conjugate() * (centre - origin)).imag <= 0

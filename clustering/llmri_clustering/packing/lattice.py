@@ -14,7 +14,7 @@ import numpy.typing as npt
 from llmri_clustering.packing.siblings import place_siblings
 
 STEPS = 4  # centres tried along each side of the lattice's fundamental triangle
-FEW = 16  # below, the front chain is asked too: it is denser for 9, and never from 10 on
+FEW = 16  # below, the front chain is asked too: it is denser for 9, and for none from 10 to 1500
 LEAST = 256  # circles that the first table reaches to
 
 CORNERS = np.array([0, 1, 1 + 1j / np.sqrt(3)])  # a lattice point, the middles of an edge and of a triangle

@@ -1,13 +1,13 @@
-"""Circles sorted, so that those near another one are found without looking at all."""
+"""Which of many circles does another one overlap?"""
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from math import frexp
+from math import log
 
 Stood = tuple[complex, float, int]  # centre, radius and number of a circle
 Strip = tuple[list[float], list[Stood], float, float]  # each x, the circles, the largest radius, the side
 
-OCTAVES = 5  # radii within a factor of 32 share a class
+RANGE = 32  # radii within this factor share a class
 
 
 class Strips:
@@ -18,25 +18,25 @@ class Strips:
     strips, so that a query costs little more than the two bisections.
 
     Args:
-        radii: Radius of every circle that may be added.
-
-    Attributes:
-        strips: What to search: every class, above (side 1) and below (side -1).
+        radii: Radius of every circle that may be added, all positive.
+        tolerance: How deep two circles may overlap and still count as touching.
     """
 
-    def __init__(self, radii: Sequence[float]) -> None:
-        largest = frexp(max(radii))[1]
-        classes = [(largest - frexp(radius)[1]) // OCTAVES for radius in radii]
-        widest: dict[int, float] = {}
-        for radius, one in zip(radii, classes, strict=True):
-            if radius > widest.get(one, 0.0):
-                widest[one] = radius
+    def __init__(self, radii: Sequence[float], tolerance: float) -> None:
+        self._radii = radii
+        self._tolerance = tolerance
+        self._stood: dict[int, Stood] = {}
+        largest = max(radii)
+        classes = [0] * len(radii)
+        widest = {0: largest}
+        if min(radii) < largest / RANGE:
+            classes = [int(log(largest / radius, RANGE)) for radius in radii]
+            widest = {one: largest / RANGE**one for one in set(classes)}
         strips: dict[int, tuple[Strip, Strip]] = {
             one: (([], [], radius, 1.0), ([], [], radius, -1.0)) for one, radius in widest.items()
         }
         self._sides = [strips[one] for one in classes]
-        self.strips = [strip for sides in strips.values() for strip in sides]
-        self._stood: list[Stood] = [(0j, radius, circle) for circle, radius in enumerate(radii)]
+        self._strips = [strip for sides in strips.values() for strip in sides]
 
     def add(self, circle: int, centre: complex) -> None:
         """Add a circle."""
@@ -44,13 +44,26 @@ class Strips:
         x = centre.real
         place = bisect_left(xs, x)
         xs.insert(place, x)
-        stood = self._stood[circle] = centre, self._stood[circle][1], circle
+        stood = self._stood[circle] = centre, self._radii[circle], circle
         circles.insert(place, stood)
 
     def remove(self, circle: int) -> None:
         """Take a circle away again."""
-        stood = self._stood[circle]
+        stood = self._stood.pop(circle)
         centre = stood[0]
         xs, circles, _, _ = self._sides[circle][centre.imag < 0]
         place = circles.index(stood, bisect_left(xs, centre.real))
         del xs[place], circles[place]
+
+    def overlapped(self, centre: complex, radius: float, first: int, second: int) -> list[int]:
+        """Give the circles that this one overlaps, but for the two that it touches by construction."""
+        x, y, least = centre.real, centre.imag, radius - self._tolerance
+        found: list[int] = []
+        for xs, circles, widest, side in self._strips:
+            reach = radius + widest
+            if side * y > -reach:
+                start = bisect_left(xs, x - reach)
+                for at, other_radius, other in circles[start : bisect_left(xs, x + reach, start)]:
+                    if abs(at - centre) < other_radius + least and other not in (first, second):
+                        found.append(other)
+        return found

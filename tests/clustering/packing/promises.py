@@ -12,7 +12,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def deepest_overlap(circles: Floats, padding: float = 0.0) -> float:
-    """Give how deep two circles overlap at most, in radii of the smaller; a point counts in the other's radius."""
+    """Give how deep two circles overlap at most, in radii of the smaller (of the other, for a point)."""
     if len(circles) < 2:
         return 0.0
     x, y, radius = circles.T

@@ -1,4 +1,4 @@
-"""`python -m tests.clustering.packing.search [seconds] [seed]`: look for siblings that overlap, and print them."""
+"""`python -m tests.clustering.packing.search [seconds] [seed]`: look for siblings that overlap."""
 
 import sys
 import time

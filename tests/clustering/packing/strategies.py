@@ -10,14 +10,14 @@ Floats = npt.NDArray[np.float64]
 
 
 def drawn_radii(random: np.random.Generator, most: int = 60) -> Floats:
-    """Draw radii of a kind that has made packings overlap before; the largest at most a million times the least."""
+    """Draw radii of a kind that has made packings overlap, the largest at most a million times the least."""
     number = int(random.integers(1, most))
     spread = 10 ** random.uniform(-3, 3, number)
     kinds: list[Floats] = [
         spread,
         np.sort(spread),
         np.sort(spread)[::-1],
-        10.0 ** random.integers(0, 7, number),
+        np.power(10.0, random.integers(0, 7, number)).astype(np.float64),
         random.integers(1, 4, number).astype(np.float64),
         np.full(number, spread[0]),
         random.permutation(np.append(np.ones(number), 1e6)),

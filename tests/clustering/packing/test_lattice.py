@@ -1,4 +1,5 @@
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from llmri_clustering.packing.lattice import LEAST, lattice_for
@@ -6,7 +7,7 @@ from llmri_clustering.packing.siblings import place_siblings
 from tests.clustering.packing.promises import TOLERANCE, deepest_overlap
 
 
-def circles_of(number: int) -> np.ndarray:
+def circles_of(number: int) -> npt.NDArray[np.float64]:
     lattice = lattice_for(number)
     centres = lattice.centres[lattice.start[number] : lattice.start[number] + number]
     return np.column_stack((centres.real, centres.imag, np.ones(number)))
