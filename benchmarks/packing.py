@@ -100,12 +100,13 @@ def equal(clusters: Clusters, d3: D3 | None, track: Track, rounds: int) -> Secti
 
 EQUAL_NOTES = (
     "Cluster sizes are uneven (exponential). "
-    f"d3-hierarchy {VERSION} is judged by `pack` as it is by default, where leaves have values: it packs twice, "
-    "to find their radii and to place them. Its whole job is `hierarchy`, `sum`, `sort` (largest first, as its "
-    "documentation advises, and as ours are) and `pack`; `pack_circles` does all of that, it finds the members "
-    "of every group, adds up and sorts. Given radii, d3's `pack` packs once: the least that it can take, told "
-    "and not judged. d3 answers from one node process; its objects are made and its compiler is warm before "
-    "the clock starts. Density is the share of the root's area that leaves cover.",
+    f"d3-hierarchy {VERSION} is judged by `pack` as it is by default, where leaves have "
+    "values: it packs twice, to find their radii and to place them. Its whole job is "
+    "`hierarchy`, `sum`, `sort` (largest first, as its documentation advises, and as ours are) and `pack`; "
+    "`pack_circles` does all of that, it finds the members of every group, adds up and sorts. Given radii, "
+    "d3's `pack` packs once: the least that it can take, told and not judged. d3 answers from one node "
+    "process; its objects are made and its compiler is warm before the clock starts. Density is the share of "
+    "the root's area that leaves cover.",
     "The places of n equal circles on a lattice are worked out once a process, for every n up to a power of "
     "two, and kept. The first time includes that.",
 )
