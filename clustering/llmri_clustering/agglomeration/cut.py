@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from llmri_clustering.agglomeration.excess import standing_out
 from llmri_clustering.agglomeration.tree import ClusterTree
 
 
@@ -22,9 +23,8 @@ def cut(
         number: At most so many clusters, from a cut at one distance. Merges at the same distance are made
             together or not at all, so that ties can give fewer. As scipy's `fcluster(..., "maxclust")`.
         distance: Clusters whose merges are all at most this far, as scipy's `fcluster(..., "distance")`.
-        sizes: The least and the most units of a cluster. From the root down, a node with more than the most
-            is split. The first on each way that is small enough is a cluster, or where it has fewer than the
-            least, its units are in none. So no cluster could be larger and still be in range.
+        sizes: The least and the most units of a cluster. Of the nodes in this range, those that stand out
+            most (`standing_out`); units in none of them are in no cluster.
 
     Raises:
         ValueError: Not exactly one criterion, or one that nothing can meet.
@@ -38,7 +38,10 @@ def cut(
             raise ValueError("the distance of a cut is not a number")
         return labels_of(tree, _frontier(tree, tree.distances <= distance))
     assert sizes is not None  # noqa: S101  # the one that is left
-    return labels_of(tree, _in_range(tree, *sizes))
+    least, most = sizes
+    if not 1 <= least <= most:
+        raise ValueError(f"no cluster has {least} to {most} units, expected 1 <= least <= most")
+    return labels_of(tree, standing_out(tree, least, most))
 
 
 def labels_of(tree: ClusterTree, nodes: npt.NDArray[np.intp]) -> npt.NDArray[np.int32]:
@@ -60,13 +63,6 @@ def _distance_for(tree: ClusterTree, number: int) -> float:
     if number >= tree.units:
         return -np.inf
     return float(np.sort(tree.distances[tree.units :])[tree.units - 1 - number])
-
-
-def _in_range(tree: ClusterTree, least: int, most: int) -> npt.NDArray[np.intp]:
-    if not 1 <= least <= most:
-        raise ValueError(f"no cluster has {least} to {most} units, expected 1 <= least <= most")
-    nodes = _frontier(tree, tree.sizes <= most)
-    return nodes[tree.sizes[nodes] >= least]
 
 
 def _frontier(tree: ClusterTree, whole: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:

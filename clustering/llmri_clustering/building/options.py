@@ -19,8 +19,9 @@ class BuildOptions:
         method: Of the linkage.
         measure: Of the correlation.
         sizes: The least and the most units of a cluster. Without it and `number`, from 8 units to a 64th
-            of all that take part, or to 32. On the bundled model's 4,096 units that gives about a hundred
-            clusters; with larger ones the mean correlation inside falls, and with it what they answer to.
+            of all that take part, or to 32. On the bundled model's 4,096 units that gives about two hundred
+            clusters, most of them near the least: with a greater least, their mean correlation inside
+            falls, and with it what they answer to.
         number: Cut into so many clusters instead.
         resamples: Halves of the samples that are clustered again for the stability.
         nulls: Permutations for the null, each with as many halves.
