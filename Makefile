@@ -29,7 +29,7 @@ format: $(READY) ## put the code into house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY) ## measure capture, wire and fan-out, as ratios; writes docs/benchmarks.md
+bench: $(READY) ## measure everything, as ratios; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks
 
 pocket: $(READY) ## train the bundled model anew (resumable; most of an hour on two cores)

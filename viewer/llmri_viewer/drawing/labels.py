@@ -34,7 +34,9 @@ class Label:
 def text_of(cluster: Cluster) -> str:
     """Give a cluster's number, and the token that it fires most on."""
     return (
-        f"{cluster.number} “{cluster.tokens[0].text.strip(' ')}”" if cluster.tokens else str(cluster.number)
+        f"{cluster.number} “{cluster.tokens[0].text.strip(' ') or '␣'}”"
+        if cluster.tokens
+        else str(cluster.number)
     )
 
 
