@@ -23,5 +23,5 @@ def test_a_group_without_units_counts_none() -> None:
 
 @pytest.mark.parametrize("parent", [[], [0], [-1, -1], [-1, 2, 0], [-1, 1]])
 def test_a_parent_that_does_not_come_first_is_refused(parent: list[int]) -> None:
-    with pytest.raises(ValueError, match="root|parent"):
+    with pytest.raises(ValueError, match=r"root|parent"):
         nesting(parent, [])

@@ -13,6 +13,7 @@ Positions = npt.NDArray[np.float32]
 
 FEWEST = 3  # units that vary, for a layout to mean anything
 GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
+RESUMED = 0.6  # share of the schedule that an earlier layout is spared
 DISC_SPACING = 0.4  # radius of the constant units' disc, over the root of their number
 
 
@@ -28,8 +29,9 @@ def hebbian_layout(
     Args:
         samples: Activations, `[samples, units]`.
         seed: Of everything random.
-        previous: An earlier layout of the same units, `[units, 2]`. The new one starts from it and is
-            turned, mirrored, shifted and resized to cover it, so that the picture does not jump.
+        previous: An earlier layout of the same units, `[units, 2]`. The new one starts from it with
+            small steps, and is turned, mirrored, shifted and resized to cover it, so that the picture does
+            not jump.
         neighbours: How many each unit is attracted to; all others, where there are fewer.
 
     Raises:
@@ -61,11 +63,11 @@ def _embed(
     indices, _ = nearest(shuffled, min(neighbours, len(units) - 1))
     graph = NeighbourGraph.of_neighbours(indices)
     if previous is None:
-        start = principal_places(shuffled, graph, rng)
+        places = arrange(principal_places(shuffled, graph, rng), graph, rng)
     else:
-        start = spread_out(as_places(previous[order]), rng)
+        places = arrange(spread_out(as_places(previous[order]), rng), graph, rng, begin=RESUMED)
     positions = np.empty((len(units), 2), dtype=np.float32)
-    positions[order] = as_positions(arrange(start, graph, rng))
+    positions[order] = as_positions(places)
     return positions if previous is None else align(positions, previous)
 
 

@@ -5,7 +5,8 @@ import numpy.typing as npt
 
 from llmri_clustering.layout.graph import NeighbourGraph
 
-POWER_STEPS = 8
+POWER_STEPS = 1
+MIXTURES = 3  # of two, one pair in five hardly holds the second component
 SMOOTHING = 10
 SPREAD = 0.19  # deviation of the places, times the root of the units: neighbours stand about 0.5 apart
 JITTER = 1e-3  # so that identical units can part
@@ -17,22 +18,21 @@ def principal_places(
     """Give each unit's place, `[units]`, from two principal components of standardised units.
 
     A layout that starts from principal components repeats where one from noise does not (Kobak, Linderman
-    2021). The components come from few power steps on random weights of the units (Halko, Martinsson, Tropp
-    2011). Few, because components of nearly equal variance turn freely with the samples: what the steps
-    don't tell apart stays mixed as the seed has it, and a refit finds the same mixture.
+    2021). The components are the plane of most variance among three random mixtures of the units after one
+    power step (Halko, Martinsson, Tropp 2011). One, because components of nearly equal variance turn freely
+    with the samples: what the step does not tell apart stays mixed as the seed has it, and a refit finds the
+    same mixture.
 
     Args:
         units: Standardised units, `[units, samples]`.
         graph: Their neighbours.
-        rng: Gives the weights.
+        rng: Gives the mixtures.
     """
-    centred = units - units.mean(axis=0)
-    axes = centred.T @ rng.standard_normal((len(units), 2), dtype=np.float32)
-    covariance = centred.T @ centred
-    for _ in range(POWER_STEPS):
-        axes = np.linalg.qr(covariance @ axes).Q
-    smooth = graph.smoothed(as_places(centred @ axes), SMOOTHING)
-    return spread_out(_whitened(smooth), rng)
+    weights = rng.standard_normal((len(units), MIXTURES), dtype=np.float32)
+    for _ in range(1 + POWER_STEPS):
+        weights = units @ (units.T @ (weights - weights.mean(axis=0)))
+    smooth = graph.smoothed(as_places(_whitened(weights)), SMOOTHING)
+    return spread_out(as_places(_whitened(as_positions(smooth))), rng)
 
 
 def spread_out(places: npt.NDArray[np.complex64], rng: np.random.Generator) -> npt.NDArray[np.complex64]:
@@ -54,9 +54,8 @@ def as_positions(places: npt.NDArray[np.complex64]) -> npt.NDArray[np.float32]:
     return np.ascontiguousarray(places).view(np.float32).reshape(-1, 2)
 
 
-def _whitened(places: npt.NDArray[np.complex64]) -> npt.NDArray[np.complex64]:
-    """Give the places equal variance along their own two axes; an axis without extent stays so."""
-    positions = as_positions(places).astype(np.float64)
-    positions -= positions.mean(axis=0)
-    left, extent, _ = np.linalg.svd(positions, full_matrices=False)
-    return as_places((left * (extent > 1e-6 * extent.max())).astype(np.float32))
+def _whitened(columns: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Give the two axes of most variance, `[units, 2]`, with equal variance; one without extent stays so."""
+    left, extent, _ = np.linalg.svd(columns - columns.mean(axis=0, dtype=np.float64), full_matrices=False)
+    whitened: npt.NDArray[np.float32] = (left * (extent > 1e-6 * extent[0]))[:, :2].astype(np.float32)
+    return whitened

@@ -71,6 +71,21 @@ def test_a_layout_that_is_learned_anew_covers_the_last_one() -> None:
     assert np.median(moved) < 0.1 * np.median(extent)
 
 
+def test_units_whose_samples_did_not_change_stay_where_they_are() -> None:
+    samples = blocks()
+    before = hebbian_layout(samples)
+    moved = np.linalg.norm(hebbian_layout(samples, previous=before) - before, axis=1)
+    assert moved.mean() < 0.01 * np.ptp(before, axis=0).max()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_refit_from_nothing_finds_the_same_mixture_of_equal_components(seed: int) -> None:
+    samples, fresh = blocks(seed), blocks(seed + 10)
+    before = hebbian_layout(samples, seed=seed)
+    samples[:10] = fresh[:10]
+    assert drift(before, hebbian_layout(samples, seed=seed)) < 0.15
+
+
 def test_a_turned_and_resized_last_layout_is_covered_too() -> None:
     samples = blocks()
     turned = 40 * hebbian_layout(samples) @ np.array([[0, 1], [1, 0]], np.float32) + np.float32(7)
