@@ -45,7 +45,7 @@ class Size:
 
 
 SIZES = (
-    Size(4096, 5, Gate(1.7, at_most=False), Gate(2.8, at_most=False)),
+    Size(4096, 9, Gate(1.7, at_most=False), Gate(2.8, at_most=False)),
     Size(16384, 2, Gate(2.5, at_most=False), Gate(5, at_most=False), Gate(1 / 3)),
 )
 

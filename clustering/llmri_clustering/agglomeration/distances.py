@@ -5,14 +5,16 @@ two. A block of rows is made at a time, and each row written to where it belongs
 """
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import cycle
 
 import numpy as np
 import numpy.typing as npt
 
 from llmri_clustering.clusters import Distance
 
-ROWS = 512  # of correlations at a time, at most: few products, for a busy machine makes each wait
-ELEMENTS = 2**22  # of correlations at a time, at most: 16 MB in float32
+ROWS = 256  # of correlations at a time, at most: few products, for a busy machine makes each wait
+ELEMENTS = 2**21  # of correlations at a time, at most: 8 MB in float32
 SLACK = 1e-3  # by how much a given correlation may exceed 1
 
 Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
@@ -34,11 +36,11 @@ def distances_of_units(
         ValueError: No unit, or an unknown distance.
     """
     units = len(rows)
-    memory = np.empty(_rows_of(units) * units, rows.dtype)
+    memories = cycle([np.empty(_rows_of(units) * units, rows.dtype) for _ in range(2)])
 
     def block(first: int, end: int) -> Floats:
         shape = (end - first, units - first)
-        out = memory[: shape[0] * shape[1]].reshape(shape)
+        out = next(memories)[: shape[0] * shape[1]].reshape(shape)
         product: Floats = np.matmul(rows[first:end], rows[first:].T, out=out)
         return product
 
@@ -89,16 +91,37 @@ def _condensed(units: int, block: Block, distance: Distance, euclidean: bool) ->
     if not units:
         raise ValueError("there are 0 units, expected at least 1")
     condensed = np.empty(units * (units - 1) // 2, dtype=np.float64)
-    at, rows = 0, _rows_of(units)
-    for first in range(0, units, rows):
-        for row, line in enumerate(block(first, min(first + rows, units)), start=1):
+
+    def write(values: Floats, at: int) -> None:
+        for row, line in enumerate(values, start=1):
             beyond = line[row:]  # a row stays in the cache
             _distances_from(beyond, distance)
             if euclidean:
                 euclidean_of(beyond, distance)
             condensed[at : at + len(beyond)] = beyond
             at += len(beyond)
+
+    _alternate(units, block, write)
     return condensed
+
+
+def _alternate(units: int, block: Block, write: Callable[[Floats, int], None]) -> None:
+    """Make block after block, while another thread writes the one before to where it belongs.
+
+    Much of the writing is the system's, which first has to find so much memory.
+    """
+    at, rows = 0, _rows_of(units)
+    with ThreadPoolExecutor(1) as writer:
+        written: Future[None] | None = None
+        for first in range(0, units, rows):
+            end = min(first + rows, units)
+            values = block(first, end)
+            if written is not None:
+                written.result()
+            written = writer.submit(write, values, at)
+            at += sum(range(units - end, units - first))
+        if written is not None:
+            written.result()
 
 
 def _rows_of(units: int) -> int:

@@ -11,7 +11,7 @@ Places = npt.NDArray[np.complex64]
 
 STEPS = 100
 FIRST_STEP = 6.0  # the step shrinks to 0 with the square of what is left to do
-SHIFTS = 12  # pairs that each unit begins in a step; it ends as many others
+SHIFTS = 14  # pairs that each unit begins in a step; it ends as many others
 REPULSION = (0.3, 0.9)  # at the first and the last step; 1 is t-SNE, about 0.25 is UMAP
 
 

@@ -6,7 +6,7 @@ import numpy.typing as npt
 from llmri_clustering.layout.graph import NeighbourGraph
 
 POWER_STEPS = 1
-MIXTURES = 3  # of two, one pair in five hardly holds the second component
+MIXTURES = 2  # from more a plane would have to be chosen, and a refit might choose another
 SMOOTHING = 10
 SPREAD = 0.19  # deviation of the places, times the root of the units: neighbours stand about 0.5 apart
 JITTER = 1e-3  # so that identical units can part
@@ -18,8 +18,8 @@ def principal_places(
     """Give each unit's place, `[units]`, from two principal components of standardised units.
 
     A layout that starts from principal components repeats where one from noise does not (Kobak, Linderman
-    2021). The components are the plane of most variance among three random mixtures of the units after one
-    power step (Halko, Martinsson, Tropp 2011). One, because components of nearly equal variance turn freely
+    2021). The components are the plane of two random mixtures of the units after one power step
+    (Halko, Martinsson, Tropp 2011). One, because components of nearly equal variance turn freely
     with the samples: what the step does not tell apart stays mixed as the seed has it, and a refit finds the
     same mixture.
 
