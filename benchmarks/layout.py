@@ -185,8 +185,8 @@ def findings(measured: Measured) -> Findings:
             "Trustworthiness and overlap are over the 15 nearest by correlation. Drift is the Procrustes "
             f"disparity after {REPLACED} of {SAMPLES} samples were replaced, in {DRAWS} draws of them. From "
             "nothing, UMAP starts from the principal components; relearned, each starts from its last "
-            f"layout, as `llmri cluster` does. Where UMAP drifts less than {STILL:g}, as it mostly does on moving "
-            "bumps, neither is judged: it stands still there, and ours moves more. All seeds are 0.",
+            f"layout, as `llmri cluster` does. Where UMAP drifts less than {STILL:g}, as it mostly does on "
+            "moving bumps, neither is judged: it stands still there, and ours moves more. All seeds are 0.",
         ),
     )
 
