@@ -10,7 +10,7 @@ import umap  # type: ignore[import-untyped]  # it brings no types
 from sklearn.decomposition import PCA  # type: ignore[import-untyped]  # it brings no types
 
 from llmri_clustering.layout import nearest_by_correlation
-from llmri_clustering.layout.neighbours import standardised
+from llmri_clustering.layout.standardising import standardised
 
 Samples = npt.NDArray[np.float32]
 Positions = npt.NDArray[np.float32]

@@ -67,14 +67,13 @@ def build(
     kept = replace(samples, values=np.ascontiguousarray(samples.values[:, active]))
     recipe = ClusterRecipe(options)
     known = _known(correlation, active, options)
+    count = len(samples) if known is None or correlation is None else correlation.count
 
-    progress("linkage", 0, 1)
     measured = recipe.measured(kept.values)
-    dendrogram = recipe.linkage(measured, known)
+    dendrogram = _dendrogram(recipe, measured, known, progress)
     tree = ClusterTree.from_linkage(dendrogram)
     labels = _numbered(recipe.labels(tree), active, units, previous)
-    progress("linkage", 1, 1)
-
+    nesting = nest(tree, labels[active])
     found = Findings.of(
         measured=measured,
         turn=samples.turn,
@@ -83,12 +82,6 @@ def build(
         options=options,
         correlation=known,
     )
-    nesting = nest(tree, labels[active])
-
-    progress("layout", 0, 1)
-    placement = _placement(samples.values, units, options.seed, previous)
-    progress("layout", 1, 1)
-
     return Clustering(
         units=units,
         active=active,
@@ -97,17 +90,14 @@ def build(
         clusters=found.clusters(kept, labels[active], options),
         nesting=_over_all_units(nesting, active),
         group_cluster=groups_of_clusters(nesting, tree, labels[active]),
-        placement=placement,
-        provenance=Provenance(
-            model=model,
-            samples=(count := len(samples) if known is None or correlation is None else correlation.count),
+        placement=_placement(samples.values, units, options.seed, previous, progress),
+        provenance=_provenance(
+            model,
+            created,
+            options,
             turns=len(np.unique(samples.turn)),
+            count=count,
             left_out=_words(correlation) if left_out is None else left_out,
-            distance=options.distance,
-            method=options.method,
-            measure=options.measure,
-            seed=options.seed,
-            created=created,
             warnings=cautions(
                 samples, count=count, taking_part=int(active.sum()), constant=int(constant.sum())
             ),
@@ -160,6 +150,19 @@ def _known(
     return correlation.correlation()[np.ix_(active, active)]
 
 
+def _dendrogram(
+    recipe: ClusterRecipe,
+    measured: npt.NDArray[np.float32],
+    known: npt.NDArray[np.float32] | None,
+    progress: Progress,
+) -> npt.NDArray[np.float64]:
+    """Give the linkage of the units that take part."""
+    progress("linkage", 0, 1)
+    dendrogram = recipe.linkage(measured, known)
+    progress("linkage", 1, 1)
+    return dendrogram
+
+
 def _numbered(
     labels: npt.NDArray[np.int32],
     active: npt.NDArray[np.bool_],
@@ -203,9 +206,14 @@ def _over_all_units(nesting: Nesting, active: npt.NDArray[np.bool_]) -> Nesting:
 
 
 def _placement(
-    values: npt.NDArray[np.float32], units: UnitSet, seed: int, previous: Clustering | None
+    values: npt.NDArray[np.float32],
+    units: UnitSet,
+    seed: int,
+    previous: Clustering | None,
+    progress: Progress,
 ) -> Placement:
     """Lay out all units, turned as the earlier layout of the same units."""
+    progress("layout", 0, 1)
     same = previous is not None and (
         previous.units.site == units.site
         and np.array_equal(previous.units.layer, units.layer)
@@ -215,4 +223,30 @@ def _placement(
         values, seed=seed, previous=previous.placement.positions if previous is not None and same else None
     )
     cells, shape = snap(positions)
+    progress("layout", 1, 1)
     return Placement(positions, cells, shape)
+
+
+def _provenance(
+    model: str,
+    created: str,
+    options: BuildOptions,
+    *,
+    turns: int,
+    count: int,
+    left_out: tuple[str, ...],
+    warnings: tuple[str, ...],
+) -> Provenance:
+    """Say what the clustering was made of, and how."""
+    return Provenance(
+        model=model,
+        samples=count,
+        turns=turns,
+        left_out=left_out,
+        distance=options.distance,
+        method=options.method,
+        measure=options.measure,
+        seed=options.seed,
+        created=created,
+        warnings=warnings,
+    )

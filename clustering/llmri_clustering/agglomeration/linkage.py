@@ -6,10 +6,13 @@ import fastcluster  # type: ignore[import-untyped]  # it brings no types
 import numpy as np
 import numpy.typing as npt
 
-from llmri_clustering.agglomeration.distances import distances_of_correlation, distances_of_units
+from llmri_clustering.agglomeration.average import average_linkage
+from llmri_clustering.agglomeration.distances import Floats, distances_of_correlation, distances_of_units
 from llmri_clustering.agglomeration.neighbourhood import neighbourhood_order
 from llmri_clustering.agglomeration.standardise import standardised
 from llmri_clustering.clusters import Distance, Method
+
+MANY = 4096  # units above which a matrix of all distances is what takes most time and memory
 
 
 def linkage(
@@ -46,8 +49,9 @@ def linkage_from_samples(
     Correlations are made in float32, so that distances closer than its rounding (about 1e-7) are ties, which
     may be merged in another order than scipy's. For Ward's method they are made in float64.
 
-    There is never a matrix of all correlations: beside the samples this takes 8 bytes a pair of units, and
-    little else.
+    Average linkage on 1 - r of more than 4,096 units takes the way of `average_linkage`, where the distances
+    of all pairs are never held together. For anything else there is no matrix of all correlations either, but
+    this takes 8 bytes a pair of units.
 
     Args:
         samples: Activations, `[samples, units]`; a constant unit has correlation 0 with all others.
@@ -58,11 +62,18 @@ def linkage_from_samples(
         ValueError: No unit, fewer than two samples, a value that is not finite, or an unknown word.
     """
     _check(method)
-    euclidean = method == "ward"
-    rows = standardised(samples, np.float64) if euclidean else standardised(samples)
+    if method == "ward":
+        return _through_distances(standardised(samples, np.float64), method, distance)
+    rows = standardised(samples)
+    if method == "average" and distance == "1 - r" and len(rows) > MANY:
+        return average_linkage(rows)
+    return _through_distances(rows, method, distance)
+
+
+def _through_distances(rows: Floats, method: Method, distance: Distance) -> npt.NDArray[np.float64]:
     order = neighbourhood_order(rows, signed=distance == "1 - r")
     rows = rows[order]
-    tree = _tree(len(rows), distances_of_units(rows, distance, euclidean=euclidean), method)
+    tree = _tree(len(rows), distances_of_units(rows, distance, euclidean=method == "ward"), method)
     return _renumbered(tree, order)
 
 

@@ -9,8 +9,8 @@ from llmri_clustering.layout.graph import NeighbourGraph
 
 Places = npt.NDArray[np.complex64]
 
-STEPS = 100
-FIRST_STEP = 6.0  # the step shrinks to 0 with the square of what is left to do
+STEPS = 130
+FIRST_STEP = 5.0  # the step shrinks to 0 with the square of what is left to do
 SHIFTS = 14  # pairs that each unit begins in a step; it ends as many others
 REPULSION = (0.3, 0.9)  # at the first and the last step; 1 is t-SNE, about 0.25 is UMAP
 
@@ -55,18 +55,17 @@ def repulsion(places: Places, shifts: list[int]) -> Places:
     """
     units = len(places)
     around = np.concatenate([places, places])
-    force = np.zeros_like(places)
-    closeness = 0.0
-    for shift in shifts:
-        apart = places - around[shift : shift + units]
-        near = _closeness(apart)
-        closeness += float(near.mean())
-        near *= near
-        apart *= near
-        force += apart
-        force[shift:] -= apart[: units - shift]
-        force[:shift] -= apart[units - shift :]
-    return force / np.float32(2 * closeness)
+    apart = np.stack([around[shift : shift + units] for shift in shifts])
+    apart -= places
+    near = _closeness(apart)
+    closeness = float(near.sum(dtype=np.float64)) / units
+    near *= near
+    apart *= near
+    force = -apart.sum(axis=0)
+    for shift, pushed in zip(shifts, apart, strict=True):
+        force[shift:] += pushed[: units - shift]
+        force[:shift] += pushed[units - shift :]
+    return np.asarray(force / np.float32(2 * closeness), dtype=np.complex64)
 
 
 def _closeness(apart: Places) -> npt.NDArray[np.float32]:

@@ -6,14 +6,15 @@ import numpy.typing as npt
 from llmri_clustering.layout.alignment import align
 from llmri_clustering.layout.forces import arrange
 from llmri_clustering.layout.graph import NeighbourGraph
-from llmri_clustering.layout.neighbours import nearest, standardised
+from llmri_clustering.layout.neighbours import nearest
+from llmri_clustering.layout.standardising import standardised
 from llmri_clustering.layout.start import as_places, as_positions, principal_places, spread_out
 
 Positions = npt.NDArray[np.float32]
 
 FEWEST = 3  # units that vary, for a layout to mean anything
 GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
-RESUMED = 0.6  # share of the schedule that an earlier layout is spared
+RESUMED = 0.75  # share of the schedule that an earlier layout is spared
 DISC_SPACING = 0.4  # radius of the constant units' disc, over the root of their number
 
 
@@ -42,7 +43,7 @@ def hebbian_layout(
         raise ValueError(f"{neighbours} neighbours asked for, expected at least 1")
     if previous is not None:
         _check(previous, len(units))
-    varying: npt.NDArray[np.bool_] = np.any(units != 0, axis=1)
+    varying: npt.NDArray[np.bool_] = np.einsum("us,us->u", units, units) > 0
     if varying.sum() < FEWEST:
         varying = np.zeros_like(varying)
     positions = np.empty((len(units), 2), dtype=np.float32)
@@ -59,11 +60,10 @@ def _embed(
     """Lay out standardised units that vary, `[units, samples]`, in an order drawn at random."""
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(units))
-    shuffled = units[order]
-    indices, _ = nearest(shuffled, min(neighbours, len(units) - 1))
-    graph = NeighbourGraph.of_neighbours(indices)
+    indices, _ = nearest(units, min(neighbours, len(units) - 1))
+    graph = NeighbourGraph.of_neighbours(np.argsort(order)[indices[order]])
     if previous is None:
-        places = arrange(principal_places(shuffled, graph, rng), graph, rng)
+        places = arrange(principal_places(units, order, graph, rng), graph, rng)
     else:
         places = arrange(spread_out(as_places(previous[order]), rng), graph, rng, begin=RESUMED)
     positions = np.empty((len(units), 2), dtype=np.float32)

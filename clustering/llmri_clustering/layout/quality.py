@@ -4,7 +4,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree  # type: ignore[import-untyped]  # it brings no types
 
-from llmri_clustering.layout.neighbours import nearest_by_correlation, standardised
+from llmri_clustering.layout.neighbours import nearest_by_correlation
+from llmri_clustering.layout.standardising import standardised
 
 
 def trustworthiness(samples: npt.ArrayLike, positions: npt.ArrayLike, k: int = 15) -> float:

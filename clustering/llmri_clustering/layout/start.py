@@ -5,34 +5,35 @@ import numpy.typing as npt
 
 from llmri_clustering.layout.graph import NeighbourGraph
 
-POWER_STEPS = 1
 MIXTURES = 2  # from more a plane would have to be chosen, and a refit might choose another
-SMOOTHING = 10
+SMOOTHING = 20
 SPREAD = 0.19  # deviation of the places, times the root of the units: neighbours stand about 0.5 apart
 JITTER = 1e-3  # so that identical units can part
 
 
 def principal_places(
-    units: npt.NDArray[np.float32], graph: NeighbourGraph, rng: np.random.Generator
+    units: npt.NDArray[np.float32],
+    order: npt.NDArray[np.intp],
+    graph: NeighbourGraph,
+    rng: np.random.Generator,
 ) -> npt.NDArray[np.complex64]:
-    """Give each unit's place, `[units]`, from two principal components of standardised units.
+    """Give each unit's place, `[units]` in the graph's order, from two mixtures of principal components.
 
     A layout that starts from principal components repeats where one from noise does not (Kobak, Linderman
-    2021). The components are the plane of two random mixtures of the units after one power step
-    (Halko, Martinsson, Tropp 2011). One, because components of nearly equal variance turn freely
-    with the samples: what the step does not tell apart stays mixed as the seed has it, and a refit finds the
-    same mixture.
+    2021). Random mixtures are multiplied once by the correlations (Halko, Martinsson, Tropp 2011) and
+    smoothed over the graph. Once, because components of nearly equal variance turn freely with the samples:
+    what the product does not tell apart stays mixed as the seed has it, and a refit finds the same mixture.
+    New samples move every further product as far again, and the graph far less.
 
     Args:
         units: Standardised units, `[units, samples]`.
+        order: Which of them the graph's first unit is, and so on, `[units]`.
         graph: Their neighbours.
         rng: Gives the mixtures.
     """
     weights = rng.standard_normal((len(units), MIXTURES), dtype=np.float32)
-    for _ in range(1 + POWER_STEPS):
-        weights = units @ (units.T @ (weights - weights.mean(axis=0)))
-    smooth = graph.smoothed(as_places(_whitened(weights)), SMOOTHING)
-    return spread_out(as_places(_whitened(as_positions(smooth))), rng)
+    mixed = units @ (units.T @ (weights - weights.mean(axis=0)))
+    return spread_out(graph.smoothed(as_places(_whitened(mixed[order])), SMOOTHING), rng)
 
 
 def spread_out(places: npt.NDArray[np.complex64], rng: np.random.Generator) -> npt.NDArray[np.complex64]:

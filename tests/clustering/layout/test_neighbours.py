@@ -27,6 +27,22 @@ def test_indices_and_correlations_belong_together_over_several_blocks() -> None:
     assert all(len(set(row)) == 15 for row in indices.tolist())
 
 
+def test_equal_correlations_come_by_ascending_unit_however_many_strips_they_lie_in() -> None:
+    shared = np.random.default_rng(0).integers(-3, 4, size=(20, 1))
+    values = np.repeat(shared, 3 * ROWS + 50, axis=1)
+    indices, correlation = nearest_by_correlation(values, 3)
+    assert indices[:4].tolist() == [[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]]
+    assert (indices[4:] == [0, 1, 2]).all()
+    assert (correlation == correlation[0, 0]).all()
+
+
+def test_more_neighbours_than_a_strip_has_units_are_found() -> None:
+    values = np.random.default_rng(0).normal(size=(20, ROWS + 100)).astype(np.float32)
+    indices, _ = nearest_by_correlation(values, ROWS + 99)
+    assert (np.sort(indices, axis=1)[0] == np.arange(1, ROWS + 100)).all()
+    assert all(len(set(row)) == ROWS + 99 for row in indices.tolist())
+
+
 def test_a_constant_unit_correlates_with_nothing() -> None:
     values = np.random.default_rng(0).normal(size=(50, 6)).astype(np.float32)
     values[:, 2] = 7.1
