@@ -23,7 +23,8 @@ TOKENS = 100
 ROUNDS = 12
 READERS = 3  # that read in every run
 IN_FLIGHT = 8 << 20  # bytes: more than the system and a sender hold for a viewer that does not read
-PATIENCE = 10.0  # seconds until a viewer that reads again has learnt what it lost
+POLL = 0.1  # seconds between two reports
+PATIENCE = 150.0  # seconds: a sender whose segments found no room tries again after up to 120 (TCP_RTO_MAX)
 
 GATE = Gate(1.03)
 
@@ -38,23 +39,39 @@ def sections(track: Track, rounds: int | None = None) -> Iterator[Section]:
         for viewer in (*readers, other):
             viewer.tell("read")
         pair.subscribe(*readers)
-        fill(here, pair)
-        contestants = contestants_of(here, pair)
+        fill(pair)
+        contestants = contestants_of(pair)
 
         def take_turns(advance: Advance) -> Runs[TokenTimes]:
             return interleave(contestants, rounds, advance)
 
         section = run(TITLE, 2 * rounds * len(contestants), take_turns, findings, track)
-        yield section.with_note(f"The stopped viewer lost {lost(stopped):,} scans.")
+        yield section.with_note(f"Of {pair.sent:,} scans the stopped viewer lost {lost(stopped, pair):,}.")
 
 
 class Pair:
-    """Two viewers of which one is subscribed: one that reads, and one that does not."""
+    """Two viewers of which one is subscribed: one that reads, and one that does not.
+
+    Attributes:
+        sent: How many scans the one that does not read was meant to get so far.
+        room: How many of them can wait for it: in its queue, in the system, with its sender.
+    """
 
     def __init__(self, here: Served, reading: Viewer, stopped: Viewer) -> None:
         self._here = here
         self._members = (reading, stopped)
         self._current: Viewer | None = None
+        card = here.runtime.card
+        self.room = here.server.settings.queue_scans + IN_FLIGHT // (card.layers * card.hidden_size * 2)
+        self.sent = 0
+
+    def turn(self, *, stopped: bool) -> TokenTimes:
+        """Hold a turn with one of them subscribed, and give the times of its tokens."""
+        self.use(stopped=stopped)
+        times = self._here.turn()
+        if stopped:
+            self.sent += self._here.runtime.last_turn.scans
+        return times
 
     def subscribe(self, *others: Viewer) -> None:
         """Subscribe more viewers, and wait until the hub knows."""
@@ -77,28 +94,18 @@ class Pair:
         self._current = chosen
 
 
-def fill(here: Served, pair: Pair) -> None:
+def fill(pair: Pair) -> None:
     """Let the model speak until the stopped viewer's queue is full."""
-    pair.use(stopped=True)
-    card = here.runtime.card
-    scan_bytes = card.layers * card.hidden_size * 2
-    wanted = here.server.settings.queue_scans + IN_FLIGHT // scan_bytes
-    while wanted > 0:
-        here.turn()
-        wanted -= here.runtime.last_turn.scans
+    while pair.sent < pair.room:
+        pair.turn(stopped=True)
 
 
-def contestants_of(here: Served, pair: Pair) -> dict[str, Callable[[], TokenTimes]]:
+def contestants_of(pair: Pair) -> dict[str, Callable[[], TokenTimes]]:
     """Give what takes turns."""
-
-    def turn(stopped: bool) -> TokenTimes:
-        pair.use(stopped=stopped)
-        return here.turn()
-
     return {
-        ALL_READ: lambda: turn(stopped=False),
-        ONE_STOPPED: lambda: turn(stopped=True),
-        ALL_READ_AGAIN: lambda: turn(stopped=False),
+        ALL_READ: lambda: pair.turn(stopped=False),
+        ONE_STOPPED: lambda: pair.turn(stopped=True),
+        ALL_READ_AGAIN: lambda: pair.turn(stopped=False),
     }
 
 
@@ -123,17 +130,21 @@ def findings(runs: Runs[TokenTimes]) -> Findings:
     )
 
 
-def lost(stopped: Viewer) -> int:
+def lost(stopped: Viewer, pair: Pair) -> int:
     """Let the stopped viewer read, and give how many scans it was told it has lost.
 
     Raises:
-        RuntimeError: None: then its queue was never full, and nothing was measured.
+        TimeoutError: It was told nothing.
+        RuntimeError: It lost too few: its queue was not full all the time, and something else was measured.
     """
     stopped.tell("read")
     deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        _, dropped = stopped.report()
-        if dropped:
-            return dropped
-        time.sleep(0.1)
-    raise RuntimeError("the stopped viewer lost no scan, so its queue was never full")
+    while not (dropped := stopped.report()[1]):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the stopped viewer was told of no lost scan within {PATIENCE:.0f} seconds")
+        time.sleep(POLL)
+    if pair.sent - dropped > pair.room:
+        raise RuntimeError(
+            f"the stopped viewer lost {dropped} of {pair.sent} scans, expected all but {pair.room}"
+        )
+    return dropped

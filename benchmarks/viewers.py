@@ -4,7 +4,7 @@ import multiprocessing
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Literal
 
@@ -14,7 +14,7 @@ from llmri_protocol.messages import Notice, Scan, Subscribe
 
 SITE = "resid_post"
 NARROW = 1 << 16  # bytes a viewer's system holds for it, so that one that stops reading is soon noticed
-PATIENCE = 30.0  # seconds for another process to start, or to answer
+PATIENCE = 60.0  # seconds for another process to start, or to answer
 
 Order = Literal["subscribe", "unsubscribe", "read", "report", "leave"]
 
@@ -110,4 +110,6 @@ def _view(address: tuple[str, int], narrow: bool, orders: "Connection[tuple[int,
                 reader.start()
             case "report":
                 orders.send((reader.scans, reader.dropped))
+    with suppress(OSError):  # the server may have ended it
+        sock.shutdown(socket.SHUT_RDWR)
     sock.close()
