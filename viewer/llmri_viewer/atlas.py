@@ -10,6 +10,7 @@ import numpy.typing as npt
 from llmri_clustering.clusters import Clustering
 from llmri_clustering.packing import Packing, pack_circles
 from llmri_protocol.messages import ModelCard
+from llmri_viewer.levels import worth_drawing
 
 PADDING = 0.12  # around units and groups, in radii of a unit
 Places = frozenset[tuple[int, int]]
@@ -25,8 +26,9 @@ class Atlas:
 
     @classmethod
     def of(cls, clustering: Clustering) -> Self:
-        """Pack the circles of a clustering."""
-        return cls(clustering, pack_circles(clustering.nesting, padding=PADDING))
+        """Pack the circles of a clustering, without the levels that are not worth their room."""
+        drawn = worth_drawing(clustering)
+        return cls(drawn, pack_circles(drawn.nesting, padding=PADDING))
 
     @property
     def site(self) -> str:
