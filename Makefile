@@ -36,7 +36,7 @@ pocket: $(READY) ## train the bundled model anew (resumable; most of an hour on 
 	$(BIN)/python -m llmri_server.pocket.train --out server/llmri_server/pocket/weights
 
 clean: ## remove what the targets made
-	rm -rf .venv build dist demo-out
+	rm -rf .venv build dist demo-out experiment-out
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from llmri_protocol.errors import LocalProtocolError
-from llmri_protocol.messages import Phase, Scan, ScanDtype, Stats, WishedDtype
+from llmri_protocol.messages import Attribution, Influence, Phase, Scan, ScanDtype, Stats, WishedDtype
 
 Rows = npt.NDArray[np.generic]
 Floats = npt.NDArray[np.float32]
@@ -77,12 +77,18 @@ def scan_message(
     )
 
 
-def array_of(scan: Scan) -> Floats:
-    """Give a scan's activations as float32, `[layers, width]`; for f32 a view of its data, no copy."""
-    stored: Rows = np.ndarray(scan.shape, STORAGE[scan.dtype], scan.data)
-    if scan.dtype == "u8":
-        return _dequantised(stored.view(np.uint8), scan.stats)
-    return _widened(stored, scan.dtype)
+def array_of(message: Scan | Influence | Attribution) -> Floats:
+    """Give a scan's activations as float32, `[layers, width]`; for f32 a view of its data, no copy.
+
+    The same for an influence map's changes, and for an attribution's shares, `[width]`.
+    """
+    if isinstance(message, Influence | Attribution):
+        measured: Floats = np.frombuffer(message.data, STORAGE["f32"])
+        return measured.reshape(message.shape) if isinstance(message, Influence) else measured
+    stored: Rows = np.ndarray(message.shape, STORAGE[message.dtype], message.data)
+    if message.dtype == "u8":
+        return _dequantised(stored.view(np.uint8), message.stats)
+    return _widened(stored, message.dtype)
 
 
 def row_stats(rows: Rows, dtype: ScanDtype) -> Stats:

@@ -11,8 +11,10 @@ import msgspec
 from llmri_protocol.errors import LocalProtocolError, RemoteProtocolError
 from llmri_protocol.frames import LENGTH, LONGEST_BODY, Buffer
 from llmri_protocol.messages import (
+    Attribution,
     ClientMessage,
     CommandId,
+    Influence,
     Message,
     Scan,
     ScanDtype,
@@ -100,6 +102,8 @@ def decode(body: Buffer, sender: Sender) -> ClientMessage | ServerMessage:
         raise refusal(failure, "MessagePack", KNOWN[sender], _id_of(body)) from None
     if isinstance(message, Scan):
         check_scan(message)
+    elif isinstance(message, Influence | Attribution):
+        check_measured(message)
     return message
 
 
@@ -120,14 +124,35 @@ def check_scan(scan: Scan) -> None:
     rows, width = scan.shape
     expected = rows * width * ITEM_SIZES[scan.dtype]
     if len(scan.data) != expected:
-        raise _bad_scan("data", f"{len(scan.data)} bytes", f"{expected} for {scan.dtype} {rows} x {width}")
+        raise _mismatch(
+            scan, "data", f"{len(scan.data)} bytes", f"{expected} for {scan.dtype} {rows} x {width}"
+        )
     if len(scan.layers) != rows:
-        raise _bad_scan("layers", f"{len(scan.layers)} layers", f"{rows}, as in `$.shape`")
+        raise _mismatch(scan, "layers", f"{len(scan.layers)} layers", f"{rows}, as in `$.shape`")
     stats = scan.stats
     if not len(stats.min) == len(stats.max) == len(stats.mean) == len(stats.std) == rows:
         counts = {name: len(numbers) for name, numbers in msgspec.structs.asdict(stats).items()}
         name = next(name for name, count in counts.items() if count != rows)
-        raise _bad_scan(f"stats.{name}", f"{counts[name]} numbers", f"{rows}, as in `$.shape`")
+        raise _mismatch(scan, f"stats.{name}", f"{counts[name]} numbers", f"{rows}, as in `$.shape`")
+
+
+def check_measured(message: Influence | Attribution) -> None:
+    """Check what the types of a measurement's result cannot say: that its sizes agree.
+
+    Raises:
+        RemoteProtocolError: `bad_field`, with both numbers.
+    """
+    size = ITEM_SIZES["f32"]
+    if isinstance(message, Attribution):
+        if len(message.data) % size:
+            raise _mismatch(message, "data", f"{len(message.data)} bytes", f"a multiple of {size}")
+        return
+    rows, width = message.shape
+    expected = rows * width * size
+    if len(message.data) != expected:
+        raise _mismatch(message, "data", f"{len(message.data)} bytes", f"{expected} for f32 {rows} x {width}")
+    if len(message.layers) != rows:
+        raise _mismatch(message, "layers", f"{len(message.layers)} layers", f"{rows}, as in `$.shape`")
 
 
 def flat(data: memoryview) -> memoryview:
@@ -150,8 +175,10 @@ def _binary_header(length: int) -> bytes:
     raise LocalProtocolError(f"a scan's data of {length} bytes is too long, expected at most {LONGEST_BODY}")
 
 
-def _bad_scan(field: str, found: str, expected: str) -> RemoteProtocolError:
-    return RemoteProtocolError("bad_field", f"a scan has {found}, expected {expected} - at `$.{field}`")
+def _mismatch(message: Message, field: str, found: str, expected: str) -> RemoteProtocolError:
+    return RemoteProtocolError(
+        "bad_field", f"a `{type_of(message)}` has {found}, expected {expected} - at `$.{field}`"
+    )
 
 
 def _id_of(body: Buffer) -> int | None:

@@ -14,14 +14,19 @@ from llmri_protocol.arrays import array_of, memory_of
 from llmri_protocol.errors import LocalProtocolError
 from llmri_protocol.frames import LONGEST_BODY, Buffer, header
 from llmri_protocol.messages import (
+    Attribution,
     Bye,
+    Comparison,
     Count,
+    EditHistory,
     Edits,
     Error,
+    Influence,
     Layer,
     Message,
     Name,
     Notice,
+    Progress,
     Reply,
     Scan,
     Seconds,
@@ -157,6 +162,8 @@ def _translations(message: PlainServerMessage | ServerMessage) -> Iterator[Plain
         case Error():
             yield PlainError(code=message.code, message=message.message)
         case Welcome() | Token() | TurnEnd() | Edits() | Reply() | Notice() | Bye():
+            return
+        case EditHistory() | Progress() | Influence() | Attribution() | Comparison():
             return
         case _:
             yield message

@@ -127,7 +127,8 @@ def _row(field: inspect.Field) -> tuple[str, ...]:
 def _range(info: inspect.IntType) -> str:
     low = "" if info.ge is None else f" from {info.ge}"
     high = "" if info.lt is None else f" below {POWERS.get(info.lt, info.lt)}"
-    return low + high
+    most = "" if info.le is None else f" to {info.le}"
+    return low + high + most
 
 
 def _length(info: inspect.StrType | inspect.VarTupleType) -> str:
@@ -147,6 +148,7 @@ _WORDS: dict[type[inspect.Type], Callable[[Any], str]] = {
     inspect.BoolType: lambda _: "boolean",
     inspect.NoneType: lambda _: "null",
     inspect.MemoryViewType: lambda _: "binary",
+    inspect.BytesType: lambda _: "binary",
     inspect.LiteralType: lambda info: " or ".join(f"`{value}`" for value in info.values),
     inspect.UnionType: lambda info: " or ".join(in_words(part) for part in info.types),
     inspect.VarTupleType: lambda info: f"array of {in_words(info.item_type)}{_length(info)}",

@@ -5,20 +5,30 @@ from typing import Literal, get_args
 import msgspec
 
 from llmri_protocol.messages import (
+    Attribute,
+    Attribution,
     Bye,
     Chat,
     ClearInterventions,
+    Compare,
+    Comparison,
+    EditHistory,
     Edits,
     Error,
     Hello,
+    Influence,
     Intervene,
+    MeasureInfluence,
     Notice,
     Ping,
+    Progress,
     Redo,
     Reply,
+    RePrefill,
     Role,
     Scan,
     Sender,
+    ShowJournal,
     Stop,
     Subscribe,
     Token,
@@ -42,9 +52,12 @@ STATES: dict[State, str] = {
 }
 
 NOTHING: Kinds = frozenset()
-LOOKING: Kinds = frozenset({Subscribe, Ping})
-TOUCHING: Kinds = frozenset({Chat, Stop, Intervene, Undo, Redo, ClearInterventions})
-REPORTS: Kinds = frozenset({TurnStart, Token, Scan, TurnEnd, Edits, Reply, Error, Notice, Bye})
+LOOKING: Kinds = frozenset({Subscribe, Ping, ShowJournal})
+TOUCHING: Kinds = frozenset(
+    {Chat, Stop, Intervene, Undo, Redo, ClearInterventions, RePrefill, MeasureInfluence, Attribute, Compare}
+)
+MEASURED: Kinds = frozenset({EditHistory, Progress, Influence, Attribution, Comparison})
+REPORTS: Kinds = MEASURED.union({TurnStart, Token, Scan, TurnEnd, Edits, Reply, Error, Notice, Bye})
 
 # A client need not wait for `welcome`: its commands may follow `hello` in the same segment.
 NATIVE: dict[State, dict[Sender, Kinds]] = {

@@ -8,7 +8,15 @@ import msgspec
 from hypothesis import strategies as st
 from msgspec import inspect
 
-from llmri_protocol import ClientMessage, PlainClientMessage, Scan, ServerMessage, Stats
+from llmri_protocol import (
+    Attribution,
+    ClientMessage,
+    Influence,
+    PlainClientMessage,
+    Scan,
+    ServerMessage,
+    Stats,
+)
 from llmri_protocol.codec import ITEM_SIZES
 
 Kind = type[msgspec.Struct]
@@ -23,7 +31,9 @@ numbers = st.floats(allow_nan=False)
 @cache
 def messages(kind: Kind) -> st.SearchStrategy[Any]:
     """Give valid messages of one kind."""
-    return scans() if kind is Scan else struct(kind)
+    if kind is Scan:
+        return scans()
+    return struct(kind).map(sized) if kind in {Influence, Attribution} else struct(kind)
 
 
 def struct(kind: Kind) -> st.SearchStrategy[Any]:
@@ -38,9 +48,10 @@ def values(info: inspect.Type) -> st.SearchStrategy[Any]:
 
 STRATEGIES: dict[type[inspect.Type], Callable[[Any], st.SearchStrategy[Any]]] = {
     inspect.Metadata: lambda info: values(info.type),
-    inspect.IntType: lambda info: st.integers(info.ge or 0, info.lt - 1 if info.lt else None),
+    inspect.IntType: lambda info: st.integers(info.ge or 0, info.lt - 1 if info.lt else info.le),
     inspect.FloatType: lambda _: numbers,
     inspect.StrType: lambda info: st.text(min_size=info.min_length or 0, max_size=20),
+    inspect.BytesType: lambda _: st.binary(max_size=64),
     inspect.BoolType: lambda _: st.booleans(),
     inspect.NoneType: lambda _: st.none(),
     inspect.LiteralType: lambda info: st.sampled_from(info.values),
@@ -48,11 +59,20 @@ STRATEGIES: dict[type[inspect.Type], Callable[[Any], st.SearchStrategy[Any]]] = 
     inspect.VarTupleType: lambda info: st.lists(
         values(info.item_type), min_size=info.min_length or 0, max_size=4
     ).map(tuple),
+    inspect.TupleType: lambda info: st.tuples(*(values(part) for part in info.item_types)),
     inspect.DictType: lambda info: st.dictionaries(
         values(info.key_type), values(info.value_type), max_size=4
     ),
     inspect.StructType: lambda info: struct(info.cls),
 }
+
+
+def sized(message: Influence | Attribution) -> Influence | Attribution:
+    """Give the same result of a measurement with sizes that agree."""
+    if isinstance(message, Influence):
+        shape = (len(message.layers), 3)
+        return msgspec.structs.replace(message, shape=shape, data=bytes(4 * shape[0] * shape[1]))
+    return msgspec.structs.replace(message, data=4 * message.data)
 
 
 @st.composite

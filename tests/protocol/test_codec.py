@@ -4,14 +4,17 @@ import msgpack  # type: ignore[import-untyped]
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmri_protocol import (
+    Attribution,
     Bye,
+    Candidate,
     Chat,
     ClientMessage,
     Edit,
+    Influence,
     Intervene,
     LocalProtocolError,
     Ping,
@@ -19,12 +22,15 @@ from llmri_protocol import (
     Scan,
     Stats,
     Token,
+    array_of,
     decode,
     encode,
     scan_message,
 )
 from llmri_protocol.codec import announced_version
 from tests.protocol.strategies import CLIENT_KINDS, SERVER_KINDS, Kind, messages
+
+EXAMPLES = 25  # of each kind of message
 
 
 def body_of(message: Any) -> bytes:
@@ -54,6 +60,7 @@ def refused(body: bytes) -> RemoteProtocolError:
 
 
 @pytest.mark.parametrize("kind", CLIENT_KINDS)
+@settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_every_client_message_survives_the_wire(kind: Kind, data: st.DataObject) -> None:
     message = data.draw(messages(kind))
@@ -61,6 +68,7 @@ def test_every_client_message_survives_the_wire(kind: Kind, data: st.DataObject)
 
 
 @pytest.mark.parametrize("kind", SERVER_KINDS)
+@settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_every_server_message_survives_the_wire(kind: Kind, data: st.DataObject) -> None:
     message = data.draw(messages(kind))
@@ -68,10 +76,11 @@ def test_every_server_message_survives_the_wire(kind: Kind, data: st.DataObject)
 
 
 @pytest.mark.parametrize("kind", CLIENT_KINDS + SERVER_KINDS)
+@settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_a_foreign_messagepack_reads_every_message(kind: Kind, data: st.DataObject) -> None:
     message = data.draw(messages(kind))
-    expected = msgspec.to_builtins(message, builtin_types=(memoryview,))
+    expected = msgspec.to_builtins(message, builtin_types=(memoryview, bytes))
     if isinstance(message, Scan):
         expected["data"] = bytes(message.data)
     assert msgpack.unpackb(body_of(message), use_list=False) == expected
@@ -186,6 +195,61 @@ def test_a_scan_whose_sizes_disagree_is_refused_with_both_numbers(
     body = body_of(scan_of(np.zeros((2, 4), np.float32), **changes))
     with pytest.raises(RemoteProtocolError) as caught:
         decode(body, "server")
+    assert caught.value.code == "bad_field"
+    assert message in caught.value.message
+
+
+INFLUENCE = Influence(
+    id=1,
+    site="z",
+    layers=(0, 3),
+    shape=(2, 3),
+    positions=5,
+    kl=0.5,
+    gains=(),
+    losses=(),
+    seconds=0.1,
+    data=np.arange(6, dtype=np.float32).tobytes(),
+)
+ATTRIBUTION = Attribution(
+    id=1,
+    site="z",
+    layer=0,
+    method="gradient",
+    target=Candidate(id=1, text="a", logprob=-1.0),
+    checked=(),
+    effects=(),
+    pearson=None,
+    spearman=None,
+    seconds=0.1,
+    data=np.arange(3, dtype=np.float32).tobytes(),
+)
+
+
+def test_what_was_measured_comes_as_an_array() -> None:
+    np.testing.assert_array_equal(array_of(INFLUENCE), [[0, 1, 2], [3, 4, 5]])
+    np.testing.assert_array_equal(array_of(ATTRIBUTION), [0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        (
+            msgspec.structs.replace(INFLUENCE, shape=(2, 4)),
+            "24 bytes, expected 32 for f32 2 x 4 - at `$.data`",
+        ),
+        (
+            msgspec.structs.replace(INFLUENCE, layers=(1,)),
+            "1 layers, expected 2, as in `$.shape` - at `$.layers`",
+        ),
+        (msgspec.structs.replace(ATTRIBUTION, data=b"12345"), "5 bytes, expected a multiple of 4"),
+    ],
+)
+def test_a_result_whose_sizes_disagree_is_refused_with_both_numbers(
+    result: Influence | Attribution, message: str
+) -> None:
+    with pytest.raises(RemoteProtocolError) as caught:
+        decode(body_of(result), "server")
     assert caught.value.code == "bad_field"
     assert message in caught.value.message
 

@@ -1,4 +1,4 @@
-"""Bytes as they were on the day the protocol was fixed: a change here is a new protocol version."""
+"""Bytes as they are on the wire: once a version is released, a change here is a new protocol version."""
 
 import numpy as np
 import pytest
@@ -6,12 +6,14 @@ import pytest
 from llmri_protocol import (
     Chat,
     Edit,
+    Edits,
     Hello,
     Intervene,
     Message,
     PlainIntervention,
     Pong,
     Reply,
+    Stop,
     Subscribe,
     Token,
     TurnStart,
@@ -80,9 +82,21 @@ def test_scan() -> None:
         ),
         (
             Intervene(id=3, edits=(Edit(site="z", layer=1, units=(127, 300), value=1.5),)),
-            "0000006284a474797065a9696e74657276656e65a2696403a565646974739186a473697465a17aa5"
-            "6c6179657201a5756e697473927fcd012ca26f70a57363616c65a576616c7565cb3ff80000000000"
-            "00a9706f736974696f6e73a3616c6ca5666f726365c2",
+            "000000c387a474797065a9696e74657276656e65a2696403a56564697473918da473697465a17aa5"
+            "6c6179657201a5756e697473927fcd012ca5686561647390a26f70a57363616c65a576616c7565cb"
+            "3ff8000000000000a9646972656374696f6e90a8626173656c696e65ab63616c6962726174696f6e"
+            "a47365656400a9706f736974696f6e73a3616c6ca573696e6365c0a77370656369616cc3a8736368"
+            "6564756c65c0a5666f726365c2a77265706c616365c2a46e616d65c0a973696e63655f6e6f77c2",
+        ),
+        (
+            Stop(id=4),
+            "0000001883a474797065a473746f70a2696404a7636f6d6d616e64c0",
+        ),
+        (
+            Edits(edits=(), revision=7, undoable=1, redoable=0, by="me", name="calm", stale_cache=True),
+            "0000004e88a474797065a56564697473a5656469747390a87265766973696f6e07a8756e646f6162"
+            "6c6501a87265646f61626c6500a26279a26d65a46e616d65a463616c6dab7374616c655f63616368"
+            "65c3",
         ),
         (
             Reply(id=1, turn=4, time=1.5),

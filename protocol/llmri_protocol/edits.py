@@ -1,0 +1,85 @@
+"""What an edit is, and a set of them."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from llmri_protocol.fields import (
+    MOST_POSITIONS,
+    MOST_UNITS,
+    Baseline,
+    Count,
+    Layer,
+    Name,
+    Operation,
+    PositionKind,
+    Seconds,
+    Site,
+    Unit,
+    Value,
+)
+
+Positions = PositionKind | Annotated[tuple[Count, ...], Meta(min_length=1, max_length=MOST_POSITIONS)]
+
+
+class Schedule(Value, frozen=True, kw_only=True):
+    """When in a reply an edit acts; token 0 of a reply is the one decided at the prompt's last position."""
+
+    first: Annotated[Count, Meta(description="the reply's first token that is decided under it")] = 0
+    tokens: Annotated[Count | None, Meta(description="for how many tokens; null to the end")] = None
+    ramp: Annotated[
+        Count, Meta(description="over how many tokens the strength grows in equal steps to its whole")
+    ] = 0
+
+
+class Edit(Value, frozen=True, kw_only=True):
+    """One intervention: what happens to some units of one site in one layer."""
+
+    site: Site
+    layer: Layer
+    units: Annotated[
+        tuple[Unit, ...], Meta(max_length=MOST_UNITS, description="unit numbers; `steer` takes them all")
+    ] = ()
+    heads: Annotated[
+        tuple[Count, ...], Meta(max_length=4096, description="heads of `z` by number, in place of units")
+    ] = ()
+    op: Annotated[
+        Operation,
+        Meta(
+            description="`scale` multiplies by `value`, `add` adds it, `set` sets it; `mean` puts the unit's "
+            "mean over the `baseline`, `resample` its value in another sample; `steer` adds `value` times "
+            "`direction`"
+        ),
+    ] = "scale"
+    value: Annotated[
+        float, Meta(description="for `scale`: 0 ablates, 1 changes nothing; `mean` and `resample` take none")
+    ] = 0.0
+    direction: Annotated[
+        tuple[float, ...], Meta(max_length=MOST_UNITS, description="for `steer`: a number for every unit")
+    ] = ()
+    baseline: Annotated[
+        Baseline, Meta(description="what `mean` is over: the `calibration` text or the `conversation` so far")
+    ] = "calibration"
+    seed: Annotated[Count, Meta(description="of the samples that `resample` draws")] = 0
+    positions: Annotated[
+        Positions,
+        Meta(
+            description="`all`, those of the `prompt`, the `generated` ones, the `last` of a pass, or a list "
+            "of positions in the conversation, from 0"
+        ),
+    ] = "all"
+    since: Annotated[
+        Count | None,
+        Meta(description="the first position in the conversation that is edited; null edits from the start"),
+    ] = None
+    special: Annotated[bool, Meta(description="whether special tokens are edited too")] = True
+    schedule: Annotated[Schedule | None, Meta(description="when in a reply it acts; null always")] = None
+
+
+class Change(Value, frozen=True, kw_only=True):
+    """One change of the edits, as the journal keeps it."""
+
+    revision: Annotated[Count, Meta(description="the revision it led to")]
+    time: Seconds
+    by: Annotated[Name, Meta(description="the client that made it")]
+    what: Annotated[str, Meta(description="what it did, in words")]

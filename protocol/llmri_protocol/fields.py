@@ -1,0 +1,45 @@
+"""What the fields of messages may hold, and the two bases of every message and part."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+PROTOCOL_VERSION = 1
+
+Role = Literal["viewer", "controller"]
+Sender = Literal["client", "server"]
+Phase = Literal["prompt", "generate"]
+Operation = Literal["scale", "add", "set", "mean", "resample", "steer"]
+PositionKind = Literal["all", "prompt", "generated", "last"]
+Baseline = Literal["calibration", "conversation"]
+ProtectionTest = Literal["massive", "loss", "list"]
+AttributionMethod = Literal["gradient", "integrated"]
+WishedDtype = Literal["native", "f32", "u8"]
+ScanDtype = Literal["f32", "f16", "bf16", "u8"]
+EndReason = Literal["end", "length", "stopped", "context", "error"]
+Level = Literal["info", "warning"]
+
+Name = Annotated[str, Meta(max_length=256)]
+Count = Annotated[int, Meta(ge=0, lt=2**53)]
+CommandId = Annotated[int, Meta(ge=0, lt=2**53, description="chosen by the client; the answer carries it")]
+Site = Annotated[str, Meta(max_length=64, description="a site's name, such as `resid_post`")]
+TurnNumber = Annotated[int, Meta(ge=0, lt=2**53, description="turn number, from 1")]
+TokenPhase = Annotated[Phase, Meta(description="whether the token was read in a prompt or generated")]
+Layer = Annotated[int, Meta(ge=0, lt=2**20, description="block number, from 0")]
+Unit = Annotated[int, Meta(ge=0, lt=2**32, description="unit number, from 0")]
+# Caps on what small bytes can blow up to: a decoded float takes 32 bytes, on the wire it may take one.
+MOST_ROWS = 4096
+MOST_UNITS = 2**20
+MOST_POSITIONS = 2**16
+Layers = Annotated[tuple[Layer, ...], Meta(max_length=MOST_ROWS)]
+PerRow = Annotated[tuple[float, ...], Meta(max_length=MOST_ROWS)]
+Seconds = Annotated[float, Meta(description="seconds since 1970-01-01 UTC, on the sender's clock")]
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of a message."""
+
+
+class Message(Value, frozen=True, kw_only=True, tag_field="type", omit_defaults=False):
+    """A whole body: a map whose `type` names the class."""

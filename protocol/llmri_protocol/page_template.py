@@ -1,0 +1,195 @@
+"""The text of `docs/protocol.md`, with gaps for what the program fills in."""
+
+TEMPLATE = """\
+# The LLMRI protocol, version {version}
+
+<!-- Made by `python -m llmri_protocol.documentation`; change the program, not this file. -->
+
+A server runs a language model and tells its clients what happens inside it, token by token; clients send
+edits back. This page is enough to write either end. Both speak over one TCP (or TLS) connection.
+
+## Frames
+
+Everything is a frame: four bytes, unsigned, big-endian, with the length of the body; then the body. A
+length over the receiver's limit ends the connection with the error `too_long`. By default a server takes
+{client_limit:,} bytes from a client, and a client {server_limit:,} bytes from a server. A body is one
+message.
+
+There are two dialects. The **native** one is MessagePack, for programs that want everything. The
+**plain** one is JSON, for a client of ten lines. The client chooses:
+
+| the client's first body | dialect |
+| --- | --- |
+| is a MessagePack map | native |
+| begins with `{{` | plain |
+| has not begun half a second after connecting | plain |
+
+A server that asks for an access token speaks the native dialect only, and waits for `hello`.
+
+## Native dialect
+
+A body is a MessagePack map; its entry `type` names the message. Keys may come in any order; a server
+sends `data` as the last of a `scan`. Unknown keys, missing keys and values out of range are refused. A
+field with a default may be left out. Floats may be sent as 32 or 64 bits, or as integers.
+
+### Handshake
+
+The client says `hello` at once. The server answers `welcome`, or `error` and closes. A client need not
+wait for `welcome` before it sends commands. Versions must be equal: `hello` in any version has `type`,
+`protocol` as an integer, and an end that differs is told both numbers by the error `version`.
+
+A `viewer` may send {viewer}. A `controller` may send everything.
+
+Every command carries an `id` of the client's choice, and is answered by exactly one `reply` or `error`
+with that `id`. Where a command asks for something, its result comes before its `reply`, with the same
+`id`:
+
+| command | result |
+| --- | --- |
+| `show_journal` | `journal` |
+| `influence` | `influence_map` |
+| `attribute` | `attribution` |
+| `compare` | `comparison` |
+
+### Who may send what when
+
+{states}
+
+A message that exists but may not be sent now is answered by the error `unexpected`, and the connection
+lives on.
+
+### Turns, tokens, scans
+
+Turn numbers start at 1 and grow. Inside a turn, token numbers count positions from 0: first the prompt's
+new tokens, then the generated ones. A `token` of phase `generate` is told when it is chosen; the `scan`
+with its number is what the forward pass computed with that token as input, so it comes later, and the
+last token of a turn may have none. Messages of one turn are in order: `turn_start`, the prompt's tokens
+and scans, tokens and scans, `turn_end`. Scans show activations after the edits at that site were applied.
+
+Nothing waits for a slow client: when its queue is full its oldest scans are dropped, never another
+message, and a `notice` tells how many. Of a long prompt only the last positions are scanned
+(`limits.prompt_positions`).
+
+### Edits
+
+All clients see one set of edits. `intervene` adds to it, or with `replace` takes its place, all or
+nothing; `undo` and `redo` walk its history, whoever made it. After every change everybody is told
+`edits`: all that stand, in order, and who changed them. The latest edit that names a unit is the only one
+that acts on it; `steer` names none, and comes before them. An edit applies from the next forward pass on.
+What each operation does, and where and when, is in [edits.md](edits.md).
+
+Keys and values of earlier tokens stay as they were computed. Where some of them come from other edits
+than those that stand, `stale_cache` says so, and `re_prefill` computes all of them anew; then `edits`
+comes again. A unit of `card.protected` is only ablated by `force`, and only where the server allows it;
+otherwise the error is `protected`.
+
+### Measurements
+
+`influence`, `attribute` and `compare` compute beside the conversation and leave it as it was. They and
+`re_prefill` wait for the turns asked for before them, and a turn waits for them. While one runs, its
+client alone hears of its `progress`; then come its result and its `reply`, or one `error`. `stop` with
+`command` ends it: that `stop` has a `reply` of its own, and the measurement the error `stopped`.
+
+### From a client
+
+{client_overview}
+
+{client_sections}
+
+### From the server
+
+{server_overview}
+
+{server_sections}
+
+### Parts of messages
+
+{parts}
+
+### The bytes of a scan
+
+`data` holds the rows of the array `shape` one after another, little-endian, without padding: `shape[0] *
+shape[1] * size` bytes, where
+
+| dtype | size | meaning |
+| --- | --- | --- |
+| `f32` | 4 | IEEE 754 single precision |
+| `f16` | 2 | IEEE 754 half precision |
+| `bf16` | 2 | bfloat16: the upper 16 bits of a single. As float32: `(bits as uint32) << 16` |
+| `u8` | 1 | `min + q * (max - min) / 255` with the row's own `stats.min` and `stats.max` |
+
+`native` scans have the dtype `card.dtype`. Sent as `u8`, `q = round((x - min) / (max - min) * 255)`, 0
+where `max` equals `min` and for NaN, and infinities become the nearest end. `stats` cover the finite
+values of each row (all zero where there is none) and are of the values before they were scaled.
+
+The `data` of `influence_map` and `attribution` is always `f32`, of `shape` and of one row.
+
+Because `data` is the last entry, a frame is a short prefix followed by the array's own memory: a sender
+writes both with one `sendmsg` and copies nothing; a receiver reads the body into memory of its own and
+lays an array over the end of it. The binary header is `c4`, `c5` or `c6` with a length of 1, 2 or 4
+bytes, the shortest that fits.
+
+### Worked example
+
+`hello`, as bytes:
+
+```
+{hello_dump}
+```
+
+A `scan` of two layers, four units each, in bf16 (1, -2, 0.5, 0 and 0, 4, 8, -1):
+
+```
+{scan_dump}
+```
+
+## Plain dialect
+
+A body is a JSON object in UTF-8. There is no handshake and no `id`. The server sends scans of its default
+site, one a layer; a statistic that is no finite number is `null`. A plain client may edit. Tokens and
+text are told in the native dialect only.
+
+### From a plain client
+
+{plain_client_overview}
+
+{plain_client_sections}
+
+### From the server to a plain client
+
+{plain_server_overview}
+
+{plain_server_sections}
+
+{row_stats}
+
+### Worked plain example
+
+A client ablates unit 127 and boosts unit 384 of layer 22:
+
+```
+{intervention_dump}
+```
+
+The server confirms:
+
+```
+{active_dump}
+```
+
+The second layer of the scan above reads:
+
+```json
+{plain_scan}
+```
+
+## Errors
+
+`code` is a word for programs; `message` is a sentence for people. The protocol itself has these codes,
+and a server may add its own for commands it cannot carry out:
+
+{codes}
+
+Whatever is wrong with the first message ends the connection, and so does `too_long`; after all other
+errors it lives on.
+"""

@@ -1,0 +1,107 @@
+"""What messages are made of."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from llmri_protocol.fields import (
+    Count,
+    Layer,
+    Name,
+    PerRow,
+    ProtectionTest,
+    ScanDtype,
+    Site,
+    Unit,
+    Value,
+)
+
+
+class SiteCard(Value, frozen=True, kw_only=True):
+    """A site the model has."""
+
+    name: Site
+    width: Annotated[Count, Meta(description="units in a layer")]
+    editable: Annotated[bool, Meta(description="whether `intervene` may name it")]
+    unit: Annotated[Name, Meta(description="what one unit is, such as `MLP neuron`")]
+    heads: Annotated[Count, Meta(description="heads that the units divide into; 0 where they do not")] = 0
+
+
+class ProtectedUnit(Value, frozen=True, kw_only=True):
+    """A unit whose ablation breaks the model."""
+
+    site: Site
+    layer: Layer
+    unit: Unit
+    test: Annotated[
+        ProtectionTest,
+        Meta(description="`massive` activation, `loss` when ablated, or a configured `list`"),
+    ] = "list"
+    evidence: Annotated[str, Meta(description="what was measured, with its numbers")]
+
+
+class ModelCard(Value, frozen=True, kw_only=True):
+    """What the server runs."""
+
+    name: Annotated[Name, Meta(description="the model's name")]
+    runtime: Annotated[Name, Meta(description="`torch` or another runtime's name")]
+    family: Annotated[Name, Meta(description="the architecture, such as `llama`")]
+    layers: Annotated[Count, Meta(description="blocks")]
+    hidden_size: Annotated[Count, Meta(description="width of the residual stream")]
+    heads: Annotated[Count, Meta(description="attention heads in a block")]
+    vocabulary: Annotated[Count, Meta(description="tokens it knows")]
+    context: Annotated[Count, Meta(description="the longest sequence, in tokens")]
+    dtype: Annotated[ScanDtype, Meta(description="dtype of `native` scans")]
+    device: Annotated[Name, Meta(description="where it runs, such as `cpu`")]
+    chat: Annotated[bool, Meta(description="whether a chat template is used")]
+    sites: Annotated[tuple[SiteCard, ...], Meta(description="sites found in this model")]
+    absent: Annotated[tuple[Site, ...], Meta(description="sites not found in this model")] = ()
+    protected: Annotated[
+        tuple[ProtectedUnit, ...], Meta(description="units that are only edited by force")
+    ] = ()
+    attributable: Annotated[bool, Meta(description="whether `attribute` can be answered")] = False
+    default_site: Annotated[Site, Meta(description="the site to show first")] = "resid_post"
+    default_layer: Annotated[Layer, Meta(description="the layer to show first")] = 0
+
+
+class Limits(Value, frozen=True, kw_only=True):
+    """The server's limits, in bytes and messages."""
+
+    client_frame: Annotated[Count, Meta(description="longest body a client may send, in bytes")]
+    server_frame: Annotated[Count, Meta(description="longest body the server sends, in bytes")]
+    queue: Annotated[Count, Meta(description="scans kept for a slow client before the oldest go")]
+    prompt_positions: Annotated[Count, Meta(description="last positions of a prompt that are scanned")]
+
+
+class Candidate(Value, frozen=True, kw_only=True):
+    """A token the model might have chosen."""
+
+    id: Annotated[Count, Meta(description="its number in the vocabulary")]
+    text: Annotated[str, Meta(description="its text")]
+    logprob: Annotated[float, Meta(description="natural logarithm of its probability")]
+
+
+class Stats(Value, frozen=True, kw_only=True):
+    """Statistics of each row of a scan, over its finite values, taken before any quantising."""
+
+    min: Annotated[PerRow, Meta(description="the least of each row")]
+    max: Annotated[PerRow, Meta(description="the greatest of each row")]
+    mean: Annotated[PerRow, Meta(description="their mean")]
+    std: Annotated[PerRow, Meta(description="population standard deviation")]
+
+
+class Shift(Value, frozen=True, kw_only=True):
+    """A token whose probability an edit changes."""
+
+    id: Annotated[Count, Meta(description="its number in the vocabulary")]
+    text: Annotated[str, Meta(description="its text")]
+    before: Annotated[float, Meta(description="natural logarithm of its probability without the edits")]
+    after: Annotated[float, Meta(description="with them")]
+
+
+class ComparedToken(Value, frozen=True, kw_only=True):
+    """A token of one of two compared replies."""
+
+    id: Annotated[Count, Meta(description="its number in the vocabulary")]
+    text: Annotated[str, Meta(description="its text")]
+    logprob: Annotated[float, Meta(description="natural logarithm of its probability where it was chosen")]
