@@ -118,12 +118,12 @@ class Client:
             return
         if self._caller is None and isinstance(event, PLAIN):
             self._enter("plain", self._commands.join_plain(self._outbox))
-        if self._caller is not None:
-            self._outbox.put(
-                self._commands.answer_plain(self._caller, event)
-                if isinstance(event, PLAIN)
-                else self._commands.answer(self._caller, event)
-            )
+        if self._caller is None:
+            return
+        if isinstance(event, PLAIN):
+            self._outbox.put(self._commands.answer_plain(self._caller, event))
+        elif (answer := self._commands.answer(self._caller, event)) is not None:
+            self._outbox.put(answer)
 
     def _enter(self, name: str, member: Member | None) -> None:
         if member is None:

@@ -2,19 +2,22 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Annotated, NoReturn
 
+import msgspec
 import typer
 
 from llmri_protocol.configs import ConfigError
+from llmri_server import protection
 from llmri_server.access import TOKEN_VARIABLE, ServeError, access_token, bind, tls_context
 from llmri_server.console import converse
 from llmri_server.interrupts import ends_quietly
 from llmri_server.runtime import LoadError, Runtime
 from llmri_server.server import Server
 from llmri_server.settings import Settings, read
-from llmri_server.summary import summary
+from llmri_server.summary import protection_summary, summary
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -31,6 +34,16 @@ TopK = Annotated[int | None, typer.Option(help="Sample from so many of the likel
 Seed = Annotated[int | None, typer.Option(help="The same seed gives the same text.")]
 MaxNewTokens = Annotated[int | None, typer.Option(help="Longest reply, in tokens.")]
 System = Annotated[str | None, typer.Option(help="System message in front of every conversation.")]
+Protect = Annotated[
+    str | None,
+    typer.Option(help="Which units to look for that break the model: `all`, `massive`, `lists` or `none`."),
+]
+AllowProtected = Annotated[
+    bool | None,
+    typer.Option(
+        "--allow-protected", help="Let clients ablate protected units by force.", show_default=False
+    ),
+]
 Config = Annotated[Path | None, typer.Option(help="TOML file with settings; flags override it.")]
 TokenFile = Annotated[
     Path | None, typer.Option(help=f"File with the access token; the variable {TOKEN_VARIABLE} does too.")
@@ -56,6 +69,8 @@ def serve(
     seed: Seed = None,
     max_new_tokens: MaxNewTokens = None,
     system: System = None,
+    protect: Protect = None,
+    allow_protected: AllowProtected = None,
     config: Config = None,
     token_file: TokenFile = None,
     tls_cert: TlsCert = None,
@@ -80,6 +95,8 @@ def serve(
             seed=seed,
             max_new_tokens=max_new_tokens,
             system=system,
+            protect=protect,
+            allow_protected=allow_protected,
         )
         with ends_quietly():
             server = prepare(settings, token_file, tls_cert, tls_key)
@@ -97,12 +114,15 @@ def prepare(
     Raises:
         ServeError: The address, the token or the certificate can't be used.
         LoadError: The model can't.
+        ConfigError: The bundled lists or the calibration text can't.
     """
     token = access_token(token_file)
     tls = tls_context(tls_cert, tls_key)
     place = bind(settings.host, settings.port, token)
     runtime = load_runtime(settings)
     print(summary(runtime.card), file=sys.stderr)  # noqa: T201
+    seconds = add_protection(runtime, settings)
+    print(protection_summary(runtime.card, seconds), file=sys.stderr)  # noqa: T201
     return Server(runtime, settings, token=token, tls=tls, place=place)
 
 
@@ -120,6 +140,18 @@ def load_runtime(settings: Settings) -> Runtime:
     from llmri_server.torch_runtime import load  # noqa: PLC0415 - torch takes seconds, and may be missing
 
     return load(settings.model, device=settings.device, dtype=settings.dtype)
+
+
+def add_protection(runtime: Runtime, settings: Settings) -> float:
+    """Write on the model's card which units are protected; give how many seconds the search took.
+
+    Raises:
+        ConfigError: The bundled lists or the calibration text can't be used.
+    """
+    began = time.perf_counter()
+    protected = protection.protect(runtime, settings)
+    runtime.card = msgspec.structs.replace(runtime.card, protected=protected)
+    return time.perf_counter() - began
 
 
 def run(server: Server, exit_at_eof: bool) -> NoReturn:

@@ -1,20 +1,20 @@
 """What each command of a client does; every one is answered exactly once."""
 
-import sys
 import time
-import traceback
 from dataclasses import dataclass
 
 from llmri_protocol.messages import (
     Chat,
     ClearInterventions,
     Command,
+    EditHistory,
     Error,
     Intervene,
     ModelCard,
     Ping,
     Redo,
     Reply,
+    ShowJournal,
     Stop,
     Subscribe,
     Undo,
@@ -28,22 +28,15 @@ from llmri_protocol.plain import (
     PlainPing,
     Pong,
 )
-from llmri_server.edit_desk import EditDesk, NothingToRedoError, NothingToUndoError
-from llmri_server.hub import Hub, Member, SubscriptionError, Wish
+from llmri_server.edit_desk import EditDesk
+from llmri_server.hub import Hub, Member, Wish
+from llmri_server.measurement_desk import MeasurementDesk, Request
 from llmri_server.outbox import Outbox
-from llmri_server.runtime import EditError
-from llmri_server.session import ClosedError, Session, TooManyTurnsError
+from llmri_server.refusals import refusal
+from llmri_server.session import Session
+from llmri_server.tasks import Task
 
 PlainReply = InterventionActive | InterventionsCleared | Pong
-
-REFUSALS: dict[type[Exception], str] = {
-    EditError: "bad_edit",
-    SubscriptionError: "bad_subscription",
-    NothingToUndoError: "nothing_to_undo",
-    NothingToRedoError: "nothing_to_redo",
-    TooManyTurnsError: "too_many_turns",
-    ClosedError: "closing",
-}
 
 
 @dataclass(frozen=True)
@@ -60,15 +53,24 @@ class Commands:
     Args:
         card: The model.
         hub: The viewers.
-        session: The turns.
+        session: The turns, and what else takes the model.
         edits: The edits.
+        measurements: What takes the model.
     """
 
-    def __init__(self, card: ModelCard, hub: Hub, session: Session, edits: EditDesk) -> None:
+    def __init__(
+        self,
+        card: ModelCard,
+        hub: Hub,
+        session: Session,
+        edits: EditDesk,
+        measurements: MeasurementDesk,
+    ) -> None:
         self._card = card
         self._hub = hub
         self._session = session
         self._edits = edits
+        self._measurements = measurements
 
     def join(self, outbox: Outbox) -> Member | None:
         """Let a native client in; None where the server is full."""
@@ -83,12 +85,17 @@ class Commands:
         return member
 
     def leave(self, member: Member) -> None:
-        """Let a client go; its edits stay."""
+        """Let a client go; its edits stay, its measurements end."""
         self._hub.leave(member)
+        self._session.stop_tasks(member.outbox)
 
-    def answer(self, caller: Caller, command: Command) -> Reply | Error:
-        """Carry out a command of the native dialect."""
+    def answer(self, caller: Caller, command: Command) -> Reply | Error | None:
+        """Carry out a command of the native dialect; None where its answer comes when the work is done."""
         try:
+            if isinstance(command, Request):
+                work = self._measurements.work_of(command)
+                self._session.submit_task(Task(caller.member.outbox, command.id, work, refusal))
+                return None
             turn = self._carry_out(caller, command)
         except Exception as error:
             return refusal(error, command.id)
@@ -110,7 +117,7 @@ class Commands:
             return refusal(error, None)
 
     def _carry_out(self, caller: Caller, command: Command) -> int | None:
-        """Do what a command says; give the turn's number for `chat`."""
+        """Do what a command says that needs no work of the model; give the turn's number for `chat`."""
         match command:
             case Chat():
                 return self._session.submit(command.text, new=command.new).number
@@ -124,17 +131,17 @@ class Commands:
                 self._edits.redo(caller.name)
             case ClearInterventions():
                 self._edits.journal.clear(caller.name)
+            case ShowJournal():
+                changes = self._edits.journal.changes
+                caller.member.outbox.put(EditHistory(id=command.id, changes=changes))
             case Stop():
-                self._session.stop()
+                self._stop(caller, command)
             case Ping():
                 pass
         return None
 
-
-def refusal(error: Exception, command_id: int | None) -> Error:
-    """Give the answer to a command that failed; a bug is also printed for whoever runs the server."""
-    code = REFUSALS.get(type(error))
-    if code is None:
-        traceback.print_exception(error, file=sys.stderr)
-        return Error(code="internal", message=f"the server failed: {error}", id=command_id)
-    return Error(code=code, message=str(error), id=command_id)
+    def _stop(self, caller: Caller, command: Stop) -> None:
+        if command.command is None:
+            self._session.stop()
+        else:
+            self._session.stop_tasks(caller.member.outbox, command.command)

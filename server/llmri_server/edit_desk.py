@@ -1,13 +1,15 @@
 """Changes of the edits: checked, kept in the journal, put in force and announced, in one order for all."""
 
 import threading
+from collections.abc import Sequence
 
 from llmri_protocol.messages import PROTOCOL_VERSION, Edit, Edits, Intervene, Limits, Welcome
 from llmri_protocol.plain import PlainIntervention
-from llmri_server.edits import Journal, JournalState
+from llmri_server.edits import Journal, JournalState, normalised
 from llmri_server.hub import Hub, Member
 from llmri_server.outbox import Outbox
-from llmri_server.runtime import Runtime
+from llmri_server.protection import refuse_ablations
+from llmri_server.runtime import EditError, Runtime
 
 
 class NothingToUndoError(RuntimeError):
@@ -28,14 +30,19 @@ class EditDesk:
         hub: Who is told.
         limits: What `welcome` says of this server.
         identity: Changes when the server restarts.
+        allow_protected: Whether protected units may be ablated by force.
     """
 
-    def __init__(self, runtime: Runtime, hub: Hub, limits: Limits, identity: str) -> None:
+    def __init__(
+        self, runtime: Runtime, hub: Hub, limits: Limits, identity: str, *, allow_protected: bool = False
+    ) -> None:
         self._runtime = runtime
         self._hub = hub
         self._limits = limits
         self._identity = identity
+        self._allow_protected = allow_protected
         self._announcing = threading.Lock()  # nobody joins between a change and its announcement
+        self._in_force = JournalState()
         self.journal = Journal(self._changed)
 
     def join(self, outbox: Outbox) -> Member | None:
@@ -45,28 +52,39 @@ class EditDesk:
                 protocol=PROTOCOL_VERSION,
                 session=self._identity,
                 card=self._runtime.card,
-                edits=self.journal.state.edits,
+                edits=self._in_force.edits,
+                edit_set=self._in_force.name,
+                stale_cache=self._runtime.stale(),
                 limits=self._limits,
             )
             return self._hub.join(outbox, welcome)
 
     def intervene(self, command: Intervene, by: str) -> None:
-        """Add edits, all or none.
+        """Add edits or, with `replace`, let them be all that stand; all or none, as one change.
 
         Raises:
-            EditError: One of them doesn't fit the model.
+            EditError: There is none, or one of them doesn't fit the model.
+            ProtectedError: One of them ablates a protected unit, and isn't forced or may not be.
         """
-        self._runtime.check_edits(command.edits)
-        self.journal.add(command.edits, by)
+        if not command.edits and not command.replace:
+            raise EditError(
+                "there is no edit in it; give at least one, or `replace` to remove all that stand"
+            )
+        since = len(self._runtime.context()) if command.since_now else None
+        edits = self._checked(command.edits, since, force=command.force)
+        if command.replace:
+            self.journal.replace_all(edits, by, command.name)
+        else:
+            self.journal.add(edits, by, command.name)
 
     def replace(self, command: PlainIntervention, by: str) -> int:
         """Let these be all edits of this client; give how many units they name.
 
         Raises:
             EditError: One of them doesn't fit the model.
+            ProtectedError: One of them ablates a protected unit.
         """
-        edits = self.edits_of(command)
-        self._runtime.check_edits(edits)
+        edits = self._checked(self.edits_of(command))
         self.journal.replace_of(by, edits)
         return len({unit for edit in edits for unit in edit.units})
 
@@ -105,16 +123,37 @@ class EditDesk:
             for value, units in units_of.items()
         )
 
+    def announce(self) -> None:
+        """Tell everybody the edits again, because the keys and values that are kept have become others."""
+        with self._announcing:
+            self._tell()
+
+    def _checked(
+        self, edits: Sequence[Edit], since: int | None = None, *, force: bool = False
+    ) -> tuple[Edit, ...]:
+        """Give the edits as the journal keeps them, if they fit the model and none is refused."""
+        self._runtime.check_edits(edits)
+        written_out = normalised(edits, self._runtime.card, since)
+        refuse_ablations(written_out, self._runtime.card, force=force, allowed=self._allow_protected)
+        return written_out
+
     def _changed(self, state: JournalState) -> None:
         """Put the edits in force, then tell everybody."""
         with self._announcing:
             self._runtime.apply_edits(state.edits)
-            self._hub.tell(
-                Edits(
-                    edits=state.edits,
-                    revision=state.revision,
-                    undoable=state.undoable,
-                    redoable=state.redoable,
-                    by=state.by,
-                )
+            self._in_force = state
+            self._tell()
+
+    def _tell(self) -> None:
+        state = self._in_force
+        self._hub.tell(
+            Edits(
+                edits=state.edits,
+                revision=state.revision,
+                undoable=state.undoable,
+                redoable=state.redoable,
+                by=state.by,
+                name=state.name,
+                stale_cache=self._runtime.stale(),
             )
+        )

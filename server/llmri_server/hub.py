@@ -4,7 +4,15 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from llmri_protocol.messages import Bye, ModelCard, ServerMessage, Subscribe, WishedDtype
+from llmri_protocol.messages import (
+    Bye,
+    ModelCard,
+    ServerMessage,
+    Subscribe,
+    TurnEnd,
+    TurnStart,
+    WishedDtype,
+)
 from llmri_server.outbox import Outbox
 from llmri_server.runtime import CapturePlan
 from llmri_server.scans import SharedScan
@@ -68,16 +76,20 @@ class Hub:
         self._members: tuple[Member, ...] = ()
         self._routes: dict[str, tuple[Member, ...]] = {}
         self._closed: str | None = None
+        self._turn: TurnStart | None = None
 
     def __len__(self) -> int:
         return len(self._members)
 
     def join(self, outbox: Outbox, *first: ServerMessage) -> Member | None:
-        """Let a viewer in, which gets the `first` messages before any other; None where the hub is full."""
+        """Let a viewer in, which gets the `first` messages before any other; None where the hub is full.
+
+        In the middle of a turn the turn's start comes next.
+        """
         with self._lock:
             if len(self._members) >= self._most or self._closed is not None:
                 return None
-            for message in first:
+            for message in (*first, *([self._turn] if self._turn else [])):
                 outbox.put(message)
             member = Member(outbox)
             self._change((*self._members, member))
@@ -98,6 +110,18 @@ class Hub:
         """Announce a message to everybody."""
         for member in self._members:
             member.outbox.put(message)
+
+    def begin(self, turn: TurnStart) -> None:
+        """Announce a turn's start, also to those who join before its end."""
+        with self._lock:
+            self._turn = turn
+            self.tell(turn)
+
+    def end(self, turn: TurnEnd) -> None:
+        """Announce a turn's end."""
+        with self._lock:
+            self._turn = None
+            self.tell(turn)
 
     def scan(self, scan: SharedScan) -> None:
         """Give a scan to the viewers that want it."""

@@ -5,7 +5,17 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
-from llmri_protocol.messages import Edits, ServerMessage, Token, TurnEnd, TurnStart
+from llmri_protocol.messages import (
+    Attribution,
+    Comparison,
+    EditHistory,
+    Edits,
+    Influence,
+    ServerMessage,
+    Token,
+    TurnEnd,
+    TurnStart,
+)
 from llmri_protocol.plain import PlainServerMessage
 from llmri_server.scans import SharedScan
 
@@ -160,12 +170,20 @@ class Outbox:
 
 def weight(message: Outgoing) -> int:
     """Estimate the memory a queued message holds, in bytes."""
-    if isinstance(message, Token):
-        return OVERHEAD * (1 + len(message.top))
-    if isinstance(message, TurnStart):
-        return OVERHEAD + len(message.prompt)
-    if isinstance(message, TurnEnd):
-        return OVERHEAD + len(message.text)
-    if isinstance(message, Edits):
-        return OVERHEAD + sum(OVERHEAD + 9 * len(edit.units) for edit in message.edits)
-    return OVERHEAD
+    content = 0
+    match message:
+        case Token():
+            content = OVERHEAD * len(message.top)
+        case TurnStart():
+            content = len(message.prompt)
+        case TurnEnd():
+            content = len(message.text)
+        case Edits():
+            content = sum(OVERHEAD + 9 * len(edit.units) for edit in message.edits)
+        case EditHistory():
+            content = OVERHEAD * len(message.changes)
+        case Influence() | Attribution():
+            content = len(message.data)
+        case Comparison():
+            content = OVERHEAD * (len(message.plain) + len(message.edited))
+    return OVERHEAD + content

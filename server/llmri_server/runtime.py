@@ -1,19 +1,28 @@
 """What a model runtime is to the rest of the server.
 
 One implementation an engine lives in a package of its own; nothing outside it asks which it is.
-Exactly one thread calls `generate`. The other methods may be called from any thread at any time,
-also while it generates, and take effect from the next forward pass on.
+Exactly one thread calls what computes: `generate`, `replay`, `refill`, `measure` and `attribute`. The
+other methods may be called from any thread at any time, also while it computes, and take effect from the
+next forward pass on.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
-from llmri_protocol.messages import Candidate, Edit, EndReason, ModelCard, Phase, ScanDtype
+from llmri_protocol.messages import (
+    AttributionMethod,
+    Candidate,
+    Edit,
+    EndReason,
+    ModelCard,
+    Phase,
+    ScanDtype,
+)
 
 
 class ChatMessage(TypedDict):
@@ -106,8 +115,44 @@ class EditError(ValueError):
     """An edit does not fit the model; the message names the edit and what would fit."""
 
 
+class NonFiniteError(RuntimeError):
+    """A value became infinite or not a number; the message names the edit that made it so, if one did."""
+
+
+class StoppedError(RuntimeError):
+    """What was being computed was stopped before it had a result."""
+
+
+class UnsupportedError(RuntimeError):
+    """This runtime cannot do what was asked; the message says why."""
+
+
 class LoadError(RuntimeError):
     """A model cannot be served; the message is one sentence for the user."""
+
+
+Wanted = tuple[tuple[str, tuple[int, ...]], ...]  # as in `CapturePlan.sites`
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What forward passes over one sequence gave, for several sets of edits.
+
+    `logits` are float32 `[variants, last positions, vocabulary]`; `rows` maps a site to float32
+    `[variants, positions, layers, width]`, after the edits.
+    """
+
+    logits: npt.NDArray[np.float32]
+    rows: Mapping[str, npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True, eq=False)
+class Attributed:
+    """What one layer's units contribute to a logit: `values` is float32 `[width]`, summed over positions."""
+
+    target: int
+    logit: float
+    values: npt.NDArray[np.float32]
 
 
 class Runtime(Protocol):
@@ -138,5 +183,93 @@ class Runtime(Protocol):
 
         Raises nothing but bugs and the engine's own failures, which the caller turns into the end of
         that turn.
+        """
+        ...
+
+    def replay(
+        self,
+        conversation: Sequence[ChatMessage],
+        sampling: Sampling,
+        sink: Sink,
+        stop: threading.Event,
+        edits: Sequence[Edit],
+    ) -> Outcome:
+        """Generate like `generate`, from the first token and under these edits alone.
+
+        The standing edits, the capture plan and the keys and values that are kept stay as they are; the sink
+        gets tokens and no scans.
+        """
+        ...
+
+    def context(self) -> tuple[int, ...]:
+        """Give the tokens whose keys and values are kept: the conversation so far."""
+        ...
+
+    def stale(self) -> bool:
+        """Whether any key or value that is kept was computed under other edits than those that stand."""
+        ...
+
+    def refill(self) -> int:
+        """Compute all kept keys and values anew under the standing edits; give how many positions."""
+        ...
+
+    def prompt_ids(self, conversation: Sequence[ChatMessage]) -> tuple[int, ...]:
+        """Give the tokens of a conversation, ready for the reply."""
+        ...
+
+    def text_ids(self, text: str) -> tuple[int, ...]:
+        """Give the tokens of a plain text."""
+        ...
+
+    def text_of(self, token: int) -> str:
+        """Give a token's own text."""
+        ...
+
+    def measure(
+        self,
+        ids: Sequence[int],
+        variants: Sequence[Sequence[Edit]],
+        *,
+        sites: Wanted = (),
+        logits: int = 1,
+        prompt: int | None = None,
+    ) -> Measured:
+        """Run forward passes over one sequence, in one batch, each row under its own edits alone.
+
+        Nothing else changes: no standing edit is felt, and what is kept of the conversation stays.
+
+        Args:
+            ids: The sequence, within the model's context.
+            variants: A set of edits a row, checked before; empty for the model as it is.
+            sites: Whose activations to give, and in which layers.
+            logits: Of how many last positions.
+            prompt: How many first positions count as prompt; None counts all.
+
+        Raises:
+            NonFiniteError: A result is infinite or not a number.
+        """
+        ...
+
+    def attribute(
+        self,
+        ids: Sequence[int],
+        site: str,
+        layer: int,
+        *,
+        target: int | None = None,
+        method: AttributionMethod = "gradient",
+    ) -> Attributed:
+        """Attribute the next token's logit to the units of one layer, without any edit.
+
+        Args:
+            ids: The sequence.
+            site: The site.
+            layer: The layer.
+            target: The token; None takes the likeliest.
+            method: `gradient` times activation (Simonyan et al. 2013), or `integrated` gradients from zero
+                (Sundararajan, Taly, Yan 2017).
+
+        Raises:
+            UnsupportedError: The runtime computes no gradients.
         """
         ...

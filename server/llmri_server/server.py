@@ -15,6 +15,7 @@ from llmri_server.edit_desk import EditDesk
 from llmri_server.edits import Journal
 from llmri_server.hub import Hub
 from llmri_server.listener import Listener
+from llmri_server.measurement_desk import MeasurementDesk
 from llmri_server.outbox import Outbox
 from llmri_server.runtime import Runtime
 from llmri_server.session import Session
@@ -57,9 +58,23 @@ class Server:
         self._token = token
         place = place or bind(settings.host, settings.port, token)
         self.hub = Hub(runtime.card, runtime.capture, settings.prompt_positions, settings.max_clients)
-        self.session = Session(runtime, self.hub, settings.sampling, settings.system, settings.queue_turns)
-        self.edits = EditDesk(runtime, self.hub, limits_of(settings), secrets.token_hex(8))
-        self._commands = Commands(runtime.card, self.hub, self.session, self.edits)
+        self.edits = EditDesk(
+            runtime,
+            self.hub,
+            limits_of(settings),
+            secrets.token_hex(8),
+            allow_protected=settings.allow_protected,
+        )
+        self.session = Session(
+            runtime,
+            self.hub,
+            settings.sampling,
+            settings.system,
+            settings.queue_turns,
+            announce_edits=self.edits.announce,
+        )
+        measurements = MeasurementDesk(runtime, self.session.conversation, self.edits)
+        self._commands = Commands(runtime.card, self.hub, self.session, self.edits, measurements)
         self._listener = Listener(place, self._client, tls, settings.max_clients)
 
     @property

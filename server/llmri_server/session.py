@@ -1,20 +1,19 @@
-"""The conversation, and the one thread that touches the model."""
+"""The one thread that touches the model, and what waits for it."""
 
-import sys
 import threading
-import time
-import traceback
 from collections import deque
+from collections.abc import Callable
 
-from llmri_protocol.messages import Notice, Token, TurnEnd, TurnStart
+from llmri_server.conversation import Conversation
 from llmri_server.hub import Hub
-from llmri_server.runtime import ChatMessage, Outcome, Runtime, Sampling, ScanEvent, TokenEvent
-from llmri_server.scans import SharedScan
+from llmri_server.outbox import Outbox
+from llmri_server.runtime import Runtime, Sampling, StoppedError
+from llmri_server.tasks import Task
 from llmri_server.turns import Turn
 
 
 class TooManyTurnsError(RuntimeError):
-    """Too many turns wait already; the message gives both numbers."""
+    """Too many turns or measurements wait already; the message gives both numbers."""
 
 
 class ClosedError(RuntimeError):
@@ -22,28 +21,35 @@ class ClosedError(RuntimeError):
 
 
 class Session:
-    """Queues turns, runs them one after another, and announces what happens.
+    """Queues turns and tasks, and runs them one after another in the order in which they came.
 
     Args:
-        runtime: The model; only this session's thread calls its `generate`.
-        hub: Where everything is announced.
-        sampling: How every turn's tokens are chosen; a turn depends on the conversation and edits only.
+        runtime: The model; only this session's thread calls what computes.
+        hub: Where turns are announced.
+        sampling: How every turn's tokens are chosen.
         system: The system message in front of every conversation, if any.
-        most_queued: How many turns may wait.
+        most_queued: How many turns may wait, and how many tasks.
+        announce_edits: As `Conversation` takes it.
+
+    Attributes:
+        conversation: What was said; for tasks, on the model's thread.
     """
 
     def __init__(
-        self, runtime: Runtime, hub: Hub, sampling: Sampling, system: str | None, most_queued: int
+        self,
+        runtime: Runtime,
+        hub: Hub,
+        sampling: Sampling,
+        system: str | None,
+        most_queued: int,
+        *,
+        announce_edits: Callable[[], None] = lambda: None,
     ) -> None:
-        self._runtime = runtime
-        self._hub = hub
-        self._sampling = sampling
-        self._system: list[ChatMessage] = [ChatMessage(role="system", content=system)] if system else []
+        self.conversation = Conversation(runtime, hub, sampling, system, announce_edits)
         self._most_queued = most_queued
-        self._history: list[ChatMessage] = []
         self._changed = threading.Condition()
-        self._waiting: deque[Turn] = deque()
-        self._current: Turn | None = None
+        self._waiting: deque[Turn | Task] = deque()
+        self._current: Turn | Task | None = None
         self._numbers = 0
         self._closed = False
         # A daemon: a forward pass can't be broken off, and must not keep the process alive.
@@ -61,27 +67,47 @@ class Session:
             ClosedError: The server is ending.
         """
         with self._changed:
-            if self._closed:
-                raise ClosedError("the server is ending and takes no more turns")
-            if len(self._waiting) >= self._most_queued:
-                raise TooManyTurnsError(
-                    f"{len(self._waiting)} turns wait already, at most {self._most_queued} may; try later"
-                )
+            self._check_room(Turn, "turns")
             self._numbers += 1
             turn = Turn(self._numbers, text, new)
-            self._waiting.append(turn)
-            self._changed.notify_all()
+            self._queue(turn)
             return turn
+
+    def submit_task(self, task: Task) -> None:
+        """Queue a task.
+
+        Raises:
+            TooManyTurnsError: The queue is full.
+            ClosedError: The server is ending.
+        """
+        with self._changed:
+            self._check_room(Task, "measurements")
+            self._queue(task)
 
     def stop(self) -> None:
         """End the reply being generated; where none has begun yet, the next one."""
         with self._changed:
-            turn = self._current or (self._waiting[0] if self._waiting else None)
+            turn = next((job for job in (self._current, *self._waiting) if isinstance(job, Turn)), None)
             if turn:
                 turn.stop.set()
 
+    def stop_tasks(self, outbox: Outbox, command: int | None = None) -> None:
+        """End a client's task with this command's id, or all of its tasks, running or waiting."""
+
+        def meant(job: Turn | Task | None) -> bool:
+            return isinstance(job, Task) and job.outbox is outbox and command in (None, job.command)
+
+        with self._changed:
+            if isinstance(self._current, Task) and meant(self._current):
+                self._current.stop.set()
+            ended = [job for job in self._waiting if isinstance(job, Task) and meant(job)]
+            self._waiting = deque(job for job in self._waiting if not meant(job))
+            self._changed.notify_all()
+        for task in ended:
+            task.fail(StoppedError("the measurement was stopped before it began"))
+
     def drain(self) -> None:
-        """Wait until every turn accepted so far has ended, or the session is closed."""
+        """Wait until everything accepted so far has ended, or the session is closed."""
         with self._changed:
             while (self._waiting or self._current) and not self._closed:
                 self._changed.wait()
@@ -94,100 +120,42 @@ class Session:
                 self._current.stop.set()
             abandoned, self._waiting = self._waiting, deque()
             self._changed.notify_all()
-        for turn in abandoned:
-            turn.finish(None, "the server ended before this turn began")
+        for job in abandoned:
+            if isinstance(job, Turn):
+                job.finish(None, "the server ended before this turn began")
+            else:
+                job.fail(ClosedError("the server ended before this was done"))
         if self._thread.is_alive():
             self._thread.join(timeout)
         return not self._thread.is_alive()
 
+    def _check_room(self, kind: type[Turn | Task], name: str) -> None:
+        """Pass if one more may wait; the lock is held."""
+        if self._closed:
+            raise ClosedError("the server is ending and takes no more turns")
+        count = sum(isinstance(job, kind) for job in self._waiting)
+        if count >= self._most_queued:
+            raise TooManyTurnsError(
+                f"{count} {name} wait already, at most {self._most_queued} may; try later"
+            )
+
+    def _queue(self, job: Turn | Task) -> None:
+        self._waiting.append(job)
+        self._changed.notify_all()
+
     def _run(self) -> None:
-        while (turn := self._next()) is not None:
-            self._take(turn)
+        while (job := self._next()) is not None:
+            if isinstance(job, Turn):
+                self.conversation.hold(job)
+            else:
+                job.run()
             with self._changed:
                 self._current = None
                 self._changed.notify_all()
 
-    def _next(self) -> Turn | None:
+    def _next(self) -> Turn | Task | None:
         with self._changed:
             while not self._waiting and not self._closed:
                 self._changed.wait()
             self._current = self._waiting.popleft() if self._waiting else None
             return self._current
-
-    def _take(self, turn: Turn) -> None:
-        """Run one turn from its start to its end, whatever happens in between."""
-        if turn.new:
-            self._history.clear()
-        asked = ChatMessage(role="user", content=turn.text)
-        conversation = [*self._system, *self._history, asked]
-        started = time.time()
-        clock = time.perf_counter()
-        new = not self._history
-        self._hub.tell(TurnStart(turn=turn.number, prompt=turn.text, new=new, time=started))
-        failure = None
-        try:
-            sink = _Announcer(self._hub, turn)
-            outcome = self._runtime.generate(conversation, self._sampling, sink, turn.stop)
-        except Exception as error:
-            failure = f"turn {turn.number} failed: {type(error).__name__}: {error}"
-            outcome = Outcome(text="", tokens=0, reason="error")
-            traceback.print_exc(file=sys.stderr)
-            self._hub.tell(Notice(level="warning", message=failure))
-        else:
-            self._remember(asked, outcome)
-        self._end(turn, outcome, time.perf_counter() - clock)
-        turn.finish(None if failure else outcome, failure)
-
-    def _end(self, turn: Turn, outcome: Outcome, seconds: float) -> None:
-        if outcome.trimmed:
-            self._hub.tell(
-                Notice(
-                    level="info",
-                    message=f"the conversation is too long for the model: its {outcome.trimmed} oldest "
-                    f"messages were left out of turn {turn.number}",
-                )
-            )
-        self._hub.tell(
-            TurnEnd(
-                turn=turn.number,
-                reason=outcome.reason,
-                text=outcome.text,
-                tokens=outcome.tokens,
-                seconds=seconds,
-            )
-        )
-
-    def _remember(self, asked: ChatMessage, outcome: Outcome) -> None:
-        """Keep a turn for the next ones' context, unless it failed or was stopped before it said anything."""
-        if outcome.reason == "error" or (outcome.reason == "stopped" and not outcome.text):
-            return
-        self._history += [asked, ChatMessage(role="assistant", content=outcome.text)]
-
-
-class _Announcer:
-    """Turns what the runtime reports into messages, on the model's thread."""
-
-    def __init__(self, hub: Hub, turn: Turn) -> None:
-        self._hub = hub
-        self._turn = turn
-
-    def token(self, event: TokenEvent) -> None:
-        """Announce a token."""
-        if event.phase == "generate":
-            self._turn.add_piece(event.text)
-        self._hub.tell(
-            Token(
-                turn=self._turn.number,
-                token=event.number,
-                phase=event.phase,
-                id=event.id,
-                text=event.text,
-                logprob=event.logprob,
-                entropy=event.entropy,
-                top=event.top,
-            )
-        )
-
-    def scan(self, event: ScanEvent) -> None:
-        """Hand a scan to whoever wants it."""
-        self._hub.scan(SharedScan(self._turn.number, time.time(), event))

@@ -13,6 +13,7 @@ from llmri_server.outbox import OutboxLimits
 from llmri_server.runtime import Sampling
 
 Positive = Annotated[int, Meta(ge=1)]
+Protect = Literal["all", "massive", "lists", "none"]
 Bytes = Annotated[int, Meta(ge=1024, lt=2**32)]
 
 
@@ -32,6 +33,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     seed: Annotated[int, Meta(ge=0, lt=2**62)] = 0
     max_new_tokens: Positive = 256
     system: str = ""
+
+    protect: Protect = "all"
+    protect_nats: Annotated[float, Meta(gt=0)] = 1.0
+    allow_protected: bool = False
 
     prompt_positions: Annotated[int, Meta(ge=0)] = 256
     queue_scans: Positive = 256

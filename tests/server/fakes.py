@@ -7,25 +7,43 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from llmri_protocol.connection import ClientConnection
 from llmri_protocol.errors import RemoteProtocolError
-from llmri_protocol.messages import Command, Edit, Message, ModelCard, Phase, Role, ServerMessage, SiteCard
+from llmri_protocol.messages import (
+    AttributionMethod,
+    Command,
+    Edit,
+    Message,
+    ModelCard,
+    Phase,
+    Role,
+    ServerMessage,
+    SiteCard,
+)
 from llmri_server.edits import check
 from llmri_server.runtime import (
+    Attributed,
     CapturePlan,
     ChatMessage,
+    Measured,
+    NonFiniteError,
     Outcome,
     Sampling,
     ScanEvent,
     Sink,
     TokenEvent,
+    Wanted,
 )
+from tests.server.numpy_model import NumpyModel
 
 M = TypeVar("M", bound=Message)
 Connect = Callable[..., "Viewer"]
 Eventually = Callable[[Callable[[], bool]], None]
-LAYERS, WIDTH = 3, 8
+LAYERS, WIDTH, VOCABULARY = 3, 8, 100
+END = 0  # the token that ends a replayed reply
+STEP = 1e-5  # of the differences that stand for derivatives
 PATIENCE = 60.0
 
 CARD = ModelCard(
@@ -35,7 +53,7 @@ CARD = ModelCard(
     layers=LAYERS,
     hidden_size=WIDTH,
     heads=2,
-    vocabulary=100,
+    vocabulary=VOCABULARY,
     context=64,
     dtype="f32",
     device="cpu",
@@ -44,13 +62,15 @@ CARD = ModelCard(
         SiteCard(name="resid_post", width=WIDTH, editable=True, unit="basis direction"),
         SiteCard(name="mlp_act", width=WIDTH, editable=True, unit="MLP neuron"),
     ),
+    attributable=True,
 )
 
 
 class FakeRuntime:
     """Says `words`, a token each, and scans what the plan asks for.
 
-    `before_token` runs in the model's thread before each token, and may wait or raise.
+    What is replayed and measured comes from a `NumpyModel`, whose tokens are words. `before_token` runs in
+    the model's thread before each token, `before_pass` before each measurement; both may wait or raise.
     """
 
     card = CARD
@@ -61,6 +81,10 @@ class FakeRuntime:
         self.edits: tuple[Edit, ...] = ()
         self.conversations: list[list[ChatMessage]] = []
         self.before_token: Callable[[int], None] = lambda number: None
+        self.before_pass: Callable[[], None] = lambda: None
+        self.model = NumpyModel(LAYERS, WIDTH, VOCABULARY)
+        self.kept: tuple[int, ...] = ()
+        self.kept_under: tuple[Edit, ...] = ()
         self.trimmed = 0
         self.width = WIDTH
 
@@ -77,6 +101,7 @@ class FakeRuntime:
         self, conversation: Sequence[ChatMessage], sampling: Sampling, sink: Sink, stop: threading.Event
     ) -> Outcome:
         self.conversations.append(list(conversation))
+        self.kept, self.kept_under = self.prompt_ids(conversation), self.edits
         sink.token(TokenEvent(0, "prompt", 1, conversation[-1]["content"]))
         self._scan(sink, 0, "prompt")
         said: list[str] = []
@@ -89,6 +114,101 @@ class FakeRuntime:
             self._scan(sink, number, "generate")
         sink.token(TokenEvent(len(self.words) + 1, "generate", 2, "<end>", -0.5, 1.0))
         return Outcome("".join(said), len(said) + 1, "end", self.trimmed)
+
+    def replay(
+        self,
+        conversation: Sequence[ChatMessage],
+        sampling: Sampling,
+        sink: Sink,
+        stop: threading.Event,
+        edits: Sequence[Edit],
+    ) -> Outcome:
+        ids = self.prompt_ids(conversation)
+        first = len(ids)
+        rng = np.random.default_rng(sampling.seed)
+        for number in range(sampling.max_new_tokens):
+            self.before_token(number)
+            if stop.is_set() or len(ids) == self.card.context or (number and ids[-1] == END):
+                break
+            logits = self.measure(ids, [edits], prompt=first).logits[0, 0].astype(np.float64)
+            logprobs = logits - np.logaddexp.reduce(logits)
+            noise = sampling.temperature * rng.gumbel(size=VOCABULARY)
+            token = int((logits + noise).argmax())
+            ids = (*ids, token)
+            text = self.text_of(token)
+            sink.token(TokenEvent(number, "generate", token, text, float(logprobs[token]), 1.0))
+        said = "".join(map(self.text_of, ids[first:]))
+        return Outcome(said, len(ids) - first, "stopped" if stop.is_set() else "length")
+
+    def context(self) -> tuple[int, ...]:
+        return self.kept
+
+    def stale(self) -> bool:
+        return bool(self.kept) and self.kept_under != self.edits
+
+    def refill(self) -> int:
+        self.kept_under = self.edits
+        return len(self.kept)
+
+    def prompt_ids(self, conversation: Sequence[ChatMessage]) -> tuple[int, ...]:
+        return self.text_ids(" ".join(message["content"] for message in conversation))
+
+    def text_ids(self, text: str) -> tuple[int, ...]:
+        return tuple(1 + sum(map(ord, word)) % (VOCABULARY - 1) for word in text.split())
+
+    def text_of(self, token: int) -> str:
+        return f"w{token} "
+
+    def measure(
+        self,
+        ids: Sequence[int],
+        variants: Sequence[Sequence[Edit]],
+        *,
+        sites: Wanted = (),
+        logits: int = 1,
+        prompt: int | None = None,
+    ) -> Measured:
+        self.before_pass()
+        passes = [self.model.run(ids, edits, prompt) for edits in variants]
+        with np.errstate(over="ignore"):
+            last = np.array([given[-logits:] for given, _ in passes], dtype=np.float32)
+        if not np.isfinite(last).all():
+            raise NonFiniteError("the logits are not finite under the edits of `resid_post`, layer 0")
+        rows = {
+            site: np.array([[seen[site, layer] for layer in layers] for _, seen in passes], dtype=np.float32)
+            for site, layers in sites
+        }
+        return Measured(last, {site: each.swapaxes(1, 2) for site, each in rows.items()})
+
+    def attribute(
+        self,
+        ids: Sequence[int],
+        site: str,
+        layer: int,
+        *,
+        target: int | None = None,
+        method: AttributionMethod = "gradient",
+    ) -> Attributed:
+        self.before_pass()
+        place = (site, layer)
+        logits, seen = self.model.run(ids)
+        token = int(logits[-1].argmax()) if target is None else target
+        rows = seen[place]
+
+        def logit(moved: npt.NDArray[np.float64]) -> float:
+            return float(self.model.run(ids, instead={place: moved})[0][-1, token])
+
+        def slope(at: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+            steps = STEP * np.eye(rows.size).reshape(-1, *rows.shape)
+            rises = [(logit(at + step) - logit(at - step)) / (2 * STEP) for step in steps]
+            return np.reshape(rises, rows.shape)
+
+        middles = (np.arange(32) + 0.5) / 32
+        gradient = (
+            slope(rows) if method == "gradient" else np.mean([slope(a * rows) for a in middles], axis=0)
+        )
+        values = (gradient * rows).sum(axis=0).astype(np.float32)
+        return Attributed(token, float(logits[-1, token]), values)
 
     def _scan(self, sink: Sink, number: int, phase: Phase) -> None:
         if phase == "prompt" and not self.plan.prompt_positions:

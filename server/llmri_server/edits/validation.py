@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from llmri_protocol.messages import Edit, ModelCard
+from llmri_protocol.messages import Edit, ModelCard, SiteCard
 from llmri_server.runtime import EditError
 
 LARGEST_VALUE = 3.4e38  # multipliers are float32 on the device; beyond this they would be infinite
@@ -29,13 +29,44 @@ def _problem(edit: Edit, card: ModelCard) -> str | None:
         return f"{_unusable_site(edit.site, card)}; {_editable_here(list(editable))}"
     if not 0 <= edit.layer < card.layers:
         return f"there is no layer {edit.layer}; this model has layers 0 to {card.layers - 1}"
-    if not edit.units:
+    return _units_problem(edit, site) or _value_problem(edit, site) or _positions_problem(edit)
+
+
+def _units_problem(edit: Edit, site: SiteCard) -> str | None:
+    if edit.op == "steer":
+        return "`steer` moves all units of a site, so it takes no units" if edit.units or edit.heads else None
+    if not edit.units and not edit.heads:
         return "it names no unit; name at least one"
     for unit in edit.units:
         if not 0 <= unit < site.width:
             return f"there is no unit {unit}; `{edit.site}` has units 0 to {site.width - 1}"
+    for head in edit.heads:
+        if not site.heads:
+            return f"`{edit.site}` has no heads; name units instead"
+        if not 0 <= head < site.heads:
+            return f"there is no head {head}; `{edit.site}` has heads 0 to {site.heads - 1}"
+    return None
+
+
+def _value_problem(edit: Edit, site: SiteCard) -> str | None:
     if not math.isfinite(edit.value) or abs(edit.value) > LARGEST_VALUE:
         return f"its value is {edit.value}; a finite float32 is needed, such as 0 to ablate or 1.5 to boost"
+    if edit.op != "steer":
+        return f"`{edit.op}` takes no direction; `steer` does" if edit.direction else None
+    if len(edit.direction) != site.width:
+        return f"its direction has {len(edit.direction)} numbers; `{edit.site}` has {site.width} units"
+    if not all(math.isfinite(number) and abs(number) <= LARGEST_VALUE for number in edit.direction):
+        return "its direction has a number that is no finite float32"
+    if not any(edit.direction):
+        return "its direction is zero, which steers nowhere"
+    return None
+
+
+def _positions_problem(edit: Edit) -> str | None:
+    if edit.schedule is not None and edit.positions == "prompt":
+        return "a schedule counts the reply's tokens, so it has no meaning for positions of the prompt"
+    if edit.schedule is not None and edit.schedule.tokens == 0:
+        return "its schedule lasts 0 tokens; at least 1 is needed, or null for all"
     return None
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from llmri_protocol.messages import Edit
+from llmri_server.experiments.choosing import places_of
 from llmri_server.experiments.selectivity import Mask, most_selective, random_units, within_layer
 from llmri_server.pocket.score import mark
 from llmri_server.pocket.skills import Example, Skill
@@ -96,9 +97,8 @@ def conditions(
 def edits_of(units: Mask, site: str = SITE) -> tuple[Edit, ...]:
     """Give the edits that ablate those units, `[layers, width]`: one edit a layer that has any."""
     return tuple(
-        Edit(site=site, layer=layer, units=tuple(np.flatnonzero(row).tolist()), op="scale", value=0.0)
-        for layer, row in enumerate(units)
-        if row.any()
+        Edit(site=site, layer=place.layer, units=place.units, op="scale", value=0.0)
+        for place in places_of(units)
     )
 
 

@@ -1,46 +1,10 @@
 """Which units fire differently for one kind of question than for another."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
-
-
-@dataclass
-class MeanMagnitude:
-    """Running mean of the magnitude of every unit, over positions.
-
-    `total` is `[layers, width]`, in float64 so that long recordings lose nothing.
-    """
-
-    total: npt.NDArray[np.float64]
-    positions: int = 0
-
-    @classmethod
-    def of(cls, recordings: Iterable[Floats]) -> "MeanMagnitude":
-        """Take in recordings of `[positions, layers, width]`, at least one."""
-        running: MeanMagnitude | None = None
-        for recording in recordings:
-            if running is None:
-                running = cls(np.zeros(recording.shape[1:]))
-            running.add(recording)
-        if running is None:
-            raise ValueError("no recording was given, at least one is needed")
-        return running
-
-    def add(self, recording: Floats) -> None:
-        """Take in `[positions, layers, width]`."""
-        self.total += np.abs(recording).sum(axis=0, dtype=np.float64)
-        self.positions += len(recording)
-
-    @property
-    def mean(self) -> npt.NDArray[np.float64]:
-        """Mean magnitude of every unit, `[layers, width]`."""
-        return self.total / self.positions
 
 
 def most_selective(wanted: Floats, other: Floats, count: int) -> Mask:

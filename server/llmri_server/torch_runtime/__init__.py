@@ -1,7 +1,7 @@
 """The runtime for models of Hugging Face transformers."""
 
 from llmri_server.torch_runtime.assembly import assemble
-from llmri_server.torch_runtime.instruments import Clock
+from llmri_server.torch_runtime.installation import Clock
 from llmri_server.torch_runtime.loader import load
 from llmri_server.torch_runtime.recording import Recording
 from llmri_server.torch_runtime.runtime import TorchRuntime

@@ -1,12 +1,14 @@
 """A loaded model and its tokenizer made into a runtime: sites found, checked, and written on a card."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from llmri_protocol.messages import ModelCard, SiteCard
 from llmri_server.runtime import LoadError
 from llmri_server.torch_runtime.architectures import SITE_NAMES, SiteName, known_architecture
+from llmri_server.torch_runtime.effects import writing_reaches_residual
 from llmri_server.torch_runtime.fallback import propose
 from llmri_server.torch_runtime.probe import probe
 from llmri_server.torch_runtime.runtime import TorchRuntime
@@ -14,7 +16,6 @@ from llmri_server.torch_runtime.scans import SCAN_DTYPES
 from llmri_server.torch_runtime.taps import Site, bind
 from llmri_server.torch_runtime.verification import verify
 
-EDITABLE: frozenset[SiteName] = frozenset({"resid_post", "mlp_act"})
 UNITS: Mapping[SiteName, str] = {
     "resid_pre": "residual direction",
     "resid_mid": "residual direction",
@@ -30,8 +31,8 @@ CONTEXT_UNKNOWN = 2048  # for models that say nothing and have no position limit
 def assemble(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, name: str) -> TorchRuntime:
     """Make a runtime of a model that is already on its device.
 
-    One forward pass checks every site (two for an architecture that the table does not know). The model's
-    own sampling defaults are replaced by plain ones, so that `Sampling` says all there is.
+    Two forward passes check every site and its edits, three where the table does not know the architecture.
+    The model's own sampling defaults are replaced by plain ones, so that `Sampling` says all there is.
 
     Raises:
         LoadError: The blocks of the model cannot be found, or its dtype is none that scans can carry.
@@ -59,6 +60,8 @@ def find_sites(model: PreTrainedModel, name: str) -> dict[SiteName, Site]:
         raise LoadError(
             f"no site of `{name}` ({model.config.model_type}) could be found; it cannot be watched"
         )
+    if "resid_mid" in sites and not writing_reaches_residual(model, sites):
+        sites["resid_mid"] = replace(sites["resid_mid"], editable=False)
     return sites
 
 
@@ -71,26 +74,36 @@ def _card(
 ) -> ModelCard:
     config = model.config.get_text_config()
     layers = int(config.num_hidden_layers)
+    heads = int(getattr(config, "num_attention_heads", None) or 0)
     return ModelCard(
         name=name,
         runtime="torch",
         family=model.config.model_type,
         layers=layers,
         hidden_size=int(config.hidden_size),
-        heads=int(getattr(config, "num_attention_heads", None) or 0),
+        heads=heads,
         vocabulary=int(config.vocab_size),
         context=_context(model, tokenizer),
         dtype=SCAN_DTYPES[model.dtype],
         device=str(model.device),
         chat=bool(tokenizer.chat_template),
-        sites=tuple(_site_card(sites[site]) for site in SITE_NAMES if site in sites),
+        sites=tuple(_site_card(sites[site], heads) for site in SITE_NAMES if site in sites),
         absent=tuple(site for site in SITE_NAMES if site not in sites),
+        attributable=True,
         default_layer=layers // 2,
     )
 
 
-def _site_card(site: Site) -> SiteCard:
-    return SiteCard(name=site.name, width=site.width, editable=site.name in EDITABLE, unit=UNITS[site.name])
+def _site_card(site: Site, heads: int) -> SiteCard:
+    """Describe a site; the heads of `z` are those of the queries, each as wide as all others."""
+    divided = site.name == "z" and heads and site.width % heads == 0
+    return SiteCard(
+        name=site.name,
+        width=site.width,
+        editable=site.editable,
+        unit=UNITS[site.name],
+        heads=heads if divided else 0,
+    )
 
 
 def _context(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:

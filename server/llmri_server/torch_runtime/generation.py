@@ -1,6 +1,8 @@
 """One reply through `model.generate`, and its tokens as they come."""
 
+import math
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +19,7 @@ from transformers import (
 from transformers.generation.streamers import BaseStreamer
 
 from llmri_protocol.messages import Candidate, EndReason
-from llmri_server.runtime import Sampling, Sink, TokenEvent
+from llmri_server.runtime import NonFiniteError, Sampling, Sink, TokenEvent
 from llmri_server.torch_runtime.text import TokenText, Vocabulary
 
 CANDIDATES = 10
@@ -35,31 +37,44 @@ class Distribution(LogitsProcessor):
     """Remembers the model's own next-token distribution, before temperature and cuts change it."""
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:  # noqa: ARG002  # the library's signature
-        """Look at the raw logits `[1, vocabulary]` and hand them on."""
+        """Look at the raw logits `[1, vocabulary]` and hand them on.
+
+        Raises:
+            NonFiniteError: A logit is infinite or not a number, so that no token can be chosen.
+        """
         logprobs = torch.log_softmax(scores[0], dim=-1)
         entropy = torch.special.entr(logprobs.exp()).sum()
         best = logprobs.topk(min(CANDIDATES, logprobs.shape[0]))
         self._logprobs = logprobs
-        self._numbers = torch.cat([entropy[None], best.values])
+        self._entropy, *self._best = torch.cat([entropy[None], best.values]).tolist()
+        if math.isnan(self._entropy):  # a logit is not a number, or infinite
+            raise NonFiniteError("the logits are infinite or not a number")
         self._ids = best.indices
         return scores
 
     def describe(self, token: int, vocabulary: Vocabulary) -> tuple[float, float, tuple[Candidate, ...]]:
         """Give the token's logprob, the entropy in nats, and the likeliest candidates."""
-        entropy, *logprobs = self._numbers.tolist()
-        pairs = list(zip(self._ids.tolist(), logprobs, strict=True))
+        pairs = list(zip(self._ids.tolist(), self._best, strict=True))
         chosen = next((logprob for number, logprob in pairs if number == token), None)
         if chosen is None:
             chosen = self._logprobs[token].item()
         top = tuple(Candidate(id=number, text=vocabulary.text_of(number), logprob=lp) for number, lp in pairs)
-        return chosen, entropy, top
+        return chosen, self._entropy, top
 
 
 class Announcer(BaseStreamer):
-    """Tells the sink of every token as it is chosen, and collects the reply."""
+    """Tells of every token as it is chosen: `heard` first, then the sink; and collects the reply."""
 
-    def __init__(self, sink: Sink, vocabulary: Vocabulary, distribution: Distribution, first: int) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        vocabulary: Vocabulary,
+        distribution: Distribution,
+        first: int,
+        heard: Callable[[int], None] = lambda _token: None,
+    ) -> None:
         self._sink = sink
+        self._heard = heard
         self._vocabulary = vocabulary
         self._distribution = distribution
         self._first = first
@@ -83,6 +98,7 @@ class Announcer(BaseStreamer):
         logprob, entropy, top = self._distribution.describe(token, self._vocabulary)
         number = self._first + len(self.ids)
         self.ids.append(token)
+        self._heard(token)
         if token not in self._vocabulary.special:
             self._texts.append(text)
         self._sink.token(TokenEvent(number, "generate", token, text, logprob, entropy, top))

@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from llmri_server.torch_runtime.compiled_edits import Scaling
+from llmri_server.torch_runtime.interventions import Change
 from llmri_server.torch_runtime.taps import Site, Tap, read
 
 Hook = Callable[..., Any]
+EditTensor = Callable[[Tensor, int], Tensor]
 
 
 class Kept:
@@ -46,11 +47,22 @@ class ForwardPass:
     positions: int = 0
 
 
-def make_hook(tap: Tap, current: ForwardPass, scaling: Scaling | None, kept: Kept | None, row: int) -> Hook:
-    """Give the hook of a tap, which edits first and keeps then; it fits `tap.side`."""
-    if scaling is None and kept is not None and not kept.copied and tap.factor is None:
+def make_hook(
+    tap: Tap,
+    current: ForwardPass,
+    change: Change | None,
+    kept: Kept | None,
+    row: int,
+    *,
+    in_place: bool = False,
+) -> Hook:
+    """Give the hook of a tap, which edits first and keeps then; it fits `tap.side`.
+
+    `in_place` writes an edit into the model's own tensor, because it is read elsewhere too.
+    """
+    if change is None and kept is not None and not kept.copied and tap.factor is None:
         return _keeping(tap, kept, row)
-    act = _acting(tap, current, scaling, kept, row)
+    act = _acting(tap, current, _editing(change, in_place=in_place), kept, row)
     if tap.side == "input":
 
         def change_input(_module: object, args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -88,14 +100,26 @@ def _keeping(tap: Tap, kept: Kept, row: int) -> Hook:
     return keep_output if element is None else keep_element
 
 
+def _editing(change: Change | None, *, in_place: bool) -> EditTensor | None:
+    """Give the function that edits a tensor, or writes into it what has changed."""
+    if change is None or not in_place:
+        return None if change is None else change.apply
+
+    def write(value: Tensor, positions: int) -> Tensor:
+        edited = change.apply(value, positions)
+        return value if edited is value else value.copy_(edited)
+
+    return write
+
+
 def _acting(
-    tap: Tap, current: ForwardPass, scaling: Scaling | None, kept: Kept | None, row: int
+    tap: Tap, current: ForwardPass, edit: EditTensor | None, kept: Kept | None, row: int
 ) -> Callable[[Tensor], Tensor]:
     """Give a function that edits a tensor, keeps it, and gives what the model shall go on with."""
 
     def act(value: Tensor) -> Tensor:
-        if scaling is not None:
-            value = scaling.apply(value, current.positions)
+        if edit is not None:
+            value = edit(value, current.positions)
         if kept is not None:
             seen = value if tap.factor is None else value * tap.factor
             kept.tensors[row] = seen.clone() if kept.copied else seen

@@ -3,24 +3,26 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from inspect import signature
 from typing import Any, Protocol
 
-import torch
-from torch import nn
-from torch.utils.hooks import RemovableHandle
+from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from llmri_protocol.messages import Edit
+from llmri_server.edits import Place
+from llmri_server.runtime import Wanted
 from llmri_server.torch_runtime.architectures import SITE_NAMES, SiteName
-from llmri_server.torch_runtime.compiled_edits import CompiledEdits, compile_edits
-from llmri_server.torch_runtime.hooks import ForwardPass, Hook, Kept, make_hook
+from llmri_server.torch_runtime.hooks import ForwardPass, Kept
+from llmri_server.torch_runtime.installation import Clock, Installation
+from llmri_server.torch_runtime.interventions import Baselines, Compiler, Edits, Interventions
 from llmri_server.torch_runtime.taps import Site
+from llmri_server.torch_runtime.unedited import unedited_rows
 
 logger = logging.getLogger(__name__)
-
-Wanted = tuple[tuple[str, tuple[int, ...]], ...]  # as in CapturePlan.sites
 
 
 class Receiver(Protocol):
@@ -35,21 +37,14 @@ class Receiver(Protocol):
         ...
 
 
-@dataclass
-class Clock:
-    """Time spent in the instruments: nanoseconds, and calls of hooks."""
-
-    nanoseconds: int = 0
-    calls: int = 0
-
-
 @dataclass(frozen=True, eq=False)
 class _Setting:
     """What the next pass shall do: one immutable value, so that a pass sees all of a change or nothing."""
 
-    edits: CompiledEdits = field(default_factory=dict)
+    edits: Edits = ()
     wanted: Wanted = ()
     recorded: Wanted | None = None
+    variants: tuple[Edits, ...] | None = None
 
 
 class Instruments:
@@ -57,27 +52,53 @@ class Instruments:
 
     `edit` and `capture` may be called from any thread; the other methods belong to the model's thread. A
     change takes effect when the next pass begins, never in the middle of one.
+
+    Args:
+        model: The model.
+        sites: Where it can be watched and edited.
+        calibration: Gives the tokens that baselines are measured on; called when one is first needed.
+        special: The tokens that edits and baselines can leave out.
     """
 
-    def __init__(self, model: nn.Module, sites: Mapping[SiteName, Site], device: torch.device) -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        sites: Mapping[SiteName, Site],
+        calibration: Callable[[], Sequence[int]],
+        special: frozenset[int] = frozenset(),
+    ) -> None:
         self._model = model
         self._sites: dict[str, Site] = {name: sites[name] for name in SITE_NAMES if name in sites}
-        self._device = device
+        self._parameters = tuple(signature(model.forward).parameters)
+        self._baselines = Baselines(self._unedited, calibration, special)
+        compiler = Compiler(self._sites, model.dtype, model.device, self._baselines)
+        self._interventions = Interventions(compiler, special)
         self._lock = threading.Lock()
         self._setting = _Setting()
         self._installed: _Setting | None = None
-        self._handles: list[RemovableHandle] = []
-        self._kept: list[Kept] = []
         self._current = ForwardPass()
+        self._installation = Installation(self._sites, self._current)
+        self._felt: Edits = ()
+        self._prompt: int | None = None
         self._receiver: Receiver | None = None
         self._attached = False
+        self._nested = False
         self._clock: Clock | None = None
+
+    @property
+    def edits(self) -> Edits:
+        """The edits that stand: what the next pass feels, unless it has variants."""
+        return self._setting.edits
+
+    @property
+    def felt(self) -> Edits:
+        """The standing edits of the latest pass that felt them."""
+        return self._felt
 
     def edit(self, edits: Sequence[Edit]) -> None:
         """Apply these edits, checked before, from the next pass on."""
-        compiled = compile_edits(edits, self._sites, self._device)
         with self._lock:
-            self._setting = replace(self._setting, edits=compiled)
+            self._setting = replace(self._setting, edits=tuple(edits))
 
     def capture(self, wanted: Wanted) -> None:
         """Keep these sites and layers from the next pass on.
@@ -89,23 +110,47 @@ class Instruments:
         with self._lock:
             self._setting = replace(self._setting, wanted=wanted)
 
+    def converse(self, ids: Sequence[int]) -> None:
+        """Make this the conversation that means are over, where edits ask for it."""
+        self._baselines.converse(ids)
+        if any(edit.op == "mean" and edit.baseline == "conversation" for edit in self.edits):
+            self._interventions.forget()
+            self._installed = None
+
     @contextmanager
-    def attached(self, receiver: Receiver | None = None, recorded: Wanted | None = None) -> Iterator[None]:
+    def attached(
+        self,
+        receiver: Receiver | None = None,
+        recorded: Wanted | None = None,
+        variants: Sequence[Sequence[Edit]] | None = None,
+        prompt: int | None = None,
+    ) -> Iterator[None]:
         """Let passes inside feel the edits, and hand what they leave to the receiver.
 
-        `recorded` replaces the capture plan, and its tensors are copies. Contexts nest: the inner one's
-        receiver and plan hold until it ends.
+        Contexts nest: what the inner one names holds until it ends.
+
+        Args:
+            receiver: Takes what is kept.
+            recorded: Replaces the capture plan; its tensors are copies.
+            variants: Replaces the standing edits: row b of every batch feels exactly `variants[b]`.
+            prompt: How many positions of the conversation are prompt. None lets a pass that begins with an
+                empty cache be the prompt.
+
+        Raises:
+            ValueError: What shall be recorded is not there; or, when a pass begins, its batch has another
+                number of rows than there are variants.
         """
         self._check(recorded or ())
-        outer = (self._receiver, self._setting.recorded)
-        self._receiver = receiver
-        self._record(recorded)
+        outer = (self._receiver, self._prompt, self._setting.recorded, self._setting.variants)
+        self._receiver, self._prompt = receiver, prompt
+        felt = outer[3] if variants is None else tuple(tuple(edits) for edits in variants)
+        self._replace(recorded, felt)
         try:
             with self._watching():
                 yield
         finally:
-            self._receiver = outer[0]
-            self._record(outer[1])
+            self._receiver, self._prompt = outer[:2]
+            self._replace(*outer[2:])
 
     @contextmanager
     def timed(self) -> Iterator[Clock]:
@@ -125,9 +170,9 @@ class Instruments:
                 if not 0 <= layer < there:
                     raise ValueError(f"there is no layer {layer}; this model has layers 0 to {there - 1}")
 
-    def _record(self, recorded: Wanted | None) -> None:
+    def _replace(self, recorded: Wanted | None, variants: tuple[Edits, ...] | None) -> None:
         with self._lock:
-            self._setting = replace(self._setting, recorded=recorded)
+            self._setting = replace(self._setting, recorded=recorded, variants=variants)
 
     @contextmanager
     def _watching(self) -> Iterator[None]:
@@ -136,6 +181,7 @@ class Instruments:
             yield
             return
         self._attached = True
+        self._interventions.start()
         ends = [
             self._model.register_forward_pre_hook(self._begin, with_kwargs=True),
             self._model.register_forward_hook(self._end),
@@ -149,14 +195,24 @@ class Instruments:
             self._uninstall()
 
     def _begin(self, _model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if self._setting is not self._installed:
-            self._install(self._setting)
+        if self._nested:
+            return
+        setting = self._setting
+        if setting is not self._installed:
+            self._install(setting)
         ids = args[0] if args else kwargs.get("input_ids")
-        self._current.positions = (kwargs["inputs_embeds"] if ids is None else ids).shape[1]
+        rows, self._current.positions = (kwargs["inputs_embeds"] if ids is None else ids).shape[:2]
+        if setting.variants is not None and len(setting.variants) != rows:
+            raise ValueError(f"the batch has {rows} rows, but there are {len(setting.variants)} variants")
+        if self._interventions.live:
+            arguments = dict(zip(self._parameters, args, strict=False)) | kwargs
+            self._interventions.begin(self._current.positions, ids, arguments, self._prompt)
 
     def _end(self, _model: nn.Module, _args: object, _output: object) -> None:
+        if self._nested:
+            return
         start = time.perf_counter_ns() if self._clock else 0
-        for kept in self._kept:
+        for kept in self._installation.kept:
             self._hand_over(kept)
         if self._receiver is not None:
             self._receiver.passed(self._current.positions)
@@ -180,41 +236,24 @@ class Instruments:
     def _install(self, setting: _Setting) -> None:
         """Hook exactly the places that are edited or kept."""
         self._uninstall()
-        places: dict[tuple[str, int], tuple[Kept, int]] = {}
-        for name, layers in setting.wanted if setting.recorded is None else setting.recorded:
-            site = self._sites[name]
-            kept = Kept(site, layers, copied=site.overwritten or setting.recorded is not None)
-            self._kept.append(kept)
-            places.update({(name, layer): (kept, row) for row, layer in enumerate(layers)})
-        nothing = (None, 0)
-        for place in dict.fromkeys([*setting.edits, *places]):
-            tap = self._sites[place[0]].taps[place[1]]
-            hook = make_hook(tap, self._current, setting.edits.get(place), *places.get(place, nothing))
-            hook = hook if self._clock is None else _timing(hook, self._clock)
-            register = (
-                tap.module.register_forward_pre_hook
-                if tap.side == "input"
-                else tap.module.register_forward_hook
-            )
-            self._handles.append(register(hook, prepend=True))
+        if setting.variants is None:
+            self._felt = setting.edits
+            changes = self._interventions.stand(setting.edits)
+        else:
+            changes = self._interventions.vary(setting.variants)
+        wanted = setting.wanted if setting.recorded is None else setting.recorded
+        self._installation = Installation(self._sites, self._current, self._clock)
+        self._installation.put(changes, wanted, copied=setting.recorded is not None)
         self._installed = setting
 
+    def _unedited(self, ids: Sequence[int], places: Sequence[Place]) -> dict[Place, Tensor]:
+        """Run a pass that feels no edit and hands nothing over, between those that do."""
+        self._nested = True
+        try:
+            return unedited_rows(self._model, self._sites, ids, places)
+        finally:
+            self._nested = False
+
     def _uninstall(self) -> None:
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
-        self._kept = []
+        self._installation.remove()
         self._installed = None
-
-
-def _timing(hook: Hook, clock: Clock) -> Hook:
-    """Wrap a hook so that its time is added to the clock."""
-
-    def timed(*args: object) -> object:
-        start = time.perf_counter_ns()
-        result = hook(*args)
-        clock.nanoseconds += time.perf_counter_ns() - start
-        clock.calls += 1
-        return result
-
-    return timed

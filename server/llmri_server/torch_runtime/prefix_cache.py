@@ -10,18 +10,34 @@ from collections.abc import Sequence
 from transformers import DynamicCache, PreTrainedConfig
 from transformers.cache_utils import DynamicLayer
 
+from llmri_protocol.messages import Edit
+from llmri_server.torch_runtime.provenance import Provenance
+
 
 class PrefixCache:
-    """Hands out the cache of the last turn, cut back to what a new prompt shares with it."""
+    """Hands out the cache of the last turn, cut back to what a new prompt shares with it.
+
+    Other threads may read `ids` and `provenance` at any time.
+
+    Attributes:
+        provenance: Under which edits the keys and values were computed.
+    """
 
     def __init__(self, config: PreTrainedConfig) -> None:
         self._config = config
-        self._ids: list[int] = []
         self._cache: DynamicCache | None = None
+        self._ids: list[int] = []
+        self.provenance = Provenance(int(config.get_text_config().num_hidden_layers))
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The tokens whose keys and values are kept; while a turn runs, all tokens so far."""
+        return tuple(self._ids)
 
     def forget(self) -> None:
         """Keep nothing, so that the next prompt is computed from its first token."""
         self._cache, self._ids = None, []
+        self.provenance = self.provenance.until(0)
 
     def take(self, prompt: Sequence[int]) -> tuple[DynamicCache, int]:
         """Give a cache and how many of the prompt's first tokens it holds; at least one is left to compute.
@@ -29,24 +45,43 @@ class PrefixCache:
         It is empty where nothing is shared, or where the model's cache cannot be cut back, as with sliding
         windows. What was taken is gone from here until it is kept again, so a failed turn leaves nothing.
         """
-        cache, ids = self._cache, self._ids
-        self._cache, self._ids = None, []
-        if cache is None:
-            return self._fresh(), 0
-        shared = min(_shared(ids, prompt), len(prompt) - 1)
-        if shared < len(ids):
-            if not shared or not _can_be_cut(cache):
-                return self._fresh(), 0
-            cache.crop(shared - len(ids))
+        cache, shared = self._cut(prompt)
+        self._cache, self._ids = None, list(prompt)
+        self.provenance = self.provenance.until(shared)
         return cache, shared
+
+    def computed(self, edits: tuple[Edit, ...], positions: int) -> None:
+        """Learn that so many further positions of what was taken were computed under these edits."""
+        self.provenance = self.provenance.then(edits, positions)
+
+    def read(self, token: int) -> None:
+        """Learn of a token that the running turn will compute next."""
+        self._ids.append(token)
 
     def keep(self, cache: DynamicCache, ids: Sequence[int]) -> None:
         """Keep a cache that holds the first of these ids; the last one sampled was never computed."""
         length = int(cache.get_seq_length())
         self._cache, self._ids = cache, list(ids[:length])
+        self.provenance = self.provenance.until(length)
 
-    def _fresh(self) -> DynamicCache:
+    def renew(self, cache: DynamicCache, edits: tuple[Edit, ...]) -> None:
+        """Keep another cache of the same tokens, all computed under these edits."""
+        self._cache = cache
+        self.provenance = self.provenance.until(0).then(edits, len(self._ids))
+
+    def fresh(self) -> DynamicCache:
+        """Give an empty cache of the model's kind."""
         return DynamicCache(config=self._config)
+
+    def _cut(self, prompt: Sequence[int]) -> tuple[DynamicCache, int]:
+        if self._cache is None:
+            return self.fresh(), 0
+        shared = min(_shared(self._ids, prompt), len(prompt) - 1)
+        if shared < len(self._ids):
+            if not shared or not _can_be_cut(self._cache):
+                return self.fresh(), 0
+            self._cache.crop(shared - len(self._ids))
+        return self._cache, shared
 
 
 def _shared(ids: Sequence[int], prompt: Sequence[int]) -> int:

@@ -2,26 +2,37 @@
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
+import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from llmri_protocol.messages import Edit, ModelCard
+from llmri_protocol.messages import AttributionMethod, Edit, ModelCard
+from llmri_server.calibration import calibration_ids
 from llmri_server.edits import check
-from llmri_server.runtime import CapturePlan, ChatMessage, Outcome, Sampling, Sink
-from llmri_server.torch_runtime.architectures import SiteName
-from llmri_server.torch_runtime.generation import (
-    Announcer,
-    Distribution,
-    announce_prompt,
-    end_reason,
-    reply_to,
+from llmri_server.runtime import (
+    Attributed,
+    CapturePlan,
+    ChatMessage,
+    Measured,
+    NonFiniteError,
+    Outcome,
+    Sampling,
+    Sink,
+    Wanted,
 )
-from llmri_server.torch_runtime.instruments import Clock, Instruments
+from llmri_server.torch_runtime.architectures import SiteName
+from llmri_server.torch_runtime.attribution import attribute
+from llmri_server.torch_runtime.blame import breaks, few_logits, who_broke
+from llmri_server.torch_runtime.installation import Clock
+from llmri_server.torch_runtime.instruments import Instruments
+from llmri_server.torch_runtime.interventions import NO_REPLY
+from llmri_server.torch_runtime.measuring import measure
 from llmri_server.torch_runtime.prefix_cache import PrefixCache
 from llmri_server.torch_runtime.prompts import PromptWriter
 from llmri_server.torch_runtime.recording import Recording
 from llmri_server.torch_runtime.scans import ScanWriter
+from llmri_server.torch_runtime.speaker import BrokenError, Speaker, Turn
 from llmri_server.torch_runtime.taps import Site
 from llmri_server.torch_runtime.text import Vocabulary
 
@@ -45,11 +56,13 @@ class TorchRuntime:
         self.tokenizer = tokenizer
         self.card = card
         self._sites: Mapping[str, Site] = {str(name): site for name, site in sites.items()}
-        self._ends = ends
         self._plan = CapturePlan()
-        self._instruments = Instruments(model, sites, model.device)
         self._prompts = PromptWriter(tokenizer)
         self._vocabulary = Vocabulary(tokenizer)
+        self._instruments = Instruments(model, sites, self._calibration, self._vocabulary.special)
+        self._speaker = Speaker(
+            model, self._instruments, self._prompts, self._vocabulary, context=card.context, ends=ends
+        )
         self._memory = PrefixCache(model.config)
 
     def check_edits(self, edits: Sequence[Edit]) -> None:
@@ -75,40 +88,136 @@ class TorchRuntime:
         """Generate the reply to the conversation's last message, until done or `stop` is set.
 
         A conversation's first turn is computed anew; later turns reuse the keys and values of earlier ones,
-        which keep the edits they were computed under.
+        which keep the edits they were computed under, until `refill`.
 
         Old exchanges are left out where the context is too short; with no room at all the reply is empty
         and ends for `context`.
-        """
-        context = self.card.context
-        room = min(sampling.max_new_tokens, context // 4)
-        prompt = self._prompts.write(conversation, context, room)
-        limit = min(sampling.max_new_tokens, context - len(prompt.ids))
-        if limit <= 0 or stop.is_set():
-            reason = end_reason([], self._ends, stop.is_set(), sampling.max_new_tokens > 0)
-            return Outcome("", 0, reason, prompt.trimmed)
 
-        if _begins(conversation):
-            self._memory.forget()
-        cache, known = self._memory.take(prompt.ids)
-        announce_prompt(sink, self._vocabulary, prompt.ids, known)
-        new = len(prompt.ids) - known
-        distribution = Distribution()
-        announcer = Announcer(sink, self._vocabulary, distribution, first=new)
-        with self._instruments.attached(ScanWriter(sink, new, self._plan.prompt_positions)):
-            reply = reply_to(
-                model=self.model,
-                prompt=prompt.ids,
-                cache=cache,
-                sampling=sampling,
-                limit=limit,
-                announcer=announcer,
-                distribution=distribution,
-                stop=stop,
+        Raises:
+            NonFiniteError: A logit became infinite or not a number. Nothing of the conversation is kept then.
+        """
+
+        def attach(new: int, prompt: int) -> AbstractContextManager[None]:
+            return self._watched(sink, new, prompt)
+
+        turn = Turn(conversation, sampling, sink, stop)
+        try:
+            return self._speaker.hold(turn, self._memory, attach)
+        except BrokenError as broken:
+            raise self._non_finite(broken, self._instruments.felt) from None
+
+    def replay(
+        self,
+        conversation: Sequence[ChatMessage],
+        sampling: Sampling,
+        sink: Sink,
+        stop: threading.Event,
+        edits: Sequence[Edit],
+    ) -> Outcome:
+        """Generate like `generate`, from the first token and under these edits alone; all else stays.
+
+        Raises:
+            NonFiniteError: A logit became infinite or not a number.
+        """
+
+        def attach(_new: int, prompt: int) -> AbstractContextManager[None]:
+            return self._instruments.attached(recorded=(), variants=[edits], prompt=prompt)
+
+        turn = Turn(conversation, sampling, sink, stop)
+        try:
+            return self._speaker.hold(turn, PrefixCache(self.model.config), attach)
+        except BrokenError as broken:
+            raise self._non_finite(broken, edits) from None
+        finally:
+            self._instruments.converse(self._memory.ids)
+
+    def context(self) -> tuple[int, ...]:
+        """Give the tokens whose keys and values are kept; while a turn runs, all its tokens so far."""
+        return self._memory.ids
+
+    def stale(self) -> bool:
+        """Whether any key or value that is kept was computed under other edits than those that stand.
+
+        Edits that cannot reach it do not count, such as those of later positions.
+        """
+        return self._memory.provenance.differs_from(self._instruments.edits)
+
+    def refill(self) -> int:
+        """Compute all kept keys and values anew under the standing edits; give how many positions.
+
+        The conversation is read as the next turn would read it: all of it is prompt.
+
+        Raises:
+            NonFiniteError: A value became infinite or not a number; what was kept stays.
+        """
+        ids = self._memory.ids
+        if not ids:
+            return 0
+        self._instruments.converse(ids)
+        cache = self._memory.fresh()
+        tokens = torch.tensor([ids], device=self.model.device)
+        with torch.no_grad(), self._instruments.attached(recorded=(), prompt=NO_REPLY):
+            logits = self.model(
+                tokens, past_key_values=cache, use_cache=True, **few_logits(self.model)
+            ).logits
+        edits = self._instruments.felt
+        if not bool(logits.isfinite().all()):
+            raise NonFiniteError(who_broke(self.model, self._instruments, ids, edits, prompt=NO_REPLY))
+        self._memory.renew(cache, edits)
+        return len(ids)
+
+    def prompt_ids(self, conversation: Sequence[ChatMessage]) -> tuple[int, ...]:
+        """Give the tokens of a conversation, ready for the reply."""
+        return tuple(self._prompts.ids(conversation))
+
+    def text_ids(self, text: str) -> tuple[int, ...]:
+        """Give the tokens of a plain text."""
+        return tuple(self.tokenizer(text)["input_ids"])
+
+    def text_of(self, token: int) -> str:
+        """Give a token's own text."""
+        return self._vocabulary.text_of(token)
+
+    def measure(
+        self,
+        ids: Sequence[int],
+        variants: Sequence[Sequence[Edit]],
+        *,
+        sites: Wanted = (),
+        logits: int = 1,
+        prompt: int | None = None,
+    ) -> Measured:
+        """Run forward passes over one sequence, each row of a batch under its own edits alone.
+
+        Raises:
+            NonFiniteError: A result is infinite or not a number; the message names the first variant's edit
+                that made it so.
+        """
+        try:
+            return measure(
+                self.model,
+                self._instruments,
+                self._sites,
+                ids,
+                variants,
+                wanted=sites,
+                logits=logits,
+                prompt=prompt,
             )
-        self._memory.keep(cache, prompt.ids + reply.ids)
-        reason = end_reason(reply.ids, self._ends, stop.is_set(), limit < sampling.max_new_tokens)
-        return Outcome(reply.text, len(reply.ids), reason, prompt.trimmed)
+        except NonFiniteError as error:
+            raise NonFiniteError(self._blame(ids, variants, prompt) or str(error)) from None
+
+    def attribute(
+        self,
+        ids: Sequence[int],
+        site: str,
+        layer: int,
+        *,
+        target: int | None = None,
+        method: AttributionMethod = "gradient",
+    ) -> Attributed:
+        """Attribute the next token's logit to the units of one layer, without any edit."""
+        return attribute(self.model, self._sites[site], layer, ids, target=target, method=method)
 
     @contextmanager
     def hooked(self) -> Iterator[None]:
@@ -135,7 +244,30 @@ class TorchRuntime:
         with self._instruments.timed() as clock:
             yield clock
 
+    @contextmanager
+    def _watched(self, sink: Sink, new: int, prompt: int) -> Iterator[None]:
+        """Let a turn's passes feel the standing edits, write their scans, and remember what they felt."""
+        writer = ScanWriter(sink, new, self._plan.prompt_positions, on_pass=self._computed)
+        with self._instruments.attached(writer, prompt=prompt):
+            yield
 
-def _begins(conversation: Sequence[ChatMessage]) -> bool:
-    """Whether nothing was answered yet."""
-    return not any(message["role"] == "assistant" for message in conversation)
+    def _calibration(self) -> tuple[int, ...]:
+        return calibration_ids(self)
+
+    def _computed(self, positions: int) -> None:
+        self._memory.computed(self._instruments.felt, positions)
+
+    def _non_finite(self, broken: BrokenError, edits: Sequence[Edit]) -> NonFiniteError:
+        """Say who broke a turn."""
+        return NonFiniteError(
+            who_broke(self.model, self._instruments, broken.ids, edits, prompt=broken.prompt)
+        )
+
+    def _blame(
+        self, ids: Sequence[int], variants: Sequence[Sequence[Edit]], prompt: int | None
+    ) -> str | None:
+        """Say who broke the first variant that is broken, if one still is."""
+        for edits in variants:
+            if breaks(self.model, self._instruments, ids, edits, prompt=prompt):
+                return who_broke(self.model, self._instruments, ids, edits, prompt=prompt)
+        return None

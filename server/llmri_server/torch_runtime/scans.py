@@ -1,6 +1,6 @@
 """From the tensors of one forward pass to scans on the host."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -27,11 +27,19 @@ HOST_DTYPES: dict[torch.dtype, npt.DTypeLike] = {
 class ScanWriter:
     """Makes the scans of one turn, whose first position has number 0.
 
-    `prompt` positions come first; at most the last `prompt_scans` of them are scanned.
+    `prompt` positions come first; at most the last `prompt_scans` of them are scanned. `on_pass` is told of
+    every pass and its positions.
     """
 
-    def __init__(self, sink: Sink, prompt: int, prompt_scans: int) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        prompt: int,
+        prompt_scans: int,
+        on_pass: Callable[[int], None] = lambda _positions: None,
+    ) -> None:
         self._sink = sink
+        self._on_pass = on_pass
         self._prompt = prompt
         self._prompt_scans = prompt_scans
         self._number = 0
@@ -57,6 +65,7 @@ class ScanWriter:
     def passed(self, positions: int) -> None:
         """Count the positions of a pass."""
         self._number += positions
+        self._on_pass(positions)
 
 
 def last_positions(tensors: Sequence[Tensor], count: int) -> Tensor:

@@ -27,14 +27,25 @@ class Tap:
 class Site:
     """A verified site: a tap a layer, all `width` wide.
 
-    `overwritten` says that the model writes into the tensor later in the same pass, so that a reference
-    would not do.
+    Attributes:
+        name: Its name.
+        taps: Where it is, a tap a layer.
+        width: Its units.
+        overwritten: Whether the model writes into the tensor later in the same pass, so that a reference
+            would not do.
+        editable: Whether an edit reaches all that reads the tensor.
     """
 
     name: SiteName
     taps: tuple[Tap, ...]
     width: int
     overwritten: bool
+    editable: bool = True
+
+    @property
+    def in_place(self) -> bool:
+        """Whether edits are written into the model's own tensor: not only the tap's module reads it."""
+        return self.name == "resid_mid"
 
 
 Taps = Mapping[SiteName, tuple[Tap, ...]]

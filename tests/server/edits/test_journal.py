@@ -1,5 +1,8 @@
 import threading
+import time
 
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,6 +85,96 @@ def test_taking_ones_own_edit_back_shows_the_other_clients_edit_again() -> None:
     assert standing(journal) == [edit(1)]
 
 
+def test_replacing_all_is_one_change_whoever_set_what_was_there() -> None:
+    journal = Journal()
+    journal.add([edit(1)], "ann")
+    journal.add([edit(2)], "bob")
+    assert journal.replace_all([edit(3), edit(4)], "cy", "arithmetic off")
+    assert standing(journal) == [edit(3), edit(4)]
+    assert journal.replace_all([], "cy")
+    assert standing(journal) == []
+    assert journal.undo("ann")
+    assert journal.undo("ann")
+    assert standing(journal) == [edit(1), edit(2)]
+
+
+def test_the_name_stands_until_it_is_changed_and_comes_back_with_undo_and_redo() -> None:
+    journal = Journal()
+    journal.replace_all([edit(1)], "ann", "first")
+    journal.add([edit(2)], "bob")
+    assert journal.name == "first"
+    assert journal.add([edit(2)], "bob", "second")  # the name alone is a change
+    journal.clear("ann")
+    names = [journal.name]
+    while journal.undo("ann"):
+        names.append(journal.name)
+    assert names == ["", "second", "first", "first", ""]
+    journal.redo("ann")
+    assert (journal.name, journal.state.name) == ("first", "first")
+
+
+def test_who_changed_what_and_when_is_kept() -> None:
+    journal = Journal()
+    before = time.time()
+    journal.add([edit(7, layer=4)], "ann")
+    journal.add([edit(1, 2, 3, layer=4), edit(5, value=1.5), edit(6)], "bob", "mine")
+    journal.undo("cy")
+    journal.redo("cy")
+    journal.replace_of("bob", [])
+    journal.replace_all([edit(unit) for unit in range(12)], "ann", "arithmetic off")
+    journal.replace_all([edit(1)], "ann")
+    journal.clear("ann")
+    changes = journal.changes
+    assert [(change.by, change.what) for change in changes] == [
+        ("ann", "scale 0 on unit 7 of `mlp_act`, layer 4"),
+        ("bob", "scale 0 on 3 units of `mlp_act`, layer 4, and 2 more edits, called `mine`"),
+        ("cy", "undo"),
+        ("cy", "redo"),
+        ("bob", "took its own edits back"),
+        ("ann", "loaded `arithmetic off`, 12 edits"),
+        ("ann", "replaced all by 1 edit"),
+        ("ann", "clear"),
+    ]
+    assert [change.revision for change in changes] == list(range(1, 9))
+    assert all(before <= change.time <= time.time() for change in changes)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"op": "mean", "units": (3, 4)}, "mean on 2 units of `resid_post`, layer 1"),
+        ({"op": "set", "value": -2.5, "units": (3,)}, "set -2.5 on unit 3 of `resid_post`, layer 1"),
+        ({"op": "steer", "value": 4.0, "direction": (1.0,)}, "steer 4 on `resid_post`, layer 1"),
+    ],
+)
+def test_every_operation_has_words(fields: dict[str, object], said: str) -> None:
+    journal = Journal()
+    journal.add([msgspec.convert({"site": "resid_post", "layer": 1, **fields}, Edit)], "ann")
+    assert journal.changes[-1].what == said
+
+
+def test_the_last_thousand_changes_are_kept() -> None:
+    journal = Journal()
+    for number in range(1001):
+        journal.add([edit(0, value=number)], "ann")
+    assert [change.revision for change in journal.changes] == list(range(2, 1002))
+
+
+def test_a_change_that_cannot_be_put_in_force_is_none() -> None:
+    def refuse(state: JournalState) -> None:
+        if any(edit.value == 9 for edit in state.edits):
+            raise MemoryError
+
+    journal = Journal(on_change=refuse)
+    journal.add([edit(1)], "ann")
+    before = journal.state, journal.changes
+    with pytest.raises(MemoryError):
+        journal.add([edit(2, value=9)], "ann")
+    assert (journal.state, journal.changes) == before
+    assert journal.undo("ann")
+    assert standing(journal) == []
+
+
 def test_the_history_is_bounded_and_the_revision_grows_with_every_change() -> None:
     journal = Journal(limit=3)
     for unit in range(10):
@@ -96,7 +189,7 @@ def test_a_client_that_drags_a_slider_leaves_one_edit() -> None:
     for step in range(100):
         journal.add([edit(1, 2, value=step / 100)], "ann")
     assert standing(journal) == [edit(1, 2, value=0.99)]
-    assert len(journal._standing) == 1
+    assert len(journal._history.now.standing) == 1
 
 
 def test_listeners_hear_every_revision_in_order_from_many_threads() -> None:
@@ -117,7 +210,7 @@ def test_listeners_hear_every_revision_in_order_from_many_threads() -> None:
     assert heard[-1] == journal.state
 
 
-@given(st.lists(st.sampled_from(["add", "replace", "clear"]), max_size=8), st.integers(0, 8))
+@given(st.lists(st.sampled_from(["add", "replace", "load", "clear"]), max_size=8), st.integers(0, 8))
 def test_undoing_and_redoing_as_often_gives_the_same_edits(changes: list[str], times: int) -> None:
     journal = Journal()
     for number, change in enumerate(changes):
@@ -126,9 +219,11 @@ def test_undoing_and_redoing_as_often_gives_the_same_edits(changes: list[str], t
                 journal.add([edit(number % 3, value=number)], "ann")
             case "replace":
                 journal.replace_of("bob", [edit(number % 2, value=-number)])
+            case "load":
+                journal.replace_all([edit(number)], "cy", f"set {number}")
             case "clear":
                 journal.clear("ann")
-    before = journal.state.edits
+    before = journal.state.edits, journal.name
     undone = sum(journal.undo("ann") for _ in range(times))
     assert sum(journal.redo("ann") for _ in range(times)) == undone
-    assert journal.state.edits == before
+    assert (journal.state.edits, journal.name) == before

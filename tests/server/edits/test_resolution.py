@@ -3,7 +3,7 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmri_protocol.messages import Edit
+from llmri_protocol.messages import Edit, Positions
 from llmri_server.edits import Place, latest, resolve
 
 edits_strategy = st.lists(
@@ -19,23 +19,23 @@ edits_strategy = st.lists(
 )
 
 
-def meaning(edits: Iterable[Edit]) -> dict[tuple[Place, int], tuple[float, str]]:
+def meaning(edits: Iterable[Edit]) -> dict[tuple[Place, int], tuple[float, Positions]]:
     return {
         (place, unit): (edit.value, edit.positions)
-        for place, units in resolve(edits).items()
-        for unit, edit in units.items()
+        for place, here in resolve(edits).items()
+        for unit, edit in here.units.items()
     }
 
 
 def test_the_latest_edit_of_a_unit_wins_also_over_other_positions() -> None:
     ablate = Edit(site="mlp_act", layer=1, units=(3, 4), value=0.0)
     boost = Edit(site="mlp_act", layer=1, units=(4,), value=2.0, positions="last")
-    assert resolve([ablate, boost]) == {("mlp_act", 1): {3: ablate, 4: boost}}
+    assert resolve([ablate, boost])["mlp_act", 1].units == {3: ablate, 4: boost}
 
 
 @given(edits_strategy)
 def test_every_unit_obeys_the_last_edit_that_names_it(edits: list[Edit]) -> None:
-    expected: dict[tuple[Place, int], tuple[float, str]] = {}
+    expected: dict[tuple[Place, int], tuple[float, Positions]] = {}
     for edit in edits:
         for unit in edit.units:
             expected[(edit.site, edit.layer), unit] = (edit.value, edit.positions)

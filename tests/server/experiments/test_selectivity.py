@@ -1,19 +1,6 @@
 import numpy as np
-import pytest
 
-from llmri_server.experiments.selectivity import MeanMagnitude, most_selective, random_units, within_layer
-
-
-def test_the_mean_magnitude_is_that_of_all_recordings_together() -> None:
-    rng = np.random.default_rng(0)
-    recordings = [rng.normal(size=(n, 3, 5)).astype(np.float32) for n in (1, 7, 4)]
-    together = np.abs(np.concatenate(recordings)).mean(axis=0)
-    np.testing.assert_allclose(MeanMagnitude.of(recordings).mean, together, rtol=1e-6)
-
-
-def test_no_recording_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least one"):
-        MeanMagnitude.of([])
+from llmri_server.experiments.selectivity import most_selective, random_units, within_layer
 
 
 def test_units_that_fire_for_nothing_else_are_chosen_first() -> None:

@@ -153,7 +153,7 @@ def test_no_hook_stays_after_a_turn_or_after_an_error(endless: TorchRuntime, say
     with pytest.raises(RuntimeError, match="boom"):
         say(endless, "the cat", sink=Broken())
     assert hooks_of(endless.model) == []
-    assert endless._instruments._kept == []
+    assert endless._instruments._installation.kept == []
     assert say(endless, "the cat").outcome.tokens == 6
 
 

@@ -111,7 +111,6 @@ def test_a_thousand_units_are_one_multiplication(make_runtime: MakeRuntime) -> N
     runtime.apply_edits(
         [Edit(site="mlp_act", layer=1, units=(unit,), value=unit / 7) for unit in range(1000)]
     )
-    assert len(runtime._instruments._setting.edits) == 1
     with runtime.record("mlp_act", [1]) as recording, torch.no_grad():
         runtime.model(torch.tensor([[3]]))
     runtime.apply_edits([])
@@ -162,8 +161,8 @@ def test_without_edits_only_what_is_captured_is_hooked(make_runtime: MakeRuntime
     runtime.capture(CapturePlan((("resid_post", (0, 2)),)))
     with runtime._instruments.attached():
         runtime.model(torch.tensor([[1, 2]]))
-        assert len(runtime._instruments._handles) == 2
+        assert len(runtime._instruments._installation.handles) == 2
     runtime.capture(CapturePlan())
     with runtime._instruments.attached():
         runtime.model(torch.tensor([[1, 2]]))
-        assert len(runtime._instruments._handles) == 0
+        assert len(runtime._instruments._installation.handles) == 0

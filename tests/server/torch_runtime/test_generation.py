@@ -111,7 +111,7 @@ def test_the_end_token_ends_the_reply_and_is_no_part_of_its_text(endless: TorchR
     assert length.outcome.reason == "length"
     end = generated(length)[-1].id
     endless.model.generation_config.eos_token_id = [end]
-    endless._ends = frozenset({end})
+    endless._speaker._ends = frozenset({end})
     turn = say(endless, "the cat", max_new_tokens=50)
     assert turn.outcome.reason == "end"
     assert [token.id for token in generated(turn)] == [

@@ -205,15 +205,16 @@ def test_the_card_says_what_a_viewer_needs(make_runtime: MakeRuntime) -> None:
     card = make_runtime("llama").card
     assert (card.family, card.layers, card.hidden_size, card.heads, card.context) == ("llama", 3, 32, 4, 128)
     assert (card.dtype, card.device, card.chat, card.default_layer) == ("f32", "cpu", True, 1)
-    assert [(site.name, site.width, site.editable) for site in card.sites] == [
-        ("resid_pre", 32, False),
-        ("resid_mid", 32, False),
-        ("resid_post", 32, True),
-        ("attn_out", 32, False),
-        ("z", 32, False),
-        ("mlp_act", 48, True),
-        ("mlp_out", 32, False),
+    assert [(site.name, site.width, site.heads) for site in card.sites] == [
+        ("resid_pre", 32, 0),
+        ("resid_mid", 32, 0),
+        ("resid_post", 32, 0),
+        ("attn_out", 32, 0),
+        ("z", 32, 4),
+        ("mlp_act", 48, 0),
+        ("mlp_out", 32, 0),
     ]
+    assert all(site.editable for site in card.sites)
     assert {site.unit for site in card.sites if site.name == "mlp_act"} == {"MLP neuron"}
 
 

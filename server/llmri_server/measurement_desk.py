@@ -1,0 +1,195 @@
+"""What clients want measured: checked at once, and measured on the model's thread when its turn comes."""
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from llmri_protocol.messages import (
+    Attribute,
+    Attribution,
+    Compare,
+    Comparison,
+    Edit,
+    Influence,
+    MeasureInfluence,
+    RePrefill,
+)
+from llmri_server.conversation import Conversation
+from llmri_server.edit_desk import EditDesk
+from llmri_server.edits import normalised
+from llmri_server.measuring import Progress, attribution, comparison, influence
+from llmri_server.runtime import Runtime, UnsupportedError
+from llmri_server.tasks import Work
+
+Request = RePrefill | MeasureInfluence | Attribute | Compare
+
+
+class UnfitError(ValueError):
+    """A measurement does not fit the model; the message names what, and what would fit."""
+
+
+class NothingToMeasureError(RuntimeError):
+    """There is no conversation yet to measure anything on."""
+
+
+class MeasurementDesk:
+    """Gives the work that a request asks for; nothing that it does changes the conversation.
+
+    Protected units may be measured: such an edit never stands.
+
+    Args:
+        runtime: The model.
+        conversation: What measurements are over, where a request brings no text of its own.
+        edits: The edits that stand.
+    """
+
+    def __init__(self, runtime: Runtime, conversation: Conversation, edits: EditDesk) -> None:
+        self._runtime = runtime
+        self._conversation = conversation
+        self._edits = edits
+
+    def work_of(self, request: Request) -> Work:
+        """Check a request and give its work, for the model's thread.
+
+        Raises:
+            EditError: One of its edits does not fit the model.
+            UnfitError: Something else of it does not.
+            UnsupportedError: The runtime cannot do it.
+        """
+        match request:
+            case RePrefill():
+                return self._re_prefill
+            case MeasureInfluence():
+                return self._influence(request)
+            case Attribute():
+                return self._attribution(request)
+            case Compare():
+                return self._comparison(request)
+
+    def _re_prefill(self, progress: Progress, stop: threading.Event) -> None:  # noqa: ARG002  # a Work
+        self._runtime.refill()
+        self._edits.announce()
+
+    def _influence(self, request: MeasureInfluence) -> Work:
+        edits = self._checked(request.edits)
+        self._check_site(request.site)
+        own = self._ids_of(request.text)
+
+        def work(progress: Progress, stop: threading.Event) -> Influence:
+            began = time.perf_counter()
+            ids = own or self._context()
+            prompt = None if own else self._conversation.prompt_length(ids)
+            found = influence(
+                self._runtime, ids, edits, request.site, progress=progress, stop=stop, prompt=prompt
+            )
+            return Influence(
+                id=request.id,
+                site=found.site,
+                layers=found.layers,
+                shape=(len(found.layers), found.change.shape[1]),
+                positions=found.positions,
+                kl=found.kl,
+                gains=found.gains,
+                losses=found.losses,
+                seconds=time.perf_counter() - began,
+                data=found.change.astype("<f4").tobytes(),
+            )
+
+        return work
+
+    def _attribution(self, request: Attribute) -> Work:
+        self._check_attribution(request)
+        own = self._ids_of(request.text)
+
+        def work(progress: Progress, stop: threading.Event) -> Attribution:
+            began = time.perf_counter()
+            found = attribution(
+                self._runtime,
+                own or self._context(),
+                request.site,
+                request.layer,
+                target=request.target,
+                method=request.method,
+                checked=request.checked,
+                progress=progress,
+                stop=stop,
+            )
+            return Attribution(
+                id=request.id,
+                site=request.site,
+                layer=request.layer,
+                method=request.method,
+                target=found.target,
+                checked=found.checked,
+                effects=found.effects,
+                pearson=found.pearson,
+                spearman=found.spearman,
+                seconds=time.perf_counter() - began,
+                data=found.values.astype("<f4").tobytes(),
+            )
+
+        return work
+
+    def _comparison(self, request: Compare) -> Work:
+        standing = self._edits.journal.state.edits
+        edits = standing if request.edits is None else self._checked(request.edits)
+        sampling = self._conversation.sampling
+        sampling = replace(sampling, max_new_tokens=request.most or sampling.max_new_tokens)
+
+        def work(progress: Progress, stop: threading.Event) -> Comparison:
+            began = time.perf_counter()
+            messages = self._conversation.to_reply_to(request.prompt, new=request.new)
+            if not messages:
+                raise NothingToMeasureError("nothing was said yet that could be repeated; give a prompt")
+            found = comparison(self._runtime, messages, sampling, edits, progress=progress, stop=stop)
+            return Comparison(
+                id=request.id,
+                prompt=messages[-1]["content"],
+                plain=found.plain,
+                edited=found.edited,
+                plain_text=found.plain_text,
+                edited_text=found.edited_text,
+                first_difference=found.first_difference,
+                kl=found.kl,
+                seconds=time.perf_counter() - began,
+            )
+
+        return work
+
+    def _context(self) -> tuple[int, ...]:
+        ids = self._runtime.context()
+        if not ids:
+            raise NothingToMeasureError("nothing was said yet; chat first, or give a text")
+        return ids
+
+    def _ids_of(self, text: str | None) -> tuple[int, ...]:
+        """Give the tokens of a request's own text; none where it brings none."""
+        if text is None:
+            return ()
+        ids, most = self._runtime.text_ids(text), self._runtime.card.context
+        if not 1 <= len(ids) <= most:
+            raise UnfitError(f"the text has {len(ids)} tokens, expected 1 to {most}: the model's context")
+        return ids
+
+    def _checked(self, edits: Sequence[Edit]) -> tuple[Edit, ...]:
+        self._runtime.check_edits(edits)
+        return normalised(edits, self._runtime.card)
+
+    def _check_site(self, site: str, layer: int = 0) -> None:
+        card = self._runtime.card
+        here = [each.name for each in card.sites]
+        if site not in here:
+            raise UnfitError(f"this model has no site {site!r}, expected one of {', '.join(here)}")
+        if layer >= card.layers:
+            raise UnfitError(f"there is no layer {layer}; this model has layers 0 to {card.layers - 1}")
+
+    def _check_attribution(self, request: Attribute) -> None:
+        card = self._runtime.card
+        if not card.attributable:
+            raise UnsupportedError(f"the runtime `{card.runtime}` computes no gradients to attribute with")
+        self._check_site(request.site, request.layer)
+        if request.target is not None and request.target >= card.vocabulary:
+            raise UnfitError(f"there is no token {request.target}; the last is {card.vocabulary - 1}")
+        if request.checked:
+            self._runtime.check_edits((Edit(site=request.site, layer=request.layer, units=(0,)),))

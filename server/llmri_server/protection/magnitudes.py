@@ -1,0 +1,72 @@
+"""How large the units of a model become on a text, a few layers at a time."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from llmri_protocol.messages import ModelCard
+from llmri_server.protection.massive import RESIDUAL
+from llmri_server.runtime import Runtime
+
+MLP = ("mlp_act", "mlp_out")
+ROW_BYTES = 256 << 20  # of activations that come back at once
+
+
+class Unit(NamedTuple):
+    """A unit's address."""
+
+    site: str
+    layer: int
+    unit: int
+
+
+class Outlier(NamedTuple):
+    """A unit, and its largest magnitude over the median magnitude of its site and layer."""
+
+    ratio: float
+    unit: Unit
+
+
+def watched_places(card: ModelCard) -> dict[str, list[int]]:
+    """Give the residual and MLP sites with their layers.
+
+    What enters a block is what the block before gave: of `resid_pre`, layer 0 is enough.
+    """
+    present = [site.name for site in card.sites if site.name in (*RESIDUAL, *MLP)]
+    layers = list(range(card.layers))
+    return {
+        site: layers[:1] if site == "resid_pre" and "resid_post" in present else layers for site in present
+    }
+
+
+def activations(runtime: Runtime, ids: Sequence[int]) -> Iterator[tuple[str, int, npt.NDArray[np.float32]]]:
+    """Give site, layer and the rows `[positions, units]` of every watched place, without edits."""
+    widths = {site.name: site.width for site in runtime.card.sites}
+    for site, layers in watched_places(runtime.card).items():
+        size = max(1, ROW_BYTES // (4 * len(ids) * widths[site]))
+        for first in range(0, len(layers), size):
+            some = tuple(layers[first : first + size])
+            rows = runtime.measure(ids, [()], sites=((site, some),)).rows[site][0]
+            for number, layer in enumerate(some):
+                yield site, layer, rows[:, number]
+
+
+def outliers(site: str, layer: int, rows: npt.NDArray[np.float32], most: int) -> list[Outlier]:
+    """Give the units of a place that are largest anywhere in the text, the largest first.
+
+    Args:
+        site: The site.
+        layer: The layer.
+        rows: Its activations, `[positions, units]`.
+        most: How many units at most.
+    """
+    magnitudes = np.abs(rows)
+    peaks, median = magnitudes.max(axis=0), float(np.median(magnitudes))
+    largest = np.argsort(-peaks, kind="stable")[:most]
+    return [
+        Outlier(float(peaks[unit]) / median if median else float("inf"), Unit(site, layer, int(unit)))
+        for unit in largest
+        if peaks[unit] > 0
+    ]

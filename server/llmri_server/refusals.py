@@ -1,0 +1,36 @@
+"""What a client is told of a command that failed."""
+
+import sys
+import traceback
+
+from llmri_protocol.messages import Error
+from llmri_server.edit_desk import NothingToRedoError, NothingToUndoError
+from llmri_server.hub import SubscriptionError
+from llmri_server.measurement_desk import NothingToMeasureError, UnfitError
+from llmri_server.protection import ProtectedError
+from llmri_server.runtime import EditError, NonFiniteError, StoppedError, UnsupportedError
+from llmri_server.session import ClosedError, TooManyTurnsError
+
+CODES: dict[type[Exception], str] = {
+    EditError: "bad_edit",
+    NonFiniteError: "bad_edit",
+    UnfitError: "bad_field",
+    SubscriptionError: "bad_subscription",
+    ClosedError: "closing",
+    NothingToMeasureError: "nothing_to_measure",
+    NothingToRedoError: "nothing_to_redo",
+    NothingToUndoError: "nothing_to_undo",
+    ProtectedError: "protected",
+    StoppedError: "stopped",
+    TooManyTurnsError: "too_many_turns",
+    UnsupportedError: "unsupported",
+}
+
+
+def refusal(error: Exception, command_id: int | None) -> Error:
+    """Give the answer to a command that failed; a bug is also printed for whoever runs the server."""
+    code = CODES.get(type(error))
+    if code is None:
+        traceback.print_exception(error, file=sys.stderr)
+        return Error(code="internal", message=f"the server failed: {error}", id=command_id)
+    return Error(code=code, message=str(error), id=command_id)

@@ -1,0 +1,118 @@
+"""Turns: from a conversation to its reply."""
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from transformers import PreTrainedModel
+
+from llmri_server.runtime import ChatMessage, NonFiniteError, Outcome, Sampling, Sink
+from llmri_server.torch_runtime.generation import (
+    Announcer,
+    Distribution,
+    announce_prompt,
+    end_reason,
+    reply_to,
+)
+from llmri_server.torch_runtime.instruments import Instruments
+from llmri_server.torch_runtime.prefix_cache import PrefixCache
+from llmri_server.torch_runtime.prompts import PromptWriter
+from llmri_server.torch_runtime.text import Vocabulary
+
+Attach = Callable[[int, int], AbstractContextManager[None]]  # of the new positions and of all the prompt's
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What is asked, how it is answered, who listens, and how it is stopped."""
+
+    conversation: Sequence[ChatMessage]
+    sampling: Sampling
+    sink: Sink
+    stop: threading.Event
+
+
+class BrokenError(Exception):
+    """No token could be chosen after `ids`, of which the first `prompt` were asked."""
+
+    def __init__(self, ids: list[int], prompt: int) -> None:
+        super().__init__(f"no token could be chosen after {len(ids)}")
+        self.ids = ids
+        self.prompt = prompt
+
+
+class Speaker:
+    """Holds turns with a model."""
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        instruments: Instruments,
+        prompts: PromptWriter,
+        vocabulary: Vocabulary,
+        *,
+        context: int,
+        ends: frozenset[int],
+    ) -> None:
+        self._model = model
+        self._instruments = instruments
+        self._prompts = prompts
+        self._vocabulary = vocabulary
+        self._context = context
+        self._ends = ends
+
+    def hold(self, turn: Turn, memory: PrefixCache, attach: Attach) -> Outcome:
+        """Hold one turn on what the memory keeps, with the instruments that `attach` gives for it.
+
+        Raises:
+            BrokenError: The logits became infinite or not a number.
+        """
+        sampling, stop = turn.sampling, turn.stop
+        room = min(sampling.max_new_tokens, self._context // 4)
+        prompt = self._prompts.write(turn.conversation, self._context, room)
+        limit = min(sampling.max_new_tokens, self._context - len(prompt.ids))
+        if limit <= 0 or stop.is_set():
+            reason = end_reason([], self._ends, stop.is_set(), sampling.max_new_tokens > 0)
+            return Outcome("", 0, reason, prompt.trimmed)
+        if _begins(turn.conversation):
+            memory.forget()
+        try:
+            ids, text = self._reply(turn, prompt.ids, limit, memory, attach)
+        except BaseException:
+            memory.forget()
+            raise
+        reason = end_reason(ids, self._ends, stop.is_set(), limit < sampling.max_new_tokens)
+        return Outcome(text, len(ids), reason, prompt.trimmed)
+
+    def _reply(
+        self, turn: Turn, prompt: list[int], limit: int, memory: PrefixCache, attach: Attach
+    ) -> tuple[list[int], str]:
+        """Give the reply's tokens and its text; what was computed is kept."""
+        cache, known = memory.take(prompt)
+        announce_prompt(turn.sink, self._vocabulary, prompt, known)
+        self._instruments.converse(prompt)
+        new = len(prompt) - known
+        distribution = Distribution()
+        announcer = Announcer(turn.sink, self._vocabulary, distribution, first=new, heard=memory.read)
+        try:
+            with attach(new, len(prompt)):
+                reply = reply_to(
+                    model=self._model,
+                    prompt=prompt,
+                    cache=cache,
+                    sampling=turn.sampling,
+                    limit=limit,
+                    announcer=announcer,
+                    distribution=distribution,
+                    stop=turn.stop,
+                )
+        except NonFiniteError:
+            raise BrokenError([*prompt, *announcer.ids], len(prompt)) from None
+        memory.keep(cache, prompt + reply.ids)
+        return reply.ids, reply.text
+
+
+def _begins(conversation: Sequence[ChatMessage]) -> bool:
+    """Whether nothing was answered yet."""
+    return not any(message["role"] == "assistant" for message in conversation)

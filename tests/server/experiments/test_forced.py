@@ -1,0 +1,32 @@
+import pytest
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from llmri_server.experiments.forced import force, logits
+from llmri_server.pocket.answers import chat_texts
+from tests.server.torch_runtime.tiny_models import byte_tokenizer, tiny_model
+
+PROMPTS, REPLIES = ("hi", "a longer one"), ("a longer reply", "ok")
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerFast:
+    return byte_tokenizer()
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "gemma2", "opt"])
+def test_two_padded_passes_give_the_logits_of_one_pass_each(
+    kind: str, tokenizer: PreTrainedTokenizerFast
+) -> None:
+    model = tiny_model(kind, torch.float32)
+    forced = force(model, tokenizer, PROMPTS, REPLIES)
+    found = logits(model, forced)
+    assert found.shape[:2] == forced.deciding.shape
+    for row, (text, reply) in enumerate(zip(chat_texts(tokenizer, PROMPTS), REPLIES, strict=True)):
+        asked = tokenizer(text, add_special_tokens=False)["input_ids"]
+        ids = tokenizer(text + reply, add_special_tokens=False)["input_ids"]
+        with torch.inference_mode():
+            alone = model(input_ids=torch.tensor([ids])).logits[0, len(asked) - 1 :]
+        deciding = forced.deciding[row].bool()
+        assert int(deciding.sum()) == len(ids) - len(asked) + 1
+        torch.testing.assert_close(found[row][deciding], alone, atol=1e-4, rtol=1e-4)

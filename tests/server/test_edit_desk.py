@@ -1,0 +1,170 @@
+import threading
+from typing import cast
+
+import msgspec
+import pytest
+
+from llmri_protocol.messages import Edit, Edits, Intervene, Limits, ProtectedUnit, SiteCard, Welcome
+from llmri_protocol.plain import PlainIntervention
+from llmri_server.edit_desk import EditDesk
+from llmri_server.hub import Hub
+from llmri_server.outbox import Outbox
+from llmri_server.protection import ProtectedError
+from llmri_server.runtime import EditError
+from tests.server.fakes import CARD, WIDTH, FakeRuntime
+
+LIMITS = Limits(client_frame=1, server_frame=1, queue=1, prompt_positions=1)
+GUARDED = ProtectedUnit(site="resid_post", layer=2, unit=3, test="massive", evidence="812")
+HEADS = SiteCard(name="z", width=WIDTH, editable=True, unit="attention head component", heads=2)
+
+
+class ListeningHub:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[Edits] = []
+        self.welcomes: list[Welcome] = []
+
+    def tell(self, message: Edits) -> None:
+        self.told.append(message)
+
+    def join(self, _outbox: Outbox, welcome: Welcome) -> None:
+        self.welcomes.append(welcome)
+
+
+class Desk:
+    """A desk with its runtime and its hub."""
+
+    def __init__(self, *, allow_protected: bool = False) -> None:
+        self.runtime = FakeRuntime()
+        self.runtime.card = msgspec.structs.replace(CARD, sites=(*CARD.sites, HEADS), protected=(GUARDED,))
+        self.hub = ListeningHub()
+        self.desk = EditDesk(
+            self.runtime, cast("Hub", self.hub), LIMITS, "here", allow_protected=allow_protected
+        )
+
+    def intervene(self, *edits: Edit, by: str = "ann", **fields: object) -> None:
+        command = msgspec.structs.replace(Intervene(id=1, edits=edits), **fields)
+        self.desk.intervene(command, by)
+
+    @property
+    def standing(self) -> tuple[Edit, ...]:
+        assert self.runtime.edits == self.desk.journal.state.edits
+        return self.runtime.edits
+
+
+def edit(*units: int, value: float = 0.0, site: str = "mlp_act", layer: int = 0) -> Edit:
+    return Edit(site=site, layer=layer, units=units, value=value)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def test_edits_are_added_named_and_told(desk: Desk) -> None:
+    desk.intervene(edit(1))
+    desk.intervene(edit(2), by="bob", name="two")
+    assert desk.standing == (edit(1), edit(2))
+    told = desk.hub.told[-1]
+    assert (told.edits, told.name, told.by, told.revision) == (desk.standing, "two", "bob", 2)
+    desk.desk.undo("ann")
+    assert desk.hub.told[-1].name == ""
+
+
+def test_a_set_replaces_everything_as_one_change(desk: Desk) -> None:
+    desk.intervene(edit(1))
+    desk.intervene(edit(2), by="bob")
+    desk.intervene(edit(3), edit(4), by="cy", replace=True, name="set")
+    assert desk.standing == (edit(3), edit(4))
+    assert desk.hub.told[-1].name == "set"
+    desk.intervene(replace=True)
+    assert not desk.standing
+    desk.desk.undo("ann")
+    desk.desk.undo("ann")
+    assert desk.standing == (edit(1), edit(2))
+
+
+def test_no_edit_is_refused_in_a_sentence(desk: Desk) -> None:
+    with pytest.raises(EditError, match="give at least one"):
+        desk.intervene()
+    assert not desk.hub.told
+
+
+def test_all_or_none(desk: Desk) -> None:
+    with pytest.raises(EditError, match="edit 2 of 2"):
+        desk.intervene(edit(1), edit(WIDTH), replace=True)
+    with pytest.raises(ProtectedError):
+        desk.intervene(edit(1), edit(3, site="resid_post", layer=2))
+    assert not desk.standing
+    assert not desk.hub.told
+
+
+def test_heads_are_kept_as_their_units(desk: Desk) -> None:
+    desk.intervene(Edit(site="z", layer=1, heads=(1,)))
+    assert desk.standing == (edit(4, 5, 6, 7, site="z", layer=1),)
+
+
+def test_from_now_on_begins_after_what_was_computed(desk: Desk) -> None:
+    desk.runtime.kept = (5, 6, 7)
+    desk.intervene(edit(1), since_now=True)
+    desk.intervene(edit(2))
+    assert [each.since for each in desk.standing] == [3, None]
+
+
+def test_keys_and_values_of_other_edits_are_told_to_all_and_to_who_joins(desk: Desk) -> None:
+    desk.runtime.kept = (5, 6, 7)
+    desk.intervene(edit(1), name="mine")
+    assert desk.hub.told[-1].stale_cache
+    desk.desk.join(cast("Outbox", None))
+    [welcome] = desk.hub.welcomes
+    assert (welcome.edits, welcome.edit_set, welcome.stale_cache) == (desk.standing, "mine", True)
+    desk.runtime.refill()
+    desk.desk.announce()
+    first, again = desk.hub.told
+    assert again == msgspec.structs.replace(first, stale_cache=False)
+
+
+def test_a_protected_unit_is_refused_in_both_dialects(desk: Desk) -> None:
+    with pytest.raises(ProtectedError, match="unit 3 of `resid_post`, layer 2"):
+        desk.intervene(edit(3, site="resid_post", layer=2))
+    plain = PlainIntervention(layer=None, interventions={3: 0.0})
+    with pytest.raises(ProtectedError, match="unit 3 of `resid_post`, layer 2"):
+        desk.desk.replace(plain, "bob")
+    desk.desk.replace(PlainIntervention(layer=2, interventions={3: 1.05, 4: 0.0}), "bob")
+    assert len(desk.standing) == 2
+
+
+def test_a_protected_head_component_is_refused_by_its_head() -> None:
+    desk = Desk()
+    guarded = ProtectedUnit(site="z", layer=0, unit=6, test="loss", evidence="1.2 nats")
+    desk.runtime.card = msgspec.structs.replace(desk.runtime.card, protected=(guarded,))
+    with pytest.raises(ProtectedError, match="unit 6 of `z`"):
+        desk.intervene(Edit(site="z", layer=0, heads=(1,)))
+
+
+def test_force_counts_only_where_the_server_allows_it(desk: Desk) -> None:
+    ablation = edit(3, site="resid_post", layer=2)
+    with pytest.raises(ProtectedError, match="--allow-protected"):
+        desk.intervene(ablation, force=True)
+    allowing = Desk(allow_protected=True)
+    with pytest.raises(ProtectedError, match="`force`"):
+        allowing.intervene(ablation)
+    allowing.intervene(ablation, force=True)
+    assert allowing.standing == (ablation,)
+
+
+def test_everybody_is_told_the_revisions_in_one_order(desk: Desk) -> None:
+    def work(name: str) -> None:
+        for step in range(30):
+            desk.intervene(edit(step % WIDTH, value=step + 2.0), by=name)
+            desk.desk.announce()
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in ("a", "b", "c")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    revisions = [told.revision for told in desk.hub.told]
+    assert revisions == sorted(revisions)
+    assert desk.hub.told[-1].edits == desk.standing
