@@ -13,7 +13,7 @@ import typer
 class Side:
     """A subcommand that lives in a package of its own.
 
-    `module` has `app`, a typer application with one command; `needs` are the packages of its extra.
+    `module` has `app`, a typer application; `needs` are the packages of its extra.
     """
 
     module: str
@@ -36,6 +36,10 @@ SIDES = {
         VIEWER_NEEDS,
     ),
     "cluster": Side("llmri.cluster.command", "clustering", CLUSTERING_NEEDS),
+    "edits": Side("llmri.edits.command", "", frozenset()),
+    "experiment": Side(
+        "llmri.experiment.command", "server,viewer", SERVER_NEEDS | VIEWER_NEEDS | CLUSTERING_NEEDS
+    ),
     "demo": Side("llmri.demo.command", "server,viewer", SERVER_NEEDS | VIEWER_NEEDS),
 }
 
@@ -66,6 +70,18 @@ def view(context: typer.Context) -> None:
 def cluster(context: typer.Context) -> None:
     """Find the units that fire together, from what a served model thinks."""
     hand_over("cluster", context.args)
+
+
+@app.command(context_settings=HANDED_OVER, options_metavar="save|load|show|export [OPTIONS]")
+def edits(context: typer.Context) -> None:
+    """Keep the edits of a served model in files, and bring them back."""
+    hand_over("edits", context.args)
+
+
+@app.command(context_settings=HANDED_OVER, options_metavar="FILE [OPTIONS]")
+def experiment(context: typer.Context) -> None:
+    """Run an experiment from a file: edits against controls, with confidence intervals."""
+    hand_over("experiment", context.args)
 
 
 @app.command(context_settings=HANDED_OVER, options_metavar="[OPTIONS]")

@@ -1,69 +1,42 @@
 """A blocking client for scripts and notebooks: connect, talk, edit, and read what happens."""
 
-import contextlib
 import itertools
 import socket
 import ssl
-from collections import deque
-from collections.abc import Iterator, Sequence
-from types import TracebackType
-from typing import Self, cast
+from collections.abc import Sequence
 
-from llmri_protocol.connection import ClientConnection
-from llmri_protocol.errors import RemoteProtocolError
+from llmri.channel import Channel, ConnectionEndedError, RefusedError, Watch
+from llmri_protocol.addresses import DEFAULT_HOST, DEFAULT_PORT, format_address, parse_address
 from llmri_protocol.messages import (
-    Bye,
+    Attribute,
+    Attribution,
+    AttributionMethod,
+    Change,
     Chat,
     ClearInterventions,
-    ClientMessage,
-    Command,
+    Compare,
+    Comparison,
     Edit,
-    Error,
+    EditHistory,
+    Influence,
     Intervene,
+    MeasureInfluence,
     Redo,
-    Reply,
+    RePrefill,
     Role,
-    ServerMessage,
+    ShowJournal,
     Site,
     Subscribe,
     TurnEnd,
     Undo,
-    Welcome,
     WishedDtype,
 )
 
-DEFAULT_PORT = 9999
-KEPT = 10_000  # messages kept for the iteration; of more the oldest go
-
-
-class RefusedError(RuntimeError):
-    """The server answered with an error; `code` is its word for programs."""
-
-    def __init__(self, error: Error) -> None:
-        super().__init__(error.message)
-        self.code = error.code
-
-
-class ConnectionEndedError(ConnectionError):
-    """The server is gone, or broke the protocol."""
-
-
-def parse_address(address: str) -> tuple[str, int]:
-    """Give host and port of `HOST:PORT`, `HOST`, `:PORT` or `[IPV6]:PORT`; the port is 9999 if none is named.
-
-    Raises:
-        ValueError: The port is no number from 1 to 65535.
-    """
-    host, colon, port = address.rpartition(":")
-    if not colon or address.endswith("]"):
-        host, port = address, str(DEFAULT_PORT)
-    if not port.isdecimal() or not 0 < int(port) < 1 << 16:
-        raise ValueError(f"{port!r} is no port, expected a number from 1 to 65535 as in 127.0.0.1:9999")
-    return host.strip("[]") or "127.0.0.1", int(port)
+__all__ = ["Client", "ConnectionEndedError", "RefusedError", "connect"]
 
 
 def connect(
-    address: str = f"127.0.0.1:{DEFAULT_PORT}",
+    address: str = format_address(DEFAULT_HOST, DEFAULT_PORT),
     *,
     role: Role = "controller",
     token: str | None = None,
@@ -80,6 +53,7 @@ def connect(
         tls: Speak TLS and trust whom this trusts, such as `ssl.create_default_context(cafile="llmri.pem")`.
 
     Raises:
+        AddressError: That is no address.
         OSError: Nobody listens there, or there can be no TLS (`ssl.SSLError`).
         ConnectionEndedError: The server left without a word, as one that wants TLS does.
         RefusedError: The server does not let this client in.
@@ -89,7 +63,7 @@ def connect(
     return Client(sock if tls is None else tls.wrap_socket(sock, server_hostname=host), role, token)
 
 
-class Client:
+class Client(Channel):
     """One connection to a model server, to be used from one thread.
 
     Iterating gives every message in order of arrival, until the server says goodbye. Messages that
@@ -98,21 +72,6 @@ class Client:
     Attributes:
         welcome: What the server said of itself; `welcome.card` describes the model.
     """
-
-    def __init__(self, sock: socket.socket, role: Role, token: str | None) -> None:
-        self._socket = sock
-        self._connection = ClientConnection()
-        self._arrived: deque[ServerMessage | RemoteProtocolError] = deque()
-        self._kept: deque[ServerMessage] = deque(maxlen=KEPT)
-        self._last_id = 0
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for buffer in self._connection.hello("llmri.connect", role, token):
-            self._socket.sendall(buffer)
-        first = self._next()
-        if isinstance(first, Error):
-            self.close()
-            raise RefusedError(first)
-        self.welcome = cast("Welcome", first)
 
     def say(self, text: str, *, new: bool = False) -> int:
         """Say something and give the number of its turn at once; what happens in it comes by iteration."""
@@ -127,9 +86,37 @@ class Client:
         messages = itertools.chain(tuple(self._kept), self._wait())  # a short turn may end before the reply
         return next(end for end in messages if isinstance(end, TurnEnd) and end.turn == turn)
 
-    def intervene(self, edits: Sequence[Edit], *, force: bool = False) -> None:
-        """Add edits, all of them or none."""
-        self._ask(Intervene(id=self._next_id(), edits=tuple(edits), force=force))
+    def intervene(
+        self,
+        edits: Sequence[Edit],
+        *,
+        name: str | None = None,
+        replace: bool = False,
+        force: bool = False,
+        since_now: bool = False,
+    ) -> None:
+        """Add edits, all of them or none.
+
+        Args:
+            edits: In order; a unit's later edit replaces its earlier one.
+            name: What the set is called from now on; None keeps its name.
+            replace: Let these be all the edits that stand, in one change.
+            force: Edit protected units too, where the server allows it.
+            since_now: Edit only positions that the model has not computed yet.
+
+        Raises:
+            RefusedError: An edit does not fit (`bad_edit`), or names a `protected` unit; none was applied.
+        """
+        self._ask(
+            Intervene(
+                id=self._next_id(),
+                edits=tuple(edits),
+                force=force,
+                replace=replace,
+                name=name,
+                since_now=since_now,
+            )
+        )
 
     def undo(self) -> None:
         """Take back the last change of the edits."""
@@ -163,70 +150,101 @@ class Client:
             )
         )
 
-    def messages(self) -> list[ServerMessage]:
-        """Give what was kept so far, without waiting."""
-        kept = list(self._kept)
-        self._kept.clear()
-        return kept
+    def journal(self) -> tuple[Change, ...]:
+        """Give who changed the edits, how and when; oldest first, at most the last thousand changes."""
+        return self._asked(ShowJournal(id=self._next_id()), EditHistory).changes
 
-    def close(self) -> None:
-        """End the connection; another thread that waits for a message gets `ConnectionEndedError`."""
-        with contextlib.suppress(OSError):  # the server may have been quicker
-            self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
+    def re_prefill(self) -> None:
+        """Compute the conversation's keys and values anew, under the edits that stand."""
+        self._ask(RePrefill(id=self._next_id()))
 
-    def __iter__(self) -> Iterator[ServerMessage]:
-        while True:
-            message = self._kept.popleft() if self._kept else self._next()
-            yield message
-            if isinstance(message, Bye):
-                return
+    def influence(
+        self,
+        edits: Sequence[Edit],
+        *,
+        site: Site = "resid_post",
+        text: str | None = None,
+        progress: Watch | None = None,
+    ) -> Influence:
+        """Measure what edits do to later layers and to the next token, beside the conversation.
 
-    def __enter__(self) -> Self:
-        return self
+        `array_of` gives the result's changes, `[layers, units]`. What `progress` raises, and Ctrl-C, stops
+        the measurement.
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        Args:
+            edits: What is measured.
+            site: Where the change is measured.
+            text: A text to use instead of the conversation so far.
+            progress: Called with each step's message.
 
-    def _next_id(self) -> int:
-        self._last_id += 1
-        return self._last_id
+        Raises:
+            RefusedError: It can't be measured, or was stopped.
+        """
+        command = MeasureInfluence(id=self._next_id(), edits=tuple(edits), site=site, text=text)
+        return self._asked(command, Influence, progress)
 
-    def _ask(self, command: Command) -> Reply:
-        self._send(command)
-        for message in self._wait():
-            if isinstance(message, Reply | Error) and message.id == command.id:
-                if isinstance(message, Error):
-                    raise RefusedError(message)
-                return message
-        raise ConnectionEndedError("the server ended the connection")
+    def attribute(
+        self,
+        site: Site,
+        layer: int,
+        *,
+        target: int | None = None,
+        method: AttributionMethod = "gradient",
+        checked: int = 24,
+        text: str | None = None,
+        progress: Watch | None = None,
+    ) -> Attribution:
+        """Attribute the next token's logit to all units of one layer; `array_of` gives it, `[units]`.
 
-    def _wait(self) -> Iterator[ServerMessage]:
-        """Give messages as they arrive, keeping each for the iteration too."""
-        while True:
-            message = self._next()
-            self._kept.append(message)
-            yield message
+        Args:
+            site: The site.
+            layer: The layer, from 0.
+            target: The token of the logit; None takes the likeliest.
+            method: Gradient times activation, or integrated gradients.
+            checked: How many units are ablated one by one, to check against.
+            text: A text to use instead of the conversation so far.
+            progress: As for `influence`.
 
-    def _send(self, message: ClientMessage) -> None:
-        for buffer in self._connection.send(message):
-            self._socket.sendall(buffer)
+        Raises:
+            RefusedError: It can't be attributed, or was stopped.
+        """
+        command = Attribute(
+            id=self._next_id(),
+            site=site,
+            layer=layer,
+            target=target,
+            method=method,
+            checked=checked,
+            text=text,
+        )
+        return self._asked(command, Attribution, progress)
 
-    def _next(self) -> ServerMessage:
-        """Wait for the next message."""
-        while not self._arrived:
-            try:
-                count = self._socket.recv_into(self._connection.buffer())
-            except TimeoutError:
-                raise
-            except OSError as error:
-                raise ConnectionEndedError(f"the connection broke: {error.strerror}") from error
-            if not count:
-                raise ConnectionEndedError("the server closed the connection")
-            self._arrived += self._connection.advance(count)
-        event = self._arrived.popleft()
-        if isinstance(event, RemoteProtocolError):
-            raise ConnectionEndedError(f"the server broke the protocol: {event}")
-        return event
+    def compare(
+        self,
+        prompt: str | None = None,
+        *,
+        edits: Sequence[Edit] | None = None,
+        new: bool = False,
+        most: int | None = None,
+        progress: Watch | None = None,
+    ) -> Comparison:
+        """Reply to one prompt without and with edits, with the same seed and settings.
+
+        Args:
+            prompt: What to reply to; None repeats the last prompt.
+            edits: To compare with none; None takes those that stand.
+            new: Without the conversation before it.
+            most: Longest reply in tokens; None as in chat.
+            progress: As for `influence`.
+
+        Raises:
+            RefusedError: It can't be compared, or was stopped.
+        """
+        command = Compare(
+            id=self._next_id(),
+            prompt=prompt,
+            edits=None if edits is None else tuple(edits),
+            new=new,
+            most=most,
+        )
+        return self._asked(command, Comparison, progress)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from llmri.cluster.collector import Collector
+from llmri.cluster.listening import BY_USER
 from llmri_clustering.correlation import RunningCorrelation
 from llmri_clustering.samples import Samples
 from llmri_clustering.units import UnitSet
@@ -20,6 +21,7 @@ class Collected:
         correlation: Of all samples, also of those not kept.
         left_out: What was left out, in words.
         warnings: What a reader should know, one sentence each.
+        broken_off: Why it ended early though nobody wanted that, as a clause; empty where it did not.
     """
 
     model: str
@@ -28,6 +30,7 @@ class Collected:
     correlation: RunningCorrelation
     left_out: tuple[str, ...]
     warnings: tuple[str, ...]
+    broken_off: str = ""
 
 
 def collected(
@@ -41,13 +44,15 @@ def collected(
         groups: Turns by what they were about, counted from 1 in the order they were heard.
         ended: Why the collection ended early, as a clause; empty where it did not.
     """
+    samples = collector.samples(groups)
     return Collected(
         model=model,
         units=collector.units,
-        samples=collector.samples(groups),
+        samples=samples,
         correlation=collector.correlation,
         left_out=left_out(collector),
-        warnings=warnings(collector, ended),
+        warnings=(*warnings(collector, ended), *unheard(groups, len(samples.texts))),
+        broken_off="" if ended == BY_USER else ended,
     )
 
 
@@ -82,6 +87,21 @@ def warnings(collector: Collector, ended: str) -> tuple[str, ...]:
     if tally.edited:
         said.append(f"{plural(tally.edited, 'sample')} came while units of the model were edited.")
     return tuple(said)
+
+
+def unheard(groups: Mapping[str, tuple[int, ...]], turns: int) -> tuple[str, ...]:
+    """Say which turns were named and never came, one sentence a name.
+
+    Args:
+        groups: Turns by what they were about, counted from 1.
+        turns: How many turns came.
+    """
+    missing = {name: [turn for turn in named if turn > turns] for name, named in groups.items()}
+    return tuple(
+        f"Of the turns named {name!r} {len(late)} never came, the first of them turn {late[0]}."
+        for name, late in missing.items()
+        if late
+    )
 
 
 def plural(count: int, noun: str) -> str:

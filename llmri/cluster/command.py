@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 import typer
 
 from llmri.cluster.errors import ClusterError
-from llmri.cluster.numbers import named, numbers
+from llmri.cluster.numbers import groups, numbers
 from llmri.cluster.numbers import sizes as sizes_of
 from llmri.cluster.prompts import read
 from llmri.cluster.server import access_token
@@ -118,7 +118,7 @@ def cluster(
             layers=_parsed(numbers, layers) if layers else None,
             prompts=said,
             goal=Goal(TURNS if turns is samples is None and not said else turns, samples),
-            groups=dict(_parsed(named, text) for text in group or ()),
+            groups=_parsed(groups, group or ()),
             keep=keep,
             first_tokens=keep_first,
             seed=seed,
@@ -134,13 +134,14 @@ def cluster(
         work.make(source or plan, options, out=out, previous=previous, rank=rank, top=top)
 
 
+Written = TypeVar("Written")
 T = TypeVar("T")
 
 
-def _parsed(parse: Callable[[str], T], text: str) -> T:
+def _parsed(parse: Callable[[Written], T], written: Written) -> T:
     """Parse what an option says; where it can't be, that is wrong usage."""
     try:
-        return parse(text)
+        return parse(written)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 

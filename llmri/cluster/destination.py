@@ -55,6 +55,19 @@ def previous(out: Path, named: Path | None) -> Clustering | None:
         raise ClusterError(f"{error}; so it is not replaced: name another file with --out") from None
 
 
+def check_model(before: Clustering | None, model: str) -> None:
+    """See that the clustering whose numbers are kept is of the model that is clustered.
+
+    Raises:
+        ClusterError: It is of another.
+    """
+    if before is not None and before.provenance.model != model:
+        raise ClusterError(
+            f"the earlier clusters are of {before.provenance.model} and the server's model is {model}; "
+            "name another file, with --previous or --out"
+        )
+
+
 def keep(clustering: Clustering, out: Path) -> Path:
     """Write the clustering, elsewhere where it cannot be written there; give where it is.
 
@@ -67,16 +80,18 @@ def keep(clustering: Clustering, out: Path) -> Path:
 def rescue(collected: Collected, out: Path) -> Path:
     """Write what was collected beside the file that was wanted, or elsewhere; give where it is.
 
+    What an earlier run left there stays.
+
     Raises:
         ClusterError: It can be written nowhere.
     """
-    return _first_that_works(
-        lambda path: samples_file.save(path, collected), out.with_name(f"{out.name}.samples")
-    )
+    beside = out.with_name(f"{out.name}.samples")
+    wanted = out.with_name(f"{_now()}-{beside.name}") if beside.exists() else beside
+    return _first_that_works(lambda path: samples_file.save(path, collected), wanted)
 
 
 def _first_that_works(write: Callable[[Path], None], wanted: Path) -> Path:
-    elsewhere = Path(tempfile.gettempdir()) / f"{time.strftime('%Y%m%d-%H%M%S')}-{wanted.name}"
+    elsewhere = Path(tempfile.gettempdir()) / f"{_now()}-{wanted.name}"
     failures = []
     for path in (wanted, elsewhere):
         try:
@@ -85,4 +100,8 @@ def _first_that_works(write: Callable[[Path], None], wanted: Path) -> Path:
             failures.append(str(error))
         else:
             return path
-    raise ClusterError("; ".join(failures))
+    raise ClusterError(f"{'; '.join(failures)}; make room, or name a folder that has some with TMPDIR")
+
+
+def _now() -> str:
+    return time.strftime("%Y%m%d-%H%M%S")

@@ -1,7 +1,7 @@
 """The collection as a user sees it: connect, listen, and a bar that moves."""
 
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -50,15 +50,27 @@ class Plan:
     first_tokens: bool
     seed: int
 
+    @property
+    def most_turns(self) -> int | None:
+        """How many turns are heard at most; None where others talk until there are samples enough."""
+        said = len(self.prompts) or None
+        return min((bound for bound in (said, self.goal.turns) if bound is not None), default=None)
 
-def gather(plan: Plan, console: Console) -> Collected:
+
+def gather(plan: Plan, console: Console, check_model: Callable[[str], None]) -> Collected:
     """Collect from a running server.
+
+    Args:
+        plan: What, and from where.
+        console: Shows how far it is.
+        check_model: Is told the model's name, and raises `ClusterError` where that is the wrong one.
 
     Raises:
         ClusterError: There is no server, it has not what was asked for, or too little came.
     """
     with reach(plan.address, "controller" if plan.prompts else "viewer", plan.token, plan.tls) as client:
         card = client.welcome.card
+        check_model(card.name)
         units = units_of(card, plan.site, plan.layers)
         collector = Collector(
             units,

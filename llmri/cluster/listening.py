@@ -12,6 +12,8 @@ from llmri.cluster.collector import Collector
 from llmri.cluster.prompts import Prompt
 from llmri_protocol.messages import Bye, ServerMessage, TurnEnd
 
+BY_USER = "you ended it"
+
 
 @dataclass(frozen=True)
 class Goal:
@@ -63,7 +65,7 @@ def collect(
         why = str(error)
     else:
         why = "the server ended the connection"
-    return "you ended it" if interrupted.is_set() else why
+    return BY_USER if interrupted.is_set() else why
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Numbers as people write them on a command line: `3,5-7`, `8-256`, `mathematics=1-10`."""
 
 import re
+from collections.abc import Iterable
 
 MOST = 1 << 20  # the highest number taken, so that a slip of the finger does not fill the memory
 
@@ -55,6 +56,26 @@ def named(text: str) -> tuple[str, tuple[int, ...]]:
     if not equals or not name.strip():
         raise ValueError(f"{text!r} names no turns, expected something such as mathematics=1-10")
     return name.strip(), numbers(listed)
+
+
+def groups(texts: Iterable[str]) -> dict[str, tuple[int, ...]]:
+    """Give the turns of each name, of texts such as `mathematics=1-10`; what says one name twice is joined.
+
+    Raises:
+        ValueError: One is not written so, or names turn 0, or a turn has two names.
+    """
+    names: dict[int, str] = {}
+    for text in texts:
+        name, turns = named(text)
+        for turn in turns:
+            if turn == 0:
+                raise ValueError(f"{name!r} names turn 0, expected turns counted from 1")
+            if names.setdefault(turn, name) != name:
+                raise ValueError(f"turn {turn} has two names, {names[turn]!r} and {name!r}, expected one")
+    return {
+        name: tuple(sorted(turn for turn, its in names.items() if its == name))
+        for name in dict.fromkeys(names.values())
+    }
 
 
 def _number(text: str) -> int:

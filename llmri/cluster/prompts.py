@@ -1,5 +1,6 @@
 """A file of prompts: what is said, and what kind of turn each is."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,15 +24,17 @@ def read(path: Path) -> tuple[Prompt, ...]:
         ClusterError: It can't be read, or is not written as `parse` wants it.
     """
     try:
-        if path.stat().st_size > LONGEST_FILE:
-            raise ClusterError(
-                f"{path} has {path.stat().st_size} bytes, at most {LONGEST_FILE} are read as prompts"
-            )
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as file:
+            written = file.read(LONGEST_FILE + 1)
+        if len(written) > LONGEST_FILE:
+            raise ClusterError(f"{path} is too long, at most {LONGEST_FILE} bytes are read as prompts")
+        text = re.sub("\r\n?", "\n", written.decode("utf-8-sig"))
     except OSError as error:
         raise ClusterError(f"cannot read the prompts in {path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise ClusterError(f"{path} is no text in UTF-8: byte {error.start} is not") from None
+    if "\0" in text:
+        raise ClusterError(f"{path} is no text: character {text.index(chr(0))} is a null")
     return parse(text, str(path))
 
 

@@ -1,6 +1,7 @@
 """What was collected, in a file: kept where no clustering came of it, so that another can be tried."""
 
 from pathlib import Path
+from uuid import uuid4
 
 import msgspec
 import numpy as np
@@ -34,7 +35,7 @@ class _Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def save(path: Path, collected: Collected) -> None:
-    """Write everything, as safetensors with the words in its metadata.
+    """Write everything, as safetensors with the words in its metadata: all of it, or none.
 
     Raises:
         OSError: It can't be written.
@@ -52,10 +53,15 @@ def save(path: Path, collected: Collected) -> None:
     }
     contiguous = {name: np.require(value, requirements="C") for name, value in arrays.items()}
     metadata = {"format": FORMAT, "words": msgspec.json.encode(words).decode()}
+    part = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
     try:
-        safetensors.numpy.save_file(contiguous, path, metadata)
-    except safetensors.SafetensorError as error:
-        raise OSError(str(error)) from error
+        safetensors.numpy.save_file(contiguous, part, metadata)
+        part.replace(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        why = str(error).rpartition("I/O error: ")[2]
+        raise OSError(f"{path} cannot be written: {why}") from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def load(path: Path) -> Collected:
@@ -64,6 +70,8 @@ def load(path: Path) -> Collected:
     Raises:
         ClusterError: It can't be read, or holds no samples.
     """
+    if not path.is_file():
+        raise ClusterError(f"cannot read {path}: {'it is no file' if path.exists() else 'there is none'}")
     try:
         arrays, words = _read(path)
         samples = Samples(

@@ -5,8 +5,9 @@ import socket
 import ssl
 from pathlib import Path
 
-from llmri.client import Client, ConnectionEndedError, RefusedError, connect, parse_address
+from llmri.client import Client, ConnectionEndedError, RefusedError, connect
 from llmri.cluster.errors import ClusterError
+from llmri_protocol.addresses import AddressError, parse_address
 from llmri_protocol.messages import Role
 
 TOKEN_VARIABLE = "LLMRI_TOKEN"  # noqa: S105 - the variable's name, not a token
@@ -25,9 +26,11 @@ def reach(address: str, role: Role, token: str | None, tls: ssl.SSLContext | Non
         raise ClusterError(f"the server at {address} refused: {error}") from None
     except ConnectionEndedError as error:
         hint = "" if tls else "; if it speaks TLS, give --tls or --tls-ca FILE"
-        raise ClusterError(f"{error} before it said hello{hint}") from None
+        raise ClusterError(f"no LLMRI server answers at {address}: {error}{hint}") from None
     except TimeoutError:
-        raise ClusterError(f"{address} did not answer within {PATIENCE:.0f} seconds") from None
+        raise ClusterError(
+            f"{address} did not answer within {PATIENCE:.0f} seconds; is it an LLMRI server?"
+        ) from None
     except ssl.SSLCertVerificationError as error:
         why = error.verify_message.rstrip(".")
         raise ClusterError(
@@ -43,7 +46,7 @@ def reach(address: str, role: Role, token: str | None, tls: ssl.SSLContext | Non
         raise ClusterError(
             f"no server answers at {address} ({error.strerror or error}); start one: llmri serve"
         ) from None
-    except ValueError as error:
+    except AddressError as error:
         raise ClusterError(str(error)) from None
 
 

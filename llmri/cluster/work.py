@@ -1,10 +1,11 @@
 """The whole of it: collect, build, write, tell."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -49,10 +50,15 @@ def make(
     console = Console(stderr=True, highlight=False)
     destination.check(out)
     before = destination.previous(out, previous)
-    if rank and isinstance(source, Plan):
-        _check_group(rank, {prompt.group for prompt in source.prompts} - {""} | set(source.groups))
-    collected = gather(source, console) if isinstance(source, Plan) else samples_file.load(source)
-    with _rescuing(collected, out, console):
+    if isinstance(source, Plan):
+        _check_turns(source)
+        if rank:
+            _check_group(rank, {prompt.group for prompt in source.prompts} - {""} | set(source.groups))
+        collected = gather(source, console, partial(destination.check_model, before))
+    else:
+        collected = samples_file.load(source)
+        destination.check_model(before, collected.model)
+    with _rescuing(collected, out, console) if isinstance(source, Plan) else nullcontext():
         clustering = _built(collected, options, before, console)
         place = destination.keep(clustering, out)
     show(clustering, rank if rank in groups(clustering) else "", top)
@@ -60,6 +66,8 @@ def make(
         same = len(numbers(before) & numbers(clustering))
         console.print(Text(f"{same} of {plural(len(clustering.clusters), 'cluster')} keep their numbers."))
     console.print(Text(f"Wrote {place}." if place == out else f"{out} can't be written: wrote {place}."))
+    if collected.broken_off:
+        raise ClusterError(f"the collection ended early: {collected.broken_off}; {place} holds what came")
 
 
 def numbers(clustering: Clustering) -> set[int]:
@@ -109,6 +117,15 @@ def _rescuing(collected: Collected, out: Path, console: Console) -> Iterator[Non
         place = destination.rescue(collected, out)
         console.print(Text(f"What was collected is in {place}; llmri cluster --from {place} builds from it."))
         raise
+
+
+def _check_turns(plan: Plan) -> None:
+    most = plan.most_turns
+    for name, turns in plan.groups.items():
+        if most is not None and turns[-1] > most:
+            raise ClusterError(
+                f"--group {name} names turn {turns[-1]}, and the collection ends after {plural(most, 'turn')}"
+            )
 
 
 def _check_group(name: str, known: set[str] | tuple[str, ...]) -> None:

@@ -23,7 +23,7 @@ from llmri_server.experiments.ablation import (
     edits_of,
     run_condition,
 )
-from llmri_server.experiments.magnitudes import reply_magnitudes
+from llmri_server.experiments.profiles import example_profile
 from llmri_server.pocket.score import questions
 from llmri_server.pocket.skills import SKILLS
 from llmri_server.torch_runtime import TorchRuntime, load
@@ -76,8 +76,9 @@ def choose(runtime: TorchRuntime, plan: Plan) -> tuple[Condition, ...]:
     """Choose units from right answers to training questions, and give the conditions to compare."""
     rng = random.Random(plan.seed)
     magnitudes = [
-        (skill, reply_magnitudes(runtime, SITE, [skill.sample(rng, "train") for _ in range(plan.examples)]))
+        (skill, example_profile(runtime, SITE, examples).magnitude)
         for skill in SKILLS
+        for examples in [[skill.sample(rng, "train") for _ in range(plan.examples)]]
     ]
     numeric, other = contrast(magnitudes)
     return conditions(numeric, other, share=plan.share, draws=plan.draws, layer=plan.layer, seed=plan.seed)

@@ -4,17 +4,12 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib as mpl
+from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from rich.table import Table
 
+from llmri.experiment.plots.style import COLOURS, DPI, plain
 from llmri_server.experiments.ablation import Outcome
-
-mpl.use("Agg")
-from matplotlib import pyplot as plt
-
-# Okabe and Ito 2008: told apart by every kind of colour vision.
-COLOURS = ("#7f7f7f", "#d55e00", "#56b4e9", "#e69f00", "#009e73", "#cc79a7")
 
 
 def results_table(outcomes: Sequence[Outcome], skills: Sequence[str]) -> Table:
@@ -60,11 +55,9 @@ def draw_chart(outcomes: Sequence[Outcome], skills: Sequence[str], path: Path) -
         xticks=range(len(skills)), xticklabels=skills, ylim=(0, 104), ylabel="answered rightly (%)",
         title="pocket: what is lost when units of mlp_act are set to zero",
     )  # fmt: skip
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", alpha=0.3)
-    axes.set_axisbelow(True)
+    plain(axes)
     figure.legend(loc="outside lower center", ncols=min(3, len(outcomes)), frameon=False)
-    figure.savefig(path, dpi=120)
+    figure.savefig(path, dpi=DPI)
     plt.close(figure)
 
 

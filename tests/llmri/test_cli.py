@@ -1,8 +1,14 @@
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
+
+from llmri.edits.files import save
+from llmri_protocol import Edit
+from llmri_protocol.edit_sets import edit_set
+from tests.protocol.edit_sets import CARD, EXAMPLE
 
 WITHOUT = """
 import sys
@@ -37,6 +43,7 @@ def test_help_lists_both_sides_and_loads_neither() -> None:
     assert done.returncode == 0
     assert "serve" in done.stdout
     assert "view" in done.stdout
+    assert "edits" in done.stdout
     assert done.stdout.splitlines()[-1] == "[]"
 
 
@@ -61,3 +68,22 @@ def test_without_its_extra_serving_says_what_to_install(missing: str) -> None:
     done = llmri("serve", "--port", "0", missing=frozenset({missing}))
     assert done.returncode == 1
     assert done.stderr == "llmri serve needs the server extra: pip install 'llmri[server]'\n"
+
+
+def test_sets_of_edits_need_no_extra() -> None:
+    done = llmri(
+        "edits", "save", "--help", missing=frozenset({"torch", "pygame", "scipy", "sklearn", "gguf"})
+    )
+    assert done.returncode == 0, done.stderr
+    assert "--overwrite" in done.stdout
+
+
+def test_a_control_vector_without_its_extra_says_what_to_install(tmp_path: Path) -> None:
+    steer = Edit(site="resid_post", layer=1, op="steer", value=1.0, direction=(1.0,) * 6)
+    save(tmp_path / "set.toml", edit_set([steer], CARD, name="a", made=EXAMPLE.made))
+    words = ("edits", "export", str(tmp_path / "v.gguf"), str(tmp_path / "set.toml"))
+    done = llmri(*words, missing=frozenset({"gguf"}))
+    assert done.returncode == 1
+    assert done.stderr == ("llmri edits: a control vector needs the gguf extra: pip install 'llmri[gguf]'\n")
+    assert llmri(*words).returncode == 0
+    assert (tmp_path / "v.gguf").read_bytes()[:4] == b"GGUF"

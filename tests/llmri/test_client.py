@@ -8,7 +8,6 @@ import pytest
 
 import llmri
 from llmri import Edit
-from llmri.client import parse_address
 from llmri_protocol.messages import Edits, Scan, Token, TurnEnd, TurnStart
 from llmri_server import Server, Settings
 from llmri_server.torch_runtime import load
@@ -79,23 +78,3 @@ def test_an_edit_that_does_not_fit_is_refused_by_name(address: str) -> None:
 def test_a_viewer_may_not_talk(address: str) -> None:
     with llmri.connect(address, role="viewer") as model, pytest.raises(Exception, match="viewer"):
         model.chat("hello")
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("localhost:80", ("localhost", 80)),
-        ("somewhere", ("somewhere", 9999)),
-        (":7", ("127.0.0.1", 7)),
-        ("[::1]:5", ("::1", 5)),
-        ("[::1]", ("::1", 9999)),
-    ],
-)
-def test_addresses_are_read_as_people_write_them(text: str, expected: tuple[str, int]) -> None:
-    assert parse_address(text) == expected
-
-
-@pytest.mark.parametrize("text", ["host:0", "host:70000", "host:port"])
-def test_a_port_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="port"):
-        parse_address(text)

@@ -1,9 +1,9 @@
 """`llmri cluster`: its options, its sentences, and what it leaves, against a server whose model is none."""
 
-import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -12,10 +12,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from llmri.cluster import command
+from llmri.cluster.collector import Collector
 from llmri.cluster.command import app
 from llmri_clustering import clusters
-from llmri_clustering.files import load
-from llmri_protocol.messages import Phase
+from llmri_clustering.files import load, save
+from llmri_protocol.messages import Phase, ServerMessage
 from llmri_server import Server, Settings
 from llmri_server.runtime import ScanEvent, Sink
 from tests.llmri.test_cli import llmri
@@ -149,6 +150,8 @@ def test_without_a_server_it_says_how_to_start_one(run: Run) -> None:
         (("--token-file", "no.txt"), "cannot read the access token in no.txt"),
         (("--tls-ca", "no.pem"), "cannot read the certificate in no.pem"),
         (("--from", "no.samples"), "no.samples"),
+        (("--group", "sums=1-21"), "--group sums names turn 21, and the collection ends after 20 turns"),
+        (("--turns", "3", "--group", "sums=4"), "the collection ends after 3 turns"),
     ],
 )
 def test_a_mistake_is_one_sentence_before_anything_is_collected(
@@ -173,12 +176,52 @@ def test_a_file_that_is_no_clustering_is_not_replaced(run: Run, server: Server, 
         ("--sizes", "0-8"),
         ("--layers", "x"),
         ("--group", "1-3"),
+        ("--group", "sums=0"),
+        ("--group", "sums=1-3", "--group", "tales=3"),
         ("--method", "single"),
         ("--turns", "0"),
     ],
 )
 def test_wrong_usage_has_its_own_status(run: Run, arguments: Sequence[str]) -> None:
     assert "Usage" in run(*arguments, status=2).stderr
+
+
+def test_turns_that_are_named_and_never_come_are_told(run: Run, server: Server, prompts: Path) -> None:
+    done = run(
+        address(server), "--prompts", str(prompts), "--samples", "40", "--sizes", "2-8",
+        "--group", "late=8-9,12",
+    )  # fmt: skip
+    assert "Of the turns named 'late' 2 never came, the first of them turn 9." in done.stdout
+
+
+def test_clusters_of_another_model_are_not_replaced_and_lend_no_numbers(
+    run: Run, server: Server, prompts: Path, tmp_path: Path
+) -> None:
+    run(address(server), "--prompts", str(prompts), "--sizes", "2-8")
+    found = load(tmp_path / "clusters.llmri")
+    other = replace(found, provenance=replace(found.provenance, model="other"))
+    for arguments in (("--out", "other.llmri"), ("--previous", "other.llmri")):
+        save(tmp_path / "other.llmri", other)
+        said = sentence(run(address(server), "--prompts", str(prompts), *arguments, status=1))
+        assert "the earlier clusters are of other and the server's model is fake" in said
+    assert load(tmp_path / "other.llmri").provenance.model == "other"
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", bytes(1000), b"\xff" * 1000])
+def test_what_is_no_server_of_ours_is_one_sentence(run: Run, answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.sendall(answer)
+                connection.recv(1 << 16)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        said = sentence(run(f"127.0.0.1:{listening.getsockname()[1]}", status=1))
+        thread.join()
+    assert "no LLMRI server answers at 127.0.0.1" in said
 
 
 def test_a_refused_token_is_one_sentence(run: Run, tmp_path: Path) -> None:
@@ -207,11 +250,30 @@ def test_ctrl_c_while_it_builds_keeps_what_was_collected(
     run: Run, server: Server, prompts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_: object, **__: object) -> None:
-        signal.raise_signal(signal.SIGINT)
+        raise KeyboardInterrupt  # a signal would be ignored where the tests run in the background
 
     monkeypatch.setattr("llmri.cluster.work.build", interrupt)
     run(address(server), "--prompts", str(prompts), status=130)
     assert (tmp_path / "clusters.llmri.samples").is_file()
+
+
+def test_a_server_that_ends_leaves_clusters_of_what_came(
+    run: Run, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "p.txt").write_text("hello\n" * 1000)
+    taken = Collector.take
+
+    def take(self: Collector, message: ServerMessage) -> None:
+        taken(self, message)
+        if self.count >= 20 and ending.ident is None:
+            ending.start()
+
+    ending = threading.Thread(target=server.close)
+    monkeypatch.setattr(Collector, "take", take)
+    done = run(address(server), "--prompts", "p.txt", "--sizes", "2-8", status=1)
+    assert "the collection ended early: the server" in done.stderr
+    assert "clusters.llmri holds what came" in done.stderr
+    assert load(tmp_path / "clusters.llmri").provenance.samples >= 20
 
 
 def test_too_little_is_told(run: Run, server: Server, tmp_path: Path) -> None:

@@ -1,5 +1,9 @@
 """Nothing is collected for a file that can't be written, and nothing collected is lost."""
 
+import resource
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,6 +28,19 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(folder))
     return folder
+
+
+@contextmanager
+def no_room() -> Iterator[None]:
+    """Let no file grow past 4096 bytes, as if the disk were full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_a_folder_that_is_not_there_is_found_out_at_once(tmp_path: Path) -> None:
@@ -68,6 +85,28 @@ def test_what_was_collected_is_kept_beside_or_elsewhere(
     assert place == tmp_path / "c.llmri.samples"
     assert len(samples_file.load(place).samples) == len(heard.samples)
     assert destination.rescue(heard, tmp_path / "gone" / "c.llmri").parent == elsewhere
+
+
+def test_what_an_earlier_run_left_is_not_written_over(heard: Collected, tmp_path: Path) -> None:
+    places = {destination.rescue(heard, tmp_path / "c.llmri") for _ in range(2)}
+    assert len(places) == 2
+    assert {place.parent for place in places} == {tmp_path}
+
+
+def test_a_disk_that_is_full_leaves_nothing_by_half(
+    heard: Collected, tmp_path: Path, elsewhere: Path
+) -> None:
+    with no_room(), pytest.raises(ClusterError, match=r"File too large.*; .*File too large.*TMPDIR"):
+        destination.rescue(heard, tmp_path / "c.llmri")
+    assert list(tmp_path.iterdir()) == [elsewhere]
+    assert not list(elsewhere.iterdir())
+
+
+def test_numbers_are_not_kept_of_another_model(clustering: Clustering) -> None:
+    destination.check_model(None, "any")
+    destination.check_model(clustering, "m")
+    with pytest.raises(ClusterError, match="of m and the server's model is other; name another file"):
+        destination.check_model(clustering, "other")
 
 
 def test_where_nothing_can_be_written_both_places_are_told(

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmri.cluster.numbers import named, numbers, span
+from llmri.cluster.numbers import groups, named, numbers, span
 from llmri.cluster.summary import spans
 
 
@@ -24,6 +24,16 @@ def test_what_is_no_number_is_named(text: str) -> None:
 def test_turns_need_a_name(text: str) -> None:
     with pytest.raises(ValueError, match="names no turns"):
         named(text)
+
+
+def test_a_group_named_twice_is_one() -> None:
+    assert groups(["sums=4", "tales=2-3", "sums=1,5-6"]) == {"sums": (1, 4, 5, 6), "tales": (2, 3)}
+
+
+@pytest.mark.parametrize("texts", [["sums=0-3"], ["sums=1-3", "tales=3"]])
+def test_a_turn_has_one_name_and_is_counted_from_1(texts: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"counted from 1|two names"):
+        groups(texts)
 
 
 @given(st.sets(st.integers(0, 300), min_size=1))

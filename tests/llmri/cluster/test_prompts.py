@@ -63,3 +63,17 @@ def test_a_file_that_is_not_there_or_no_text_is_told(tmp_path: Path) -> None:
     (tmp_path / "picture").write_bytes(b"ab\xff")
     with pytest.raises(ClusterError, match="no text in UTF-8: byte 2"):
         read(tmp_path / "picture")
+    (tmp_path / "zeros").write_bytes(b"ab\0")
+    with pytest.raises(ClusterError, match="no text: character 2 is a null"):
+        read(tmp_path / "zeros")
+
+
+def test_a_file_without_end_is_not_read_to_it() -> None:
+    with pytest.raises(ClusterError, match="too long, at most 16777216 bytes"):
+        read(Path("/dev/zero"))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_end_as_any_system_ends_them(tmp_path: Path, end: str) -> None:
+    (tmp_path / "p.txt").write_bytes(end.join(["a", "b"]).encode())
+    assert read(tmp_path / "p.txt") == (Prompt("a"), Prompt("b"))

@@ -1,5 +1,7 @@
 """What was collected survives in a file, and a file that is none is told."""
 
+import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +39,21 @@ def test_a_foreign_file_is_told(tmp_path: Path) -> None:
     save_file({"x": np.zeros(3)}, tmp_path / "weights")
     with pytest.raises(ClusterError, match="expected 'llmri samples 1'"):
         samples_file.load(tmp_path / "weights")
-    with pytest.raises(ClusterError, match=r"cannot read|holds no"):
+    with pytest.raises(ClusterError, match="there is none"):
         samples_file.load(tmp_path / "nothing")
-    with pytest.raises(ClusterError, match=r"cannot read|holds no"):
-        samples_file.load(tmp_path)
+    os.mkfifo(tmp_path / "pipe")  # to open it would wait for ever
+    for no_file in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(ClusterError, match="it is no file"):
+            samples_file.load(no_file)
+
+
+def test_a_damaged_file_is_told_or_read(heard: Collected, tmp_path: Path) -> None:
+    samples_file.save(tmp_path / "s", heard)
+    whole = (tmp_path / "s").read_bytes()
+    random = np.random.default_rng(0)
+    for place in [*range(0, 2000, 23), *random.integers(len(whole), size=100).tolist()]:
+        broken = bytearray(whole)
+        broken[place] ^= 1 << int(random.integers(8))
+        (tmp_path / "s").write_bytes(broken)
+        with suppress(ClusterError):
+            assert samples_file.load(tmp_path / "s").samples.values.dtype == np.float32

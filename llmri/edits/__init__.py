@@ -1,0 +1,1 @@
+"""`llmri edits`: sets of edits as files, and what stands in a running server."""

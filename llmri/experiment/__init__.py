@@ -1,0 +1,1 @@
+"""`llmri experiment`: what units are for, tested on a model and told with its doubt."""

@@ -1,0 +1,65 @@
+"""`llmri experiment`: the command line."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+INTERRUPTED = 130  # the exit status of what Ctrl-C ended: 128 and the signal's number
+
+
+@app.command()
+def experiment(
+    file: Annotated[
+        str | None, typer.Argument(metavar="FILE.toml", help="An experiment, or the name of a bundled one.")
+    ] = None,
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for what it finds; by default experiment-out/NAME.")
+    ] = None,
+    again: Annotated[
+        Path | None, typer.Option(metavar="RESULTS.json", help="Run this one again; are all figures equal?")
+    ] = None,
+    listed: Annotated[bool, typer.Option("--list", help="List the bundled experiments.")] = False,
+) -> None:
+    """Test what units are for: edit them and random ones, ask, and tell the difference with its doubt."""
+    from llmri.experiment.plans import planned  # noqa: PLC0415 - torch takes a second, and may be missing
+    from llmri.experiment.shipped import shipped  # noqa: PLC0415
+
+    console = Console()
+    if sum((file is not None, again is not None, listed)) != 1:
+        raise typer.BadParameter("expected one of FILE.toml, --again RESULTS.json and --list")
+    with _one_sentence():
+        if listed:
+            for name in shipped():
+                console.print(f"[bold]{name}[/bold]  {planned(name).about}", highlight=False)
+            return
+        from llmri.experiment import work  # noqa: PLC0415 - and so does matplotlib
+
+        if again is not None:
+            raise typer.Exit(0 if work.again(again, console) else 1)
+        results = work.run(planned(file or ""), console)
+        work.report(results, out or Path("experiment-out") / Path(file or "").stem, console)
+        if not results.finished:
+            raise typer.Exit(INTERRUPTED if results.ended == work.INTERRUPTED else 1)
+
+
+@contextmanager
+def _one_sentence() -> Iterator[None]:
+    """End the program with a sentence for what a user can mend, and silently on Ctrl-C."""
+    from llmri_server.experiments.errors import ExperimentError  # noqa: PLC0415
+    from llmri_server.runtime import EditError, LoadError, NonFiniteError  # noqa: PLC0415
+
+    try:
+        yield
+    except (ExperimentError, EditError, LoadError, NonFiniteError, OSError) as error:
+        sys.stderr.write(f"llmri experiment: {error}\n")
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
