@@ -29,6 +29,9 @@ class Benchmark(StrEnum):
     PACKING = "packing"
     LAYOUT = "layout"
     SKILLS = "skills"
+    EDITS = "edits"
+    INFLUENCE = "influence"
+    EXPERIMENT = "experiment"
 
 
 class Status(IntEnum):

@@ -18,11 +18,11 @@ from benchmarks.report import Account
 from benchmarks.runs import Advance, Track
 from benchmarks.skills_table import COLUMNS, HOW, QUESTIONS, described, rows_of, told
 from llmri.cluster.collected import Collected
+from llmri.experiment.clusters import leading
 from llmri_clustering.build import BuildOptions, build
 from llmri_clustering.clusters import Cluster, Clustering
-from llmri_clustering.evidence import rank_by_selectivity
 from llmri_server.experiments.ablation import SITE, Condition, Outcome, contrast, run_condition
-from llmri_server.experiments.magnitudes import reply_magnitudes
+from llmri_server.experiments.profiles import example_profile
 from llmri_server.experiments.selectivity import Mask, most_selective, random_units
 from llmri_server.pocket.score import questions
 from llmri_server.pocket.skills import SKILLS, Skill
@@ -63,20 +63,6 @@ def clustered(heard: Collected, options: BuildOptions, advance: Advance) -> Clus
     return clustering
 
 
-def leading(clustering: Clustering, most: int) -> tuple[Cluster, ...]:
-    """Give the clusters that fire most surely for numbers, as many as have at most so many units together.
-
-    Clusters stay whole: one that would be too much is passed over. Where an effect may as well be none, the
-    list ends.
-    """
-    chosen: list[Cluster] = []
-    for cluster in rank_by_selectivity(clustering.clusters, NUMBERS):
-        small_enough = cluster.units + sum(other.units for other in chosen) <= most
-        if small_enough and cluster.selectivity[NUMBERS].low > 0:
-            chosen.append(cluster)
-    return tuple(chosen)
-
-
 def mask_of(clustering: Clustering, clusters: Sequence[Cluster]) -> Mask:
     """Mark the units of some clusters, `[layers, width]`."""
     units = clustering.units
@@ -95,7 +81,7 @@ def against_controls(
     conditions = [Condition("nothing", (np.zeros(numeric.shape, dtype=np.bool_),))]
     taken = {}
     for name, share in SHARES.items():
-        taken[name] = leading(clustering, round(share * numeric.size))
+        taken[name] = leading(clustering.clusters, NUMBERS, round(share * numeric.size))
         mask = mask_of(clustering, taken[name])
         count = int(mask.sum())
         shape = (numeric.shape[0], numeric.shape[1])
@@ -122,7 +108,7 @@ def by_cut(runtime: TorchRuntime, clusterings: Sequence[Clustering], track: Trac
     conditions = [
         Condition(
             f"up to {words}, of {len(clustering.clusters)} clusters",
-            (mask_of(clustering, leading(clustering, round(share * len(clustering.units)))),),
+            (_mask_of_leading(clustering, share),),
         )
         for words, share in SHARES.items()
         for clustering in clusterings
@@ -139,13 +125,18 @@ def by_cut(runtime: TorchRuntime, clusterings: Sequence[Clustering], track: Trac
     )
 
 
+def _mask_of_leading(clustering: Clustering, share: float) -> Mask:
+    most = round(share * len(clustering.units))
+    return mask_of(clustering, leading(clustering.clusters, NUMBERS, most))
+
+
 def single_magnitudes(runtime: TorchRuntime, advance: Advance) -> list[tuple[Skill, npt.NDArray[np.float64]]]:
     """Give every unit's mean magnitude over right replies, `[layers, width]`, by skill."""
     rng = random.Random(SEED)
     found = []
     for skill in SKILLS:
         examples = [skill.sample(rng, "train") for _ in range(EXAMPLES)]
-        found.append((skill, reply_magnitudes(runtime, SITE, examples)))
+        found.append((skill, example_profile(runtime, SITE, examples).magnitude))
         advance()
     return found
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from benchmarks.stopwatch import Stopwatch
-from llmri_protocol.messages import Edit
 from llmri_server.runtime import CapturePlan, ChatMessage, Outcome, Sampling, ScanEvent, Sink, TokenEvent
 from llmri_server.torch_runtime import TorchRuntime
 
@@ -90,6 +89,10 @@ class TimedRuntime:
         self.hooks = Stopwatch()
         self.read = self.hooks
         self._sink: MarkedSink | None = None
+        self.check_edits, self.apply_edits = inner.check_edits, inner.apply_edits
+        self.context, self.stale, self.refill = inner.context, inner.stale, inner.refill
+        self.prompt_ids, self.text_ids, self.text_of = inner.prompt_ids, inner.text_ids, inner.text_of
+        self.replay, self.measure, self.attribute = inner.replay, inner.measure, inner.attribute
 
     @property
     def last_turn(self) -> MarkedSink:
@@ -101,14 +104,6 @@ class TimedRuntime:
         if self._sink is None:
             raise RuntimeError("no turn has begun")
         return self._sink
-
-    def check_edits(self, edits: Sequence[Edit]) -> None:
-        """Check edits."""
-        self.inner.check_edits(edits)
-
-    def apply_edits(self, edits: Sequence[Edit]) -> None:
-        """Apply edits."""
-        self.inner.apply_edits(edits)
 
     def capture(self, plan: CapturePlan) -> None:
         """Take the hub's capture plan."""

@@ -5,7 +5,7 @@ from types import MappingProxyType
 import numpy as np
 
 from benchmarks.conversation import NUMBERS, prompts
-from benchmarks.skills import leading, mask_of
+from benchmarks.skills import mask_of
 from benchmarks.skills_table import COLUMNS, rows_of
 from llmri_clustering.clusters import Cluster, Clustering, Effect, Evidence, Placement, Provenance
 from llmri_clustering.nesting import Nesting
@@ -47,23 +47,8 @@ def clustering() -> Clustering:
     )
 
 
-def numbers(most: int) -> list[int]:
-    return [cluster.number for cluster in leading(clustering(), most)]
-
-
-def test_the_surest_clusters_lead_and_stay_whole() -> None:
-    assert numbers(3) == [1]
-    assert numbers(7) == [1, 0]
-    assert numbers(5) == [1, 2], "a cluster that is too large was not passed over"
-    assert numbers(0) == []
-
-
-def test_a_cluster_that_may_fire_for_nothing_is_not_taken() -> None:
-    assert numbers(12) == [1, 0, 2]
-
-
 def test_the_mask_has_exactly_their_units() -> None:
-    mask = mask_of(clustering(), leading(clustering(), 3))
+    mask = mask_of(clustering(), [clustering().cluster(1)])
     assert mask.shape == (3, 4)
     assert np.argwhere(mask).tolist() == [[1, 0], [1, 1], [1, 2]]
 

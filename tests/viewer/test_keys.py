@@ -70,11 +70,19 @@ def sent(desk: Desk, kind: type) -> list[object]:
     return [message for message in desk.server.received if isinstance(message, kind)]
 
 
+def multipliers(desk: Desk) -> dict[tuple[str, int, int], float]:
+    return {place: edit.value for place, edit in desk.state.standing.units.items()}
+
+
 def test_boost_and_ablate_edit_the_selected_units_and_tints_come_from_the_server(told: Desk) -> None:
     told.play("b wait:edits")
-    assert told.state.standing.factors == {("mlp_act", 4, 127): 1.5}
+    assert multipliers(told) == {("mlp_act", 4, 127): 1.5}
     told.play("] b wait:edits click:unit=3 add:unit=9 x wait:edits")
-    assert told.state.standing.of("mlp_act", 4) == {127: 1.75, 3: 0.0, 9: 0.0}
+    assert multipliers(told) == {
+        ("mlp_act", 4, 127): 1.75,
+        ("mlp_act", 4, 3): 0.0,
+        ("mlp_act", 4, 9): 0.0,
+    }
     asked = sent(told, Intervene)[-1]
     assert isinstance(asked, Intervene)
     assert asked.edits[0].units == (3, 9)
@@ -112,7 +120,7 @@ def test_the_whole_selection_is_edited_in_one_request_with_one_edit_a_layer(told
         (4, (3, 127), 1.5),
         (6, (2, 9), 1.5),
     ]
-    assert set(told.state.standing.factors) == {
+    assert set(told.state.standing.units) == {
         ("mlp_act", layer, unit) for layer, unit in ((4, 3), (4, 127), (6, 2), (6, 9))
     }
     assert "4 units in 2 layers" in [text.text for text in told.window.canvas.written]

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from llmri_protocol.messages import Ping, Reply, Welcome
-from llmri_viewer.link import Address, AddressError, ServerLink
+from llmri_viewer.link import Address, ServerLink
 from llmri_viewer.options import Options
 from llmri_viewer.state import Link, LinkStatus
 from tests.viewer.synthetic import SyntheticServer
@@ -121,21 +121,6 @@ def test_a_window_that_takes_nothing_holds_the_reader_back_and_not_the_memory(
         assert seen == 2000
 
 
-@pytest.mark.parametrize(
-    ("text", "host", "port"),
-    [
-        ("10.0.0.2:77", "10.0.0.2", 77),
-        ("box", "box", 9999),
-        (":80", "127.0.0.1", 80),
-        ("[::1]:5", "::1", 5),
-        ("[::1]", "::1", 9999),
-    ],
-)
-def test_addresses_are_read(text: str, host: str, port: int) -> None:
-    assert (Address.parse(text).host, Address.parse(text).port) == (host, port)
-
-
-@pytest.mark.parametrize("text", ["box:", "box:port", "box:70000", "box:0"])
-def test_what_is_no_address_is_said_so(text: str) -> None:
-    with pytest.raises(AddressError, match="is no address"):
-        Address.parse(text)
+@pytest.mark.parametrize("text", ["10.0.0.2:77", "[::1]:5"])
+def test_an_address_is_shown_as_it_was_given(text: str) -> None:
+    assert str(Address.parse(text)) == text

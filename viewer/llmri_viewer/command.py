@@ -7,10 +7,11 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from llmri_protocol.addresses import AddressError
 from llmri_protocol.configs import ConfigError
 from llmri_viewer import bindings, options, script
 from llmri_viewer.atlas import Atlas
-from llmri_viewer.link import Address, AddressError
+from llmri_viewer.link import Address
 from llmri_viewer.options import Options, ThemeName
 from llmri_viewer.session import Session
 from llmri_viewer.state import Link

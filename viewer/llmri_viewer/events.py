@@ -37,7 +37,7 @@ def received(state: ViewState, store: ScanStore, event: ServerMessage | LinkStat
         case LinkStatus():
             state = replace(state, link=event)
         case Edits():
-            state = replace(state, standing=Standing.told(event.edits, event))
+            state = replace(state, standing=Standing.told(event))
         case Notice():
             state = replace(state, notice=event.message, warning=event.level == "warning")
         case Error():
@@ -61,7 +61,7 @@ def _welcomed(state: ViewState, store: ScanStore, welcome: Welcome) -> Step:
         session=welcome.session,
         site=site,
         layer=max(0, min(layer, card.layers - 1)),
-        standing=Standing.told(welcome.edits),
+        standing=Standing.told(welcome),
         link=LinkStatus(Link.CONNECTED, f"connected to {card.name}"),
         misfit=state.atlas.misfit(card) if state.atlas else "",
     )

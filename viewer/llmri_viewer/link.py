@@ -6,6 +6,7 @@ import ssl
 import threading
 from dataclasses import dataclass
 
+from llmri_protocol.addresses import DEFAULT_HOST, DEFAULT_PORT, format_address, parse_address
 from llmri_protocol.messages import Command as Request
 from llmri_protocol.messages import Role, ServerMessage
 from llmri_viewer.conversation import Conversation, Outbox, RefusedError, Stream
@@ -19,16 +20,12 @@ CLEAR_HINT = "; it may be a TLS server: try --tls"
 Event = ServerMessage | LinkStatus
 
 
-class AddressError(ValueError):
-    """No address; the message says what was expected."""
-
-
 @dataclass(frozen=True)
 class Address:
     """Where a server listens, and how to get in; `tls` says whom to trust, None speaks in the clear."""
 
-    host: str = "127.0.0.1"
-    port: int = 9999
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
     role: Role = "controller"
     token: str | None = None
     tls: ssl.SSLContext | None = None
@@ -46,16 +43,11 @@ class Address:
         Raises:
             AddressError: It is none of these.
         """
-        host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
-        if not colon:
-            host, port = text, str(cls.port)
-        if not port.isdigit() or not 0 < int(port) < 1 << 16:
-            raise AddressError(f"`{text}` is no address: expected HOST:PORT with a port from 1 to 65535")
-        return cls(host.strip("[]") or cls.host, int(port), role, token, tls)
+        return cls(*parse_address(text), role, token, tls)
 
     def __str__(self) -> str:
         """Give HOST:PORT, with brackets around an IPv6 address."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return format_address(self.host, self.port)
 
 
 class ServerLink:

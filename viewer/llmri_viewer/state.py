@@ -6,8 +6,9 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Literal
 
-from llmri_protocol.messages import Edit, Edits, ModelCard, SiteCard
+from llmri_protocol.messages import Edit, Edits, ModelCard, SiteCard, Welcome
 from llmri_viewer.atlas import Atlas
+from llmri_viewer.effects import Effect, effect
 from llmri_viewer.geometry import Camera
 from llmri_viewer.lens import Flight, Lens
 from llmri_viewer.options import ColourMapName, Options
@@ -42,27 +43,34 @@ class Standing:
     undoable: int = 0
     redoable: int = 0
     by: str = ""
-    factors: Mapping[tuple[str, int, int], float] = field(default_factory=lambda: MappingProxyType({}))
+    name: str = ""
+    stale: bool = False  # whether keys and values of earlier tokens come from other edits
+    units: Mapping[tuple[str, int, int], Edit] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
-    def told(cls, edits: tuple[Edit, ...], message: Edits | None = None) -> "Standing":
-        """Take what the server said; `factors` gives each edited unit's multiplier by site, layer, unit."""
-        factors = {(edit.site, edit.layer, unit): edit.value for edit in edits for unit in edit.units}
-        frozen = MappingProxyType(factors)
-        if message is None:
-            return cls(edits, factors=frozen)
-        return cls(edits, message.undoable, message.redoable, message.by, frozen)
+    def told(cls, message: Welcome | Edits) -> "Standing":
+        """Take what the server said; `units` gives by site, layer and unit the edit that it obeys."""
+        units = MappingProxyType(
+            {(edit.site, edit.layer, unit): edit for edit in message.edits for unit in edit.units}
+        )
+        if isinstance(message, Welcome):
+            return cls(message.edits, name=message.edit_set, stale=message.stale_cache, units=units)
+        return cls(
+            edits=message.edits,
+            undoable=message.undoable,
+            redoable=message.redoable,
+            by=message.by,
+            name=message.name,
+            stale=message.stale_cache,
+            units=units,
+        )
 
-    def of(self, site: str, layer: int) -> dict[int, float]:
-        """Give the multiplier of each edited unit of a layer."""
-        return {unit: value for (s, at, unit), value in self.factors.items() if s == site and at == layer}
-
-    def layers(self, site: str) -> dict[int, set[bool]]:
-        """Give the edited layers of a site, with whether units there are boosted (True) or lessened."""
-        found: dict[int, set[bool]] = {}
-        for (s, layer, _), value in self.factors.items():
-            if s == site:
-                found.setdefault(layer, set()).add(value > 1)
+    def layers(self, site: str) -> dict[int, set[Effect]]:
+        """Give the edited layers of a site, with what is done to units there."""
+        found: dict[int, set[Effect]] = {}
+        for edit in self.edits:
+            if edit.site == site:
+                found.setdefault(edit.layer, set()).add(effect(edit))
         return found
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmri_viewer import colour, face, views, words
+from llmri_viewer import colour, edit_words, face, views, words
 from llmri_viewer.drawing import cluster
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.face import UNIT
@@ -76,8 +76,8 @@ def _reading(state: ViewState, picture: Picture | None) -> str:
     if index is None or subject is None or picture is None or index >= picture.values.size:
         return ""
     layer, unit = subject.place(index)
-    factor = state.standing.factors.get((state.site, layer, unit))
-    edited = f"  {words.factor(factor)}" if factor is not None else ""
+    edit = state.standing.units.get((state.site, layer, unit))
+    edited = f"  {edit_words.amount(edit)}" if edit is not None else ""
     name = f"layer {layer}  unit {unit}" if view.of_clusters else f"unit {unit}"
     number = int(state.clusters.clustering.labels[index]) if view.of_clusters and state.clusters else -1
     if number >= 0:

@@ -51,11 +51,11 @@ def _still(canvas: Canvas, state: ViewState, lens: Lens, stage: Box, colours: By
     canvas.sheet(_overlay(atlas, lens, stage, canvas.theme, selected), stage)
     if 2 * raster.radius < MARK_FROM:
         return
-    units, factors = edited(atlas, state.standing.edits)
-    for (x, y, radius), unit, factor in zip(_pixels(atlas, units, lens, stage), units, factors, strict=True):
+    units, effects = edited(atlas, state.standing.edits)
+    for (x, y, radius), unit, done in zip(_pixels(atlas, units, lens, stage), units, effects, strict=True):
         if stage.holds(x, y):
             red, green, blue = colours[unit].tolist()
-            mark(canvas, (round(x), round(y)), min(6, int(radius / 2)), factor, ink_on((red, green, blue)))
+            mark(canvas, (round(x), round(y)), min(6, int(radius / 2)), done, ink_on((red, green, blue)))
 
 
 def _moving(canvas: Canvas, atlas: Atlas, lens: Lens, stage: Box, colours: Bytes) -> None:

@@ -11,6 +11,7 @@ from llmri_viewer.atlas import Atlas, Ints, chosen, chosen_clusters
 from llmri_viewer.colour import Bytes
 from llmri_viewer.drawing.marks import TINT, edit_colour
 from llmri_viewer.drawing.rings import RingStyle
+from llmri_viewer.effects import Effect, effect
 from llmri_viewer.picture import Picture
 from llmri_viewer.state import ViewState
 from llmri_viewer.theme import Colour, Theme, blend
@@ -30,8 +31,8 @@ def inks(theme: Theme, atlas: Atlas, state: ViewState, picture: Picture | None) 
     rim = inner.copy()
     whole = np.isin(atlas.clustering.labels, chosen_clusters(atlas, state.selection))
     rim[chosen(atlas, state.selection) & ~whole] = theme.accent
-    units, factors = edited(atlas, state.standing.edits)
-    tints = np.asarray([edit_colour(theme, factor) for factor in factors], np.float32).reshape(-1, 3)
+    units, effects = edited(atlas, state.standing.edits)
+    tints = np.asarray([edit_colour(theme, done) for done in effects], np.float32).reshape(-1, 3)
     inner[units] = np.round(TINT * tints + (1 - TINT) * inner[units])
     rim[units] = tints
     return np.concatenate([inner, rim, grounds(atlas, theme)])
@@ -44,10 +45,10 @@ def packed(colours: Bytes) -> npt.NDArray[np.uint32]:
 
 
 @lru_cache(maxsize=4)
-def edited(atlas: Atlas, edits: tuple[Edit, ...]) -> tuple[Ints, tuple[float, ...]]:
-    """Give the edited units of the set and their factors; the last edit of a unit holds."""
+def edited(atlas: Atlas, edits: tuple[Edit, ...]) -> tuple[Ints, tuple[Effect, ...]]:
+    """Give the edited units of the set and what is done to them; the last edit of a unit holds."""
     found = {
-        index: edit.value
+        index: effect(edit)
         for edit in edits
         if edit.site == atlas.site
         for unit in edit.units

@@ -9,6 +9,7 @@ from llmri_viewer import colour
 from llmri_viewer.colour import Bytes
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import MARK_FROM, TINT, edit_colour, ink_on, mark
+from llmri_viewer.effects import Effect, effect
 from llmri_viewer.geometry import Box, Camera, Grid
 from llmri_viewer.picture import Picture
 from llmri_viewer.state import ViewState
@@ -28,20 +29,20 @@ def draw(canvas: Canvas, view: LatticeView, subject: Subject, state: ViewState, 
         return
     camera = view.camera(state, lattice.grid)
     edited = {
-        int(lattice.cells[index]): factor
-        for (site, layer, unit), factor in state.standing.factors.items()
+        int(lattice.cells[index]): effect(edit)
+        for (site, layer, unit), edit in state.standing.units.items()
         if site == state.site and (index := subject.index((layer, unit))) is not None
     }
     colours = _colours(canvas.theme, lattice, state, picture)
     if camera.cell < MARK_FROM and edited:
-        colours[list(edited)] = [edit_colour(canvas.theme, factor) for factor in edited.values()]
+        colours[list(edited)] = [edit_colour(canvas.theme, done) for done in edited.values()]
     canvas.clip(stage)
     _units(canvas, stage, camera, lattice.grid, colours)
     if state.grid and camera.cell >= LINES_FROM:
         _lines(canvas, stage, lattice.grid, camera)
     if camera.cell >= MARK_FROM:
-        for cell, factor in edited.items():
-            _edited(canvas, stage, camera.cell_box(lattice.grid, stage, cell), factor)
+        for cell, done in edited.items():
+            _edited(canvas, stage, camera.cell_box(lattice.grid, stage, cell), done)
     indices = [index for place in state.selection if (index := subject.index(place)) is not None]
     _selected(canvas, stage, camera, lattice.grid, lattice.cells[indices])
     canvas.clip(None)
@@ -90,15 +91,15 @@ def _lines(canvas: Canvas, box: Box, grid: Grid, camera: Camera) -> None:
             canvas.line((max(left, box.x), y), (min(right, box.right), y), ink)
 
 
-def _edited(canvas: Canvas, stage: Box, cell: Box, factor: float) -> None:
+def _edited(canvas: Canvas, stage: Box, cell: Box, done: Effect) -> None:
     """Tint a cell, and mark it."""
     if cell.right <= stage.x or cell.bottom <= stage.y or cell.x >= stage.right or cell.y >= stage.bottom:
         return
-    tint = edit_colour(canvas.theme, factor)
+    tint = edit_colour(canvas.theme, done)
     canvas.veil(cell, tint, TINT)
     canvas.outline(cell, tint, 2)
     centre = (cell.x + cell.width // 2, cell.y + cell.height // 2)
-    mark(canvas, centre, min(6, cell.width // 4), factor, ink_on(canvas.colour_at(centre)))
+    mark(canvas, centre, min(6, cell.width // 4), done, ink_on(canvas.colour_at(centre)))
 
 
 def _selected(canvas: Canvas, stage: Box, camera: Camera, grid: Grid, cells: Ints) -> None:

@@ -3,7 +3,8 @@
 import numpy as np
 
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.drawing.marks import mark
+from llmri_viewer.drawing.marks import edit_colour, mark
+from llmri_viewer.effects import Effect
 from llmri_viewer.face import UNIT, layer_row
 from llmri_viewer.geometry import Box
 from llmri_viewer.state import ViewState
@@ -13,6 +14,7 @@ from llmri_viewer.theme import blend
 LABEL_HEIGHT = 14
 LABEL_WIDTH = 3 * UNIT
 MARK_FROM = 10
+MARKED: tuple[Effect, ...] = ("more", "off", "less", "other", "steer", "same")  # from the right
 
 
 def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> None:
@@ -69,13 +71,13 @@ def _label(canvas: Canvas, row: Box, layer: int, shown: bool) -> None:
     canvas.text(place, str(layer), colour=ink, face="mono", align="right")
 
 
-def _marks(canvas: Canvas, row: Box, kinds: set[bool]) -> None:
-    """Mark a layer where units are boosted, lessened or both."""
-    theme = canvas.theme
-    for place, boosted in enumerate(sorted(kinds, reverse=True)):
-        ink = theme.boosted if boosted else theme.ablated
-        x, y = row.right - UNIT - place * 10, row.y + row.height // 2
+def _marks(canvas: Canvas, row: Box, effects: set[Effect]) -> None:
+    """Mark what is done in a layer, in a row of marks."""
+    shown = [effect for effect in MARKED if effect in effects]
+    for place, effect in enumerate(shown):
+        ink = edit_colour(canvas.theme, effect)
+        x, y = row.right - UNIT - place * 8, row.y + row.height // 2
         if row.height >= MARK_FROM:
-            mark(canvas, (x, y), 3, 2.0 if boosted else 0.0, ink)
+            mark(canvas, (x, y), 3, effect, ink)
         else:
             canvas.fill(Box(x - 3, y - 1, 6, max(2, row.height - 2)), ink)

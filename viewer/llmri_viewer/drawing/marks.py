@@ -1,6 +1,7 @@
-"""How edits are marked everywhere: green and a plus for more, red and a cross or minus for less."""
+"""How edits are marked everywhere: by colour, and by shape too."""
 
 from llmri_viewer.drawing.canvas import Canvas
+from llmri_viewer.effects import Effect
 from llmri_viewer.theme import Colour, Theme, luminance
 
 MARK_FROM = 9  # pixels across, below which a tint has to do
@@ -9,23 +10,31 @@ DARK, LIGHT = (0, 0, 0), (255, 255, 255)
 LIGHT_FROM = 0.18  # relative luminance from which black is the better ink (WCAG 2 contrast)
 
 
-def edit_colour(theme: Theme, factor: float) -> Colour:
-    """Give the tint of a multiplier: boosted, lessened, or neither."""
-    if factor == 1:
-        return theme.dim
-    return theme.boosted if factor > 1 else theme.ablated
+def edit_colour(theme: Theme, effect: Effect) -> Colour:
+    """Give the tint of an edit: green for more, red for less and off, without a colour for another value."""
+    return {
+        "more": theme.boosted,
+        "less": theme.ablated,
+        "off": theme.ablated,
+        "same": theme.dim,
+        "other": theme.text,
+        "steer": theme.text,
+    }[effect]
 
 
-def mark(canvas: Canvas, at: tuple[int, int], radius: int, factor: float, ink: Colour) -> None:
-    """Draw a plus for more, a cross for ablated, a minus for less, so that shape tells it too."""
+def mark(canvas: Canvas, at: tuple[int, int], radius: int, effect: Effect, ink: Colour) -> None:
+    """Draw a plus for more, a minus for less, a cross for off, a dot for `other`, a slash for a steer."""
     x, y = at
-    if factor == 0:
-        canvas.line((x - radius, y - radius), (x + radius, y + radius), ink, 2)
+    if effect in {"off", "steer"}:
         canvas.line((x - radius, y + radius), (x + radius, y - radius), ink, 2)
-        return
-    canvas.line((x - radius, y), (x + radius, y), ink, 2)
-    if factor > 1:
+    if effect == "off":
+        canvas.line((x - radius, y - radius), (x + radius, y + radius), ink, 2)
+    if effect in {"more", "less", "same"}:
+        canvas.line((x - radius, y), (x + radius, y), ink, 2)
+    if effect == "more":
         canvas.line((x, y - radius), (x, y + radius), ink, 2)
+    if effect == "other":
+        canvas.dot(at, max(2, radius - 1), ink)
 
 
 def ink_on(ground: Colour) -> Colour:

@@ -1,10 +1,11 @@
 """The side panel's first part: the selected units and how the first of them went over the turn."""
 
-from llmri_viewer import words
+from llmri_viewer import edit_words, words
 from llmri_viewer.drawing import sparkline
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import edit_colour, mark
 from llmri_viewer.drawing.section import HEADING, heading
+from llmri_viewer.effects import effect
 from llmri_viewer.face import UNIT
 from llmri_viewer.geometry import Box
 from llmri_viewer.state import ViewState
@@ -55,10 +56,11 @@ def _unit(canvas: Canvas, row: Box, state: ViewState, store: ScanStore, place: t
     used = canvas.text(
         Box(row.x, row.y, row.width // 2, row.height), f"layer {layer}  unit {unit}", colour=ink
     )
-    factor = state.standing.factors.get((state.site, layer, unit))
-    if factor is not None:
-        tint = edit_colour(canvas.theme, factor)
+    edit = state.standing.units.get((state.site, layer, unit))
+    if edit is not None:
+        done = effect(edit)
+        tint = edit_colour(canvas.theme, done)
         x = row.x + used + 2 * UNIT
-        mark(canvas, (x, row.y + row.height // 2), 4, factor, tint)
-        canvas.text(Box(x + UNIT + 2, row.y, 6 * UNIT, row.height), words.factor(factor), colour=tint)
+        mark(canvas, (x, row.y + row.height // 2), 4, done, tint)
+        canvas.text(Box(x + UNIT + 2, row.y, 6 * UNIT, row.height), edit_words.amount(edit), colour=tint)
     canvas.text(Box(row.right - 11 * UNIT, row.y, 11 * UNIT, row.height), value, face="mono", align="right")

@@ -1,0 +1,122 @@
+"""Every operation in the window: words, marks, the set's name, and the stale cache."""
+
+import pytest
+
+from llmri_protocol.messages import Edit, Edits, Schedule
+from llmri_viewer.drawing.edits import STALE
+from llmri_viewer.edit_words import amount, conditions, where
+from llmri_viewer.effects import Effect, effect
+from llmri_viewer.state import Standing
+from llmri_viewer.words import TIMES
+from tests.viewer.conftest import Desk
+
+WIDTH = 192
+EVERY = (
+    Edit(site="mlp_act", layer=4, units=(127,), value=1.5),
+    Edit(site="mlp_act", layer=4, units=(3, 9), value=0.0, positions="last"),
+    Edit(site="mlp_act", layer=4, units=(5,), op="add", value=0.3, since=12),
+    Edit(site="mlp_act", layer=4, units=(6,), op="set", value=2.0, special=False),
+    Edit(site="mlp_act", layer=5, units=(7,), op="mean", baseline="conversation"),
+    Edit(site="mlp_act", layer=5, units=(8,), op="resample", positions=(4, 5, 6)),
+    Edit(
+        site="resid_post",
+        layer=6,
+        op="steer",
+        value=-1.5,
+        direction=(1.0,) * WIDTH,
+        positions="generated",
+        schedule=Schedule(first=2, tokens=8, ramp=4),
+    ),
+)
+
+
+def tell(desk: Desk, *edits: Edit, name: str = "", stale: bool = False) -> set[str]:
+    """Let edits stand, draw, and give the texts in the window."""
+    desk.server.broadcast(
+        Edits(edits=edits, revision=1, undoable=1, redoable=0, by="a", name=name, stale_cache=stale)
+    )
+    desk.play("wait:edits")
+    return {text.text for text in desk.window.canvas.written}
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (EVERY[0], ("more", f"{TIMES} 1.5", "mlp_act layer 4, unit 127", "")),
+        (EVERY[1], ("off", f"{TIMES} 0", "mlp_act layer 4, 2 units", "last position")),
+        (EVERY[2], ("more", "+0.30", "mlp_act layer 4, unit 5", "from position 12")),
+        (EVERY[3], ("other", "=2.00", "mlp_act layer 4, unit 6", "no special tokens")),
+        (EVERY[4], ("other", "mean", "mlp_act layer 5, unit 7", "of this conversation")),
+        (EVERY[5], ("other", "resample", "mlp_act layer 5, unit 8", "positions 4-6")),
+        (
+            EVERY[6],
+            ("steer", "steer -1.50", "resid_post layer 6", "reply tokens 2\N{EN DASH}9, ramp 4"),
+        ),
+    ],
+    ids=lambda value: value.op if isinstance(value, Edit) else "",
+)
+def test_every_operation_has_a_mark_and_few_words(edit: Edit, told: tuple[Effect, str, str, str]) -> None:
+    assert (effect(edit), amount(edit), where(edit), conditions(edit)) == told
+
+
+@pytest.mark.parametrize(
+    ("op", "value", "expected"),
+    [
+        ("scale", 0.5, "less"),
+        ("scale", 1.0, "same"),
+        ("scale", -1.0, "less"),
+        ("add", -0.1, "less"),
+        ("add", 0.0, "same"),
+        ("set", 0.0, "off"),
+    ],
+)
+def test_a_mark_tells_more_from_less_and_off(op: str, value: float, expected: Effect) -> None:
+    edit = Edit(site="z", layer=0, units=(1,), op=op, value=value)  # type: ignore[arg-type]
+    assert effect(edit) == expected
+
+
+@pytest.mark.parametrize(("value", "text"), [(1e-9, "+1e-09"), (123456.0, "+1.2e+05"), (-0.0, "+0.00")])
+def test_very_large_and_very_small_numbers_stay_short(value: float, text: str) -> None:
+    assert amount(Edit(site="z", layer=0, units=(1,), op="add", value=value)) == text
+
+
+def test_all_operations_are_drawn_in_every_view(clustered: Desk) -> None:
+    shown = tell(clustered, *EVERY, name="no sums", stale=True)
+    assert {"Edits: no sums", STALE} <= shown
+    assert "steer -1.50" in shown
+    clustered.play("o tab o + + + + +")
+    clustered.play("h")
+
+
+@pytest.mark.parametrize("size", ["1280x800", "1024x600", "900x420"])
+def test_the_edits_never_run_into_what_is_beneath_them(clustered: Desk, size: str) -> None:
+    clustered.play(f"click:cluster=1 size:{size}")
+    tell(clustered, *EVERY, stale=True)
+    written = clustered.window.canvas.written
+    tops = {text.text: text.taken for text in written}
+    beneath = tops.get("Next token")
+    for words in (STALE, "steer -1.50", conditions(EVERY[-1])):
+        if words in tops and beneath is not None:
+            assert tops[words].bottom <= beneath.y
+
+
+def test_of_more_edits_than_have_room_the_newest_are_shown(desk: Desk) -> None:
+    desk.play("wait:connected")
+    shown = tell(desk, *EVERY * 5)
+    assert any(text.endswith(" earlier") for text in shown)
+    assert "steer -1.50" in shown
+    rows = [text.taken for text in desk.window.canvas.written if text.text == "steer -1.50"]
+    assert all(taken.bottom <= desk.state.size[1] for taken in rows)
+
+
+def test_without_edits_a_stale_cache_is_still_told(desk: Desk) -> None:
+    desk.play("wait:connected")
+    shown = tell(desk, stale=True)
+    assert {STALE, "None: the model runs as it was trained."} <= shown
+    assert STALE not in tell(desk)
+
+
+def test_a_layer_is_marked_for_all_that_is_done_in_it() -> None:
+    standing = Standing.told(Edits(edits=EVERY, revision=1, undoable=1, redoable=0, by="a"))
+    assert standing.layers("mlp_act") == {4: {"more", "off", "other"}, 5: {"other"}}
+    assert standing.layers("resid_post") == {6: {"steer"}}
