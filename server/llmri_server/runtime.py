@@ -258,6 +258,7 @@ class Runtime(Protocol):
         *,
         target: int | None = None,
         method: AttributionMethod = "gradient",
+        stop: threading.Event | None = None,
     ) -> Attributed:
         """Attribute the next token's logit to the units of one layer, without any edit.
 
@@ -268,8 +269,10 @@ class Runtime(Protocol):
             target: The token; None takes the likeliest.
             method: `gradient` times activation (Simonyan et al. 2013), or `integrated` gradients from zero
                 (Sundararajan, Taly, Yan 2017).
+            stop: Ends it between forward passes, once set.
 
         Raises:
+            StoppedError: It was stopped.
             UnsupportedError: The runtime computes no gradients.
         """
         ...

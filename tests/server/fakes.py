@@ -188,6 +188,7 @@ class FakeRuntime:
         *,
         target: int | None = None,
         method: AttributionMethod = "gradient",
+        stop: threading.Event | None = None,  # it takes no time
     ) -> Attributed:
         self.before_pass()
         place = (site, layer)

@@ -10,7 +10,7 @@ from llmri_clustering.layout.graph import NeighbourGraph
 Places = npt.NDArray[np.complex64]
 
 STEPS = 130
-FIRST_STEP = 5.0  # the step shrinks to 0 with the square of what is left to do
+FIRST_STEP = 3.8  # the step shrinks to 0 with the square of what is left to do
 SHIFTS = 14  # pairs that each unit begins in a step; it ends as many others
 REPULSION = (0.3, 0.9)  # at the first and the last step; 1 is t-SNE, about 0.25 is UMAP
 

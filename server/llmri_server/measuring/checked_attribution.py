@@ -57,7 +57,7 @@ def attribution(
     width = next(each.width for each in runtime.card.sites if each.name == site)
     steps = Steps(1 + min(checked, width), progress, stop)
     steps.begin(f"attributing `{site}`, layer {layer}")
-    found = runtime.attribute(ids, site, layer, target=target, method=method)
+    found = runtime.attribute(ids, site, layer, target=target, method=method, stop=stop)
     steps.end()
     units = sample_units(found.values, checked)
     logits = _ablated(runtime, ids, [_ablation(site, layer, unit) for unit in units], steps)

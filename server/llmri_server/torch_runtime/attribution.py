@@ -1,5 +1,6 @@
 """What each unit of one layer contributes to a logit, by the gradient of what comes after it."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from llmri_protocol.messages import AttributionMethod
-from llmri_server.runtime import Attributed
+from llmri_server.runtime import Attributed, StoppedError
 from llmri_server.torch_runtime.measuring import batch_of, last_logits
 from llmri_server.torch_runtime.taps import Site, Tap, read
 
@@ -37,16 +38,21 @@ def attribute(
     *,
     target: int | None = None,
     method: AttributionMethod = "gradient",
+    stop: threading.Event | None = None,
 ) -> Attributed:
     """Attribute the logit after the sequence to the units of a site in one layer; see `Runtime.attribute`.
 
     `gradient` takes one forward and one backward pass, through what lies behind the site only. `integrated`
     takes one of each for every point of the path, in batches. The model is left as it was.
+
+    Raises:
+        StoppedError: `stop` was set before the last batch.
     """
     place = _Place(site.taps[layer], in_place=site.in_place)
     with torch.inference_mode(mode=False), torch.enable_grad(), _frozen(model):
-        way = _gradient if method == "gradient" else _integrated
-        return way(model, place, ids, target)
+        if method == "gradient":
+            return _gradient(model, place, ids, target)
+        return _integrated(model, place, ids, target, stop or threading.Event())
 
 
 def _gradient(model: PreTrainedModel, place: _Place, ids: Sequence[int], target: int | None) -> Attributed:
@@ -57,7 +63,9 @@ def _gradient(model: PreTrainedModel, place: _Place, ids: Sequence[int], target:
     return _attributed(chosen, logits, opened.value, opened.slopes(logits[chosen])[0])
 
 
-def _integrated(model: PreTrainedModel, place: _Place, ids: Sequence[int], target: int | None) -> Attributed:
+def _integrated(
+    model: PreTrainedModel, place: _Place, ids: Sequence[int], target: int | None, stop: threading.Event
+) -> Attributed:
     """Average the slopes along the straight path from zero to the activations, all positions at once.
 
     The values add up to the logit less what it is with the whole site at zero ("completeness"; Sundararajan,
@@ -70,20 +78,29 @@ def _integrated(model: PreTrainedModel, place: _Place, ids: Sequence[int], targe
     chosen = int(logits.argmax()) if target is None else target
     total = float(logits[chosen]) - float(without[chosen])
     for points in POINTS:
-        found = _attributed(chosen, logits, opened.value, _mean_slopes(model, place, ids, chosen, points))
+        slopes = _mean_slopes(model, place, ids, chosen, points=points, stop=stop)
+        found = _attributed(chosen, logits, opened.value, slopes)
         if abs(found.values.sum() - total) <= TOLERANCE * max(1.0, abs(total)):
             break
     return found
 
 
 def _mean_slopes(
-    model: PreTrainedModel, place: _Place, ids: Sequence[int], target: int, points: int
+    model: PreTrainedModel,
+    place: _Place,
+    ids: Sequence[int],
+    target: int,
+    *,
+    points: int,
+    stop: threading.Event,
 ) -> Tensor:
     """Give the mean gradient over so many points of the path, `[positions, width]`."""
     nodes, weights = path(points)
     size = max(1, POSITIONS_AT_ONCE // len(ids))
     parts = []
     for start in range(0, points, size):
+        if stop.is_set():
+            raise StoppedError("the measurement was stopped before it had a result")
         part = slice(start, start + size)
         with _Opened(place, nodes[part]) as moved:
             ends = last_logits(model, batch_of(model, ids, len(nodes[part])), 1)[:, 0, target]

@@ -215,9 +215,14 @@ class TorchRuntime:
         *,
         target: int | None = None,
         method: AttributionMethod = "gradient",
+        stop: threading.Event | None = None,
     ) -> Attributed:
-        """Attribute the next token's logit to the units of one layer, without any edit."""
-        return attribute(self.model, self._sites[site], layer, ids, target=target, method=method)
+        """Attribute the next token's logit to the units of one layer, without any edit.
+
+        Raises:
+            StoppedError: `stop` was set.
+        """
+        return attribute(self.model, self._sites[site], layer, ids, target=target, method=method, stop=stop)
 
     @contextmanager
     def hooked(self) -> Iterator[None]:

@@ -1,5 +1,6 @@
 """Attribution against gradients by hand."""
 
+import threading
 from collections.abc import Callable
 from typing import get_args
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from llmri_protocol.messages import AttributionMethod, Edit
+from llmri_server.runtime import StoppedError
 from llmri_server.torch_runtime import TorchRuntime
 from tests.server.torch_runtime.tiny_models import MakeRuntime, Say, blocks_of, single
 
@@ -80,6 +82,15 @@ def test_integrated_gradients_add_up_to_the_logits_whole_change(
     whole, without = runtime.measure(IDS, [(), (nothing,)]).logits[:, 0, 12]
     assert found.logit == pytest.approx(whole, abs=1e-4)
     assert found.values.sum() == pytest.approx(whole - without, abs=0.011 * max(1, abs(whole - without)))
+
+
+def test_integrated_gradients_can_be_stopped(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime("llama", torch.float32)
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(StoppedError):
+        runtime.attribute(IDS, "mlp_act", 1, method="integrated", stop=stop)
+    assert all(parameter.requires_grad for parameter in runtime.model.parameters())
 
 
 def test_the_likeliest_token_is_the_target_where_none_is_named(make_runtime: MakeRuntime) -> None:
