@@ -32,12 +32,14 @@ def test_the_programs_of_the_page_run(
 ) -> None:
     monkeypatch.setattr(llmri, "connect", partial(llmri.connect, pocket))
     exec("\n".join(examples("python")), {})
-    before, silent, after, steered, influence, compared, *journal = capsys.readouterr().out.splitlines()
+    said = capsys.readouterr().out.splitlines()
+    before, silent, after, steered, influence, compared, attributed, *journal = said
     assert before == after == "37 + 45 = 82."
     assert silent != before
     assert steered.startswith("There once was a brave dog")
     assert re.fullmatch(r"KL [0-9.e-]+ nats; most moved: layer [3-7]", influence)
     assert compared.startswith("37 + 45 = 82. | ")
+    assert re.fullmatch(r"'<\|end\|>': unit \d+; against ablation r = -?[01]\.\d+", attributed)
     assert [line.split()[0] for line in journal] == [str(number) for number in range(1, len(journal) + 1)]
 
 
