@@ -27,12 +27,24 @@ class PrefixCache:
         self._config = config
         self._cache: DynamicCache | None = None
         self._ids: list[int] = []
-        self.provenance = Provenance(int(config.get_text_config().num_hidden_layers))
+        # What was computed before, then positions under the same edits: counted, because a pass waits for it.
+        self._computed: tuple[Provenance, tuple[Edit, ...], int]
+        self._computed = (Provenance(int(config.get_text_config().num_hidden_layers)), (), 0)
 
     @property
     def ids(self) -> tuple[int, ...]:
         """The tokens whose keys and values are kept; while a turn runs, all tokens so far."""
         return tuple(self._ids)
+
+    @property
+    def provenance(self) -> Provenance:
+        """Under which edits the kept positions were computed."""
+        earlier, edits, positions = self._computed
+        return earlier.then(edits, positions) if positions else earlier
+
+    @provenance.setter
+    def provenance(self, provenance: Provenance) -> None:
+        self._computed = (provenance, (), 0)
 
     def forget(self) -> None:
         """Keep nothing, so that the next prompt is computed from its first token."""
@@ -52,7 +64,10 @@ class PrefixCache:
 
     def computed(self, edits: tuple[Edit, ...], positions: int) -> None:
         """Learn that so many further positions of what was taken were computed under these edits."""
-        self.provenance = self.provenance.then(edits, positions)
+        earlier, same, count = self._computed
+        if edits is not same:
+            earlier, count = self.provenance, 0
+        self._computed = (earlier, edits, count + positions)
 
     def read(self, token: int) -> None:
         """Learn of a token that the running turn will compute next."""
