@@ -18,6 +18,7 @@ from llmri_protocol.messages import (
     EditHistory,
     Error,
     Influence,
+    LogitLens,
     Progress,
     Reply,
     Role,
@@ -28,8 +29,8 @@ from llmri_protocol.messages import (
 
 KEPT = 10_000  # messages kept for the iteration; of more the oldest go
 
-Result = TypeVar("Result", EditHistory, Influence, Attribution, Comparison)
-Answer = Reply | Error | Progress | EditHistory | Influence | Attribution | Comparison
+Result = TypeVar("Result", EditHistory, Influence, Attribution, Comparison, LogitLens)
+Answer = Reply | Error | Progress | EditHistory | Influence | Attribution | Comparison | LogitLens
 Watch = Callable[[Progress], None]
 
 

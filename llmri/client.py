@@ -20,7 +20,9 @@ from llmri_protocol.messages import (
     EditHistory,
     Influence,
     Intervene,
+    LogitLens,
     MeasureInfluence,
+    ReadLens,
     Redo,
     RePrefill,
     Role,
@@ -164,6 +166,8 @@ class Client(Channel):
         *,
         site: Site = "resid_post",
         text: str | None = None,
+        turn: int | None = None,
+        token: int | None = None,
         progress: Watch | None = None,
     ) -> Influence:
         """Measure what edits do to later layers and to the next token, beside the conversation.
@@ -175,12 +179,16 @@ class Client(Channel):
             edits: What is measured.
             site: Where the change is measured.
             text: A text to use instead of the conversation so far.
+            turn: Only up to a token of this turn.
+            token: The last token; None takes the newest that was read.
             progress: Called with each step's message.
 
         Raises:
             RefusedError: It can't be measured, or was stopped.
         """
-        command = MeasureInfluence(id=self._next_id(), edits=tuple(edits), site=site, text=text)
+        command = MeasureInfluence(
+            id=self._next_id(), edits=tuple(edits), site=site, text=text, turn=turn, token=token
+        )
         return self._asked(command, Influence, progress)
 
     def attribute(
@@ -248,3 +256,27 @@ class Client(Channel):
             most=most,
         )
         return self._asked(command, Comparison, progress)
+
+    def logit_lens(
+        self,
+        turn: int | None = None,
+        token: int | None = None,
+        *,
+        most: int = 5,
+        text: str | None = None,
+        progress: Watch | None = None,
+    ) -> LogitLens:
+        """Read from each layer which token it would say next, under the edits that stand.
+
+        Args:
+            turn: The turn; None takes the newest.
+            token: After which of its tokens; None takes the newest that was read.
+            most: Candidates of each layer.
+            text: A text to use instead, read to its end.
+            progress: As for `influence`.
+
+        Raises:
+            RefusedError: There is no such turn or token, or the runtime has no lens.
+        """
+        command = ReadLens(id=self._next_id(), turn=turn, token=token, most=most, text=text)
+        return self._asked(command, LogitLens, progress)

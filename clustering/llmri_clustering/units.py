@@ -1,6 +1,6 @@
 """Which unit each column of a sample is."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -33,3 +33,8 @@ class UnitSet:
 
     def __len__(self) -> int:
         return len(self.layer)
+
+    def among(self, places: Collection[tuple[int, int]]) -> npt.NDArray[np.bool_]:
+        """Tell which units stand at one of some places, each a layer and an index in it, `[units]`."""
+        pairs = zip(self.layer.tolist(), self.index.tolist(), strict=True)
+        return np.fromiter((pair in places for pair in pairs), dtype=np.bool_, count=len(self))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from llmri.cluster.collector import Collector
 from llmri.cluster.listening import BY_USER
+from llmri_clustering.collecting import plural
 from llmri_clustering.correlation import RunningCorrelation
 from llmri_clustering.samples import Samples
 from llmri_clustering.units import UnitSet
@@ -58,35 +59,24 @@ def collected(
 
 def left_out(collector: Collector) -> tuple[str, ...]:
     """Say what was left out, and of how many samples the rest is told."""
-    tally, count, kept = collector.tally, collector.count, collector.kept
-    reasons = {
-        "the first token of each sequence": tally.first_tokens,
-        "turns that had begun before": tally.joined,
-        "turns that somebody else began": tally.others,
-        "scans with a value that is not finite, or of another shape": tally.broken,
-    }
-    said = [f"{reason}: {plural(scans, 'scan')}" for reason, scans in reasons.items() if scans]
-    protected = int(collector.correlation.left_out.sum())
+    said = list(collector.tally.left_out())
+    protected = int(collector.left_out.sum())
     if protected:
         said.append(f"protected units: {protected}")
-    if kept < count:
-        said.append(f"from labels, stability and null: all but {kept} of {count} samples, chosen by chance")
+    if collector.kept < collector.count:
+        said.append(
+            f"from labels, stability and null: all but {collector.kept} of {collector.count} samples, "
+            "chosen by chance"
+        )
     return tuple(said)
 
 
 def warnings(collector: Collector, ended: str) -> tuple[str, ...]:
     """Say what went otherwise than it should, one sentence each."""
-    tally, said = collector.tally, []
-    if ended:
-        turns, samples = plural(collector.turns, "turn"), plural(collector.count, "sample")
-        said.append(f"The collection ended after {turns} and {samples}: {ended}.")
-    if tally.dropped:
-        said.append(
-            f"The server dropped {plural(tally.dropped, 'scan')} that this program was too slow to take."
-        )
-    if tally.edited:
-        said.append(f"{plural(tally.edited, 'sample')} came while units of the model were edited.")
-    return tuple(said)
+    if not ended:
+        return collector.tally.warnings()
+    turns, samples = plural(collector.turns, "turn"), plural(collector.count, "sample")
+    return (f"The collection ended after {turns} and {samples}: {ended}.", *collector.tally.warnings())
 
 
 def unheard(groups: Mapping[str, tuple[int, ...]], turns: int) -> tuple[str, ...]:
@@ -102,8 +92,3 @@ def unheard(groups: Mapping[str, tuple[int, ...]], turns: int) -> tuple[str, ...
         for name, late in missing.items()
         if late
     )
-
-
-def plural(count: int, noun: str) -> str:
-    """Write a count with its noun."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -13,7 +13,7 @@ from llmri.cluster.numbers import groups, numbers
 from llmri.cluster.numbers import sizes as sizes_of
 from llmri.cluster.prompts import read
 from llmri.cluster.server import access_token
-from llmri_viewer.tls import CertificateError, trusting
+from llmri_viewer.connection.tls import CertificateError, trusting
 
 if TYPE_CHECKING:
     from llmri_clustering.clusters import Distance

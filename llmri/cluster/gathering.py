@@ -9,13 +9,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from llmri.client import Client, ConnectionEndedError, RefusedError
-from llmri.cluster.collected import Collected, collected, plural
+from llmri.cluster.collected import Collected, collected
 from llmri.cluster.collector import Collector
 from llmri.cluster.errors import ClusterError
 from llmri.cluster.listening import Goal, collect
 from llmri.cluster.prompts import Prompt
 from llmri.cluster.server import reach
 from llmri.cluster.wanted import protected, units_of
+from llmri_clustering.collecting import plural
 
 FEWEST_SAMPLES = 4  # to halve them, a correlation in each half
 

@@ -7,8 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from llmri.cluster.collected import plural
 from llmri_clustering.clusters import Cluster, Clustering, Effect, TokenLabel
+from llmri_clustering.collecting import plural
 from llmri_clustering.evidence import rank_by_selectivity
 
 BEFORE, AFTER = 16, 8  # characters shown around a token

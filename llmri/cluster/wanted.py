@@ -40,9 +40,7 @@ def units_of(card: ModelCard, site: str, layers: tuple[int, ...] | None) -> Unit
 
 def protected(card: ModelCard, units: UnitSet) -> npt.NDArray[np.bool_]:
     """Mark the units whose ablation would break the model, `[units]`: they dominate every correlation."""
-    marked = {(unit.layer, unit.unit) for unit in card.protected if unit.site == units.site}
-    pairs = zip(units.layer.tolist(), units.index.tolist(), strict=True)
-    return np.fromiter((pair in marked for pair in pairs), dtype=np.bool_, count=len(units))
+    return units.among({(unit.layer, unit.unit) for unit in card.protected if unit.site == units.site})
 
 
 def _site(card: ModelCard, wished: str) -> SiteCard:

@@ -13,12 +13,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from llmri.cluster import destination, samples_file
-from llmri.cluster.collected import Collected, plural
+from llmri.cluster.collected import Collected
 from llmri.cluster.errors import ClusterError
 from llmri.cluster.gathering import Plan, gather
 from llmri.cluster.summary import groups, summary
 from llmri_clustering.build import BuildOptions, build
 from llmri_clustering.clusters import Clustering
+from llmri_clustering.collecting import plural
 
 WIDE = 120  # characters a line, where the table goes into a file or a pipe
 

@@ -20,7 +20,7 @@ from llmri.edits.tables import edits_table, journal_table, printable
 from llmri_protocol.edit_fit import another_model, fits
 from llmri_protocol.edit_hooks import as_hooks
 from llmri_protocol.edit_sets import EditSet, EditSetError, edit_set
-from llmri_viewer.tls import CertificateError
+from llmri_viewer.connection.tls import CertificateError
 
 app = typer.Typer(
     help="Keep sets of edits in files, and bring them back.",

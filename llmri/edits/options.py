@@ -11,7 +11,7 @@ from llmri.client import Client
 from llmri.cluster.server import access_token, reach
 from llmri_protocol.addresses import DEFAULT_HOST, DEFAULT_PORT, format_address
 from llmri_protocol.messages import Role
-from llmri_viewer.tls import trusting
+from llmri_viewer.connection.tls import trusting
 
 LOCAL = format_address(DEFAULT_HOST, DEFAULT_PORT)
 

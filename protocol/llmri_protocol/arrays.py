@@ -85,7 +85,8 @@ def array_of(message: Scan | Influence | Attribution) -> Floats:
     if isinstance(message, Influence | Attribution):
         measured: Floats = np.frombuffer(message.data, STORAGE["f32"])
         return measured.reshape(message.shape) if isinstance(message, Influence) else measured
-    stored: Rows = np.ndarray(message.shape, STORAGE[message.dtype], message.data)
+    # Not `np.ndarray(..., buffer)`: it looks through a view to its memory, which then seems free for others.
+    stored: Rows = np.frombuffer(message.data, STORAGE[message.dtype]).reshape(message.shape)
     if message.dtype == "u8":
         return _dequantised(stored.view(np.uint8), message.stats)
     return _widened(stored, message.dtype)

@@ -16,6 +16,7 @@ from llmri_protocol.fields import (
     Name,
     Role,
     Site,
+    TurnNumber,
     WishedDtype,
 )
 
@@ -54,7 +55,7 @@ class Stop(Message, frozen=True, kw_only=True, tag="stop"):
     id: CommandId
     command: Annotated[
         CommandId | None,
-        Meta(description="the `influence`, `attribute` or `compare` to end; null ends the reply"),
+        Meta(description="the measurement to end, such as `influence`; null ends the reply"),
     ] = None
 
 
@@ -116,6 +117,10 @@ class MeasureInfluence(Message, frozen=True, kw_only=True, tag="influence"):
     ]
     site: Annotated[Site, Meta(description="where the change is measured")] = "resid_post"
     text: Annotated[str | None, Meta(description="a text to use instead of the conversation")] = None
+    turn: Annotated[TurnNumber | None, Meta(description="up to a token of this turn; null takes all")] = None
+    token: Annotated[
+        Count | None, Meta(description="the last token; null takes the newest that was read")
+    ] = None
 
 
 class Attribute(Message, frozen=True, kw_only=True, tag="attribute"):
@@ -148,3 +153,15 @@ class Compare(Message, frozen=True, kw_only=True, tag="compare"):
         Annotated[int, Meta(ge=1, lt=2**20)] | None,
         Meta(description="longest reply in tokens; null as in chat"),
     ] = None
+
+
+class ReadLens(Message, frozen=True, kw_only=True, tag="logit_lens"):
+    """Read from each layer which token it would say next: final norm and unembedding of its output."""
+
+    id: CommandId
+    turn: Annotated[TurnNumber | None, Meta(description="null takes the newest")] = None
+    token: Annotated[
+        Count | None, Meta(description="after which token of the turn; null takes the newest that was read")
+    ] = None
+    most: Annotated[Annotated[int, Meta(ge=1, le=100)], Meta(description="candidates of each layer")] = 5
+    text: Annotated[str | None, Meta(description="a text to use instead, read to its end")] = None

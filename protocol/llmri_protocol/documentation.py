@@ -21,6 +21,7 @@ from llmri_protocol.messages import (
     ComparedToken,
     Edit,
     Hello,
+    LensLayer,
     Limits,
     ModelCard,
     ProtectedUnit,
@@ -53,6 +54,7 @@ PARTS = (
     Stats,
     Shift,
     ComparedToken,
+    LensLayer,
 )
 
 HELLO = Hello(protocol=PROTOCOL_VERSION, client="me", role="viewer")

@@ -15,6 +15,7 @@ from llmri_protocol.commands import (
     Intervene,
     MeasureInfluence,
     Ping,
+    ReadLens,
     Redo,
     RePrefill,
     ShowJournal,
@@ -62,6 +63,7 @@ from llmri_protocol.fields import (
 from llmri_protocol.parts import (
     Candidate,
     ComparedToken,
+    LensLayer,
     Limits,
     ModelCard,
     ProtectedUnit,
@@ -77,6 +79,7 @@ from llmri_protocol.reports import (
     Edits,
     Error,
     Influence,
+    LogitLens,
     Notice,
     Progress,
     Reply,
@@ -100,6 +103,7 @@ Command = (
     | MeasureInfluence
     | Attribute
     | Compare
+    | ReadLens
     | Ping
 )
 ClientMessage = Hello | Command
@@ -115,6 +119,7 @@ ServerMessage = (
     | Influence
     | Attribution
     | Comparison
+    | LogitLens
     | Reply
     | Error
     | Notice
@@ -152,8 +157,10 @@ __all__ = [
     "Intervene",
     "Layer",
     "Layers",
+    "LensLayer",
     "Level",
     "Limits",
+    "LogitLens",
     "MeasureInfluence",
     "Message",
     "ModelCard",
@@ -169,6 +176,7 @@ __all__ = [
     "ProtectedUnit",
     "ProtectionTest",
     "RePrefill",
+    "ReadLens",
     "Redo",
     "Reply",
     "Role",

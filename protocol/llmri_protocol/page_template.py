@@ -50,6 +50,7 @@ with that `id`. Where a command asks for something, its result comes before its 
 | `influence` | `influence_map` |
 | `attribute` | `attribution` |
 | `compare` | `comparison` |
+| `logit_lens` | `logit_lens_map` |
 
 ### Who may send what when
 
@@ -85,10 +86,14 @@ otherwise the error is `protected`.
 
 ### Measurements
 
-`influence`, `attribute` and `compare` compute beside the conversation and leave it as it was. They and
-`re_prefill` wait for the turns asked for before them, and a turn waits for them. While one runs, its
-client alone hears of its `progress`; then come its result and its `reply`, or one `error`. `stop` with
-`command` ends it: that `stop` has a `reply` of its own, and the measurement the error `stopped`.
+`influence`, `attribute`, `compare` and `logit_lens` compute beside the conversation and leave it as it
+was. They and `re_prefill` wait for the turns asked for before them, and a turn waits for them. While one
+runs, its client alone hears of its `progress`; then come its result and its `reply`, or one `error`. `stop`
+with `command` ends it: that `stop` has a `reply` of its own, and the measurement the error `stopped`.
+
+`logit_lens` is answered where `card.lens` says so. Each layer's output at one position goes the way of the
+last layer's, through the final norm and the unembedding (nostalgebraist 2020, "interpreting GPT: the logit
+lens"), under the edits that stand; the last layer is the model's own answer.
 
 ### From a client
 

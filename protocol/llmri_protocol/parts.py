@@ -60,6 +60,7 @@ class ModelCard(Value, frozen=True, kw_only=True):
         tuple[ProtectedUnit, ...], Meta(description="units that are only edited by force")
     ] = ()
     attributable: Annotated[bool, Meta(description="whether `attribute` can be answered")] = False
+    lens: Annotated[bool, Meta(description="whether `logit_lens` can be answered")] = False
     default_site: Annotated[Site, Meta(description="the site to show first")] = "resid_post"
     default_layer: Annotated[Layer, Meta(description="the layer to show first")] = 0
 
@@ -105,3 +106,16 @@ class ComparedToken(Value, frozen=True, kw_only=True):
     id: Annotated[Count, Meta(description="its number in the vocabulary")]
     text: Annotated[str, Meta(description="its text")]
     logprob: Annotated[float, Meta(description="natural logarithm of its probability where it was chosen")]
+
+
+class LensLayer(Value, frozen=True, kw_only=True):
+    """What one layer would say next."""
+
+    layer: Layer
+    top: Annotated[tuple[Candidate, ...], Meta(description="its likeliest tokens, likeliest first")]
+    entropy: Annotated[float, Meta(description="of its distribution, in nats")]
+    kl: Annotated[float, Meta(description="KL divergence from the last layer's distribution to it, in nats")]
+    rank: Annotated[
+        Count | None, Meta(description="place of the token that came, from 0; null where none came yet")
+    ] = None
+    logprob: Annotated[float | None, Meta(description="natural logarithm of its probability")] = None

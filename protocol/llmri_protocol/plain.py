@@ -23,6 +23,7 @@ from llmri_protocol.messages import (
     Error,
     Influence,
     Layer,
+    LogitLens,
     Message,
     Name,
     Notice,
@@ -163,7 +164,7 @@ def _translations(message: PlainServerMessage | ServerMessage) -> Iterator[Plain
             yield PlainError(code=message.code, message=message.message)
         case Welcome() | Token() | TurnEnd() | Edits() | Reply() | Notice() | Bye():
             return
-        case EditHistory() | Progress() | Influence() | Attribution() | Comparison():
+        case EditHistory() | Progress() | Influence() | Attribution() | Comparison() | LogitLens():
             return
         case _:
             yield message

@@ -22,7 +22,7 @@ from llmri_protocol.fields import (
     TurnNumber,
     Unit,
 )
-from llmri_protocol.parts import Candidate, ComparedToken, Limits, ModelCard, Shift, Stats
+from llmri_protocol.parts import Candidate, ComparedToken, LensLayer, Limits, ModelCard, Shift, Stats
 
 
 class Welcome(Message, frozen=True, kw_only=True, tag="welcome"):
@@ -204,4 +204,16 @@ class Comparison(Message, frozen=True, kw_only=True, tag="comparison"):
         tuple[float, ...],
         Meta(description="KL divergence in nats at each token of the plain reply, which both read"),
     ]
+    seconds: Annotated[float, Meta(description="how long it took")]
+
+
+class LogitLens(Message, frozen=True, kw_only=True, tag="logit_lens_map"):
+    """The answer to `logit_lens`, before its `reply`."""
+
+    id: CommandId
+    turn: Annotated[TurnNumber | None, Meta(description="null where a text was read")]
+    token: Annotated[Count, Meta(description="the token that was read last, by its number in the turn")]
+    positions: Annotated[Count, Meta(description="tokens that were read, in all")]
+    came: Annotated[Candidate | None, Meta(description="the token that came next; null where none did")]
+    layers: Annotated[tuple[LensLayer, ...], Meta(description="from the first layer to the last")]
     seconds: Annotated[float, Meta(description="how long it took")]

@@ -18,10 +18,12 @@ from llmri_protocol.messages import (
     Hello,
     Influence,
     Intervene,
+    LogitLens,
     MeasureInfluence,
     Notice,
     Ping,
     Progress,
+    ReadLens,
     Redo,
     Reply,
     RePrefill,
@@ -54,9 +56,21 @@ STATES: dict[State, str] = {
 NOTHING: Kinds = frozenset()
 LOOKING: Kinds = frozenset({Subscribe, Ping, ShowJournal})
 TOUCHING: Kinds = frozenset(
-    {Chat, Stop, Intervene, Undo, Redo, ClearInterventions, RePrefill, MeasureInfluence, Attribute, Compare}
+    {
+        Chat,
+        Stop,
+        Intervene,
+        Undo,
+        Redo,
+        ClearInterventions,
+        RePrefill,
+        MeasureInfluence,
+        Attribute,
+        Compare,
+        ReadLens,
+    }
 )
-MEASURED: Kinds = frozenset({EditHistory, Progress, Influence, Attribution, Comparison})
+MEASURED: Kinds = frozenset({EditHistory, Progress, Influence, Attribution, Comparison, LogitLens})
 REPORTS: Kinds = MEASURED.union({TurnStart, Token, Scan, TurnEnd, Edits, Reply, Error, Notice, Bye})
 
 # A client need not wait for `welcome`: its commands may follow `hello` in the same segment.

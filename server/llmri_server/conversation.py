@@ -17,6 +17,7 @@ from llmri_server.runtime import (
     TokenEvent,
 )
 from llmri_server.scans import SharedScan
+from llmri_server.transcript import Told, Transcript
 from llmri_server.turns import Turn
 
 
@@ -29,6 +30,9 @@ class Conversation:
         sampling: How every turn's tokens are chosen; a turn depends on the conversation and edits only.
         system: The system message in front of every conversation, if any.
         announce_edits: Tells everybody the edits again, after a turn with keys and values of other edits.
+
+    Attributes:
+        transcript: The tokens of each turn.
     """
 
     def __init__(
@@ -42,6 +46,7 @@ class Conversation:
         self._runtime = runtime
         self._hub = hub
         self.sampling = sampling
+        self.transcript = Transcript(runtime)
         self._system: list[ChatMessage] = [ChatMessage(role="system", content=system)] if system else []
         self._announce_edits = announce_edits
         self._history: list[ChatMessage] = []
@@ -90,7 +95,9 @@ class Conversation:
         """Generate; give how it ended, and a sentence where it failed."""
         try:
             sink = _Announcer(self._hub, turn)
-            return self._runtime.generate(self._last, self.sampling, sink, turn.stop), None
+            outcome = self._runtime.generate(self._last, self.sampling, sink, turn.stop)
+            self.transcript.add(turn.number, Told(tuple(self._last), outcome.trimmed, *sink.told))
+            return outcome, None
         except NonFiniteError as error:
             failure = f"turn {turn.number} was ended: {error}"
         except Exception as error:
@@ -130,11 +137,21 @@ class _Announcer:
     def __init__(self, hub: Hub, turn: Turn) -> None:
         self._hub = hub
         self._turn = turn
+        self._read = 0
+        self._chosen: list[int] = []
+
+    @property
+    def told(self) -> tuple[int, tuple[int, ...]]:
+        """Give how many tokens were read, and those that were chosen."""
+        return self._read, tuple(self._chosen)
 
     def token(self, event: TokenEvent) -> None:
         """Announce a token."""
         if event.phase == "generate":
             self._turn.add_piece(event.text)
+            self._chosen.append(event.id)
+        else:
+            self._read += 1
         self._hub.tell(
             Token(
                 turn=self._turn.number,

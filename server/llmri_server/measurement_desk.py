@@ -12,17 +12,20 @@ from llmri_protocol.messages import (
     Comparison,
     Edit,
     Influence,
+    LogitLens,
     MeasureInfluence,
+    ReadLens,
     RePrefill,
 )
 from llmri_server.conversation import Conversation
 from llmri_server.edit_desk import EditDesk
 from llmri_server.edits import normalised
-from llmri_server.measuring import Progress, attribution, comparison, influence
-from llmri_server.runtime import Runtime, UnsupportedError
+from llmri_server.measuring import Progress, attribution, comparison, influence, logit_lens
+from llmri_server.runtime import LensRuntime, Runtime, UnsupportedError
 from llmri_server.tasks import Work
+from llmri_server.transcript import Place, UnknownPlaceError
 
-Request = RePrefill | MeasureInfluence | Attribute | Compare
+Request = RePrefill | MeasureInfluence | Attribute | Compare | ReadLens
 
 
 class UnfitError(ValueError):
@@ -66,6 +69,8 @@ class MeasurementDesk:
                 return self._attribution(request)
             case Compare():
                 return self._comparison(request)
+            case ReadLens():
+                return self._lens(request)
 
     def _re_prefill(self, progress: Progress, stop: threading.Event) -> None:  # noqa: ARG002  # a Work
         self._runtime.refill()
@@ -78,8 +83,7 @@ class MeasurementDesk:
 
         def work(progress: Progress, stop: threading.Event) -> Influence:
             began = time.perf_counter()
-            ids = own or self._context()
-            prompt = None if own else self._conversation.prompt_length(ids)
+            ids, prompt = (own, None) if own else self._read(request)
             found = influence(
                 self._runtime, ids, edits, request.site, progress=progress, stop=stop, prompt=prompt
             )
@@ -156,6 +160,46 @@ class MeasurementDesk:
             )
 
         return work
+
+    def _lens(self, request: ReadLens) -> Work:
+        runtime = self._runtime
+        if not runtime.card.lens or not isinstance(runtime, LensRuntime):
+            raise UnsupportedError(f"the runtime `{runtime.card.runtime}` has no logit lens")
+        own = self._ids_of(request.text)
+        edits = self._edits.journal.state.edits
+
+        def work(progress: Progress, stop: threading.Event) -> LogitLens:
+            began = time.perf_counter()
+            place = Place(None, len(own) - 1, own, None, None) if own else self._place(request)
+            layers, came = logit_lens(runtime, place, edits, request.most, progress=progress, stop=stop)
+            return LogitLens(
+                id=request.id,
+                turn=place.turn,
+                token=place.token,
+                positions=len(place.ids),
+                came=came,
+                layers=layers,
+                seconds=time.perf_counter() - began,
+            )
+
+        return work
+
+    def _read(self, request: MeasureInfluence) -> tuple[tuple[int, ...], int | None]:
+        """Give the tokens up to the one that is asked for, or of all the conversation, and the prompt's."""
+        if request.turn is None:
+            ids = self._context()
+            return ids, self._conversation.prompt_length(ids)
+        place = self._place(request)
+        return place.ids, place.prompt
+
+    def _place(self, request: ReadLens | MeasureInfluence) -> Place:
+        try:
+            place = self._conversation.transcript.place(request.turn, request.token)
+        except UnknownPlaceError as error:
+            raise UnfitError(str(error)) from None
+        if place is None:
+            raise NothingToMeasureError("nothing was said yet; chat first, or give a text")
+        return place
 
     def _context(self) -> tuple[int, ...]:
         ids = self._runtime.context()

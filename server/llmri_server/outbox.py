@@ -11,6 +11,7 @@ from llmri_protocol.messages import (
     EditHistory,
     Edits,
     Influence,
+    LogitLens,
     ServerMessage,
     Token,
     TurnEnd,
@@ -186,4 +187,6 @@ def weight(message: Outgoing) -> int:
             content = len(message.data)
         case Comparison():
             content = OVERHEAD * (len(message.plain) + len(message.edited))
+        case LogitLens():
+            content = OVERHEAD * sum(1 + len(layer.top) for layer in message.layers)
     return OVERHEAD + content

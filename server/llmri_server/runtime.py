@@ -1,15 +1,15 @@
 """What a model runtime is to the rest of the server.
 
 One implementation an engine lives in a package of its own; nothing outside it asks which it is.
-Exactly one thread calls what computes: `generate`, `replay`, `refill`, `measure` and `attribute`. The
-other methods may be called from any thread at any time, also while it computes, and take effect from the
-next forward pass on.
+Exactly one thread calls what computes: `generate`, `replay`, `refill`, `measure`, `attribute` and
+`lens`. The other methods may be called from any thread at any time, also while it computes, and take
+effect from the next forward pass on.
 """
 
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypedDict
+from typing import Literal, Protocol, TypedDict, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -274,5 +274,24 @@ class Runtime(Protocol):
         Raises:
             StoppedError: It was stopped.
             UnsupportedError: The runtime computes no gradients.
+        """
+        ...
+
+
+@runtime_checkable
+class LensRuntime(Runtime, Protocol):
+    """A runtime whose card says `lens`."""
+
+    def lens(
+        self, ids: Sequence[int], edits: Sequence[Edit] = (), *, prompt: int | None = None
+    ) -> npt.NDArray[np.float32]:
+        """Give the logits that each layer's output would give at the last position, `[layers, vocabulary]`.
+
+        Each `resid_post` goes the way of the last one, through the final norm and the unembedding: so the
+        last row is the model's own answer (nostalgebraist 2020, "interpreting GPT: the logit lens"). The
+        edits were checked before, and no standing edit is felt; `prompt` is as for `measure`.
+
+        Raises:
+            NonFiniteError: A logit is infinite or not a number.
         """
         ...

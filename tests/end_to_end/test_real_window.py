@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 import llmri
-from llmri_protocol.messages import Edits, ServerMessage, TurnEnd
+from llmri_protocol.messages import Edit, Edits, ServerMessage, TurnEnd
+from tests.golden.viewer.recording import CLUSTERS
 
 NEEDED = ("Xvfb", "xdotool")
 MISSING = [program for program in NEEDED if shutil.which(program) is None]
@@ -20,6 +21,8 @@ pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.joi
 
 WIDTH, HEIGHT = 1280, 800
 PATIENCE = 60.0
+FIRST_RANKED = (180, 231)  # the most active cluster's row beside the circles
+A_UNIT = (540, 330)  # in the grid
 Process = subprocess.Popen[str]
 
 
@@ -52,7 +55,7 @@ def address() -> Iterator[str]:
 def window(display: str, address: str, tmp_path: Path) -> Iterator[Process]:
     environment = {**os.environ, "DISPLAY": display, "SDL_VIDEODRIVER": "x11"}
     command = [sys.executable, "-m", "llmri", "view", address, "--site", "mlp_act", "--layer", "4"]
-    command += ["--size", f"{WIDTH}x{HEIGHT}"]
+    command += ["--size", f"{WIDTH}x{HEIGHT}", "--scale", "1", "--clusters", str(CLUSTERS)]
     with subprocess.Popen(command, env=environment, cwd=tmp_path, text=True) as viewer:
         yield viewer
         viewer.kill()
@@ -94,35 +97,48 @@ def next_of(client: llmri.Client, kind: type[ServerMessage]) -> ServerMessage:
     return next(message for message in client if isinstance(message, kind))
 
 
-def test_somebody_talks_ablates_a_neuron_looks_and_quits(
+def said(hands: Hands, watching: llmri.Client, text: str) -> str:
+    """Say something through the chat box; give the whole reply."""
+    hands.press("t")
+    hands.type(text)
+    hands.press("Return", "Escape")
+    end = next_of(watching, TurnEnd)
+    assert isinstance(end, TurnEnd)
+    return end.text
+
+
+def edits_after(hands: Hands, watching: llmri.Client, *keys: str, some: bool = True) -> tuple[Edit, ...]:
+    """Press keys of which the last changes the edits; give those that then stand: `some`, or none."""
+    hands.press(*keys)
+    while True:  # the server tells them after a turn, too, when keys and values have grown old
+        found = next_of(watching, Edits)
+        assert isinstance(found, Edits)
+        if bool(found.edits) == some:
+            return found.edits
+
+
+def test_somebody_talks_finds_a_cluster_ablates_it_and_quits(
     display: str, address: str, window: Process, tmp_path: Path
 ) -> None:
     hands = Hands(display)
     hands.find_window()
     with llmri.connect(address, role="viewer", timeout=PATIENCE) as watching:
         time.sleep(1)  # the first frame after focus
-        hands.press("t")
-        hands.type("What is 37 plus 45?")
-        hands.press("Return")
-        end = next_of(watching, TurnEnd)
-        assert isinstance(end, TurnEnd)
-        assert end.text == "37 + 45 = 82."
+        assert said(hands, watching, "What is 37 plus 45?") == "37 + 45 = 82."
+        assert said(hands, watching, "What is the capital of Japan?") == "The capital of Japan is Tokyo."
 
-        hands.press("Escape")
-        hands.click(540, 330)
-        hands.press("x")
-        edits = next_of(watching, Edits)
-        assert isinstance(edits, Edits)
-        assert [(edit.site, edit.layer, edit.value) for edit in edits.edits] == [("mlp_act", 4, 0.0)]
+        hands.press("h", "o")
+        time.sleep(1)  # until the circles are packed and ranked
+        hands.click(*FIRST_RANKED)
+        ablated = edits_after(hands, watching, "x")
+        assert {(edit.site, edit.value) for edit in ablated} == {("mlp_act", 0.0)}
+        assert sum(len(edit.units) for edit in ablated) > 1, "a cluster has several units"
+        assert said(hands, watching, "What is the capital of France?")
+        edits_after(hands, watching, "backslash", some=False)
 
-        hands.press("Down", "b")  # the selection stays where it is, whatever layer shows
-        boosted = next_of(watching, Edits)
-        assert isinstance(boosted, Edits)
-        assert [(edit.layer, edit.value) for edit in boosted.edits] == [(4, 1.5)]
-        hands.press("backslash")
-        cleared = next_of(watching, Edits)
-        assert isinstance(cleared, Edits)
-        assert not cleared.edits
+        hands.press("o")
+        hands.click(*A_UNIT)
+        assert [len(edit.units) for edit in edits_after(hands, watching, "Down", "b")] == [1]
     hands.press("s")
     deadline = time.monotonic() + PATIENCE
     while not (shots := list(tmp_path.glob("**/*.png"))) and time.monotonic() < deadline:

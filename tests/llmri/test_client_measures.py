@@ -51,6 +51,13 @@ def test_a_comparison_gives_both_replies_and_twice_the_same(model: llmri.Client)
     assert len(one.kl) == len(one.plain) == 4
 
 
+def test_the_lens_has_every_layer_and_as_many_candidates_as_were_asked_for(model: llmri.Client) -> None:
+    found = model.logit_lens(text=TEXT, most=2)
+    assert [layer.layer for layer in found.layers] == list(range(LAYERS))
+    assert all(len(layer.top) == 2 for layer in found.layers)
+    assert found.layers[-1].kl == 0
+
+
 def test_the_conversation_goes_on_beside_a_measurement(model: llmri.Client) -> None:
     assert model.chat("hello").text == "one two three"
     model.influence([EDIT])

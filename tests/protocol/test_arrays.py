@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from llmri_protocol import (
+    SERVER_LIMIT,
+    FrameReceiver,
     LocalProtocolError,
     Scan,
     ScanDtype,
@@ -180,3 +182,18 @@ def test_rows_that_are_not_what_they_are_called_are_refused(
     with pytest.raises(LocalProtocolError) as caught:
         scan_message(rows, dtype, turn=1, token=0, phase="prompt", site="z", layers=(0, 1), time=0.0)
     assert message in str(caught.value)
+
+
+def test_arrays_of_scans_stay_as_they_came_however_many_come_after() -> None:
+    receiver, kept = FrameReceiver(SERVER_LIMIT), []
+    for number in range(8):
+        rows = np.full((4, 8192), number, np.float32)
+        scan = scan_message(
+            rows, "f32", turn=1, token=number, phase="prompt", site="z", layers=(0, 1, 2, 3), time=0.0
+        )
+        (body,) = receiver.feed(b"".join(bytes(buffer) for buffer in encode(scan)))
+        message = decode(body, "server")
+        assert isinstance(message, Scan)
+        kept.append(array_of(message))
+        del body, message
+    assert [float(array.min()) for array in kept] == [float(array.max()) for array in kept] == list(range(8))

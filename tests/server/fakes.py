@@ -63,6 +63,7 @@ CARD = ModelCard(
         SiteCard(name="mlp_act", width=WIDTH, editable=True, unit="MLP neuron"),
     ),
     attributable=True,
+    lens=True,
 )
 
 
@@ -210,6 +211,14 @@ class FakeRuntime:
         )
         values = (gradient * rows).sum(axis=0).astype(np.float32)
         return Attributed(token, float(logits[-1, token]), values)
+
+    def lens(
+        self, ids: Sequence[int], edits: Sequence[Edit] = (), *, prompt: int | None = None
+    ) -> npt.NDArray[np.float32]:
+        self.before_pass()
+        _, seen = self.model.run(ids, edits, prompt)
+        rows = np.array([seen["resid_post", layer][-1] for layer in range(LAYERS)])
+        return self.model.unembedded(rows).astype(np.float32)
 
     def _scan(self, sink: Sink, number: int, phase: Phase) -> None:
         if phase == "prompt" and not self.plan.prompt_positions:

@@ -57,7 +57,12 @@ class NumpyModel:
             mixed = hidden + 0.5 * hidden.cumsum(axis=0) / counts
             active = pass_on("mlp_act", layer, np.tanh(mixed @ self._in[layer]))
             hidden = pass_on("resid_post", layer, hidden + active @ self._out[layer])
-        return hidden @ self._unembedding, seen
+        return self.unembedded(hidden), seen
+
+    def unembedded(self, rows: Array) -> Array:
+        """Give the logits of rows `[..., width]`."""
+        logits: Array = rows @ self._unembedding
+        return logits
 
 
 def _positions(edit: Edit, count: int, prompt: int | None) -> npt.NDArray[np.bool_]:

@@ -20,10 +20,12 @@ from llmri_protocol.messages import (
     Error,
     Influence,
     Intervene,
+    LogitLens,
     MeasureInfluence,
     Notice,
     Ping,
     Progress,
+    ReadLens,
     Reply,
     RePrefill,
     ServerMessage,
@@ -43,6 +45,7 @@ REQUESTS: list[tuple[type[Command], dict[str, Any], type[ServerMessage]]] = [
     (MeasureInfluence, {"edits": (EDIT,)}, Influence),
     (Attribute, {"site": "mlp_act", "layer": 1, "checked": 4}, Attribution),
     (Compare, {"edits": (EDIT,), "most": 5}, Comparison),
+    (ReadLens, {}, LogitLens),
 ]
 
 
@@ -108,6 +111,19 @@ def test_influence_is_over_the_conversation_or_a_text(viewer: Viewer, runtime: F
     assert data[0, 2] > 0
     viewer.tell(MeasureInfluence, edits=(EDIT,), site="mlp_act", text=TEXT)
     assert viewer.last(Influence).positions == 7
+
+
+def test_influence_can_be_measured_up_to_a_token(viewer: Viewer, runtime: FakeRuntime) -> None:
+    converse(viewer)
+    prompt = runtime.prompt_ids(runtime.conversations[-1])
+    viewer.tell(MeasureInfluence, edits=(EDIT,), turn=1, token=2)
+    found = viewer.last(Influence)
+    assert found.positions == len(prompt) + 2
+    plain, edited = (runtime.model.run((*prompt, 1, 2), edits)[0][-1] for edits in ((), (EDIT,)))
+    p, q = (np.exp(logits - np.logaddexp.reduce(logits)) for logits in (plain, edited))
+    assert found.kl == pytest.approx((p * np.log(p / q)).sum(), rel=1e-3)
+    viewer.tell(MeasureInfluence, edits=(EDIT,), turn=1, token=9)
+    assert viewer.last(Error).code == "bad_field"
 
 
 def test_attribution_gives_every_unit_and_the_ablated_ones(viewer: Viewer) -> None:
@@ -212,6 +228,8 @@ REFUSED: list[tuple[type[Command], dict[str, Any], str, str]] = [
     (MeasureInfluence, {"edits": (EDIT,)}, "nothing_to_measure", "nothing was said yet"),
     (Attribute, {"site": "mlp_act", "layer": 0}, "nothing_to_measure", "give a text"),
     (Compare, {}, "nothing_to_measure", "give a prompt"),
+    (ReadLens, {}, "nothing_to_measure", "nothing was said yet"),
+    (ReadLens, {"text": ""}, "bad_field", "0 tokens"),
     (MeasureInfluence, {"edits": (Edit(site="resid_post", layer=9, units=(0,)),)}, "bad_edit", "layer 9"),
     (Compare, {"edits": (Edit(site="resid_post", layer=0, units=(99,)),)}, "bad_edit", "unit 99"),
     (MeasureInfluence, {"edits": (EDIT,), "site": "z", "text": TEXT}, "bad_field", "no site 'z'"),
@@ -238,6 +256,63 @@ def test_a_runtime_without_gradients_says_so(
 ) -> None:
     monkeypatch.setattr(runtime, "card", msgspec.structs.replace(runtime.card, attributable=False))
     viewer.tell(Attribute, site="mlp_act", layer=0, text=TEXT)
+    assert viewer.last(Error).code == "unsupported"
+
+
+def test_the_lens_is_of_the_token_that_was_asked_for(viewer: Viewer, runtime: FakeRuntime) -> None:
+    converse(viewer)
+    viewer.tell(ReadLens, token=2, most=3)
+    found = viewer.last(LogitLens)
+    ids = (*runtime.prompt_ids(runtime.conversations[-1]), 1, 2)
+    logits = runtime.model.run(ids)[0][-1]
+    assert (found.turn, found.token, found.positions) == (1, 2, len(ids))
+    assert [candidate.id for candidate in found.layers[-1].top] == np.argsort(-logits)[:3].tolist()
+    assert found.came is not None
+    assert found.came.id == 3
+    assert found.layers[-1].rank == (logits > logits[3]).sum()
+
+
+def test_the_newest_token_of_the_lens_is_the_last_that_was_read(viewer: Viewer) -> None:
+    converse(viewer)
+    viewer.tell(ReadLens)
+    found = viewer.last(LogitLens)
+    assert (found.turn, found.token) == (1, 3)
+    viewer.tell(ReadLens, text=TEXT)
+    found = viewer.last(LogitLens)
+    assert (found.turn, found.token, found.came) == (None, 6, None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [({"turn": 7}, "turn 7 is not kept; the newest is 1"), ({"token": 99}, "no token 99; its last is 4")],
+)
+def test_the_lens_of_a_token_that_never_was_is_refused(
+    viewer: Viewer, fields: dict[str, Any], sentence: str
+) -> None:
+    converse(viewer)
+    viewer.tell(ReadLens, **fields)
+    error = viewer.last(Error)
+    assert error.code == "bad_field"
+    assert sentence in error.message
+
+
+def test_the_lens_feels_the_edits_that_stand(viewer: Viewer) -> None:
+    silent = Edit(site="resid_post", layer=1, units=tuple(range(WIDTH)), value=0.0)
+    viewer.tell(ReadLens, text=TEXT)
+    plain = viewer.last(LogitLens)
+    viewer.tell(Intervene, edits=(silent,))
+    viewer.tell(ReadLens, text=TEXT)
+    edited = viewer.last(LogitLens)
+    assert edited.layers[0].top == plain.layers[0].top
+    assert edited.layers[1].entropy == pytest.approx(np.log(100))
+    assert edited.layers[2].top != plain.layers[2].top
+
+
+def test_a_runtime_without_a_lens_says_so(
+    viewer: Viewer, runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "card", msgspec.structs.replace(runtime.card, lens=False))
+    viewer.tell(ReadLens, text=TEXT)
     assert viewer.last(Error).code == "unsupported"
 
 

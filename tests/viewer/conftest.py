@@ -9,17 +9,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from llmri_viewer import bindings
-from llmri_viewer.atlas import Atlas
-from llmri_viewer.bindings import Bindings
-from llmri_viewer.lens import FLIGHT_SECONDS
-from llmri_viewer.link import Address
+from llmri_viewer.clusters.atlas import Atlas
+from llmri_viewer.colours.theme import THEMES
+from llmri_viewer.connection.link import Address
+from llmri_viewer.keys import bindings
+from llmri_viewer.keys.bindings import Bindings
+from llmri_viewer.layout.lens import FLIGHT_SECONDS
 from llmri_viewer.options import Options
-from llmri_viewer.pilot import Pilot
-from llmri_viewer.script import parse
+from llmri_viewer.scripts.pilot import Pilot
+from llmri_viewer.scripts.script import parse
 from llmri_viewer.session import Session
 from llmri_viewer.state import ViewState
-from llmri_viewer.theme import THEMES
+from llmri_viewer.views.lattice import SETTLE_SECONDS
 from llmri_viewer.window import Window
 from tests.viewer import clusters
 from tests.viewer.synthetic import SyntheticServer
@@ -58,7 +59,7 @@ class Desk:
 
     def land(self) -> None:
         """Let a moving camera come to rest, and draw."""
-        self.session.glide(FLIGHT_SECONDS)
+        self.session.glide(max(FLIGHT_SECONDS, SETTLE_SECONDS))
         self.window.draw()
 
     @property
@@ -66,7 +67,7 @@ class Desk:
         return self.session.state
 
     def close(self) -> None:
-        self.session.link.stop()
+        self.session.close()
         self.window.close()
 
 

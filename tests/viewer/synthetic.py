@@ -5,6 +5,7 @@ import math
 import socket
 import threading
 import time
+from collections.abc import Callable
 from functools import cache
 from types import TracebackType
 
@@ -17,18 +18,23 @@ from llmri_protocol.messages import (
     Candidate,
     Chat,
     ClearInterventions,
+    Compare,
     Edit,
     Edits,
     Error,
     Hello,
     Intervene,
     Limits,
+    MeasureInfluence,
     ModelCard,
     Ping,
+    Progress,
+    ReadLens,
     Redo,
     Reply,
     ServerMessage,
     SiteCard,
+    Stop,
     Subscribe,
     Token,
     TurnEnd,
@@ -36,6 +42,7 @@ from llmri_protocol.messages import (
     Undo,
     Welcome,
 )
+from tests.viewer import measured
 
 STORY = (
     " Once", " upon", " a", " time", ",", " a", " small", " fox", " named", " Pip", " found", " a",
@@ -68,6 +75,7 @@ class SyntheticServer:
         name: str = "pocket",
         session: str = "one",
         port: int = 0,
+        lens: bool = True,
     ) -> None:
         self.story = story
         self.story_told = False
@@ -75,6 +83,7 @@ class SyntheticServer:
         self.edits: list[tuple[Edit, ...]] = [()]
         self.undone: list[tuple[Edit, ...]] = []
         self.refuse: str | None = None
+        self.holding = False  # whether measurements are never answered
         self.card = ModelCard(
             name=name, runtime="synthetic", family="llama", layers=layers, hidden_size=hidden, heads=8,
             vocabulary=768, context=512, dtype="f32", device="cpu", chat=True,
@@ -83,7 +92,7 @@ class SyntheticServer:
                 SiteCard(name="mlp_act", width=mlp, editable=True, unit="MLP neuron"),
                 SiteCard(name="attn_out", width=hidden, editable=False, unit="residual dimension"),
             ),
-            default_site="mlp_act", default_layer=4,
+            default_site="mlp_act", default_layer=4, lens=lens,
         )  # fmt: skip
         self._session = session
         self._token = token
@@ -219,7 +228,7 @@ class SyntheticServer:
         finally:
             sock.close()
 
-    def _handle(self, event, answer, who) -> None:  # type: ignore[no-untyped-def]
+    def _handle(self, event, answer, who) -> None:  # type: ignore[no-untyped-def]  # noqa: C901 - a case each
         if isinstance(event, Hello):
             limits = Limits(client_frame=1 << 20, server_frame=256 << 20, queue=64, prompt_positions=256)
             answer(
@@ -231,7 +240,12 @@ class SyntheticServer:
         if self.refuse is not None and not isinstance(event, Ping | Subscribe):
             answer(Error(code="refused", message=self.refuse, id=event.id))
             return
+        if isinstance(event, MeasureInfluence | Compare | ReadLens):
+            self._measure(event, answer)
+            return
         answer(Reply(id=event.id, time=time.time()))
+        if isinstance(event, Stop) and event.command is not None:
+            answer(Error(code="stopped", message="the measurement was stopped", id=event.command))
         match event:
             case Subscribe():
                 self._sites[who] = event.sites
@@ -249,6 +263,20 @@ class SyntheticServer:
             case Redo() if self.undone:
                 self.edits.append(self.undone.pop())
                 self._tell()
+
+    def _measure(self, event: MeasureInfluence | Compare | ReadLens, answer: Callable[..., None]) -> None:
+        """Tell of the half of it, then answer, unless all measurements are held."""
+        answer(Progress(id=event.id, done=1, total=2, what="reading both ways"))
+        if self.holding:
+            return
+        match event:
+            case MeasureInfluence():
+                answer(measured.influence(self.card, event))
+            case Compare():
+                answer(measured.comparison(event.id, "Tell me about a fox.", self.story, self.edits[-1]))
+            case ReadLens():
+                answer(measured.lens(self.card, event))
+        answer(Reply(id=event.id, time=time.time()))
 
     def _change(self, edits: tuple[Edit, ...]) -> None:
         self.edits.append(edits)

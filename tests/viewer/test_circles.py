@@ -4,19 +4,24 @@ import numpy as np
 import numpy.typing as npt
 import pygame
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from llmri_protocol.messages import Intervene
-from llmri_viewer import face, palette
-from llmri_viewer.atlas import Atlas, chosen_clusters
-from llmri_viewer.bindings import Bindings
+from llmri_viewer.clusters.atlas import Atlas, chosen_clusters
+from llmri_viewer.colours import palette
+from llmri_viewer.colours.theme import Colour
 from llmri_viewer.commands.clusters import EnterGroup
 from llmri_viewer.drawing import labels
+from llmri_viewer.drawing.fonts import Fonts
 from llmri_viewer.drawing.inks import grounds
 from llmri_viewer.drawing.raster import rasterised
-from llmri_viewer.lens import Lens
+from llmri_viewer.keys.bindings import Bindings
+from llmri_viewer.layout import face
+from llmri_viewer.layout.geometry import Box
+from llmri_viewer.layout.lens import Lens
 from llmri_viewer.options import Options
-from llmri_viewer.picture import picture_of
-from llmri_viewer.theme import Colour
+from llmri_viewer.shown.picture import picture_of
 from llmri_viewer.views.circles import CirclesView, cluster_box, lens_of, stage_of
 from tests.viewer import clusters
 from tests.viewer.conftest import STORY_TOLD, Desk
@@ -52,12 +57,17 @@ def test_every_pixel_is_hit_as_what_it_shows(clustered: Desk, keys: str) -> None
     clustered.land()
     state, atlas, stage = clustered.state, atlas_of(clustered), stage_of(clustered.state)
     raster, units = rasterised(atlas, lens_of(state, atlas), stage), len(atlas.drawn)
-    shown = np.where((raster.ids < 2 * units) & (raster.soft < 0.5), raster.ids % units, -1)
+    shown = np.full((stage.height, stage.width), -1)
+    soft = np.zeros(shown.shape)
+    box = raster.box
+    inside = np.s_[box.y - stage.y : box.bottom - stage.y, box.x - stage.x : box.right - stage.x]
+    shown[inside] = np.where((raster.ids < 2 * units) & (raster.soft < 0.5), raster.ids % units, -1)
+    soft[inside] = raster.soft
     rng = np.random.default_rng(0)
     for _ in range(600):
         x, y = int(rng.integers(stage.width)), int(rng.integers(stage.height))
         hit = VIEW.unit_at(state, (stage.x + x, stage.y + y))
-        assert (-1 if hit is None else hit) == shown[y, x] or abs(raster.soft[y, x] - 0.5) < 0.02
+        assert (-1 if hit is None else hit) == shown[y, x] or abs(soft[y, x] - 0.5) < 0.02
 
 
 @pytest.mark.parametrize("keys", ["", "p", "l p", "c c p", "d p"])
@@ -282,6 +292,39 @@ def test_labels_stay_inside_their_circles_and_apart(
         for other in placed[number + 1 :]:
             a, b = one.plate, other.plate
             assert a.right <= b.x or b.right <= a.x or a.bottom <= b.y or b.bottom <= a.y
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    count=st.integers(1, 60),
+    right=st.floats(-1, 1),
+    down=st.floats(-1, 1),
+    share=st.floats(0.02, 3),
+    size=st.sampled_from([(300, 200), (640, 480), (1500, 900)]),
+)
+def test_labels_of_any_packing_stay_inside_their_circles_and_apart(
+    *, seed: int, count: int, right: float, down: float, share: float, size: tuple[int, int]
+) -> None:
+    atlas = Atlas.of(clusters.clustering(layers=2, width=300, clusters=count, quiet=8, below=0, seed=seed))
+    pygame.font.init()
+    whole, stage = atlas.packing.groups[0], Box(40, 60, *size)
+    lens = Lens(right * whole[2], down * whole[2], share * whole[2])
+    corners: list[tuple[int, int, int, int]] = []
+    for label in labels.place(Fonts(), atlas, lens, stage):
+        x, y, radius = atlas.packing.groups[atlas.cluster_group[label.number]]
+        left, top = lens.pixel(stage, x, y)
+        plate = label.plate
+        for at in ((plate.x, plate.y), (plate.right, plate.y), (plate.x, plate.bottom), plate[:2]):
+            assert np.hypot(at[0] - left, at[1] - top) <= radius * lens.scale(stage)
+        assert stage.x <= plate.x
+        assert stage.y <= plate.y
+        assert plate.right <= stage.right
+        assert plate.bottom <= stage.bottom
+        for other in corners:
+            apart = plate.right <= other[0] or other[2] <= plate.x
+            assert apart or plate.bottom <= other[1] or other[3] <= plate.y
+        corners.append((plate.x, plate.y, plate.right, plate.bottom))
 
 
 def test_before_any_scan_the_circles_are_unlit_and_say_why(

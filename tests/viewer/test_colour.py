@@ -4,8 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from llmri_viewer import colour
-from llmri_viewer.colour import Scale
+from llmri_viewer.colours import colour
+from llmri_viewer.colours.colour import Scale
+from llmri_viewer.colours.oklab import oklab
+from llmri_viewer.colours.theme import THEMES
+from llmri_viewer.drawing.palettes import palette
 from llmri_viewer.options import ColourMapName, ThemeName
 
 values = arrays(np.float32, st.integers(1, 300), elements=st.floats(-1e4, 1e4, width=32))
@@ -63,19 +66,76 @@ def test_nothing_finite_gives_colours_all_the_same() -> None:
         assert painted.shape == (3, 3)
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
-def test_the_default_map_is_as_dark_or_light_as_the_theme_in_its_middle(theme: ThemeName) -> None:
-    table = colour.table("blue-amber", theme)
-    middle, ends = table[colour.LEVELS // 2].mean(), table[[0, -1]].mean()
-    assert (middle < 40 < ends) if theme == "dark" else (middle > 240 > ends)
+@given(values, names, st.booleans(), st.booleans())
+def test_a_level_stands_for_the_values_nearest_to_it(
+    row: np.ndarray, name: ColourMapName, log: bool, clip: bool
+) -> None:
+    scale = colour.window(row, name, log=log, clip=clip)
+    levels = colour.levels(row, scale)
+    assert levels.max() < colour.LEVELS
+    away = np.abs(scale.position(row) * (colour.LEVELS - 1) - levels)
+    assert away.max() <= 0.5 + 1e-2  # single precision
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
-def test_the_default_map_takes_equal_perceptual_steps_on_each_side(theme: ThemeName) -> None:
-    stops = colour.table("blue-amber", theme)
-    lab = np.stack(
-        [colour._oklab("#{:02x}{:02x}{:02x}".format(*stop)) for stop in stops[:: colour.LEVELS // 16]]
-    )
+def test_what_is_unknown_has_a_level_of_its_own() -> None:
+    levels = colour.levels(np.array([np.nan, -np.inf, 0.0, np.inf], np.float32), Scale(-1, 1))
+    assert levels.tolist() == [colour.UNKNOWN, 0, colour.LEVELS // 2, colour.LEVELS - 1]
+
+
+def lightness(name: ColourMapName, theme: ThemeName = "dark") -> np.ndarray:
+    return oklab(colour.table(name, theme))[:, 0]
+
+
+@pytest.mark.parametrize("name", ["viridis", "magma", "cividis", "grey"])
+def test_lightness_grows_along_a_sequential_map(name: ColourMapName) -> None:
+    steps = np.diff(lightness(name))
+    assert steps.min() > -0.0005  # a rounded 8-bit colour may be darker by a hair
+    assert lightness(name)[-1] - lightness(name)[0] > 0.6
+
+
+@pytest.mark.parametrize("name", ["viridis", "magma", "cividis"])
+def test_no_part_of_a_sequential_map_is_much_steeper_than_another(name: ColourMapName) -> None:
+    lab = oklab(colour.table(name, "dark")[::10])
     steps = np.linalg.norm(np.diff(lab, axis=0), axis=1)
-    for half in (steps[:7], steps[9:]):
-        assert half.max() < 1.4 * half.min()
+    assert steps[1:].max() < 2.2 * steps[1:].min()  # OKLab is not the space they were made in
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_both_sides_of_the_default_map_are_equally_light_and_lead_away_from_the_middle(
+    theme: ThemeName,
+) -> None:
+    light = lightness("blue-amber", theme)
+    assert np.abs(light - light[::-1]).max() < 0.01
+    outward = np.diff(light[colour.LEVELS // 2 :]) * (1 if theme == "dark" else -1)
+    assert outward.min() > -0.005
+    assert abs(light[-1] - light[colour.LEVELS // 2]) > 0.4
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_the_middle_of_the_default_map_is_the_windows_ground(theme: ThemeName) -> None:
+    assert tuple(colour.table("blue-amber", theme)[colour.LEVELS // 2]) == THEMES[theme].background
+
+
+@pytest.mark.parametrize("name", colour.NAMES)
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_a_colour_tells_its_level_to_within_one(name: ColourMapName, theme: ThemeName) -> None:
+    colours = colour.table(name, theme).astype(int)
+    for level, ink in enumerate(colours):
+        alike = np.flatnonzero((colours == ink).all(axis=1))
+        assert np.abs(alike - level).max() <= 1
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_nothing_in_the_default_map_can_be_taken_for_an_edit(theme: ThemeName) -> None:
+    lab = oklab(colour.table("blue-amber", theme))
+    hue, chroma = np.degrees(np.arctan2(lab[:, 2], lab[:, 1])) % 360, np.hypot(lab[:, 1], lab[:, 2])
+    assert not (chroma[(hue > 115) & (hue < 185)] > 0.02).any()  # green
+    assert not (chroma[(hue < 33) | (hue > 345)] > 0.02).any()  # red
+    edits = oklab([THEMES[theme].boosted, THEMES[theme].ablated])
+    assert np.linalg.norm(lab[:, None] - edits, axis=2).min() > 0.08
+
+
+@pytest.mark.parametrize("name", colour.NAMES)
+def test_every_map_has_as_many_colours_as_there_are_levels(name: ColourMapName) -> None:
+    assert colour.table(name, "dark").shape == (colour.LEVELS, 3)
+    assert len(palette(name, THEMES["dark"])) == 256

@@ -138,3 +138,32 @@ def test_without_pygame_one_sentence_names_the_extra() -> None:
     )
     assert done.returncode == 1
     assert done.stderr.strip() == "llmri view needs the viewer extra: pip install 'llmri[viewer]'"
+
+
+def test_a_persons_own_keys_are_found_and_a_clash_in_them_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "llmri").mkdir()
+    (tmp_path / "llmri" / "keys.toml").write_text('[[binding]]\nkeys = ["x"]\ncommand = "program.quit"\n')
+    done = view("127.0.0.1:1", "--headless", XDG_CONFIG_HOME=str(tmp_path))
+    assert done.returncode == 1
+    assert "`x` stands for both `edit.ablate` and `program.quit` in mode `view`" in done.stderr
+
+
+def test_headless_it_hints_nothing_and_remembers_nothing(server: SyntheticServer, tmp_path: Path) -> None:
+    done = view(
+        address(server), "--headless", "--keys", "wait:connected up q", XDG_STATE_HOME=str(tmp_path)
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_a_picture_of_scale_two_has_twice_the_pixels_of_the_same_layout(
+    server: SyntheticServer, tmp_path: Path, scale: int
+) -> None:
+    shot = tmp_path / "shot.png"
+    done = view(
+        address(server), "--headless", "--keys", "wait:connected", "--size", "900x600",
+        "--scale", str(scale), "--shot", str(shot),
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert Image.open(shot).size == (900 * scale, 600 * scale)

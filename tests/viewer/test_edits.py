@@ -4,10 +4,10 @@ import pytest
 
 from llmri_protocol.messages import Edit, Edits, Schedule
 from llmri_viewer.drawing.edits import STALE
-from llmri_viewer.edit_words import amount, conditions, where
-from llmri_viewer.effects import Effect, effect
 from llmri_viewer.state import Standing
-from llmri_viewer.words import TIMES
+from llmri_viewer.wording.edit_words import amount, conditions, where
+from llmri_viewer.wording.effects import Effect, effect
+from llmri_viewer.wording.words import TIMES
 from tests.viewer.conftest import Desk
 
 WIDTH = 192

@@ -4,8 +4,8 @@ import numpy as np
 import pygame
 import pytest
 
-from llmri_viewer import face
-from llmri_viewer.picture import picture_of
+from llmri_viewer.layout import face
+from llmri_viewer.shown.picture import picture_of
 from llmri_viewer.views.lattice import HebbianView, hebbian
 from tests.viewer.conftest import Desk
 
@@ -15,6 +15,7 @@ VIEW = HebbianView()
 @pytest.fixture
 def laid(clustered: Desk) -> Desk:
     clustered.play("h")
+    clustered.land()
     return clustered
 
 
@@ -82,7 +83,7 @@ def test_a_click_selects_the_unit_of_the_cell_in_whatever_layer_it_is(laid: Desk
 
 def test_a_cluster_selected_in_the_circles_is_outlined_and_edited_here(laid: Desk) -> None:
     laid.play("h o click:cluster=16 x wait:edits h")
-    laid.window.draw()
+    laid.land()
     pixels = pygame.surfarray.array3d(laid.window.canvas.surface)
     theme = laid.window.canvas.theme
     stage = VIEW.stage(laid.state)

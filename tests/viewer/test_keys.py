@@ -1,69 +1,15 @@
-"""Every key and gesture of the table, pressed through pygame's own event queue."""
+"""What keys and gestures lead to, beyond their row of the table: requests, answers and refusals."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pygame
-import pytest
 
 from llmri_protocol.messages import Chat, ClearInterventions, Intervene, Redo, Subscribe, Undo
-from llmri_viewer import bindings, face
-from llmri_viewer.commands import GESTURES
-from llmri_viewer.geometry import fitting, grid_of
-from llmri_viewer.state import Link, ViewState
-from llmri_viewer.store import Moment
+from llmri_viewer.history.store import Moment
+from llmri_viewer.layout import face
+from llmri_viewer.layout.geometry import fitting, grid_of
+from llmri_viewer.state import Link
 from tests.viewer.conftest import Desk
-
-Judge = Callable[[ViewState, ViewState], bool]
-# What each key of the ordinary mode must have done, judged by the state before and after.
-EFFECTS: dict[str, Judge] = {
-    "layer.previous": lambda a, b: b.layer == a.layer - 1,
-    "layer.next": lambda a, b: b.layer == a.layer + 1,
-    "site.next": lambda a, b: (a.site, b.site) == ("mlp_act", "attn_out") and not b.selection,
-    "circles.toggle": lambda a, b: (a.view, b.view) == ("grid", "circles"),
-    "hebbian.toggle": lambda a, b: (a.view, b.view) == ("grid", "hebbian"),
-    "zoom.in": lambda a, b: b.camera is not None and b.camera.cell > 27,
-    "zoom.out": lambda a, b: b.camera is not None and b.camera.cell < 27,
-    "zoom.fit": lambda a, b: b.camera is None,
-    "token.previous": lambda a, b: b.at == Moment(1, (a.at or Moment(0, 0)).token - 1) and b.paused,
-    "token.next": lambda a, b: b.notice == "this is the newest scan",
-    "follow.toggle": lambda a, b: b.paused and not a.paused,
-    "difference.toggle": lambda a, b: b.difference,
-    "unit.deselect": lambda a, b: bool(a.selection) and not b.selection,
-    "amount.less": lambda a, b: b.amount == a.amount - a.amount_step,
-    "amount.more": lambda a, b: b.amount == a.amount + a.amount_step,
-    "colour.next": lambda a, b: (a.colour_map, b.colour_map) == ("blue-amber", "coolwarm"),
-    "scale.log": lambda a, b: b.log and not a.log,
-    "scale.clip": lambda a, b: a.clip and not b.clip,
-    "grid.toggle": lambda a, b: a.grid and not b.grid,
-    "chat.open": lambda a, b: b.chat == "",
-    "help.toggle": lambda a, b: b.help and b.mode == "help",
-    "shot.take": lambda a, b: b.shots == a.shots + 1,
-    "program.quit": lambda a, b: b.quit,
-}
-EDITS = {"edit.boost", "edit.ablate", "edit.clear", "edit.undo", "edit.redo"}
-KEYS = [
-    (key, row.command)
-    for row in bindings.load().rows
-    for key in row.keys
-    if row.mode == "view" and row.command not in GESTURES
-]
-
-
-def test_every_key_of_the_ordinary_mode_is_judged_here() -> None:
-    assert {command for _, command in KEYS} == {*EFFECTS, *EDITS}
-
-
-@pytest.mark.parametrize(("key", "command"), [pair for pair in KEYS if pair[1] not in EDITS])
-def test_a_key_does_what_its_row_says(
-    key: str, command: str, told: Desk, tmp_path: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(str(tmp_path))
-    if command == "zoom.fit":
-        told.play("+")
-    before = told.state
-    told.play(key)
-    assert EFFECTS[command](before, told.state), told.state
 
 
 def sent(desk: Desk, kind: type) -> list[object]:

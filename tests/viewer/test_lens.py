@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmri_viewer.geometry import Box
-from llmri_viewer.lens import Flight, Lens
+from llmri_viewer.layout.geometry import Box
+from llmri_viewer.layout.lens import Flight, Lens
 
 places = st.floats(-100, 100)
 lenses = st.builds(Lens, places, places, st.floats(0.5, 200))

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from llmri_protocol.messages import Ping, Reply, Welcome
-from llmri_viewer.link import Address, ServerLink
+from llmri_viewer.connection.link import Address, ServerLink
 from llmri_viewer.options import Options
 from llmri_viewer.state import Link, LinkStatus
 from tests.viewer.synthetic import SyntheticServer

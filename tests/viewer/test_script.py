@@ -2,8 +2,20 @@ from pathlib import Path
 
 import pytest
 
-from llmri_viewer.bindings import Bindings
-from llmri_viewer.script import Mouse, PointAt, Press, Say, ScriptError, Shot, Size, Sleep, Type, Wait, parse
+from llmri_viewer.keys.bindings import Bindings
+from llmri_viewer.scripts.script import (
+    Mouse,
+    PointAt,
+    Press,
+    Say,
+    ScriptError,
+    Shot,
+    Size,
+    Sleep,
+    Type,
+    Wait,
+    parse,
+)
 
 
 def test_a_script_reads_as_what_a_person_would_do(table: Bindings) -> None:

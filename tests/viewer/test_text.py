@@ -2,21 +2,23 @@
 
 from collections.abc import Iterator
 from itertools import combinations
+from typing import Literal
 
 import pytest
 
-from llmri_viewer import face
-from llmri_viewer.atlas import Atlas
-from llmri_viewer.bindings import Bindings
+from llmri_viewer.clusters.atlas import Atlas
 from llmri_viewer.drawing.canvas import Written
 from llmri_viewer.drawing.fonts import Fonts
-from llmri_viewer.geometry import Box
+from llmri_viewer.keys.bindings import Bindings
+from llmri_viewer.keys.keysheet import sections_for
+from llmri_viewer.layout import face
+from llmri_viewer.layout.geometry import Box
 from llmri_viewer.options import Options
 from tests.viewer import clusters
 from tests.viewer.conftest import Desk
 from tests.viewer.synthetic import STORY, SyntheticServer
 
-SIZES = ["1280x800", "900x600", "1100x640", "640x400", "1920x1200"]
+SIZES = ["1280x800", "900x600", "1100x640", "640x400", "1920x1200", "3840x2160"]
 SCENES = [
     "click:unit=127 b wait:edits add:unit=128 add:unit=400 add:unit=9 x wait:edits down b",
     "p l d click:unit=511 left",
@@ -25,6 +27,12 @@ SCENES = [
     "tab sleep:0.1 c c c",
     "o",
     "h",
+    "f",
+    "n",
+    "a",
+    "k",
+    "v",
+    "space f2 / type:unit",
 ]
 CLUSTER_SCENES = [
     "o",
@@ -69,9 +77,6 @@ def test_no_text_leaves_its_box_or_covers_another(desk: Desk, size: str, scene: 
     desk.play(f'size:{size} wait:connected say:"Tell me a story" wait:turn_end {scene}')
     desk.window.draw()
     written = desk.window.canvas.written
-    if desk.state.help:
-        at = next(i for i, text in enumerate(written) if text.text == "Keys")
-        written = written[at:]
     check(written, face.of(desk.state.size).window)
 
 
@@ -83,10 +88,21 @@ def test_no_text_of_clusters_leaves_its_box_or_covers_another(
     desk = Desk(server, Options(), table, Atlas.of(clusters.few()))
     desk.play(f'size:{size} wait:connected say:"Tell me a story" wait:turn_end {scene}')
     desk.land()
-    written = desk.window.canvas.written
-    if desk.state.help:
-        written = written[next(i for i, text in enumerate(written) if text.text == "Keys") :]
-    check(written, face.of(desk.state.size).window)
+    check(desk.window.canvas.written, face.of(desk.state.size).window)
+    desk.close()
+
+
+@pytest.mark.parametrize("size", ["900x600", "1280x800"])
+@pytest.mark.parametrize("scale", [2, 3])
+def test_no_text_leaves_its_box_on_a_fine_screen(
+    server: SyntheticServer, table: Bindings, size: str, scale: Literal[2, 3]
+) -> None:
+    desk = Desk(server, Options(scale=scale), table)
+    desk.play(f'size:{size} wait:connected say:"Tell me a story" wait:turn_end')
+    for scene in ("click:unit=127 b wait:edits", "a", "f", "k", "f1"):
+        desk.play(scene)
+        desk.window.draw()
+        check(desk.window.canvas.written, face.of(desk.state.size).window)
     desk.close()
 
 
@@ -100,20 +116,33 @@ def test_no_text_of_the_empty_window_leaves_its_box(desk: Desk, size: str) -> No
     check(desk.window.canvas.written, face.of(desk.state.size).window)
 
 
-@pytest.mark.parametrize("size", ["1280x800", "900x600"])
-def test_the_help_is_whole(desk: Desk, size: str) -> None:
-    desk.play(f"size:{size} wait:connected f1")
-    written = {text.text for text in desk.window.canvas.written}
-    for row in desk.table.rows:
-        assert row.description in written
-        assert row.shown_keys in written
+@pytest.mark.parametrize("view", ["", "o", "f"])
+@pytest.mark.parametrize(("size", "most"), [("900x600", 2), ("1280x800", 1), ("1920x1080", 1)])
+def test_the_help_is_whole_over_its_pages(desk: Desk, size: str, most: int, view: str) -> None:
+    desk.play(f"size:{size} wait:connected {view} f1")
+    written: list[str] = []
+    for _ in range(most):
+        written += [text.text for text in desk.window.canvas.written]
+        check(desk.window.canvas.written, face.of(desk.state.size).window)
+        desk.play("right")
+    assert not any("…" in text for text in written if text != "1 … 9")
+    for sections in sections_for(desk.table, desk.state.view_mode):
+        for line in (line for section in sections for line in section.lines):
+            assert line.description in written
+            assert line.shown_keys in written
 
 
-def test_what_a_font_lacks_is_written_as_its_escape(desk: Desk) -> None:
-    fonts = desk.window.canvas.fonts
-    assert fonts.safe("né → ж") == "né → ж"
-    assert fonts.safe("日\x07🦊") == "\\u65e5\\x07\\U0001f98a"
-    assert fonts.safe("a\nb\tc") == "a↵b⇥c"
+def test_the_keys_of_the_shown_view_come_first_in_the_help(desk: Desk) -> None:
+    desk.play("wait:connected o f1")
+    titles = [text.text for text in desk.window.canvas.written if text.text in {"Among the circles", "Look"}]
+    assert titles == ["Among the circles", "Look"]
+
+
+def test_pages_of_the_help_turn_both_ways_and_begin_anew(desk: Desk) -> None:
+    desk.play("size:900x600 wait:connected f1 left")
+    assert "page 2 of 2" in " ".join(text.text for text in desk.window.canvas.written)
+    desk.play("right right right f1 f1")
+    assert "page 1 of 2" in " ".join(text.text for text in desk.window.canvas.written)
 
 
 def test_long_text_is_cut_with_an_ellipsis_at_the_last_pixel_that_fits(desk: Desk) -> None:
@@ -123,6 +152,13 @@ def test_long_text_is_cut_with_an_ellipsis_at_the_last_pixel_that_fits(desk: Des
         fitted = fonts.fitted(text, "sans", 13, room)
         assert fonts.width(fitted, "sans", 13) <= room
         assert fitted == text or not fitted or fitted.endswith("…")
+
+
+def test_a_word_longer_than_a_line_goes_on_in_the_next(desk: Desk) -> None:
+    fonts: Fonts = desk.window.canvas.fonts
+    lines = fonts.wrapped("cannot write " + "x" * 200, "sans", 13, 300)
+    assert "".join(lines[1:]).endswith("x" * 100)
+    assert all(fonts.width(line, "sans", 13) <= 300 for line in lines)
 
 
 def test_a_turns_tokens_are_all_reachable_in_the_strip(desk: Desk) -> None:

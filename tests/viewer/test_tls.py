@@ -12,10 +12,10 @@ import pytest
 from llmri_protocol.messages import Chat, Reply, Scan, Subscribe, TurnEnd, Welcome
 from llmri_server import Server, Settings
 from llmri_server.access import tls_context
-from llmri_viewer.link import Address, Event, ServerLink
+from llmri_viewer.connection.link import Address, Event, ServerLink
+from llmri_viewer.connection.tls import CertificateError, trusting
 from llmri_viewer.options import Options
 from llmri_viewer.state import LinkStatus
-from llmri_viewer.tls import CertificateError, trusting
 from tests.server.fakes import FakeRuntime
 
 FINAL = {"refused", "waiting"}

@@ -2,23 +2,32 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
 from llmri_protocol.addresses import AddressError
 from llmri_protocol.configs import ConfigError
-from llmri_viewer import bindings, options, script
-from llmri_viewer.atlas import Atlas
-from llmri_viewer.link import Address
-from llmri_viewer.options import Options, ThemeName
+from llmri_viewer import homes, options
+from llmri_viewer.clusters.atlas import Atlas
+from llmri_viewer.colours.theme import THEMES
+from llmri_viewer.connection.link import Address
+from llmri_viewer.connection.tls import CertificateError, trusting
+from llmri_viewer.keys import bindings
+from llmri_viewer.layout.density import DensityWish
+from llmri_viewer.options import ThemeName
+from llmri_viewer.scripts import script
 from llmri_viewer.session import Session
 from llmri_viewer.state import Link
-from llmri_viewer.theme import THEMES
-from llmri_viewer.tls import CertificateError, trusting
 
 TOKEN_VARIABLE = "LLMRI_TOKEN"  # noqa: S105 - the variable's name, not a token
+
+ScaleWord = Literal["auto", "1", "2", "3"]
+DENSITIES: dict[ScaleWord | None, DensityWish] = {"auto": "auto", "1": 1, "2": 2, "3": 3}
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -27,58 +36,105 @@ class _UserError(Exception):
     """A user's mistake or a refusal, in one sentence."""
 
 
+Where = Annotated[str, typer.Argument(metavar="HOST:PORT", help="where the server listens")]
+Site = Annotated[str, typer.Option(help="begin at this site, such as mlp_act")]
+Layer = Annotated[int | None, typer.Option(min=0, help="begin at this layer")]
+Clusters = Annotated[
+    Path | None, typer.Option(help="file of clusters that `llmri cluster` or the viewer wrote, for O and H")
+]
+Colours = Annotated[ThemeName | None, typer.Option("--theme", help="colours of the window")]
+Size = Annotated[
+    str, typer.Option(metavar="WxH", help="size of the window, in pixels of the layout; see --scale")
+]
+Scale = Annotated[
+    ScaleWord | None,
+    typer.Option(
+        help="screen pixels, across and down, that one of the layout's takes; "
+        "auto: one for each full 1080 lines of the desktop, at most 3"
+    ),
+]
+Reconnect = Annotated[
+    bool, typer.Option("--reconnect/--no-reconnect", help="connect again when the server comes back")
+]
+ReadOnly = Annotated[bool, typer.Option("--read-only", help="look only: no chat, no edits")]
+TokenFile = Annotated[
+    Path | None, typer.Option(help=f"file with the server's access token; or set {TOKEN_VARIABLE}")
+]
+Tls = Annotated[bool, typer.Option("--tls", help="speak TLS; the system's authorities vouch for the server")]
+TlsCa = Annotated[Path | None, typer.Option(help="speak TLS, and trust this certificate (PEM) and no other")]
+Config = Annotated[Path | None, typer.Option(help="settings in place of the bundled viewer.toml")]
+KeysFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="keys in place of those in the bundled keys.toml; "
+        "else a keys.toml in ~/.config/llmri, if there is one"
+    ),
+]
+Keys = Annotated[str, typer.Option(help='play a script: "wait:connected down b wait:edits shot"')]
+ShotFile = Annotated[Path | None, typer.Option("--shot", help="where screenshots go (PNG)")]
+Headless = Annotated[bool, typer.Option("--headless", help="without a screen: play --keys, save --shot, end")]
+Patience = Annotated[float, typer.Option(min=0.1, help="longest wait of a script, in seconds")]
+
+
 @app.command()
 def view(
-    address: Annotated[
-        str, typer.Argument(metavar="HOST:PORT", help="where the server listens")
-    ] = "127.0.0.1:9999",
+    address: Where = "127.0.0.1:9999",
     *,
-    site: Annotated[str, typer.Option(help="begin at this site, such as mlp_act")] = "",
-    layer: Annotated[int | None, typer.Option(min=0, help="begin at this layer")] = None,
-    clusters: Annotated[
-        Path | None, typer.Option(help="file of clusters that `llmri cluster` wrote, for O and H")
-    ] = None,
-    theme: Annotated[ThemeName | None, typer.Option(help="colours of the window")] = None,
-    size: Annotated[str, typer.Option(metavar="WxH", help="size of the window in pixels")] = "",
-    reconnect: Annotated[
-        bool, typer.Option("--reconnect/--no-reconnect", help="connect again when the server comes back")
-    ] = True,
-    read_only: Annotated[bool, typer.Option("--read-only", help="look only: no chat, no edits")] = False,
-    token_file: Annotated[
-        Path | None, typer.Option(help=f"file with the server's access token; or set {TOKEN_VARIABLE}")
-    ] = None,
-    tls: Annotated[
-        bool, typer.Option("--tls", help="speak TLS; the system's authorities vouch for the server")
-    ] = False,
-    tls_ca: Annotated[
-        Path | None, typer.Option(help="speak TLS, and trust this certificate (PEM) and no other")
-    ] = None,
-    config: Annotated[Path | None, typer.Option(help="settings in place of the bundled viewer.toml")] = None,
-    keys_file: Annotated[
-        Path | None, typer.Option(help="keys in place of those in the bundled keys.toml")
-    ] = None,
-    keys: Annotated[str, typer.Option(help='play a script: "wait:connected down b wait:edits shot"')] = "",
-    shot: Annotated[Path | None, typer.Option(help="where screenshots go (PNG)")] = None,
-    headless: Annotated[
-        bool, typer.Option("--headless", help="without a screen: play --keys, save --shot, end")
-    ] = False,
-    patience: Annotated[float, typer.Option(min=0.1, help="longest wait of a script, in seconds")] = 60.0,
+    site: Site = "",
+    layer: Layer = None,
+    clusters: Clusters = None,
+    theme: Colours = None,
+    size: Size = "",
+    scale: Scale = None,
+    reconnect: Reconnect = True,
+    read_only: ReadOnly = False,
+    token_file: TokenFile = None,
+    tls: Tls = False,
+    tls_ca: TlsCa = None,
+    config: Config = None,
+    keys_file: KeysFile = None,
+    keys: Keys = "",
+    shot: ShotFile = None,
+    headless: Headless = False,
+    patience: Patience = 60.0,
 ) -> None:
     """Watch a model server, and touch what it thinks."""
     try:
-        settings = _settings(config, theme, size)
-        table = bindings.load(keys_file)
-        actions = script.parse(keys, table)
+        settings = options.changed(options.load(config), theme=theme, size=size, scale=DENSITIES.get(scale))
+        table = bindings.load(keys_file or homes.own_keys())
+        actions = _actions(keys, table, last_shot=headless and shot is not None)
         secure = trusting(tls_ca) if tls or tls_ca else None
         where = Address.parse(address, "viewer" if read_only else "controller", _token(token_file), secure)
-        if shot is not None and not any(isinstance(action, script.Shot) for action in actions) and headless:
-            actions.append(script.Shot())
         atlas = _atlas(clusters) if clusters else None
         begin = site or (atlas.site if atlas else "")
         session = Session(where, settings, reconnect=reconnect, site=begin, layer=layer, atlas=atlas)
-        _show(session, table, actions, shot, headless=headless, patience=patience)
+        if headless:
+            _show(session, table, actions, shot, headless=True, patience=patience)
+        else:
+            with _first_hint(session):
+                _show(session, table, actions, shot, headless=False, patience=patience)
     except (_UserError, ConfigError, script.ScriptError, AddressError, CertificateError) as fault:
         _fail(str(fault))
+
+
+def _actions(keys: str, table: bindings.Bindings, *, last_shot: bool) -> list[script.Action]:
+    """Give the script's actions, with a screenshot at the end where one is wanted and none is in it."""
+    actions = script.parse(keys, table)
+    if last_shot and not any(isinstance(action, script.Shot) for action in actions):
+        actions.append(script.Shot())
+    return actions
+
+
+@contextmanager
+def _first_hint(session: Session) -> Iterator[None]:
+    """Show the first keys to who never saw them; remember that they were closed."""
+    session.state = replace(session.state, hint=homes.is_first_run())
+    hinted = session.state.hint
+    try:
+        yield
+    finally:
+        if hinted and not session.state.hint:
+            homes.remember_hint()
 
 
 def _show(
@@ -95,7 +151,7 @@ def _show(
     os.environ.setdefault("SDL_VIDEO_X11_WMCLASS", "llmri")  # what window managers and xdotool call it
     if headless:
         os.environ["SDL_VIDEODRIVER"] = "dummy"
-    from llmri_viewer.pilot import Pilot, ScriptFailedError  # noqa: PLC0415 - pygame must not load before this
+    from llmri_viewer.scripts.pilot import Pilot, ScriptFailedError  # noqa: PLC0415 - pygame must not load before this
     from llmri_viewer.window import Window, WindowError  # noqa: PLC0415
 
     window = None
@@ -111,16 +167,11 @@ def _show(
     except KeyboardInterrupt:
         return
     finally:
-        session.link.stop()
+        session.close()
         if window is not None:
             window.close()
     if session.state.link.link is Link.REFUSED:
         raise _UserError(session.state.link.sentence)
-
-
-def _settings(config: Path | None, theme: ThemeName | None, size: str) -> Options:
-    """Give the settings of the file, with what the command line says over them."""
-    return options.changed(options.load(config), theme=theme, size=size)
 
 
 def _atlas(file: Path) -> Atlas:

@@ -4,10 +4,14 @@ from dataclasses import replace
 
 from llmri_protocol.arrays import array_of
 from llmri_protocol.messages import (
+    Comparison,
     Edits,
     Error,
+    Influence,
+    LogitLens,
     ModelCard,
     Notice,
+    Progress,
     Scan,
     ServerMessage,
     Token,
@@ -16,15 +20,47 @@ from llmri_protocol.messages import (
     Welcome,
 )
 from llmri_viewer.commands.base import Step
+from llmri_viewer.commands.clusters import unzoomed
 from llmri_viewer.commands.looking import subscription
+from llmri_viewer.connection.plausible import odd_card, why_not
+from llmri_viewer.history.store import Moment, ScanStore, Sheet
+from llmri_viewer.measured.measuring import Measurements
 from llmri_viewer.state import Link, LinkStatus, Standing, ViewState
-from llmri_viewer.store import Moment, ScanStore, Sheet
 
 
 def received(state: ViewState, store: ScanStore, event: ServerMessage | LinkStatus) -> Step:
     """Keep what an event brings in the store, and give the next state."""
     if isinstance(event, Welcome):
-        return _welcomed(state, store, event)
+        odd = odd_card(event.card)
+        return _refused(state, odd) if odd else _welcomed(state, store, event)
+    if not isinstance(event, LinkStatus) and (odd := why_not(event, state.card)):
+        return _refused(state, odd)
+    match event:
+        case TurnStart() | Token() | TurnEnd():
+            _told(store, event)
+        case Scan():
+            state = _scanned(state, store, event)
+        case LinkStatus():
+            state = _linked(state, event)
+        case Edits():
+            state = replace(state, standing=Standing.told(event))
+        case Notice():
+            state = replace(state, notice=event.message, warning=event.level == "warning")
+        case Progress() | Influence() | Comparison() | LogitLens():
+            state = replace(state, measurements=state.measurements.received(event))
+        case Error():
+            measurements = state.measurements.received(event)
+            state = replace(state, notice=event.message, warning=True, measurements=measurements)
+    return Step(state)
+
+
+def _refused(state: ViewState, odd: str) -> Step:
+    """Keep nothing of a message that cannot be, and say why."""
+    return Step(replace(state, notice=f"the server sent something odd: {odd}", warning=True))
+
+
+def _told(store: ScanStore, event: TurnStart | Token | TurnEnd) -> None:
+    """Keep what was said."""
     match event:
         case TurnStart():
             store.turn(event.turn).prompt = event.prompt
@@ -32,17 +68,14 @@ def received(state: ViewState, store: ScanStore, event: ServerMessage | LinkStat
             store.add_token(event)
         case TurnEnd():
             store.turn(event.turn).end = event
-        case Scan():
-            state = _scanned(state, store, event)
-        case LinkStatus():
-            state = replace(state, link=event)
-        case Edits():
-            state = replace(state, standing=Standing.told(event))
-        case Notice():
-            state = replace(state, notice=event.message, warning=event.level == "warning")
-        case Error():
-            state = replace(state, notice=event.message, warning=True)
-    return Step(state)
+
+
+def _linked(state: ViewState, status: LinkStatus) -> ViewState:
+    """Take news of the connection; what was being measured is lost with it."""
+    state = replace(state, link=status)
+    if status.link is Link.CONNECTED or not state.measurements.pending:
+        return state
+    return replace(state, measurements=state.measurements.abandoned("the connection ended meanwhile"))
 
 
 def _welcomed(state: ViewState, store: ScanStore, welcome: Welcome) -> Step:
@@ -50,7 +83,17 @@ def _welcomed(state: ViewState, store: ScanStore, welcome: Welcome) -> Step:
     card = welcome.card
     if state.session != welcome.session:
         store.clear()
-        state = replace(state, at=None, selection=frozenset(), camera=None, picked=None)
+        state = replace(
+            unzoomed(state),
+            at=None,
+            selection=frozenset(),
+            picked=None,
+            limits=None,
+            paused=False,
+            replaying=False,
+            known=None,
+            measurements=Measurements(),
+        )
     names = [site.name for site in card.sites]
     site = state.site if state.site in names else _default_site(card)
     wanted = state.layer if state.card else state.wanted_layer
@@ -94,7 +137,11 @@ def _default_site(card: ModelCard) -> str:
 
 def _scanned(state: ViewState, store: ScanStore, scan: Scan) -> ViewState:
     moment = Moment(scan.turn, scan.token)
-    store.add_scan(moment, scan.site, Sheet(scan.layers, array_of(scan)))
+    had = store.sheet(state.at, state.site) is not None
+    store.add_scan(moment, scan.site, Sheet(scan.layers, array_of(scan), scan.time))
+    if had and store.sheet(state.at, state.site) is None and state.paused:
+        sentence = f"the shown scan was let go for newer ones: all fit {store.budget >> 20} MiB"
+        return replace(state, notice=sentence, warning=True)
     if state.paused or scan.site != state.site:
         return state
     return replace(state, at=moment)

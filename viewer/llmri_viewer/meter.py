@@ -3,7 +3,10 @@
 from collections import deque
 from statistics import median
 
+from llmri_viewer.timings import Timings
+
 WINDOW_SECONDS = 1.0
+HELD_SECONDS = 0.25  # that figures stay, so that they can be read
 
 
 class Meter:
@@ -11,13 +14,20 @@ class Meter:
 
     The server's clock may be another one: `pong` measures the difference, taking the answer for half
     the way there and back (Cristian, 1989), and the shortest way seen is believed.
+
+    Attributes:
+        dropped: Scans that the server had to leave out, as it told.
+        timings: Of frames, and of scans on their way to the screen.
     """
 
     def __init__(self) -> None:
         self.dropped = 0
+        self.timings = Timings()
         self._arrivals: deque[tuple[float, float]] = deque()
         self._ahead = 0.0
         self._shortest = float("inf")
+        self._flow: tuple[float, float | None] = (0.0, None)
+        self._flow_until = float("-inf")
 
     def pong(self, asked: float, answered: float, now: float) -> None:
         """Take a ping's times: when it was asked and is answered here, and the server's time between."""
@@ -38,6 +48,12 @@ class Meter:
         """Give the median lag of the last second's scans in milliseconds, None where there were none."""
         self._forget(now)
         return 1000 * median(lag for _, lag in self._arrivals) if self._arrivals else None
+
+    def flow(self, now: float) -> tuple[float, float | None]:
+        """Give `rate` and `lag`, anew four times a second."""
+        if not self._flow_until - HELD_SECONDS <= now < self._flow_until:
+            self._flow, self._flow_until = (self.rate(now), self.lag(now)), now + HELD_SECONDS
+        return self._flow
 
     def _forget(self, now: float) -> None:
         while self._arrivals and self._arrivals[0][0] < now - WINDOW_SECONDS:

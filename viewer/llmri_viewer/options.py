@@ -7,9 +7,11 @@ import msgspec
 from msgspec import Meta
 
 from llmri_protocol import configs
+from llmri_viewer.layout.density import DensityWish
 
 ThemeName = Literal["dark", "light"]
 ColourMapName = Literal["blue-amber", "coolwarm", "viridis", "magma", "cividis", "grey", "energy"]
+ExportName = Literal["npz", "csv"]
 Positive = Annotated[float, Meta(gt=0)]
 
 
@@ -23,9 +25,12 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     grid: bool = True
     width: Annotated[int, Meta(ge=480, le=16384)] = 1280
     height: Annotated[int, Meta(ge=360, le=16384)] = 800
+    scale: DensityWish = "auto"
+    fonts: tuple[Path, ...] = ()
     boost: float = 1.5
     boost_step: Positive = 0.25
-    memory_mib: Annotated[int, Meta(ge=16)] = 512
+    export: ExportName = "npz"
+    memory_mib: Annotated[int, Meta(ge=16)] = 256
     frame_mib: Annotated[int, Meta(ge=1)] = 256
     retry_first_seconds: Positive = 0.5
     retry_longest_seconds: Positive = 8.0
@@ -33,17 +38,30 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 def load(path: Path | None = None) -> Options:
     """Give the settings of a file, by default the bundled one; raises `ConfigError`."""
-    return configs.load(path or configs.folder() / "viewer.toml", Options)
+    file = path or configs.folder() / "viewer.toml"
+    options = configs.load(file, Options)
+    for font in options.fonts:
+        if not font.is_file():
+            raise configs.ConfigError(f"{file}: there is no font {font}")
+    return options
 
 
-def changed(options: Options, *, theme: ThemeName | None = None, size: str = "") -> Options:
-    """Give the settings with another theme, or another size written WIDTHxHEIGHT.
+def changed(
+    options: Options,
+    *,
+    theme: ThemeName | None = None,
+    size: str = "",
+    scale: DensityWish | None = None,
+) -> Options:
+    """Give the settings with another theme or scale, or another size written WIDTHxHEIGHT.
 
     Raises:
         ConfigError: The size is none, or too small or large for a window.
     """
     if theme is not None:
         options = msgspec.structs.replace(options, theme=theme)
+    if scale is not None:
+        options = msgspec.structs.replace(options, scale=scale)
     if not size:
         return options
     width, cross, height = size.partition("x")

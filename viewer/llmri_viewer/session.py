@@ -11,15 +11,23 @@ from llmri_protocol.messages import Command as Request
 from llmri_protocol.messages import Edits, Error, Notice, Ping, Reply, Scan, ServerMessage, TurnEnd, Welcome
 from llmri_viewer import events
 from llmri_viewer import state as states
-from llmri_viewer.atlas import Atlas
+from llmri_viewer.clusters.atlas import Atlas
+from llmri_viewer.clusters.ranker import Ranker
 from llmri_viewer.commands import Command, update
-from llmri_viewer.commands.base import Step
-from llmri_viewer.link import Address, ServerLink
+from llmri_viewer.commands.base import Silent, Step
+from llmri_viewer.connection.link import Address, Connection, ServerLink
+from llmri_viewer.errands import SessionErrand, WindowErrand
+from llmri_viewer.history.playback import Player
+from llmri_viewer.history.store import ScanStore
+from llmri_viewer.measured import asking
+from llmri_viewer.measured.measuring import Asked
 from llmri_viewer.meter import Meter
+from llmri_viewer.notices import NoticeClock
 from llmri_viewer.options import Options
 from llmri_viewer.state import Link, LinkStatus, ViewState
-from llmri_viewer.store import ScanStore
-from llmri_viewer.views import circles
+from llmri_viewer.views.circles import glided
+from llmri_viewer.views.lattice import settled
+from llmri_viewer.workshop import Workshop
 
 PING_SECONDS = 2.0
 MESSAGES_A_FRAME = 512  # more wait for the next frame, so that keys are never slow
@@ -49,13 +57,19 @@ class Session:
         site: str = "",
         layer: int | None = None,
         atlas: Atlas | None = None,
+        link: Connection | None = None,
     ) -> None:
         self.state: ViewState = states.first(options, str(address), site=site, layer=layer, atlas=atlas)
         self.options = options
         self.store = ScanStore(options.memory_mib << 20)
         self.meter = Meter()
         self.tally = Tally()
-        self.link = ServerLink(address, options, reconnect=reconnect)
+        self.link: Connection = link or ServerLink(address, options, reconnect=reconnect)
+        self.errands: deque[WindowErrand] = deque()  # for the window, in order
+        self.workshop = Workshop()
+        self._ranker = Ranker()
+        self._notices = NoticeClock()
+        self._player = Player()
         self._next_id = 1
         self._pings: deque[tuple[int, float]] = deque(maxlen=8)
         self._last_ping = 0.0
@@ -68,6 +82,13 @@ class Session:
             except queue.Empty:
                 break
             self.receive(event)
+            if isinstance(event, Scan) and self.state.at == (event.turn, event.token):
+                self.meter.timings.taken(self.link.inbox.arrived)
+        self._carry_out(self.workshop.poll(self.state, self.store))
+        self._notices.see(self.state)
+        wanted = asking.lens_wanted(self.state, self.store)
+        if wanted is not None:
+            self._carry_out(Step(self.state, (wanted,)))
         now = time.time()
         if self.state.link.link is Link.CONNECTED and now - self._last_ping > PING_SECONDS:
             self._last_ping = now
@@ -77,30 +98,49 @@ class Session:
         """Take in one event."""
         self._count(event)
         self._carry_out(events.received(self.state, self.store, event))
+        self.state = self.workshop.take(event, self.state, self.store)
+        self._notices.see(self.state, anew=isinstance(event, Notice | Error))
 
     def do(self, command: Command) -> None:
         """Carry out a command."""
         self._carry_out(update(self.state, command, self.store))
+        self._notices.see(self.state, anew=not isinstance(command, Silent))
 
     def glide(self, seconds: float) -> None:
-        """Let a moving camera move on for so long."""
-        self.state = circles.glided(self.state, seconds)
+        """Let what moves move on for so long, and a notice go that showed for long enough."""
+        self.state = settled(glided(self.state, seconds), seconds)
+        self.state = self._player.advance(self.state, self.store, seconds)
+        self.state = self._ranker.advance(self.state, self.store, seconds)
+        if self._notices.over(seconds):
+            self.tell("")
 
     def tell(self, sentence: str, *, warning: bool = False) -> None:
         """Show a notice."""
         self.state = replace(self.state, notice=sentence, warning=warning)
+        self._notices.see(self.state, anew=True)
 
     def pending(self) -> bool:
         """Tell whether messages wait to be taken in."""
         return not self.link.inbox.empty()
 
+    def close(self) -> None:
+        """End the connection, and the work of other processes."""
+        self.link.stop()
+        self.workshop.close()
+
     def _carry_out(self, step: Step) -> None:
         self.state = step.state
+        self.errands.extend(errand for errand in step.errands if isinstance(errand, WindowErrand))
+        for errand in step.errands:
+            if isinstance(errand, SessionErrand):
+                self.state = self.workshop.run(errand, self.state)
         if step.requests and self.state.link.link is not Link.CONNECTED:
             self.state = replace(self.state, notice=OFFLINE, warning=True)
             return
         for request in step.requests:
-            self._send(request)
+            number = self._send(request)
+            asked = Asked(request, self.state.at, self.state.standing.edits, max(self.store.turns, default=0))
+            self.state = replace(self.state, measurements=self.state.measurements.asked(asked, number))
 
     def _send(self, request: Request) -> int:
         """Give the request the next id and send it."""

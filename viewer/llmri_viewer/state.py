@@ -6,16 +6,24 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Literal
 
+from llmri_clustering.correlation import Partners
 from llmri_protocol.messages import Edit, Edits, ModelCard, SiteCard, Welcome
-from llmri_viewer.atlas import Atlas
-from llmri_viewer.effects import Effect, effect
-from llmri_viewer.geometry import Camera
-from llmri_viewer.lens import Flight, Lens
+from llmri_viewer.clusters.atlas import Atlas
+from llmri_viewer.clusters.gathered import Gathered, Job
+from llmri_viewer.clusters.ranking import Ranking
+from llmri_viewer.history.store import Moment
+from llmri_viewer.layout.geometry import Camera
+from llmri_viewer.layout.lens import Flight, Lens
+from llmri_viewer.layout.reach import Reach
+from llmri_viewer.measured.measuring import Measurements
 from llmri_viewer.options import ColourMapName, Options
-from llmri_viewer.store import Moment
+from llmri_viewer.wording.effects import Effect, effect
 
+At = tuple[int, int]
 Selection = frozenset[tuple[int, int]]
-ViewName = Literal["grid", "circles", "hebbian"]
+ViewMode = Literal["view", "hebbian", "circles", "spectral", "influence", "layers", "tokens", "compare"]
+ViewName = Literal["grid", "hebbian", "circles", "spectral", "influence", "layers", "tokens", "compare"]
+SpectrumName = Literal["units", "tokens", "spectrogram"]
 
 
 class Link(Enum):
@@ -93,9 +101,15 @@ class ViewState:
     wanted_layer: int | None = None  # asked for before the model was known
     at: Moment | None = None
     paused: bool = False
+    replaying: bool = False  # time runs on from `at` by itself
+    known: Moment | None = None  # the newest token when time was held; later ones are news
     difference: bool = False
+    limits: tuple[float, float] | None = None  # values at the ends of the colours; None chooses them
     selection: Selection = frozenset()
+    lasso: tuple[At, ...] = ()  # the line being drawn around units, in the window's pixels
+    protected_shown: bool = False
     camera: Camera | None = None  # None shows all cells
+    reach: Reach = Reach()  # noqa: RUF009 - frozen: one value for all is safe
     view: ViewName = "grid"
     atlas: Atlas | None = None  # as loaded, whether it is of this model or not
     misfit: str = ""  # why the atlas cannot be of this model
@@ -103,28 +117,56 @@ class ViewState:
     focus: int = 0  # the group that the circle view shows where no lens was set by hand
     lens: Lens | None = None
     flight: Flight | None = None
-    pointer: tuple[int, int] | None = None
+    settling: float = 1.0  # how far units have moved from index order to their place, 0 to 1
+    edges: bool = False  # the strongest correlations as lines
+    partners: Partners | None = None  # of the clusters' units, where they are known
+    ranking: Ranking | None = None  # clusters by how much they fire in the shown turn
+    spectrum: SpectrumName = "units"
+    by_layout: bool = False  # units of a spectrum in the order of the Hebbian layout
+    per_layer: bool = True  # in the view of all layers, each has a scale of its own
+    measurements: Measurements = field(default_factory=Measurements)
+    scroll: int = 0  # lines that compared replies are scrolled down
+    gathered: Gathered = Gathered()  # noqa: RUF009
+    job: Job | None = None  # clusters being built
+    pointer: At | None = None
     standing: Standing = field(default_factory=Standing)
     chat: str | None = None  # what is being typed; None while the box is closed
+    goto: str | None = None  # where to go, being typed; None while that box is closed
     help: bool = False
+    help_page: int = 0  # of the keys, counted on past the last and around
+    hint: bool = False  # the first keys to try, until one is pressed
+    timings: bool = False  # frame times in the status bar
+    recording: bool = False
+    recorded: int = 0  # seconds of the film so far
     notice: str = ""
     warning: bool = False
-    shots: int = 0  # pictures asked for so far
     quit: bool = False
 
     @property
     def mode(self) -> str:
-        """Give the key table that holds now: `help`, `chat`, a view's own, or `view`."""
+        """Give the key table that holds now: `help`, `chat`, `goto`, a view's own, or `view`."""
         if self.help:
             return "help"
         if self.chat is not None:
             return "chat"
+        if self.goto is not None:
+            return "goto"
         return self.view_mode
 
     @property
-    def view_mode(self) -> str:
+    def view_mode(self) -> ViewMode:
         """Give the key table of the view: its own, or `view` for the grid."""
         return "view" if self.view == "grid" else self.view
+
+    @property
+    def attended(self) -> bool:
+        """Whether something was said yet that can be measured."""
+        return self.at is not None
+
+    @property
+    def moving(self) -> bool:
+        """Whether the picture changes with time alone, so that it has to be drawn again and again."""
+        return self.flight is not None or self.replaying or self.settling < 1 or self.recording
 
     @property
     def clusters(self) -> Atlas | None:

@@ -1,23 +1,33 @@
 """The window: events in, a picture out, sixty times a second where something changed."""
 
+import contextlib
+import io
 import os
 import time
 from pathlib import Path
 
 import pygame
 
-from llmri_viewer import face
-from llmri_viewer.bindings import Bindings
-from llmri_viewer.drawing import scene, strip
+from llmri_viewer.colours.theme import Theme
+from llmri_viewer.drawing import desktop, scene, strip, timeline
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.fonts import Fonts
+from llmri_viewer.errands import ExportShown, PasteText, SaveShot, ToggleRecording, WindowErrand
+from llmri_viewer.files.chores import Chores, Desktop
+from llmri_viewer.files.writing import reason, whole
+from llmri_viewer.history.store import Moment
+from llmri_viewer.keys.bindings import Bindings
+from llmri_viewer.layout import face
+from llmri_viewer.layout.density import scale_of
 from llmri_viewer.session import Session
 from llmri_viewer.state import Link
-from llmri_viewer.theme import Theme
+from llmri_viewer.timings import FRAMES_A_SECOND
 from llmri_viewer.translate import Translator
 
-FRAMES_A_SECOND = 60
+REST_MILLISECONDS = 100  # between looks while nothing comes; notices and meters change with time alone
 REPEAT_AFTER, REPEAT_EVERY = 350, 45  # milliseconds
+WAKE = pygame.event.custom_type()
+PLACED = {pygame.MOUSEBUTTONDOWN, pygame.MOUSEBUTTONUP, pygame.MOUSEMOTION, pygame.VIDEORESIZE}
 SCREENLESS = {"dummy", "offscreen", "evdev"}  # what SDL falls back to where there is no screen
 
 
@@ -30,17 +40,19 @@ class Window:
 
     def __init__(self, session: Session, table: Bindings, theme: Theme) -> None:
         self.session = session
-        self.translator = Translator(table, self.token_at)
+        self.translator = Translator(table, self.moment_at)
         self.shot_file: Path | None = None  # None makes a name of the time
         self._table = table
-        self._shots = session.state.shots
         self._drawn: tuple[int, str] | None = None
         self._state = session.state
         self._last_frame = time.monotonic()
+        self._held: list[pygame.event.Event] = []  # what ended the last rest
+        self._woken = False
         try:
             pygame.display.init()
             pygame.font.init()
-            surface = pygame.display.set_mode(session.state.size, pygame.RESIZABLE)
+            scale = scale_of(session.options.scale, _desktop())
+            surface = _opened(session.state.size, scale)
         except pygame.error as error:
             raise WindowError(
                 f"no window can be opened here ({error}); on a machine without a screen use --headless"
@@ -49,12 +61,17 @@ class Window:
             raise WindowError("there is no screen to open a window on; use --headless with --keys and --shot")
         pygame.display.set_caption("llmri view")
         pygame.key.set_repeat(REPEAT_AFTER, REPEAT_EVERY)
-        self.canvas = Canvas(surface, theme, Fonts())
+        self.canvas = Canvas(surface, theme, Fonts(session.options.fonts), scale)
+        self.chores = Chores(session, Desktop(self._png, self._rgb, desktop.clipboard))
+        session.link.inbox.wake = self._wake
 
     def frame(self) -> None:
         """Take in events and messages, and draw if anything changed."""
-        for event in pygame.event.get():
-            for command in self.translator.commands(event, self.session.state):
+        began = time.time()
+        events, self._held = [*self._held, *pygame.event.get()], []
+        self._woken = False  # before the inbox is emptied, so that nothing comes unnoticed in between
+        for event in events:
+            for command in self.translator.commands(self._laid_out(event), self.session.state):
                 self.session.do(command)
         self.session.poll()
         now = time.monotonic()
@@ -65,12 +82,39 @@ class Window:
         if self._drawn != signature or self._state is not self.session.state:
             self.draw()
             self._drawn = signature
-        if self.session.state.shots != self._shots:
-            self._shots = self.session.state.shots
-            try:
-                self.session.tell(f"saved {self.save(self.shot_file)}")
-            except WindowError as error:
-                self.session.tell(str(error), warning=True)
+            self.session.meter.timings.shown(began, time.time())
+            self.chores.drawn()
+        while self.session.errands:
+            self._run_errand(self.session.errands.popleft())
+        self.chores.tick()
+
+    def on_screen(self, at: tuple[int, int]) -> tuple[int, int]:
+        """Give a place of the layout in the screen's pixels, as events have it."""
+        return self.canvas.scale * at[0], self.canvas.scale * at[1]
+
+    def _laid_out(self, event: pygame.event.Event) -> pygame.event.Event:
+        """Give an event with its places in the layout's pixels, where those are not the screen's."""
+        scale = self.canvas.scale
+        if scale == 1 or event.type not in PLACED:
+            return event
+        there = event.dict
+        here: dict[str, object] = {name: there[name] // scale for name in ("w", "h") if name in there}
+        if "pos" in there:
+            here["pos"] = _shrunk(there["pos"], scale)
+        if "rel" in there:
+            here["rel"] = (there["rel"][0] / scale, there["rel"][1] / scale)
+        return pygame.event.Event(event.type, {**there, **here})
+
+    def _run_errand(self, errand: WindowErrand) -> None:
+        """Carry out what needs the picture, and say how it went."""
+        try:
+            match errand:
+                case SaveShot():
+                    self.session.tell(f"saved {self.save(self.shot_file)}")
+                case ExportShown() | ToggleRecording() | PasteText():
+                    self.chores.run(errand)
+        except WindowError as error:
+            self.session.tell(str(error), warning=True)
 
     def draw(self) -> None:
         """Draw the session as it is."""
@@ -85,12 +129,24 @@ class Window:
             WindowError: It cannot be written there.
         """
         path = file or Path(time.strftime("llmri-%Y%m%d-%H%M%S.png"))
+        picture = io.BytesIO()
         try:
+            # By way of memory, since pygame says nothing where a disk is full.
+            pygame.image.save(self.canvas.surface, picture, "picture.png")
             path.parent.mkdir(parents=True, exist_ok=True)
-            pygame.image.save(self.canvas.surface, path)
-        except (OSError, pygame.error) as error:
+            with whole(path) as written:
+                written.write(picture.getbuffer())
+        except OSError as error:
+            raise WindowError(f"the picture cannot be saved as {path}: {reason(error)}") from None
+        except pygame.error as error:
             raise WindowError(f"the picture cannot be saved as {path}: {error}") from None
         return path
+
+    def _png(self) -> bytes:
+        return desktop.png_of(self.canvas.surface)
+
+    def _rgb(self) -> tuple[tuple[int, int], bytes]:
+        return self.canvas.surface.get_size(), desktop.rgb_of(self.canvas.surface)
 
     def run(self) -> None:
         """Show until somebody quits, or the server refuses."""
@@ -98,25 +154,50 @@ class Window:
         while not self.session.state.quit and self.session.state.link.link is not Link.REFUSED:
             self.frame()
             clock.tick(FRAMES_A_SECOND)
+            if not self.session.state.moving and not self.session.pending():
+                self._rest()
+
+    def _rest(self) -> None:
+        """Sleep until something comes from a person or from the server, or a moment is over."""
+        event = pygame.event.wait(REST_MILLISECONDS)
+        if event.type not in {pygame.NOEVENT, WAKE}:
+            self._held.append(event)
+
+    def _wake(self) -> None:
+        """End the rest; the link's thread calls this."""
+        if not self._woken:
+            self._woken = True
+            with contextlib.suppress(pygame.error):  # the window may be closed already
+                pygame.event.post(pygame.event.Event(WAKE))
 
     def close(self) -> None:
-        """Close the window."""
+        """Close the window, once what was to be written is."""
+        self.chores.close()
         pygame.quit()
 
-    def token_at(self, x: int, y: int) -> int | None:
-        """Give the token at a point of the strip or the scrubber."""
+    def moment_at(self, x: int, y: int) -> Moment | None:
+        """Give the moment at a point of the strip, or under a point of the scrubber's height."""
         state, store = self.session.state, self.session.store
         parts = face.of(state.size)
-        turn = strip.turn_of(state, store)
-        if turn is not None and parts.scrubber.holds(x, y):
-            return strip.token_at(parts.scrubber, turn, x)
-        for cell in strip.cells(self.canvas, parts.strip, state, store):
-            if cell.box.holds(x, y):
-                return cell.token
-        return None
+        if parts.scrubber.y <= y < parts.scrubber.bottom:
+            return timeline.moment_at(parts.scrubber, store, x)
+        return strip.moment_at(self.canvas, parts.strip, state, store, (x, y))
 
     def _follow_size(self) -> None:
         """Take a new surface where the state's size was changed, by a person or a script."""
-        size = self.session.state.size
-        if self.canvas.surface.get_size() != size:
-            self.canvas.surface = pygame.display.set_mode(size, pygame.RESIZABLE)
+        size, scale = self.session.state.size, self.canvas.scale
+        if _shrunk(self.canvas.surface.get_size(), scale) != size:
+            self.canvas.surface = _opened(size, scale)
+
+
+def _opened(size: tuple[int, int], scale: int) -> pygame.Surface:
+    return pygame.display.set_mode((scale * size[0], scale * size[1]), pygame.RESIZABLE)
+
+
+def _desktop() -> tuple[int, int]:
+    """Give the size of the first desktop in its own pixels; (0, 0) where there is none."""
+    return next(iter(pygame.display.get_desktop_sizes()), (0, 0))
+
+
+def _shrunk(place: tuple[int, int], scale: int) -> tuple[int, int]:
+    return place[0] // scale, place[1] // scale

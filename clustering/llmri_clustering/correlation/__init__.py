@@ -1,7 +1,16 @@
 """Which units fire together: running correlation, and how much of it a unit has."""
 
+from llmri_clustering.correlation.partners import Partners, strongest_pairs, strongest_partners
 from llmri_clustering.correlation.ranks import spearman
 from llmri_clustering.correlation.running import RunningCorrelation, decay_of
 from llmri_clustering.correlation.strength import co_activation_strength
 
-__all__ = ["RunningCorrelation", "co_activation_strength", "decay_of", "spearman"]
+__all__ = [
+    "Partners",
+    "RunningCorrelation",
+    "co_activation_strength",
+    "decay_of",
+    "spearman",
+    "strongest_pairs",
+    "strongest_partners",
+]

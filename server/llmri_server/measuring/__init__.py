@@ -1,7 +1,8 @@
-"""What edits and units do, measured: influence, attribution, comparison. Any runtime will do."""
+"""What edits, units and layers do, measured: influence, attribution, comparison, the logit lens."""
 
 from llmri_server.measuring.checked_attribution import CheckedAttribution, attribution
 from llmri_server.measuring.influence_map import InfluenceMap, influence
+from llmri_server.measuring.lens import logit_lens
 from llmri_server.measuring.replies import RepliesCompared, comparison
 from llmri_server.measuring.steps import Progress
 
@@ -13,4 +14,5 @@ __all__ = [
     "attribution",
     "comparison",
     "influence",
+    "logit_lens",
 ]

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
-import msgspec
-
 from llmri_protocol.messages import ComparedToken, Edit
 from llmri_server.measuring.distributions import divergence, logprobs
+from llmri_server.measuring.reading import as_if_generated
 from llmri_server.measuring.steps import Progress, Steps
 from llmri_server.runtime import ChatMessage, Outcome, Runtime, Sampling, ScanEvent, TokenEvent
+from llmri_server.transcript import read_of
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def comparison(
     edited, with_edits = _reply(runtime, conversation, sampling, edits, steps)
     steps.reach(2 * most)
     steps.begin("reading the plain reply both ways")
-    prompt = runtime.prompt_ids(_read(conversation, without.trimmed))
+    prompt = runtime.prompt_ids(read_of(conversation, without.trimmed))
     kl = _divergences(runtime, prompt, tuple(token.id for token in plain), edits)
     steps.end()
     different = _first_difference(plain, edited)
@@ -92,31 +92,15 @@ def _reply(
     return tuple(listener.tokens), outcome
 
 
-def _read(conversation: Sequence[ChatMessage], trimmed: int) -> list[ChatMessage]:
-    """Give the messages that were read, where the oldest after the system's did not fit."""
-    system = 1 if conversation[0]["role"] == "system" else 0
-    return [*conversation[:system], *conversation[system + trimmed :]]
-
-
 def _divergences(
     runtime: Runtime, prompt: tuple[int, ...], reply: tuple[int, ...], edits: Sequence[Edit]
 ) -> tuple[float, ...]:
     """Give the KL divergence where each token of the reply is decided."""
     if not reply:
         return ()
-    reading = tuple(_as_if_generated(edit, len(prompt)) for edit in edits)
+    reading = tuple(as_if_generated(edit, len(prompt)) for edit in edits)
     measured = runtime.measure(prompt + reply[:-1], ((), reading), logits=len(reply), prompt=len(prompt))
     return tuple(float(divergence(*logprobs(measured.logits[:, number]))) for number in range(len(reply)))
-
-
-def _as_if_generated(edit: Edit, prompt: int) -> Edit:
-    """Give an edit that does in one pass over prompt and reply what it does token by token.
-
-    While a reply is generated, the `last` positions of the passes are the prompt's last and each after it.
-    """
-    if edit.positions != "last":
-        return edit
-    return msgspec.structs.replace(edit, positions="all", since=max(edit.since or 0, prompt - 1))
 
 
 def _first_difference(plain: Sequence[ComparedToken], edited: Sequence[ComparedToken]) -> int | None:

@@ -90,6 +90,7 @@ def _card(
         sites=tuple(_site_card(sites[site], heads) for site in SITE_NAMES if site in sites),
         absent=tuple(site for site in SITE_NAMES if site not in sites),
         attributable=True,
+        lens="resid_post" in sites,
         default_layer=layers // 2,
     )
 

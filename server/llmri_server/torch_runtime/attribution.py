@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 from llmri_protocol.messages import AttributionMethod
 from llmri_server.runtime import Attributed, StoppedError
 from llmri_server.torch_runtime.measuring import batch_of, last_logits
-from llmri_server.torch_runtime.taps import Site, Tap, read
+from llmri_server.torch_runtime.taps import Site, Tap, put, read
 
 POINTS = (16, 64)  # of the path from zero: few at first, more where they don't add up
 TOLERANCE = 0.01  # of the logit's change along the path, or of 1 where that is less
@@ -163,10 +163,7 @@ class _Opened:
         if self._in_place:
             tensor.copy_(copy)
             return None
-        if not isinstance(value, tuple):
-            return copy
-        element = self._tap.element or 0
-        return (*value[:element], copy, *value[element + 1 :])
+        return put(self._tap, value, copy)
 
     def _by_row(self, tensor: Tensor) -> Tensor:
         """Give a tensor whose batch and positions may be one axis as `[batch, positions, width]`."""

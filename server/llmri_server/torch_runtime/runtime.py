@@ -4,6 +4,8 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -19,6 +21,7 @@ from llmri_server.runtime import (
     Outcome,
     Sampling,
     Sink,
+    UnsupportedError,
     Wanted,
 )
 from llmri_server.torch_runtime.architectures import SiteName
@@ -27,6 +30,7 @@ from llmri_server.torch_runtime.blame import breaks, few_logits, who_broke
 from llmri_server.torch_runtime.installation import Clock
 from llmri_server.torch_runtime.instruments import Instruments
 from llmri_server.torch_runtime.interventions import NO_REPLY
+from llmri_server.torch_runtime.lens import lens
 from llmri_server.torch_runtime.measuring import measure
 from llmri_server.torch_runtime.prefix_cache import PrefixCache
 from llmri_server.torch_runtime.prompts import PromptWriter
@@ -223,6 +227,19 @@ class TorchRuntime:
             StoppedError: `stop` was set.
         """
         return attribute(self.model, self._sites[site], layer, ids, target=target, method=method, stop=stop)
+
+    def lens(
+        self, ids: Sequence[int], edits: Sequence[Edit] = (), *, prompt: int | None = None
+    ) -> npt.NDArray[np.float32]:
+        """Give the logits that each layer's output would give at the last position, `[layers, vocabulary]`.
+
+        Raises:
+            NonFiniteError: A logit is infinite or not a number.
+            UnsupportedError: The output of the blocks was not found in this model.
+        """
+        if not self.card.lens:
+            raise UnsupportedError(f"`resid_post` was not found in {self.card.name}: there is no logit lens")
+        return lens(self.model, self._instruments, self._sites["resid_post"], ids, edits, prompt=prompt)
 
     @contextmanager
     def hooked(self) -> Iterator[None]:

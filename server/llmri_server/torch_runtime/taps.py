@@ -66,6 +66,14 @@ def read(tap: Tap, value: object) -> Tensor:
     return value
 
 
+def put(tap: Tap, value: object, tensor: Tensor) -> object:
+    """Give a hook's arguments or output with another tensor in the tap's place."""
+    if not isinstance(value, tuple):
+        return tensor
+    element = tap.element or 0
+    return (*value[:element], tensor, *value[element + 1 :])
+
+
 def bind(model: PreTrainedModel, architecture: Architecture) -> Taps:
     """Find the taps of every site that the architecture names and this model has in all its blocks."""
     blocks = list(model.get_submodule(architecture.blocks).children())

@@ -4,18 +4,20 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from llmri_protocol.messages import Command as Request
+from llmri_viewer.errands import Errand
+from llmri_viewer.history.store import ScanStore
 from llmri_viewer.state import ViewState
-from llmri_viewer.store import ScanStore
 
 UNNUMBERED = 0  # the session gives each request its id when it is sent
 
 
 @dataclass(frozen=True)
 class Step:
-    """What a command makes: the next state, and requests to the server in order."""
+    """What a command makes: the next state, requests to the server in order, and errands of our own."""
 
     state: ViewState
     requests: tuple[Request, ...] = ()
+    errands: tuple[Errand, ...] = ()
 
 
 class Command(Protocol):
@@ -26,9 +28,15 @@ class Command(Protocol):
         ...
 
 
+class Silent:
+    """A command that no key gives, such as a moving mouse's: notice and hint stay where they are."""
+
+
 def update(state: ViewState, command: Command, store: ScanStore) -> Step:
-    """Carry out a command; a notice lasts until the next one is carried out."""
-    return command.apply(replace(state, notice="", warning=False), store)
+    """Carry out a command; a notice lasts until the next one that a key or a click gives."""
+    if isinstance(command, Silent):
+        return command.apply(state, store)
+    return command.apply(replace(state, notice="", warning=False, hint=False), store)
 
 
 def told(state: ViewState, sentence: str) -> Step:

@@ -1,15 +1,31 @@
 """Commands that choose what is seen: layer, site, zoom, colours."""
 
+import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal, get_args
 
 from llmri_protocol.messages import Subscribe
-from llmri_viewer import colour, views
-from llmri_viewer.commands.base import UNNUMBERED, Step, told
-from llmri_viewer.state import ViewState
-from llmri_viewer.store import ScanStore
+from llmri_viewer import views
+from llmri_viewer.colours import colour
+from llmri_viewer.commands.base import UNNUMBERED, Silent, Step, told
+from llmri_viewer.history.store import ScanStore
+from llmri_viewer.layout.reach import Reach
+from llmri_viewer.shown.picture import picture_of
+from llmri_viewer.state import SpectrumName, ViewState
 
-Switch = Literal["log", "clip", "grid", "difference"]
+Switch = Literal[
+    "log",
+    "clip",
+    "grid",
+    "difference",
+    "protected_shown",
+    "per_layer",
+    "by_layout",
+    "timings",
+]
+TENTHS = 10
+RESCALING: frozenset[Switch] = frozenset({"difference", "per_layer"})  # other values need another window
+WINDOW_PIXELS = 200.0  # that a drag takes to make the window e times as wide, or move it by its width
 
 
 def subscription(site: str) -> Subscribe:
@@ -41,6 +57,18 @@ class GoToLayer:
 
 
 @dataclass(frozen=True)
+class GoToTenth:
+    """Jump to a tenth of the depth, 1 to 9."""
+
+    tenth: int
+
+    def apply(self, state: ViewState, store: ScanStore, /) -> Step:
+        """See `Command`."""
+        layers = state.card.layers if state.card else 1
+        return GoToLayer(self.tenth * layers // TENTHS).apply(state, store)
+
+
+@dataclass(frozen=True)
 class NextSite:
     """Show the site so many places on; its scans are asked for, units are selected anew."""
 
@@ -56,7 +84,7 @@ class NextSite:
         site = names[(names.index(state.site) + self.step) % len(names)]
         kept = store.sheet(state.at, site)
         at = state.at if kept is not None and state.paused else store.newest(site)
-        shown = replace(state, site=site, at=at, selection=frozenset(), camera=None)
+        shown = replace(state, site=site, at=at, selection=frozenset(), camera=None, limits=None)
         return Step(shown, (subscription(site),))
 
 
@@ -73,7 +101,7 @@ class Zoom:
 
 
 @dataclass(frozen=True)
-class Pan:
+class Pan(Silent):
     """Move the picture by so many pixels."""
 
     dx: float
@@ -94,7 +122,7 @@ class Fit:
 
 
 @dataclass(frozen=True)
-class Resize:
+class Resize(Silent):
     """The window has a new size."""
 
     width: int
@@ -116,6 +144,51 @@ class NextColours:
 
 
 @dataclass(frozen=True)
+class NextSpectrum:
+    """Take the next kind of spectrum: over units, over tokens, or both."""
+
+    def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
+        """See `Command`."""
+        names = get_args(SpectrumName)
+        following = names[(names.index(state.spectrum) + 1) % len(names)]
+        return Step(replace(state, spectrum=following, reach=Reach()))  # its axis is another one
+
+
+@dataclass(frozen=True)
+class AdjustWindow:
+    """Set window and level by hand, as radiologists do: right makes the window wider, up moves it up.
+
+    A diverging map keeps zero in its middle, so that only its width changes.
+    """
+
+    dx: float
+    dy: float
+
+    def apply(self, state: ViewState, store: ScanStore, /) -> Step:
+        """See `Command`."""
+        picture = picture_of(state, store)
+        if picture is not None and not views.of(state).scaled:
+            return told(state, "this view sets its own scale; L and P change it")
+        if picture is None:
+            return told(state, "there are no colours to adjust yet")
+        low, high = picture.scale.low, picture.scale.high
+        half = (high - low) / 2 * math.exp(self.dx / WINDOW_PIXELS)
+        middle = (high + low) / 2
+        if state.colour_map not in colour.DIVERGING:
+            middle -= self.dy / WINDOW_PIXELS * 2 * half
+        return Step(replace(state, limits=(middle - half, middle + half)))
+
+
+@dataclass(frozen=True)
+class AutoWindow:
+    """Let the values choose the window again."""
+
+    def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
+        """See `Command`."""
+        return Step(replace(state, limits=None))
+
+
+@dataclass(frozen=True)
 class Toggle:
     """Turn one of the ways of looking on or off."""
 
@@ -123,12 +196,7 @@ class Toggle:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        match self.switch:
-            case "log":
-                return Step(replace(state, log=not state.log))
-            case "clip":
-                return Step(replace(state, clip=not state.clip))
-            case "grid":
-                return Step(replace(state, grid=not state.grid))
-            case "difference":
-                return Step(replace(state, difference=not state.difference))
+        changes: dict[str, Any] = {self.switch: not getattr(state, self.switch)}
+        if self.switch in RESCALING:
+            changes["limits"] = None
+        return Step(replace(state, **changes))

@@ -5,17 +5,35 @@ from types import MappingProxyType
 from typing import Literal, get_args
 
 from llmri_viewer.commands.base import Command
-from llmri_viewer.commands.clusters import ShowView, StepOut
-from llmri_viewer.commands.looking import Fit, MoveLayer, NextColours, NextSite, Toggle, Zoom
-from llmri_viewer.commands.program import Quit, TakeShot, ToggleHelp
-from llmri_viewer.commands.talking import EraseText, LeaveChat, OpenChat, SendChat
-from llmri_viewer.commands.tokens import MoveToken, TogglePause
+from llmri_viewer.commands.clusters import KeepClusters, Rebuild, ShowEdges, ShowView, StepOut
+from llmri_viewer.commands.going import Go, LeaveGoto, OpenGoto
+from llmri_viewer.commands.looking import (
+    AutoWindow,
+    Fit,
+    GoToTenth,
+    MoveLayer,
+    NextColours,
+    NextSite,
+    NextSpectrum,
+    Toggle,
+    Zoom,
+)
+from llmri_viewer.commands.measuring import (
+    CompareAgain,
+    MeasureAgain,
+    Scroll,
+    ShowComparison,
+    ShowInfluence,
+)
+from llmri_viewer.commands.program import Export, Quit, Record, TakeShot, ToggleHelp, TurnHelpPage
+from llmri_viewer.commands.spectra import OrderUnits
+from llmri_viewer.commands.talking import EraseText, LeaveChat, OpenChat, Paste, SendChat
+from llmri_viewer.commands.tokens import GoToEnd, MoveToken, MoveTurn, TogglePause, ToggleReplay
 from llmri_viewer.commands.touching import (
     Ablate,
     Boost,
     ChangeAmount,
     ClearEdits,
-    Deselect,
     RedoEdit,
     UndoEdit,
 )
@@ -26,8 +44,11 @@ Gesture = Literal[
     "cluster.select",
     "cluster.add",
     "cluster.enter",
+    "units.lasso",
     "view.pan",
+    "window.adjust",
     "zoom.pointer",
+    "compare.scroll",
 ]
 """Commands that need to know where the pointer is; a key cannot give them."""
 
@@ -37,19 +58,40 @@ NAMED: Mapping[str, Command] = MappingProxyType(
     {
         "layer.previous": MoveLayer(-1),
         "layer.next": MoveLayer(1),
+        **{f"layer.tenth{tenth}": GoToTenth(tenth) for tenth in range(1, 10)},
         "site.next": NextSite(),
         "site.previous": NextSite(-1),
-        "circles.toggle": ShowView("circles"),
         "hebbian.toggle": ShowView("hebbian"),
-        "circles.out": StepOut(),
+        "circles.toggle": ShowView("circles"),
+        "spectral.toggle": ShowView("spectral"),
+        "influence.toggle": ShowInfluence(),
+        "layers.toggle": ShowView("layers"),
+        "tokens.toggle": ShowView("tokens"),
+        "compare.toggle": ShowComparison(),
+        "view.out": StepOut(),
+        "clusters.build": Rebuild(),
+        "clusters.build_layer": Rebuild(alone=True),
+        "edges.toggle": ShowEdges(),
+        "clusters.save": KeepClusters(),
+        "spectrum.next": NextSpectrum(),
+        "spectrum.order": OrderUnits(),
+        "influence.measure": MeasureAgain(),
+        "compare.measure": CompareAgain(),
+        "compare.up": Scroll(-1),
+        "compare.down": Scroll(1),
+        "layers.scale": Toggle("per_layer"),
         "zoom.in": Zoom(1),
         "zoom.out": Zoom(-1),
         "zoom.fit": Fit(),
         "token.previous": MoveToken(-1),
         "token.next": MoveToken(1),
+        "turn.previous": MoveTurn(-1),
+        "turn.next": MoveTurn(1),
+        "time.first": GoToEnd(-1),
+        "time.last": GoToEnd(1),
         "follow.toggle": TogglePause(),
+        "replay.toggle": ToggleReplay(),
         "difference.toggle": Toggle("difference"),
-        "unit.deselect": Deselect(),
         "edit.boost": Boost(),
         "edit.ablate": Ablate(),
         "amount.less": ChangeAmount(-1),
@@ -60,13 +102,26 @@ NAMED: Mapping[str, Command] = MappingProxyType(
         "colour.next": NextColours(),
         "scale.log": Toggle("log"),
         "scale.clip": Toggle("clip"),
+        "window.auto": AutoWindow(),
         "grid.toggle": Toggle("grid"),
+        "protected.toggle": Toggle("protected_shown"),
+        "timings.toggle": Toggle("timings"),
+        "goto.open": OpenGoto(),
+        "goto.go": Go(),
+        "goto.paste": Paste(),
+        "goto.erase": EraseText(),
+        "goto.leave": LeaveGoto(),
         "chat.open": OpenChat(),
         "chat.send": SendChat(),
         "chat.erase": EraseText(),
+        "chat.paste": Paste(),
         "chat.leave": LeaveChat(),
         "shot.take": TakeShot(),
+        "shown.export": Export(),
+        "film.record": Record(),
         "help.toggle": ToggleHelp(),
+        "help.next": TurnHelpPage(1),
+        "help.previous": TurnHelpPage(-1),
         "program.quit": Quit(),
     }
 )

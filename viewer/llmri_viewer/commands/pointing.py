@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from llmri_viewer import views
+from llmri_viewer.clusters import legend
 from llmri_viewer.commands.base import Command
 from llmri_viewer.commands.clusters import EnterGroup
+from llmri_viewer.commands.looking import GoToLayer
 from llmri_viewer.commands.touching import Deselect, Select
 from llmri_viewer.state import ViewState
-from llmri_viewer.views.base import At
+from llmri_viewer.views.base import At, within
 from llmri_viewer.views.circles import group_to_enter
 
 
@@ -17,11 +19,20 @@ def at_pointer(name: str, state: ViewState, at: At) -> Command | None:
     return POINTED[name](state, at) if name in POINTED else None
 
 
+def lassoed(state: ViewState, *, add: bool) -> Command:
+    """Give the selecting of what the drawn line goes around."""
+    return Select(within(views.of(state), state, state.lasso), add)
+
+
 def _unit(state: ViewState, at: At, *, add: bool) -> Command | None:
     view = views.of(state)
     index, subject = view.unit_at(state, at), view.subject(state)
+    listed = legend.cluster_at(state, at)
+    if listed is not None and state.clusters:
+        return Select(state.clusters.places(listed), add, listed)
     if index is None or subject is None:
-        return None
+        layer = view.layer_at(state, at)
+        return None if layer is None or add else GoToLayer(layer)
     return Select(frozenset({subject.place(index)}), add)
 
 
@@ -35,7 +46,12 @@ def _cluster(state: ViewState, at: At, *, add: bool) -> Command | None:
 
 
 def _enter(state: ViewState, at: At) -> Command | None:
-    group = group_to_enter(state, state.clusters, at) if state.clusters else None
+    if state.clusters is None:
+        return None
+    listed = legend.cluster_at(state, at)
+    group = group_to_enter(state, state.clusters, at)
+    if listed is not None:
+        group = state.clusters.cluster_group[listed]
     return None if group is None else EnterGroup(group)
 
 

@@ -2,18 +2,30 @@
 
 from dataclasses import dataclass, replace
 
-from llmri_viewer.commands.base import Step
+from llmri_viewer.commands.base import Silent, Step
+from llmri_viewer.errands import ExportShown, SaveShot, ToggleRecording
+from llmri_viewer.history.store import ScanStore
 from llmri_viewer.state import ViewState
-from llmri_viewer.store import ScanStore
 
 
 @dataclass(frozen=True)
 class ToggleHelp:
-    """Show or hide the keys."""
+    """Show the keys from the first page on, or hide them."""
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        return Step(replace(state, help=not state.help))
+        return Step(replace(state, help=not state.help, help_page=0))
+
+
+@dataclass(frozen=True)
+class TurnHelpPage:
+    """Turn so many pages of the keys; how many there are is a matter of the window's size."""
+
+    step: int
+
+    def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
+        """See `Command`."""
+        return Step(replace(state, help_page=state.help_page + self.step))
 
 
 @dataclass(frozen=True)
@@ -22,11 +34,29 @@ class TakeShot:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        return Step(replace(state, shots=state.shots + 1))
+        return Step(state, errands=(SaveShot(),))
 
 
 @dataclass(frozen=True)
-class Point:
+class Export:
+    """Have the shown values saved, and the picture beside them."""
+
+    def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
+        """See `Command`."""
+        return Step(state, errands=(ExportShown(),))
+
+
+@dataclass(frozen=True)
+class Record:
+    """Begin to record a film of the window, or end it."""
+
+    def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
+        """See `Command`."""
+        return Step(state, errands=(ToggleRecording(),))
+
+
+@dataclass(frozen=True)
+class Point(Silent):
     """The pointer is elsewhere; None when it left the window."""
 
     at: tuple[int, int] | None

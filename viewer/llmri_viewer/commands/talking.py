@@ -3,9 +3,13 @@
 from dataclasses import dataclass, replace
 
 from llmri_protocol.messages import Chat
-from llmri_viewer.commands.base import UNNUMBERED, Step
+from llmri_viewer.commands.base import UNNUMBERED, Step, told
+from llmri_viewer.errands import PasteText
+from llmri_viewer.history.playback import followed
+from llmri_viewer.history.store import ScanStore
 from llmri_viewer.state import ViewState
-from llmri_viewer.store import ScanStore
+
+TYPED_MOST = 100_000  # characters; more than any context takes
 
 
 @dataclass(frozen=True)
@@ -19,15 +23,28 @@ class OpenChat:
 
 @dataclass(frozen=True)
 class TypeText:
-    """Add text to what is being typed; line ends become spaces."""
+    """Add text to what is being typed, in the chat box or where to go; line ends become spaces."""
 
     text: str
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        if state.chat is None:
-            return Step(state)
-        return Step(replace(state, chat=state.chat + " ".join(self.text.splitlines())))
+        line = " ".join(self.text.splitlines())
+        length = len(state.chat or state.goto or "") + len(line)
+        if length > TYPED_MOST:
+            return told(state, f"{length} characters are too many to say at once; at most {TYPED_MOST} fit")
+        if state.chat is not None:
+            return Step(replace(state, chat=state.chat + line))
+        return Step(state if state.goto is None else replace(state, goto=state.goto + line))
+
+
+@dataclass(frozen=True)
+class Paste:
+    """Have the clipboard's text typed."""
+
+    def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
+        """See `Command`."""
+        return Step(state, errands=(PasteText(),))
 
 
 @dataclass(frozen=True)
@@ -36,19 +53,21 @@ class EraseText:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        return Step(replace(state, chat=state.chat[:-1] if state.chat else state.chat))
+        if state.chat is not None:
+            return Step(replace(state, chat=state.chat[:-1]))
+        return Step(state if state.goto is None else replace(state, goto=state.goto[:-1]))
 
 
 @dataclass(frozen=True)
 class SendChat:
     """Say what was typed to the model, and follow the reply; the box stays open for more."""
 
-    def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
+    def apply(self, state: ViewState, store: ScanStore, /) -> Step:
         """See `Command`."""
         text = (state.chat or "").strip()
         if not text:
             return Step(state)
-        return Step(replace(state, chat="", paused=False), (Chat(id=UNNUMBERED, text=text),))
+        return Step(replace(followed(state, store), chat=""), (Chat(id=UNNUMBERED, text=text),))
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
 """Commands that move through the tokens of the conversation."""
 
-from dataclasses import dataclass, replace
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
 
 from llmri_viewer.commands.base import Step, told
+from llmri_viewer.history.playback import followed, held, replayed
+from llmri_viewer.history.store import Moment, ScanStore
 from llmri_viewer.state import ViewState
-from llmri_viewer.store import Moment, ScanStore
 
 
 @dataclass(frozen=True)
@@ -18,30 +20,70 @@ class MoveToken:
         at = store.step(state.at, state.site, self.step) if state.at else None
         if at is None:
             return told(state, "no earlier scan is kept" if self.step < 0 else "this is the newest scan")
-        return Step(replace(state, at=at, paused=True))
+        return Step(held(state, store, at))
 
 
 @dataclass(frozen=True)
-class GoToToken:
-    """Show a token of the shown turn, or the nearest scanned one, and stop following."""
+class MoveTurn:
+    """Show the newest kept token of the turn before (-1) or after (+1) the shown one, and stop following."""
 
-    token: int
+    step: int
 
     def apply(self, state: ViewState, store: ScanStore, /) -> Step:
         """See `Command`."""
-        scanned = store.moments(state.at.turn, state.site) if state.at else []
-        if state.at is None or not scanned:
-            return told(state, "this turn has no scans to go to")
-        nearest = min(scanned, key=lambda token: abs(token - self.token))
-        return Step(replace(state, at=Moment(state.at.turn, nearest), paused=True))
+        turns, here = store.scanned_turns(state.site), state.at.turn if state.at else 0
+        place = bisect_left(turns, here) - 1 if self.step < 0 else bisect_right(turns, here)
+        if state.at is None or not 0 <= place < len(turns):
+            return told(state, "no earlier turn is kept" if self.step < 0 else "this is the newest turn")
+        return Step(held(state, store, Moment(turns[place], store.moments(turns[place], state.site)[-1])))
+
+
+@dataclass(frozen=True)
+class GoToEnd:
+    """Show the oldest kept scan (-1), or the newest (+1), and stop following."""
+
+    end: int
+
+    def apply(self, state: ViewState, store: ScanStore, /) -> Step:
+        """See `Command`."""
+        at = store.oldest(state.site) if self.end < 0 else store.newest(state.site)
+        if at is None:
+            return told(state, f"no scans of {state.site} are kept yet")
+        return Step(held(state, store, at))
+
+
+@dataclass(frozen=True)
+class GoToMoment:
+    """Show a token, or the nearest scanned one, and stop following."""
+
+    moment: Moment
+
+    def apply(self, state: ViewState, store: ScanStore, /) -> Step:
+        """See `Command`."""
+        at = store.nearest(self.moment, state.site)
+        if at is None:
+            return told(state, f"no scans of {state.site} are kept yet")
+        return Step(held(state, store, at))
 
 
 @dataclass(frozen=True)
 class TogglePause:
-    """Hold the picture, or go to the newest scan and follow."""
+    """Hold the picture, or go to the newest scan and follow; a replay is held first."""
 
     def apply(self, state: ViewState, store: ScanStore, /) -> Step:
         """See `Command`."""
-        if not state.paused:
-            return Step(replace(state, paused=True))
-        return Step(replace(state, paused=False, at=store.newest(state.site) or state.at))
+        hold = state.replaying or not state.paused
+        return Step(held(state, store) if hold else followed(state, store))
+
+
+@dataclass(frozen=True)
+class ToggleReplay:
+    """Let time run on from the shown token until it has come to the newest, or hold it again."""
+
+    def apply(self, state: ViewState, store: ScanStore, /) -> Step:
+        """See `Command`."""
+        if state.replaying:
+            return Step(held(state, store))
+        if state.at is None or store.nearest(state.at, state.site) is None:
+            return told(state, "there is nothing to replay yet")
+        return Step(replayed(state, store))

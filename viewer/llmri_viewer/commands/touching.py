@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 
 from llmri_protocol.messages import ClearInterventions, Edit, Intervene, Redo, Undo
-from llmri_viewer.commands.base import UNNUMBERED, Step, told
-from llmri_viewer.state import Selection, ViewState
-from llmri_viewer.store import ScanStore
+from llmri_viewer.commands.base import UNNUMBERED, Silent, Step, told
+from llmri_viewer.history.store import ScanStore
+from llmri_viewer.state import At, Selection, ViewState
 
 AMOUNT_MOST = 64.0
 
@@ -28,6 +28,17 @@ class Select:
             inside = self.places <= state.selection
             selection = state.selection - self.places if inside else state.selection | self.places
         return Step(replace(state, selection=selection, picked=self.cluster))
+
+
+@dataclass(frozen=True)
+class Lasso(Silent):
+    """Draw the line around units on to these points, in the window's pixels; none ends it."""
+
+    points: tuple[At, ...]
+
+    def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
+        """See `Command`."""
+        return Step(replace(state, lasso=self.points))
 
 
 @dataclass(frozen=True)
@@ -57,19 +68,25 @@ class Ablate:
         return _scale(state, 0.0)
 
 
-def _scale(state: ViewState, factor: float) -> Step:
-    if state.site_card and not state.site_card.editable:
-        return told(state, f"units at {state.site} can be looked at, not edited; press Tab for another site")
-    if not state.selection:
-        return told(state, "no unit is selected; click one first")
+def edits_of(state: ViewState, factor: float) -> tuple[Edit, ...]:
+    """Give the edits that multiply the selected units by a factor, one a layer."""
     by_layer: dict[int, list[int]] = {}
     for layer, unit in sorted(state.selection):
         by_layer.setdefault(layer, []).append(unit)
-    edits = tuple(
+    return tuple(
         Edit(site=state.site, layer=layer, units=tuple(units), op="scale", value=factor)
         for layer, units in by_layer.items()
     )
-    return Step(state, (Intervene(id=UNNUMBERED, edits=edits),))
+
+
+def _scale(state: ViewState, factor: float) -> Step:
+    if state.site_card and not state.site_card.editable:
+        return told(
+            state, f"units at {state.site} can be looked at, not edited; {{site.next}} shows another site"
+        )
+    if not state.selection:
+        return told(state, "no unit is selected; click one first")
+    return Step(state, (Intervene(id=UNNUMBERED, edits=edits_of(state, factor)),))
 
 
 @dataclass(frozen=True)

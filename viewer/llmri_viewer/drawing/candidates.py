@@ -2,14 +2,14 @@
 
 import math
 
-from llmri_viewer import words
+from llmri_viewer.colours.theme import blend
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.section import HEADING, heading
-from llmri_viewer.face import UNIT
-from llmri_viewer.geometry import Box
+from llmri_viewer.history.store import ScanStore
+from llmri_viewer.layout.face import UNIT
+from llmri_viewer.layout.geometry import Box
 from llmri_viewer.state import ViewState
-from llmri_viewer.store import ScanStore
-from llmri_viewer.theme import blend
+from llmri_viewer.wording import words
 
 ROW = 20
 ROWS = 10

@@ -1,5 +1,11 @@
-"""What panels draw on: boxes, lines, pictures and text on a pygame surface."""
+"""What panels draw on: boxes, lines, pictures and text on a pygame surface.
 
+Places and sizes are the layout's pixels. A canvas of scale 2 or 3 draws each with as many of the screen's,
+and letters, circles and images at the screen's own fineness.
+"""
+
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -8,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import pygame
 
-from llmri_viewer.colour import Bytes
+from llmri_viewer.colours.colour import Bytes
+from llmri_viewer.colours.theme import SMALL, Colour, Theme
 from llmri_viewer.drawing.fonts import Face, Fonts
 from llmri_viewer.drawing.rings import Ring, RingStyle, lay
-from llmri_viewer.geometry import Box
-from llmri_viewer.theme import SMALL, Colour, Theme
+from llmri_viewer.layout.geometry import Box
 
 Align = Literal["left", "right", "centre"]
 Point = tuple[float, float]
@@ -28,37 +34,75 @@ class Written:
 
 
 class Canvas:
-    """A surface with a theme and fonts. Every text is elided to its box and noted in `written`."""
+    """A surface with a theme and fonts. Every text is elided to its box and noted in `written`.
 
-    def __init__(self, surface: pygame.Surface, theme: Theme, fonts: Fonts) -> None:
+    `scale` is how many of the surface's pixels one of the layout's takes, across and down; `spelled` puts
+    keys into a sentence that names commands in braces.
+    """
+
+    def __init__(self, surface: pygame.Surface, theme: Theme, fonts: Fonts, scale: int = 1) -> None:
         self.surface = surface
         self.theme = theme
         self.fonts = fonts
+        self.scale = scale
+        self.spelled: Callable[[str], str] = str
         self.written: list[Written] = []
+        self._scratch: pygame.Surface | None = None
+
+    def fine(self, box: Box) -> Box:
+        """Give a box in the surface's own pixels."""
+        return box if self.scale == 1 else Box(*(round(self.scale * part) for part in box))
 
     def fill(self, box: Box, colour: Colour, radius: int = 0) -> None:
         """Fill a box."""
-        pygame.draw.rect(self.surface, colour, box, border_radius=radius)
+        pygame.draw.rect(self.surface, colour, self.fine(box), border_radius=self.scale * radius)
+
+    def cover(self, box: Box, colour: Colour, radius: int = 0) -> None:
+        """Fill a box that stands over others; text under it is not to be read any more."""
+        self.fill(box, colour, radius)
+        self.written[:] = [text for text in self.written if not _meet(text.taken, box)]
 
     def outline(self, box: Box, colour: Colour, thick: int = 1, radius: int = 0) -> None:
         """Draw a box's edge, inside it."""
-        pygame.draw.rect(self.surface, colour, box, thick, border_radius=radius)
+        fine = self.fine(box)
+        pygame.draw.rect(self.surface, colour, fine, self.scale * thick, border_radius=self.scale * radius)
 
     def line(self, start: Point, end: Point, colour: Colour, thick: int = 1) -> None:
         """Draw a straight line."""
-        pygame.draw.line(self.surface, colour, start, end, thick)
+        if self.scale == 1:
+            pygame.draw.line(self.surface, colour, start, end, thick)
+            return
+        (x, y), (right, bottom) = (self._middle(point) for point in (start, end))
+        if x == right or y == bottom:  # exactly as many pixels, whatever pygame does with even numbers
+            half, width = self.scale * (thick // 2) + self.scale / 2, self.scale * thick
+            left, top = min(x, right) - half, min(y, bottom) - half
+            across, down = abs(right - x) + self.scale, abs(bottom - y) + self.scale
+            size = (width, down) if x == right else (across, width)
+            pygame.draw.rect(self.surface, colour, (round(left), round(top), *map(round, size)))
+        else:
+            pygame.draw.line(self.surface, colour, (x, y), (right, bottom), self.scale * thick)
 
     def curve(self, points: list[Point], colour: Colour) -> None:
         """Draw a smooth line through points."""
         if len(points) > 1:
-            pygame.draw.aalines(self.surface, colour, False, points)
+            for lower in range(self.scale):
+                fine = [(self.scale * x, self.scale * y + lower) for x, y in points]
+                pygame.draw.aalines(self.surface, colour, False, fine)
+
+    def polygon(self, corners: list[Point], colour: Colour) -> None:
+        """Fill a shape with straight edges."""
+        fine = [self._middle(corner) for corner in corners]
+        pygame.draw.polygon(self.surface, colour, fine)
+        pygame.draw.aalines(self.surface, colour, True, fine)
 
     def dot(self, at: Point, radius: int, colour: Colour) -> None:
         """Draw a filled circle."""
-        pygame.draw.aacircle(self.surface, colour, (round(at[0]), round(at[1])), radius)
+        x, y = self._middle((round(at[0]), round(at[1])))
+        pygame.draw.aacircle(self.surface, colour, (int(x), int(y)), self.scale * radius)
 
     def colour_at(self, at: tuple[int, int]) -> Colour:
         """Give the colour of a pixel, black outside the surface."""
+        at = (self.scale * at[0], self.scale * at[1])
         if not self.surface.get_rect().collidepoint(at):
             return 0, 0, 0
         red, green, blue, _ = self.surface.get_at(at)
@@ -66,44 +110,85 @@ class Canvas:
 
     def veil(self, box: Box, colour: Colour, opacity: float) -> None:
         """Lay a colour over a box, that much of it opaque."""
-        sheet = pygame.Surface((box.width, box.height))
+        fine = self.fine(box)
+        sheet = pygame.Surface((fine.width, fine.height))
         sheet.fill(colour)
         sheet.set_alpha(round(255 * opacity))
-        self.surface.blit(sheet, (box.x, box.y))
+        self.surface.blit(sheet, (fine.x, fine.y))
+
+    def levels(self, image: Bytes, palette: Sequence[Colour], box: Box) -> None:
+        """Draw an 8-bit image, `[rows, columns]`, in a palette's 256 colours, stretched without smoothing."""
+        image = np.ascontiguousarray(image)
+        sheet = pygame.image.frombuffer(image.data, (image.shape[1], image.shape[0]), "P")
+        sheet.set_palette(palette)
+        self._stretch(sheet, self.fine(box))
 
     def picture(self, rgb: Bytes, box: Box) -> None:
         """Draw an image, `[rows, columns, 3]`, stretched to a box without smoothing."""
         image = pygame.image.frombuffer(rgb.tobytes(), (rgb.shape[1], rgb.shape[0]), "RGB")
-        self.surface.blit(pygame.transform.scale(image, (box.width, box.height)), (box.x, box.y))
+        self._stretch(image, self.fine(box))
+
+    def _stretch(self, image: pygame.Surface, place: Box) -> None:
+        """Draw an image over a place of the surface, straight into it where all of that may be drawn on."""
+        if place.width <= 0 or place.height <= 0:
+            return
+        if image.get_size() == (place.width, place.height):
+            self.surface.blit(image, (place.x, place.y))
+            return
+        plain = self._plain(image)
+        if self.surface.get_clip().contains(place):
+            pygame.transform.scale(plain, (place.width, place.height), self.surface.subsurface(place))
+        else:
+            scaled = pygame.transform.scale(plain, (place.width, place.height))
+            self.surface.blit(scaled, (place.x, place.y))
+
+    def _plain(self, image: pygame.Surface) -> pygame.Surface:
+        """Give an image in the surface's format, while it has few pixels; it holds until the next call."""
+        if self._scratch is None or self._scratch.get_size() != image.get_size():
+            self._scratch = pygame.Surface(image.get_size(), 0, self.surface)  # new memory takes its time
+        self._scratch.blit(image, (0, 0))
+        return self._scratch
 
     def pixels(self, rgb: npt.NDArray[np.uint32], box: Box) -> None:
-        """Draw an image as large as its box, `[rows, columns]`; a pixel is a number, red its lowest byte."""
-        image = pygame.image.frombuffer(rgb.tobytes(), (rgb.shape[1], rgb.shape[0]), "RGBX")
-        self.surface.blit(image, (box.x, box.y))
+        """Draw an image as fine as the surface, `[rows, columns]`.
+
+        A pixel is a number, red its lowest byte. The corner is the box's; the image may be smaller.
+        """
+        rgb = np.ascontiguousarray(rgb)
+        image = pygame.image.frombuffer(rgb.data, (rgb.shape[1], rgb.shape[0]), "RGBX")
+        self.sheet(image, box)
 
     def sheet(self, image: pygame.Surface, box: Box) -> None:
-        """Lay a partly transparent image over a box."""
-        self.surface.blit(image, (box.x, box.y))
+        """Lay a partly transparent image, as fine as the surface, over a box."""
+        self.surface.blit(image, (self.scale * box.x, self.scale * box.y))
 
     def circle(self, at: Point, radius: float, colour: Colour) -> None:
         """Draw a circle's edge."""
-        pygame.draw.aacircle(self.surface, colour, at, radius, 1)
+        fine = (self.scale * at[0], self.scale * at[1])
+        pygame.draw.aacircle(self.surface, colour, fine, self.scale * radius, self.scale)
 
-    def disc(self, at: Point, radius: float, colour: Colour) -> None:
-        """Draw a filled circle with hard edges, which is quick."""
-        pygame.draw.circle(self.surface, colour, at, radius)
+    def discs(self, circles: npt.NDArray[np.float64], colours: Bytes) -> None:
+        """Draw filled circles with hard edges, which is quick; x, y and radius, `[circles, 3]`."""
+        surface, draw = self.surface, pygame.draw.circle
+        for (x, y, radius), colour in zip((self.scale * circles).tolist(), colours.tolist(), strict=True):
+            draw(surface, colour, (x, y), radius)
 
     def ring(self, at: Point, radius: int, colour: Colour, *, dashed: bool = False, thick: int = 2) -> None:
         """Draw a small sign of a circle, whole or dashed, its colour the edge's."""
-        image = _ring(radius, colour, dashed, thick)
+        image = _ring(self.scale * radius, colour, dashed, self.scale * thick)
         side = image.get_width()
-        self.surface.blit(image, (round(at[0]) - side // 2, round(at[1]) - side // 2))
+        x, y = round(self.scale * at[0]), round(self.scale * at[1])
+        self.surface.blit(image, (x - side // 2, y - side // 2))
+
+    def lines(self, text: str, room: int) -> int:
+        """Count the rows that a paragraph of so many pixels takes."""
+        return len(self.fonts.wrapped(text, "sans", self.scale * SMALL, self.scale * room))
 
     def paragraph(
         self, box: Box, text: str, row: int, *, colour: Colour | None = None, align: Align = "left"
     ) -> int:
         """Write text in as many rows as it needs and the box has; give their height together."""
-        lines = self.fonts.wrapped(text, "sans", SMALL, box.width)
+        lines = self.fonts.wrapped(text, "sans", self.scale * SMALL, self.scale * box.width)
         fitting = min(len(lines), box.height // row)
         for number, line in enumerate(lines[:fitting]):
             cut = number == fitting - 1 and fitting < len(lines)
@@ -115,7 +200,7 @@ class Canvas:
 
     def tail(self, text: str, face: Face, room: int) -> str:
         """Give the end of a text that fits so many pixels, with an ellipsis where it was cut."""
-        return self.fonts.tail(text, face, SMALL, room)
+        return self.fonts.tail(text, face, self.scale * SMALL, self.scale * room)
 
     def text(
         self,
@@ -128,24 +213,41 @@ class Canvas:
         align: Align = "left",
     ) -> int:
         """Write one line, vertically in the middle of its box; give its width in pixels."""
-        fitted = self.fonts.fitted(text, face, size, box.width)
+        room = self.fine(box)
+        fitted = self.fonts.fitted(text, face, self.scale * size, room.width)
         if not fitted:
             return 0
-        drawn = self.fonts.render(fitted, face, size, colour or self.theme.text)
-        spare = box.width - drawn.get_width()
-        x = box.x + {"left": 0, "right": spare, "centre": spare // 2}[align]
-        y = box.y + (box.height - drawn.get_height()) // 2
+        drawn = self.fonts.render(fitted, face, self.scale * size, colour or self.theme.text)
+        spare = room.width - drawn.get_width()
+        x = room.x + {"left": 0, "right": spare, "centre": spare // 2}[align]
+        y = room.y + (room.height - drawn.get_height()) // 2
         self.surface.blit(drawn, (x, y))
-        self.written.append(Written(fitted, box, Box(x, y, drawn.get_width(), drawn.get_height())))
-        return drawn.get_width()
+        taken = self._coarse(Box(x, y, drawn.get_width(), drawn.get_height()))
+        self.written.append(Written(fitted, box, taken))
+        return taken.width
 
     def width(self, text: str, face: Face = "sans", size: int = SMALL) -> int:
         """Give the width text would take, in pixels."""
-        return self.fonts.width(text, face, size)
+        return math.ceil(self.fonts.width(text, face, self.scale * size) / self.scale)
 
     def clip(self, box: Box | None) -> None:
         """Draw inside a box only, until called with None."""
-        self.surface.set_clip(pygame.Rect(box) if box else None)
+        self.surface.set_clip(pygame.Rect(self.fine(box)) if box else None)
+
+    def _middle(self, point: Point) -> Point:
+        """Give the middle of a pixel of the layout, in the surface's."""
+        return self.scale * point[0] + (self.scale - 1) / 2, self.scale * point[1] + (self.scale - 1) / 2
+
+    def _coarse(self, box: Box) -> Box:
+        """Give a box of the surface in the layout's pixels."""
+        if self.scale == 1:
+            return box
+        left, top = box.x // self.scale, box.y // self.scale
+        return Box(left, top, math.ceil(box.width / self.scale), math.ceil(box.height / self.scale))
+
+
+def _meet(one: Box, other: Box) -> bool:
+    return one.x < other.right and other.x < one.right and one.y < other.bottom and other.y < one.bottom
 
 
 @lru_cache(maxsize=32)

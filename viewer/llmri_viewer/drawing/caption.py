@@ -2,17 +2,23 @@
 
 import numpy as np
 
-from llmri_viewer import colour, edit_words, face, views, words
+from llmri_viewer import views
+from llmri_viewer.clusters import legend
+from llmri_viewer.colours import colour
+from llmri_viewer.colours.theme import LARGE
 from llmri_viewer.drawing import cluster
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.face import UNIT
-from llmri_viewer.geometry import Box
-from llmri_viewer.picture import Picture
+from llmri_viewer.drawing.palettes import palette
+from llmri_viewer.layout import face
+from llmri_viewer.layout.face import UNIT
+from llmri_viewer.layout.geometry import Box
+from llmri_viewer.shown.picture import Picture
 from llmri_viewer.state import ViewState
-from llmri_viewer.theme import LARGE
+from llmri_viewer.wording import edit_words, words
 
 BAR = 12
 TICKS = 5
+EVIDENCE_FROM = 860  # pixels of width of the window from which the line over the view has stability too
 SIDE_BY_SIDE = 560  # pixels from which map name and scale fit one line
 
 
@@ -20,7 +26,7 @@ def draw(canvas: Canvas, box: Box, state: ViewState, picture: Picture | None) ->
     """Say what a unit is on the left, and the pointed or selected one's value on the right."""
     if state.site_card is None:
         return
-    reading = _reading(state, picture) or _cluster_reading(state)
+    reading = _listed(state) or _reading(state, picture) or _cluster_reading(state)
     room = canvas.width(reading, "mono") if reading else 0
     title, where = views.of(state).title(state)
     used = canvas.text(
@@ -39,10 +45,8 @@ def draw(canvas: Canvas, box: Box, state: ViewState, picture: Picture | None) ->
 def draw_bar(canvas: Canvas, box: Box, state: ViewState, picture: Picture) -> None:
     """Draw the colours with numbers under them and the scale in words."""
     theme = canvas.theme
-    ramp = colour.table(state.colour_map, theme.name)[
-        np.linspace(0, colour.LEVELS - 1, max(1, box.width)).astype(int)
-    ]
-    canvas.picture(ramp[None], Box(box.x, box.y, box.width, BAR))
+    ramp = np.round(np.linspace(0, colour.LEVELS - 1, max(1, box.width))).astype(np.uint8)
+    canvas.levels(ramp[None], palette(state.colour_map, theme), Box(box.x, box.y, box.width, BAR))
     canvas.outline(Box(box.x, box.y, box.width, BAR), theme.line)
     numbers = box.row(BAR + 4, 2 * UNIT)
     room = box.width // TICKS
@@ -69,7 +73,7 @@ def draw_bar(canvas: Canvas, box: Box, state: ViewState, picture: Picture) -> No
 def _reading(state: ViewState, picture: Picture | None) -> str:
     """Give the unit under the pointer with its value, or else the only selected one."""
     view, subject = views.of(state), views.of(state).subject(state)
-    index = view.unit_at(state, state.pointer) if state.pointer else None
+    index = view.read_at(state, state.pointer, picture.values) if state.pointer and picture else None
     if subject is not None and index is None and (not view.of_clusters or len(state.selection) == 1):
         here = (subject.index(place) for place in sorted(state.selection))
         index = next((index for index in here if index is not None), None)
@@ -78,19 +82,40 @@ def _reading(state: ViewState, picture: Picture | None) -> str:
     layer, unit = subject.place(index)
     edit = state.standing.units.get((state.site, layer, unit))
     edited = f"  {edit_words.amount(edit)}" if edit is not None else ""
-    name = f"layer {layer}  unit {unit}" if view.of_clusters else f"unit {unit}"
+    name = f"layer {layer}  unit {unit}" if view.of_clusters or len(subject.layers) > 1 else f"unit {unit}"
     number = int(state.clusters.clustering.labels[index]) if view.of_clusters and state.clusters else -1
     if number >= 0:
         name = f"cluster {number}  {name}"
-    return f"{name}  {words.number(float(picture.values[index]))}{edited}"
+    alone = not _folded(state) or (layer, unit) not in state.selection
+    others = "" if alone else f"  of {len(state.selection)} selected"
+    return f"{name}  {words.number(float(picture.values[index]))}{edited}{others}"
+
+
+def _folded(state: ViewState) -> bool:
+    """Tell whether several units are selected, and there is no side panel to say so."""
+    return len(state.selection) > 1 and face.of(state.size).side is None
+
+
+def _listed(state: ViewState) -> str:
+    """Give the size of the cluster whose row of the legend is pointed at."""
+    number = legend.cluster_at(state, state.pointer) if state.pointer else None
+    if number is None or state.clusters is None or state.ranking is None:
+        return ""
+    cluster = state.clusters.clustering.cluster(number)
+    where = words.layers(sorted({layer for layer, _ in state.clusters.places(number)}))
+    size = words.count(cluster.units, "unit")
+    return f"cluster {number}  {size}, {where}  mean |z| {state.ranking.of(number):.2f}"
 
 
 def _cluster_reading(state: ViewState) -> str:
-    """Give the selected cluster's correlation beside its null, where the side panel is folded away."""
+    """Give the selected cluster's evidence beside its null, where the side panel is folded away."""
     found = cluster.shown(state) if views.of(state).of_clusters else None
     if found is None or state.clusters is None or face.of(state.size).side is not None:
         return ""
     null = words.number(found.null.inside)
     below = "" if found.real else ", below null"
     name = words.correlation(state.clusters.clustering.provenance)
-    return f"cluster {found.number}  {name} {words.number(found.evidence.inside)} (null {null}){below}"
+    stability, chance = words.number(found.evidence.stability), words.number(found.null.stability)
+    inside = f"{name} {words.number(found.evidence.inside)} (null {null})"
+    rest = f"  stability {stability} ({chance})" if state.size[0] >= EVIDENCE_FROM else ""
+    return f"cluster {found.number}  {inside}{rest}{below}"

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 from llmri_clustering.clusters import Cluster, TokenLabel
-from llmri_viewer import palette, words
-from llmri_viewer.atlas import Atlas, chosen_clusters
+from llmri_viewer.clusters.atlas import Atlas, chosen_clusters
+from llmri_viewer.colours import palette
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.section import HEADING, heading
-from llmri_viewer.face import UNIT
-from llmri_viewer.geometry import Box
+from llmri_viewer.layout.face import UNIT
+from llmri_viewer.layout.geometry import Box
 from llmri_viewer.state import ViewState
+from llmri_viewer.wording import words
 
 ROW = 19
 NUMBER = 9 * UNIT

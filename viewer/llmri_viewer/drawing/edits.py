@@ -1,14 +1,14 @@
 """The side panel's second part: the standing edits, in order, as the server told them."""
 
 from llmri_protocol.messages import Edit
-from llmri_viewer import edit_words
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import edit_colour, mark
 from llmri_viewer.drawing.section import HEADING, heading
-from llmri_viewer.effects import effect
-from llmri_viewer.face import UNIT
-from llmri_viewer.geometry import Box
+from llmri_viewer.layout.face import UNIT
+from llmri_viewer.layout.geometry import Box
 from llmri_viewer.state import ViewState
+from llmri_viewer.wording import edit_words
+from llmri_viewer.wording.effects import effect
 
 ROW = 20
 LEAST = HEADING + 4 * ROW + UNIT

@@ -1,63 +1,65 @@
-"""The window's letters: DejaVu as matplotlib brings it, rendered once and kept."""
+"""The window's letters, rendered once and kept; what no font has is written as its escape."""
 
 from collections import OrderedDict
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Literal
 
-import matplotlib as mpl
 import pygame
-from matplotlib.ft2font import FT2Font
 
-from llmri_viewer.theme import Colour
-from llmri_viewer.words import shown_text
+from llmri_viewer.colours.theme import Colour
+from llmri_viewer.drawing.runs import Run, runs
+from llmri_viewer.drawing.typefaces import Face, Finder, Typefaces
+from llmri_viewer.wording.words import shown_text
 
-Face = Literal["sans", "mono", "bold"]
-FILES: dict[Face, str] = {
-    "sans": "DejaVuSans.ttf",
-    "mono": "DejaVuSansMono.ttf",
-    "bold": "DejaVuSans-Bold.ttf",
-}
+__all__ = ["Face", "Fonts"]
+
 RENDERS_KEPT = 2048
 ELLIPSIS = "…"
 
 
 class Fonts:
-    """Renders text, elided where it is too wide; what a font lacks appears as its escape."""
+    """Renders text, elided where it is too wide.
 
-    def __init__(self) -> None:
-        folder = Path(mpl.get_data_path()) / "fonts" / "ttf"
-        self._paths = {face: folder / name for face, name in FILES.items()}
-        self._fonts: dict[tuple[Face, int], pygame.font.Font] = {}
-        self._known: dict[Face, frozenset[int]] = {}
+    Args:
+        further: Font files of a person's own, tried after the bundled ones.
+        find: Looks for a font among the machine's where these lack a character.
+    """
+
+    def __init__(self, further: Sequence[Path] = (), find: Finder | None = None) -> None:
+        self._typefaces = Typefaces(further, find)
+        self._fonts: dict[tuple[Path, int, str, bool], pygame.font.Font] = {}
         self._renders: OrderedDict[tuple[str, Face, int, Colour], pygame.Surface] = OrderedDict()
-        self.drawable = lru_cache(maxsize=4096)(self._drawable)
-        self.safe = lru_cache(maxsize=4096)(self._safe)
+        self.safe = lru_cache(maxsize=8192)(self._safe)
+        self.width = lru_cache(maxsize=16384)(self._width)
+        self.fitted = lru_cache(maxsize=8192)(self._fitted)
+        self._runs = lru_cache(maxsize=8192)(self._cut)
 
     def font(self, face: Face, size: int) -> pygame.font.Font:
-        """Give a font; `size` is the height of its letters in pixels, as pygame counts."""
-        if (face, size) not in self._fonts:
-            self._fonts[face, size] = pygame.font.Font(self._paths[face], size)
-        return self._fonts[face, size]
-
-    def width(self, text: str, face: Face, size: int) -> int:
-        """Give the width of text as drawn, in pixels."""
-        return self.font(face, size).size(self.safe(text))[0]
+        """Give a face's own font; `size` is the height of its letters in pixels, as pygame counts."""
+        return self._font(Run("", self._typefaces.first(face)), size)
 
     def _safe(self, text: str) -> str:
         """Give the text as it can be drawn."""
-        return shown_text(text, self.drawable)
+        return text if _plain(text) else shown_text(text, self.drawable)
 
-    def fitted(self, text: str, face: Face, size: int, room: int) -> str:
+    def drawable(self, char: str) -> bool:
+        """Tell whether some font has a character."""
+        return self._typefaces.file(char, "sans") is not None
+
+    def _width(self, text: str, face: Face, size: int) -> int:
+        """Give the width of text as drawn, in pixels."""
+        return self._drawn_width(self.safe(text), face, size)
+
+    def _fitted(self, text: str, face: Face, size: int, room: int) -> str:
         """Give the text as drawn in so many pixels, with an ellipsis where it was cut."""
         text = self.safe(text)
-        font = self.font(face, size)
-        if font.size(text)[0] <= room:
+        if self._drawn_width(text, face, size) <= room:
             return text
         low, high = 0, len(text)
         while low < high:
             middle = (low + high + 1) // 2
-            if font.size(text[:middle].rstrip() + ELLIPSIS)[0] <= room:
+            if self._drawn_width(text[:middle].rstrip() + ELLIPSIS, face, size) <= room:
                 low = middle
             else:
                 high = middle - 1
@@ -65,39 +67,95 @@ class Fonts:
 
     def tail(self, text: str, face: Face, size: int, room: int) -> str:
         """Give the end of a text that is drawn in so many pixels, with an ellipsis where it was cut."""
-        text = self.safe(text)
-        if self.font(face, size).size(text)[0] <= room:
-            return text
-        while text and self.font(face, size).size(ELLIPSIS + text)[0] > room:
-            text = text[1:]
-        return ELLIPSIS + text if text else ""
+        end = self.safe(text[-max(1, room) :])  # a letter takes a pixel: what lies before has no room
+        if len(text) <= max(1, room) and self._drawn_width(end, face, size) <= room:
+            return end
+        low, high = 0, len(end)
+        while low < high:
+            middle = (low + high) // 2
+            if self._drawn_width(ELLIPSIS + end[middle:], face, size) <= room:
+                high = middle
+            else:
+                low = middle + 1
+        return ELLIPSIS + end[low:] if low < len(end) else ""
 
     def wrapped(self, text: str, face: Face, size: int, room: int) -> list[str]:
-        """Give a text's lines of so many pixels, broken at blanks; a longer word has a line of its own."""
+        """Give a text's lines of so many pixels, broken at blanks, and where a word is longer in the word."""
         lines: list[str] = []
         for word in text.split():
             longer = f"{lines[-1]} {word}" if lines else word
             if lines and self.width(longer, face, size) <= room:
                 lines[-1] = longer
             else:
-                lines.append(word)
+                lines += self._pieces(word, face, size, room)
         return lines
 
+    def _pieces(self, word: str, face: Face, size: int, room: int) -> list[str]:
+        """Cut a word into pieces of so many pixels, of a character at least."""
+        if self.width(word, face, size) <= room:
+            return [word]
+        pieces = [""]
+        for char in word:
+            if pieces[-1] and self.width(pieces[-1] + char, face, size) > room:
+                pieces.append(char)
+            else:
+                pieces[-1] += char
+        return pieces
+
     def render(self, text: str, face: Face, size: int, colour: Colour) -> pygame.Surface:
-        """Give drawn text; the last few thousand are kept."""
+        """Give drawn text, which must be `safe`; the last few thousand are kept."""
         key = (text, face, size, colour)
         if key not in self._renders:
-            self._renders[key] = self.font(face, size).render(text, True, colour)
+            self._renders[key] = self._rendered(text, face, size, colour)
             if len(self._renders) > RENDERS_KEPT:
                 self._renders.popitem(last=False)
         self._renders.move_to_end(key)
         return self._renders[key]
 
-    def _drawable(self, char: str) -> bool:
-        return all(ord(char) in self._characters(face) for face in FILES)
+    def _cut(self, text: str, face: Face) -> tuple[Run, ...]:
+        return runs(text, partial(self._file, face=face))
 
-    def _characters(self, face: Face) -> frozenset[int]:
-        """Give the code points a font has; SDL would draw a box for the others without a word."""
-        if face not in self._known:
-            self._known[face] = frozenset(FT2Font(str(self._paths[face])).get_charmap())
-        return self._known[face]
+    def _file(self, char: str, *, face: Face) -> Path:
+        return self._typefaces.file(char, face) or self._typefaces.first(face)
+
+    def _drawn_width(self, text: str, face: Face, size: int) -> int:
+        return sum(self._font(run, size).size(run.text)[0] for run in self._runs(text, face))
+
+    def _rendered(self, text: str, face: Face, size: int, colour: Colour) -> pygame.Surface:
+        """Draw the runs side by side on one baseline, the face's own line in the middle of the height."""
+        cut = self._runs(text, face)
+        if len(cut) == 1 and cut[0].file == self._typefaces.first(face):
+            return self._font(cut[0], size).render(text, True, colour)
+        own = self.font(face, size)
+        fonts = [self._font(run, size) for run in cut]
+        over = max([0, *(font.get_ascent() - own.get_ascent() for font in fonts)])
+        under = max([0, *(_descent(font) - _descent(own) for font in fonts)])
+        spare = max(over, under)
+        sheet = pygame.Surface(
+            (self._drawn_width(text, face, size), own.get_height() + 2 * spare), pygame.SRCALPHA
+        )
+        left = 0
+        for run, font in zip(cut, fonts, strict=True):
+            drawn = font.render(run.text, True, colour)
+            sheet.blit(drawn, (left, spare + own.get_ascent() - font.get_ascent()))
+            left += drawn.get_width()
+        return sheet
+
+    def _font(self, run: Run, size: int) -> pygame.font.Font:
+        """Give the font object of a run; script and direction are set once, since that clears its cache."""
+        key = (run.file, size, run.script, run.leftward)
+        if key not in self._fonts:
+            font = self._fonts[key] = pygame.font.Font(run.file, size)
+            if run.script:
+                font.set_script(run.script)
+            if run.leftward:
+                font.set_direction(pygame.DIRECTION_RTL)
+        return self._fonts[key]
+
+
+def _plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
+
+
+def _descent(font: pygame.font.Font) -> int:
+    return font.get_height() - font.get_ascent()

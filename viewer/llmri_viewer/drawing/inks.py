@@ -6,15 +6,15 @@ import numpy as np
 import numpy.typing as npt
 
 from llmri_protocol.messages import Edit
-from llmri_viewer import colour, palette
-from llmri_viewer.atlas import Atlas, Ints, chosen, chosen_clusters
-from llmri_viewer.colour import Bytes
+from llmri_viewer.clusters.atlas import Atlas, Ints, chosen, chosen_clusters
+from llmri_viewer.colours import colour, palette
+from llmri_viewer.colours.colour import Bytes
+from llmri_viewer.colours.theme import Colour, Theme, blend
 from llmri_viewer.drawing.marks import TINT, edit_colour
 from llmri_viewer.drawing.rings import RingStyle
-from llmri_viewer.effects import Effect, effect
-from llmri_viewer.picture import Picture
+from llmri_viewer.shown.picture import Picture
 from llmri_viewer.state import ViewState
-from llmri_viewer.theme import Colour, Theme, blend
+from llmri_viewer.wording.effects import Effect, effect
 
 FILL, DEEPER = 0.24, 0.07  # of a cluster's colour in its ground, and more a level inside it
 LEVEL = 0.35  # of the line colour in the ground of a group of clusters

@@ -6,14 +6,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from llmri_clustering.clusters import Cluster
-from llmri_viewer.atlas import Atlas
+from llmri_viewer.clusters.atlas import Atlas
+from llmri_viewer.colours.theme import SMALL
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.fonts import Fonts
-from llmri_viewer.geometry import Box
-from llmri_viewer.lens import Lens
+from llmri_viewer.layout.geometry import Box
+from llmri_viewer.layout.lens import Lens
 from llmri_viewer.state import ViewState
-from llmri_viewer.theme import SMALL
+from llmri_viewer.wording import words
 
 HEIGHT = SMALL + 4
 PADDING = 4
@@ -31,15 +31,6 @@ class Label:
     plate: Box
 
 
-def text_of(cluster: Cluster) -> str:
-    """Give a cluster's number, and the token that it fires most on."""
-    return (
-        f"{cluster.number} “{cluster.tokens[0].text.strip(' ') or '␣'}”"
-        if cluster.tokens
-        else str(cluster.number)
-    )
-
-
 @lru_cache(maxsize=2)
 def place(fonts: Fonts, atlas: Atlas, lens: Lens, stage: Box) -> tuple[Label, ...]:
     """Give the labels that fit: number and token where there is room, else the number, else none."""
@@ -50,7 +41,7 @@ def place(fonts: Fonts, atlas: Atlas, lens: Lens, stage: Box) -> tuple[Label, ..
         if radius * scale < LEAST_RADIUS:
             continue
         left, top = lens.pixel(stage, x, y)
-        for text in dict.fromkeys((text_of(cluster), str(cluster.number))):
+        for text in dict.fromkeys((words.cluster_name(cluster), str(cluster.number))):
             plate = _plate(left, top, radius * scale, fonts.width(text, "sans", SMALL) + 2 * PADDING)
             crowded = plate and plate.width * plate.height > MOST_COVERED * math.pi * (radius * scale) ** 2
             if plate and not crowded and _within(plate, stage):

@@ -1,21 +1,22 @@
 """The views with a unit a cell drawn: the grid of a layer, the Hebbian layout."""
 
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from llmri_viewer import colour
-from llmri_viewer.colour import Bytes
+from llmri_viewer.colours.colour import UNKNOWN, Bytes
+from llmri_viewer.colours.theme import Colour
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import MARK_FROM, TINT, edit_colour, ink_on, mark
-from llmri_viewer.effects import Effect, effect
-from llmri_viewer.geometry import Box, Camera, Grid
-from llmri_viewer.picture import Picture
+from llmri_viewer.drawing.palettes import TINT_LEVELS, palette
+from llmri_viewer.layout.geometry import Box, Camera, Grid
+from llmri_viewer.shown.picture import Picture
+from llmri_viewer.shown.subject import Subject
 from llmri_viewer.state import ViewState
-from llmri_viewer.subject import Subject
-from llmri_viewer.theme import Theme
 from llmri_viewer.views.lattice import Ints, Lattice, LatticeView
+from llmri_viewer.wording.effects import Effect, effect
 
 LINES_FROM = 8  # pixels a cell, below which lines would be all there is
 FRAME, EDGE = 3, 2  # pixels around the selection: the window's ground, and the accent in it
@@ -33,11 +34,9 @@ def draw(canvas: Canvas, view: LatticeView, subject: Subject, state: ViewState, 
         for (site, layer, unit), edit in state.standing.units.items()
         if site == state.site and (index := subject.index((layer, unit))) is not None
     }
-    colours = _colours(canvas.theme, lattice, state, picture)
-    if camera.cell < MARK_FROM and edited:
-        colours[list(edited)] = [edit_colour(canvas.theme, done) for done in edited.values()]
+    levels = cell_levels(lattice, picture.levels, edited if camera.cell < MARK_FROM else {})
     canvas.clip(stage)
-    _units(canvas, stage, camera, lattice.grid, colours)
+    units(canvas, stage, camera, levels, palette(state.colour_map, canvas.theme))
     if state.grid and camera.cell >= LINES_FROM:
         _lines(canvas, stage, lattice.grid, camera)
     if camera.cell >= MARK_FROM:
@@ -48,33 +47,37 @@ def draw(canvas: Canvas, view: LatticeView, subject: Subject, state: ViewState, 
     canvas.clip(None)
 
 
-def _colours(theme: Theme, lattice: Lattice, state: ViewState, picture: Picture) -> Bytes:
-    """Give the colour of each cell, `[cells, 3]`; without a known value it is the window's."""
-    colours = np.empty((lattice.units.size, 3), np.uint8)
-    colours[:] = theme.background
-    known = np.isfinite(picture.values)
-    table = colour.table(state.colour_map, theme.name)
-    colours[lattice.cells[known]] = colour.paint(picture.values[known], picture.scale, table)
-    return colours
-
-
-def _units(canvas: Canvas, box: Box, camera: Camera, grid: Grid, colours: Bytes) -> None:
-    """Paint only the cells in sight, and stretch them."""
+def units(canvas: Canvas, stage: Box, camera: Camera, levels: Bytes, colours: Sequence[Colour]) -> None:
+    """Paint those cells in sight, `[rows, columns]`, each in the colour of its level."""
     x, y = round(camera.x), round(camera.y)
     first_column = max(0, math.floor(-x / camera.cell))
     first_row = max(0, math.floor(-y / camera.cell))
-    last_column = min(grid.columns, math.ceil((box.width - x) / camera.cell))
-    last_row = min(grid.rows, math.ceil((box.height - y) / camera.cell))
-    if last_column <= first_column or last_row <= first_row:
-        return
-    seen = colours.reshape(grid.rows, grid.columns, 3)[first_row:last_row, first_column:last_column]
+    seen = levels[
+        first_row : math.ceil((stage.height - y) / camera.cell),
+        first_column : math.ceil((stage.width - x) / camera.cell),
+    ]
     place = Box(
-        box.x + x + first_column * camera.cell,
-        box.y + y + first_row * camera.cell,
-        (last_column - first_column) * camera.cell,
-        (last_row - first_row) * camera.cell,
+        stage.x + x + first_column * camera.cell,
+        stage.y + y + first_row * camera.cell,
+        seen.shape[1] * camera.cell,
+        seen.shape[0] * camera.cell,
     )
-    canvas.picture(seen, place)
+    canvas.levels(seen, colours, place)
+
+
+def cell_levels(lattice: Lattice, levels: Bytes, tints: Mapping[int, Effect]) -> Bytes:
+    """Give the level of each cell, `[rows, columns]`, from those of units and from what edits do to cells."""
+    grid = lattice.grid
+    empty = grid.rows * grid.columns - levels.size
+    if lattice.ordered and not empty and not tints:  # the usual case, and a copy of a million takes its time
+        cells = levels
+    elif lattice.ordered:
+        cells = np.pad(levels, (0, empty), constant_values=UNKNOWN)
+    else:
+        cells = np.append(levels, np.uint8(UNKNOWN))[lattice.units]  # -1 takes the last
+    if tints:
+        cells[list(tints)] = [TINT_LEVELS[done] for done in tints.values()]
+    return cells.reshape(grid.rows, grid.columns)
 
 
 def _lines(canvas: Canvas, box: Box, grid: Grid, camera: Camera) -> None:

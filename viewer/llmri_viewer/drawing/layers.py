@@ -2,14 +2,14 @@
 
 import numpy as np
 
+from llmri_viewer.colours.theme import blend
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import edit_colour, mark
-from llmri_viewer.effects import Effect
-from llmri_viewer.face import UNIT, layer_row
-from llmri_viewer.geometry import Box
+from llmri_viewer.history.store import ScanStore
+from llmri_viewer.layout.face import UNIT, layer_row
+from llmri_viewer.layout.geometry import Box
 from llmri_viewer.state import ViewState
-from llmri_viewer.store import ScanStore
-from llmri_viewer.theme import blend
+from llmri_viewer.wording.effects import Effect
 
 LABEL_HEIGHT = 14
 LABEL_WIDTH = 3 * UNIT

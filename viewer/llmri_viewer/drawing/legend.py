@@ -1,67 +1,111 @@
-"""The column beside a view of clusters: what they stand on, and what the outlines mean."""
+"""The column beside a view of clusters: what they stand on, which fire most, and what outlines mean."""
 
-from llmri_viewer import words
-from llmri_viewer.atlas import Atlas
+from llmri_viewer.clusters import legend
+from llmri_viewer.clusters.atlas import Atlas
+from llmri_viewer.clusters.legend import ROW
+from llmri_viewer.colours import palette
+from llmri_viewer.colours.theme import blend
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.face import UNIT
-from llmri_viewer.geometry import Box
+from llmri_viewer.layout.face import UNIT
+from llmri_viewer.layout.geometry import Box
+from llmri_viewer.shown.picture import Picture
+from llmri_viewer.state import ViewState
+from llmri_viewer.wording import words
 
-ROW = 18
 SIGN = 3 * UNIT
 """Pixels for an outline beside its words."""
+NUMBER = 5 * UNIT
+FULL = 3.0  # mean |z| of a bar that fills its row
+BAR = 0.3  # of a cluster's colour in its bar, so that words can be read on it
 
 
-def draw(canvas: Canvas, box: Box, atlas: Atlas, *, outlines: bool) -> None:
-    """Write provenance, counts and warnings, as far as there is room; `outlines` explains the rings."""
-    theme, made = canvas.theme, atlas.clustering.provenance
-    top = 0
-    for name, value in _facts(atlas):
-        if top + ROW > box.height:
-            return
-        row = box.row(top, ROW)
-        canvas.text(row, name, colour=theme.dim)
-        canvas.text(Box(row.x + 8 * UNIT + 4, row.y, row.width - 8 * UNIT - 4, ROW), value)
-        top += ROW
-    top += UNIT
-    if outlines:
-        top = _outlines(canvas, box, atlas, top) + UNIT
-    for sentence in _sentences(atlas, drawn=not outlines):
-        rest = Box(box.x, box.y + top, box.width, max(0, box.height - top))
-        ink = theme.warning if sentence in made.warnings else theme.dim
-        top += canvas.paragraph(rest, sentence, ROW, colour=ink) + UNIT // 2
+def draw(canvas: Canvas, state: ViewState, picture: Picture | None) -> None:
+    """Write provenance, counts, the most active clusters and warnings, as far as there is room."""
+    box, atlas = legend.column(state), state.clusters
+    if box is None or atlas is None:
+        return
+    _facts(canvas, box, atlas)
+    if state.view == "circles":
+        _outlines(canvas, box, atlas, legend.FACTS * ROW + UNIT)
+    _ranked(canvas, state, atlas, picture)
+    _notes(canvas, state, atlas)
 
 
-def _facts(atlas: Atlas) -> list[tuple[str, str]]:
+def _facts(canvas: Canvas, box: Box, atlas: Atlas) -> None:
     made = atlas.clustering.provenance
     measure = "" if made.measure == "pearson" else f", {made.measure}"
-    return [
+    facts = (
         ("distance", f"{made.distance}{measure}"),
         ("linkage", made.method),
         ("samples", words.count(made.samples, "scan")),
         ("", f"of {words.count(made.turns, 'turn')}"),
-    ]
+    )
+    for number, (name, value) in enumerate(facts):
+        row = box.row(number * ROW, ROW)
+        if row.bottom > box.bottom:
+            return
+        canvas.text(row, name, colour=canvas.theme.dim)
+        canvas.text(Box(row.x + 8 * UNIT + 4, row.y, row.width - 8 * UNIT - 4, ROW), value)
 
 
-def _outlines(canvas: Canvas, box: Box, atlas: Atlas, top: int) -> int:
-    """Explain whole and dashed outlines with their counts; give where the next thing goes."""
+def _outlines(canvas: Canvas, box: Box, atlas: Atlas, top: int) -> None:
+    """Explain whole and dashed outlines with their counts."""
     theme = canvas.theme
     below = len(atlas.below_null)
     for count, name, dashed in (
         (len(atlas.clustering.clusters) - below, "above null", False),
         (below, "below null", True),
     ):
-        if top + ROW > box.height:
-            return top
         row = box.row(top, ROW)
+        if row.bottom > box.bottom:
+            return
         canvas.ring((row.x + UNIT, row.y + ROW // 2), 7, theme.text, dashed=dashed)
         canvas.text(Box(row.x + SIGN, row.y, row.width - SIGN, ROW), name)
         canvas.text(row, str(count), face="mono", align="right")
         top += ROW
-    return top
+
+
+def _ranked(canvas: Canvas, state: ViewState, atlas: Atlas, picture: Picture | None) -> None:
+    """List the clusters that fire most in the reply; a bar behind each shows it at the shown token."""
+    heading, ranking, theme = legend.heading(state), state.ranking, canvas.theme
+    if heading is None or ranking is None:
+        return
+    room = canvas.width("mean |z|")
+    what = f"active in {'reply' if ranking.reply else 'turn'} {ranking.turn}"
+    left = Box(heading.x, heading.y, heading.width - room - UNIT, ROW)
+    canvas.text(left, what, colour=theme.dim)
+    canvas.text(heading, "mean |z|", colour=theme.dim, align="right")
+    plain = picture is not None and not state.difference and ranking.atlas is atlas
+    now = ranking.now(picture.values) if plain and picture is not None else None
+    pointed = legend.cluster_at(state, state.pointer) if state.pointer and not state.help else None
+    for number, row in legend.rows(state):
+        if number == pointed:
+            canvas.fill(row, theme.raised, 4)
+        colour = palette.of_cluster(number, theme.name)
+        if now is not None:
+            length = round(min(1.0, now[atlas.row_of[number]] / FULL) * (row.width - SIGN))
+            bar = Box(row.x + SIGN - 3, row.y + 1, length, ROW - 2)
+            canvas.fill(bar, blend(colour, theme.background, BAR))
+        canvas.ring((row.x + UNIT, row.y + ROW // 2), 6, colour, dashed=number in atlas.below_null)
+        ink = theme.accent if number == state.picked else theme.text
+        label = words.cluster_name(atlas.clustering.cluster(number))
+        canvas.text(Box(row.x + SIGN, row.y, row.width - SIGN - NUMBER, ROW), label, colour=ink)
+        canvas.text(row, f"{ranking.of(number):.2f}", face="mono", align="right", colour=ink)
+
+
+def _notes(canvas: Canvas, state: ViewState, atlas: Atlas) -> None:
+    """Write what else a reader should know."""
+    rest, made = legend.notes(state), atlas.clustering.provenance
+    top = 0
+    for sentence in _sentences(atlas, drawn=state.view != "circles"):
+        if rest is None or top + ROW > rest.height:
+            return
+        room = Box(rest.x, rest.y + top, rest.width, rest.height - top)
+        ink = canvas.theme.warning if sentence in made.warnings else canvas.theme.dim
+        top += canvas.paragraph(room, sentence, ROW, colour=ink) + UNIT // 2
 
 
 def _sentences(atlas: Atlas, *, drawn: bool) -> list[str]:
-    """Give what else a reader should know."""
     made = atlas.clustering.provenance
     missing = int((~atlas.clustering.active).sum())
     sentences = list(made.warnings)

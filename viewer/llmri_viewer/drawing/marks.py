@@ -1,8 +1,8 @@
 """How edits are marked everywhere: by colour, and by shape too."""
 
+from llmri_viewer.colours.theme import Colour, Theme, luminance
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.effects import Effect
-from llmri_viewer.theme import Colour, Theme, luminance
+from llmri_viewer.wording.effects import Effect
 
 MARK_FROM = 9  # pixels across, below which a tint has to do
 TINT = 0.4

@@ -3,74 +3,104 @@
 Made once for a camera; a frame then colours pixels by looking up what they show.
 """
 
+import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
 import pygame
 
-from llmri_viewer.atlas import Atlas
-from llmri_viewer.geometry import Box
-from llmri_viewer.lens import Lens
+from llmri_viewer.clusters.atlas import Atlas
+from llmri_viewer.layout.geometry import Box
+from llmri_viewer.layout.lens import Lens
 
 Ints = npt.NDArray[np.int32]
+Places = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float32]
+Circles = npt.NDArray[np.float64]
 RIM_SHARE, RIM_LEAST, RIM_MOST = 0.22, 1.2, 3.0  # of a unit's radius; pixels
 SURE = 0.5  # of a pixel covered, from which it is a circle's own
 
 
 @dataclass(frozen=True, eq=False)
 class Raster:
-    """What the pixels of a stage show.
+    """What the screen's pixels show in a box, outside which the stage is empty.
 
     Attributes:
+        box: The box, in the layout's pixels.
         ids: What each pixel shows, `[rows, columns]`: a unit `u`, its rim `units + u`, a group
             `2 * units + g`, or nothing, `2 * units + groups`.
         ground: The group under each pixel, `[rows, columns]`, counted from 0; `groups` for none.
         soft: Share of each pixel that its unit leaves to the ground, `[rows, columns]`; 0 off the units.
-        radius: Radius of a unit in pixels, the largest if they differ.
+        groups: The groups' circles, x, y and radius in these pixels, `[groups, 3]`.
+        radius: Radius of a unit in the layout's pixels, the largest if they differ.
+        fineness: How many of these pixels one of the layout's takes, across and down.
     """
 
-    ids: Ints
+    box: Box
+    ids: Places
     ground: Ints
     soft: Floats
+    groups: Circles
     radius: float
+    fineness: int
+
+    def painted(self, colours: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+        """Give the pixels with everything in its colour, `[ids]`; they hold until the next call."""
+        # No index is out of bounds; "clip" saves numpy the copy that it would need to be able to raise.
+        return np.take(colours, self.ids, out=self._pixels, mode="clip")
+
+    @cached_property
+    def _pixels(self) -> npt.NDArray[np.uint32]:
+        return np.empty(self.ids.shape, np.uint32)
 
 
 @lru_cache(maxsize=2)
-def rasterised(atlas: Atlas, lens: Lens, box: Box) -> Raster:
-    """Give the pixels of the packing as a lens shows it in a box of the window."""
-    scale = lens.scale(box)
-    here = Box(0, 0, box.width, box.height)
-    groups = np.asarray(atlas.packing.groups, np.float64)
-    ground = _discs(groups, lens, here)
+def rasterised(atlas: Atlas, lens: Lens, stage: Box, fineness: int = 1) -> Raster:
+    """Give the pixels of the packing as a lens shows it."""
+    box = _around(atlas.packing.groups[0], lens, stage)
+    shape = (fineness * box.height, fineness * box.width)
+    groups = _placed(atlas.packing.groups, lens, stage, box) * fineness
+    ground = _discs(groups, shape)
     units = len(atlas.drawn)
     shown = np.flatnonzero(atlas.drawn)
-    x, y = lens.pixel(here, atlas.packing.units[shown, 0], atlas.packing.units[shown, 1])
-    radius = atlas.packing.units[shown, 2] * scale
-    seen = (x > -radius) & (y > -radius) & (x < box.width + radius) & (y < box.height + radius)
-    ids = ground + np.int32(2 * units)
-    soft = np.zeros(ids.shape, np.float32)
-    _units(ids, soft, shown[seen], np.stack([x, y, radius])[:, seen].astype(np.float32), units)
-    return Raster(ids, ground, soft, float(radius.max(initial=0.0)))
+    circles = (_placed(atlas.packing.units[shown], lens, stage, box) * fineness).T
+    x, y, radius = circles
+    seen = (x > -radius) & (y > -radius) & (x < shape[1] + radius) & (y < shape[0] + radius)
+    ids = ground.astype(np.intp) + 2 * units
+    soft = np.zeros(shape, np.float32)
+    _units(ids, soft, shown[seen], circles[:, seen].astype(np.float32), units)
+    return Raster(box, ids, ground, soft, groups, float(radius.max(initial=0.0)) / fineness, fineness)
 
 
-def _discs(groups: npt.NDArray[np.float64], lens: Lens, here: Box) -> Ints:
-    """Fill the groups, outer before inner; give each pixel's group."""
-    scratch = pygame.Surface((here.width, here.height), depth=32)
-    scratch.fill(len(groups))
-    scale = lens.scale(here)
-    for number, (x, y, radius) in enumerate(groups):
-        left, top = lens.pixel(here, x, y)
-        reach = radius * scale
-        if -reach < left < here.width + reach and -reach < top < here.height + reach:
-            pygame.draw.circle(scratch, number, (left, top), reach)
+def _placed(circles: Circles, lens: Lens, stage: Box, box: Box) -> Circles:
+    """Give circles of the plane as they lie in a box of the stage, x, y and radius, `[circles, 3]`."""
+    x, y = lens.pixel(stage, circles[:, 0], circles[:, 1])
+    return np.stack([x - box.x, y - box.y, circles[:, 2] * lens.scale(stage)], axis=1)
+
+
+def _around(whole: Circles, lens: Lens, stage: Box) -> Box:
+    """Give the part of a stage that a circle reaches into, at least a pixel of it."""
+    x, y = lens.pixel(stage, float(whole[0]), float(whole[1]))
+    reach = float(whole[2]) * lens.scale(stage) + 1
+    left, top = max(stage.x, math.floor(x - reach)), max(stage.y, math.floor(y - reach))
+    right, bottom = min(stage.right, math.ceil(x + reach)), min(stage.bottom, math.ceil(y + reach))
+    return Box(left, top, max(1, right - left), max(1, bottom - top))
+
+
+def _discs(circles: Circles, shape: tuple[int, int]) -> Ints:
+    """Fill circles, `[circles, 3]`, outer before inner; give each pixel's, `[rows, columns]`."""
+    scratch = pygame.Surface((shape[1], shape[0]), depth=32)
+    scratch.fill(len(circles))
+    for number, (x, y, radius) in enumerate(circles.tolist()):
+        if -radius < x < shape[1] + radius and -radius < y < shape[0] + radius:
+            pygame.draw.circle(scratch, number, (x, y), radius)
     pixels = pygame.surfarray.array2d(scratch).T & 0xFFFFFF
     return np.ascontiguousarray(pixels, np.int32)
 
 
-def _units(ids: Ints, soft: Floats, numbers: npt.NDArray[np.intp], circles: Floats, units: int) -> None:
+def _units(ids: Places, soft: Floats, numbers: Places, circles: Floats, units: int) -> None:
     """Write the pixels of units into `ids` and `soft`; `circles` is x, y, radius in pixels, `[3, shown]`."""
     if not numbers.size:
         return
@@ -88,7 +118,7 @@ def _units(ids: Ints, soft: Floats, numbers: npt.NDArray[np.intp], circles: Floa
     reach = radius[unit]
     covered = np.clip(reach + np.float32(0.5) - distance, 0, 1)
     rim = np.clip(RIM_SHARE * reach, RIM_LEAST, RIM_MOST)
-    shows = (numbers[unit] + np.where(distance > reach - rim, units, 0)).astype(np.int32)
+    shows = numbers[unit] + np.where(distance > reach - rim, units, 0)
     flat = rows[unit, row] * ids.shape[1] + columns[unit, column]
     for chosen in (covered > 0, covered >= SURE):  # last comes the unit that has most of a pixel
         ids.ravel()[flat[chosen]] = shows[chosen]

@@ -2,27 +2,35 @@
 
 import time
 
-from llmri_viewer import face, views, words
-from llmri_viewer.bindings import Bindings
+from llmri_viewer import views
 from llmri_viewer.drawing import (
     candidates,
     caption,
     cluster,
     edits,
     footer,
+    goto,
     help,  # noqa: A004 - the overlay's name; the builtin is not used here
+    hint,
+    lasso,
     layers,
     painters,
     selection,
     status,
     strip,
+    timeline,
 )
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.geometry import Box
-from llmri_viewer.picture import picture_of, why_empty
+from llmri_viewer.keys.bindings import Bindings
+from llmri_viewer.layout import face
+from llmri_viewer.layout.geometry import Box
 from llmri_viewer.session import Session
+from llmri_viewer.shown.picture import picture_of
+from llmri_viewer.wording import words
+from llmri_viewer.wording.why import why_empty
 
 METERS_IN_WORDS_FROM = 640  # pixels of width
+UNLIT_ROW = 18
 
 
 def draw(canvas: Canvas, session: Session, table: Bindings) -> None:
@@ -30,24 +38,35 @@ def draw(canvas: Canvas, session: Session, table: Bindings) -> None:
     state, store = session.state, session.store
     parts = face.of(state.size)
     canvas.written.clear()
+    canvas.spelled = table.spelled
     canvas.fill(parts.window, canvas.theme.background)
     picture = picture_of(state, store)
     why = why_empty(state, store)
     caption.draw(canvas, parts.caption, state, picture)
-    painters.paint(canvas, state, picture, why)
-    if picture is not None:
+    painters.paint(canvas, state, store, picture, why)
+    lasso.draw(canvas, state)
+    if picture is not None and views.of(state).scaled:
         caption.draw_bar(canvas, parts.bar, state, picture)
     elif state.view == "circles" and state.clusters:
-        canvas.text(parts.bar.row(0, 3 * face.UNIT), f"Unlit. {why[0]}. {why[1]}", colour=canvas.theme.dim)
-    status.draw(canvas, parts.status, state, store)
+        unlit = canvas.spelled(f"Unlit. {why[0]}. {why[1]}")
+        canvas.paragraph(parts.bar, unlit, UNLIT_ROW, colour=canvas.theme.dim)
+    status.draw(canvas, parts.status, state, store, timings(session))
     layers.draw(canvas, parts.layers, state, store)
     if parts.side is not None:
         _side(canvas, parts.side, session)
     strip.draw(canvas, parts.strip, state, store)
-    strip.draw_scrubber(canvas, parts.scrubber, state, store)
-    footer.draw(canvas, parts.footer, state, meters(session), _hint(table))
+    timeline.draw(canvas, parts.scrubber, state, store, strip.turn_of(state, store))
+    if state.hint:
+        hint.draw(canvas, parts.view, table)
+    footer.draw(canvas, parts.footer, parts.below, state, meters(session))
+    goto.draw(canvas, parts.view, state, store)
     if state.help:
-        help.draw(canvas, parts.window, table)
+        help.draw(canvas, parts.window, table, state.view_mode, state.help_page)
+
+
+def timings(session: Session) -> str:
+    """Give how quickly frames are drawn and tokens shown, where that is wanted."""
+    return session.meter.timings.line(time.time()) if session.state.timings else ""
 
 
 def _side(canvas: Canvas, box: Box, session: Session) -> None:
@@ -80,14 +99,8 @@ def _head(canvas: Canvas, box: Box, session: Session) -> int:
 
 def meters(session: Session) -> str:
     """Give the stream's flow in numbers."""
-    now = time.time()
-    lag = session.meter.lag(now)
+    rate, lag = session.meter.flow(time.time())
     shown = words.DASH if lag is None else f"{lag:.0f}"
     wide = session.state.size[0] >= METERS_IN_WORDS_FROM
-    flow = f"{session.meter.rate(now):.0f} scans/s · lag {shown} ms · dropped {session.meter.dropped}"
-    return flow if wide else f"{session.meter.rate(now):.0f}/s"
-
-
-def _hint(table: Bindings) -> str:
-    chat, keys = table.keys_of("chat.open"), table.keys_of("help.toggle")
-    return f"{chat} talks to the model · {keys} shows the keys"
+    flow = f"{rate:.0f} scans/s · lag {shown} ms · dropped {session.meter.dropped}"
+    return flow if wide else f"{rate:.0f}/s"

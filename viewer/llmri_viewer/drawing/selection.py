@@ -1,38 +1,42 @@
-"""The side panel's first part: the selected units and how the first of them went over the turn."""
+"""The side panel's first part: the selected units of all layers, and how one went over the turn."""
 
-from llmri_viewer import edit_words, words
+import numpy as np
+
 from llmri_viewer.drawing import sparkline
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import edit_colour, mark
 from llmri_viewer.drawing.section import HEADING, heading
-from llmri_viewer.effects import effect
-from llmri_viewer.face import UNIT
-from llmri_viewer.geometry import Box
+from llmri_viewer.history.store import Rows, ScanStore
+from llmri_viewer.layout.face import UNIT
+from llmri_viewer.layout.geometry import Box
 from llmri_viewer.state import ViewState
-from llmri_viewer.store import ScanStore
+from llmri_viewer.wording import edit_words, words
+from llmri_viewer.wording.effects import effect
+
+Place = tuple[int, int]
 
 ROW = 22
-ROWS = 3
+ROWS = 4
 HEIGHT = HEADING + ROW * ROWS + sparkline.LEAST + ROW + 2 * UNIT
 
 
 def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> None:
-    """Draw values, sparkline and the boost amount."""
+    """Draw values, sparkline and the boost amount; of many units one, and how the others are by layer."""
     body = heading(canvas, box, "Selection", _summary(state), first=True)
     amount = Box(body.x, box.bottom - ROW - UNIT // 2, body.width, ROW)
     canvas.text(amount, "boost amount", colour=canvas.theme.dim)
     canvas.text(amount, words.factor(state.amount), face="mono", align="right")
     places = sorted(state.selection, key=lambda place: (place[0] != state.layer, place))
     if not places:
-        canvas.text(body.row(0, ROW), "Click a unit to see its value", colour=canvas.theme.dim)
-        canvas.text(body.row(ROW, ROW), "and its history; B boosts, X ablates.", colour=canvas.theme.dim)
+        text = "Click a unit to see its value and its history; {edit.boost} boosts, {edit.ablate} ablates."
+        canvas.paragraph(body, canvas.spelled(text), ROW, colour=canvas.theme.dim)
         return
-    shown = places if len(places) <= ROWS else places[: ROWS - 1]
-    for number, place in enumerate(shown):
+    alone = places if len(places) <= ROWS else places[:1]
+    for number, place in enumerate(alone):
         _unit(canvas, body.row(number * ROW, ROW), state, store, place)
-    if len(shown) < len(places):
-        rest = body.row(len(shown) * ROW, ROW)
-        canvas.text(rest, f"and {len(places) - len(shown)} more", colour=canvas.theme.dim)
+    if len(alone) < len(places):
+        below = Box(body.x, body.y + ROW, body.width, (ROWS - 1) * ROW)
+        _layers(canvas, below, state, store, places)
     top = body.y + ROW * min(len(places), ROWS) + UNIT // 2
     sparkline.draw(canvas, Box(body.x, top, body.width, amount.y - top - UNIT), state, store, places[0])
 
@@ -45,7 +49,37 @@ def _summary(state: ViewState) -> str:
     return units if layers == 1 else f"{units} in {layers} layers"
 
 
-def _unit(canvas: Canvas, row: Box, state: ViewState, store: ScanStore, place: tuple[int, int]) -> None:
+def _layers(canvas: Canvas, box: Box, state: ViewState, store: ScanStore, places: list[Place]) -> None:
+    """Write how many units are selected in each layer, and their mean size at the shown token."""
+    theme = canvas.theme
+    by_layer: dict[int, list[int]] = {}
+    for layer, unit in places:
+        by_layer.setdefault(layer, []).append(unit)
+    room = box.height // ROW
+    shown = list(by_layer) if len(by_layer) <= room else list(by_layer)[: room - 1]
+    for number, layer in enumerate(shown):
+        row = box.row(number * ROW, ROW)
+        ink = theme.text if layer == state.layer else theme.dim
+        units = words.count(len(by_layer[layer]), "unit")
+        canvas.text(Box(row.x, row.y, row.width // 2, ROW), f"layer {layer}  {units}", colour=ink)
+        value = _mean(store.row(state.at, state.site, layer), by_layer[layer])
+        canvas.text(
+            Box(row.x + row.width // 2, row.y, row.width // 2, ROW), value, face="mono", align="right"
+        )
+    if len(shown) < len(by_layer):
+        rest = box.row(len(shown) * ROW, ROW)
+        canvas.text(rest, f"and {len(by_layer) - len(shown)} more layers", colour=theme.dim)
+
+
+def _mean(row: Rows | None, units: list[int]) -> str:
+    """Give the mean absolute value of units."""
+    known = [unit for unit in units if unit < row.size] if row is not None else []
+    if row is None or not known:
+        return "no scan"
+    return f"mean |x| {float(np.abs(row[known]).mean()):.3f}"
+
+
+def _unit(canvas: Canvas, row: Box, state: ViewState, store: ScanStore, place: Place) -> None:
     """Write one unit: where, its edit's mark, and its value at the shown token."""
     layer, unit = place
     values = store.row(state.at, state.site, layer)

@@ -1,14 +1,35 @@
 """One unit's values over the turn, as a small curve."""
 
-from llmri_viewer import words
+from bisect import bisect_left
+from dataclasses import dataclass
+
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.face import UNIT
-from llmri_viewer.geometry import Box
+from llmri_viewer.history.store import ScanStore
+from llmri_viewer.layout.face import UNIT
+from llmri_viewer.layout.geometry import Box
 from llmri_viewer.state import ViewState
-from llmri_viewer.store import ScanStore
+from llmri_viewer.wording import words
 
 LEGEND = 2 * UNIT + 2
 LEAST = 9 * UNIT
+POINTS_A_PIXEL = 2  # the lowest and the highest value there
+
+
+@dataclass(frozen=True, eq=False)
+class Axes:
+    """Where tokens and values lie in a box; zero is always in sight."""
+
+    box: Box
+    first: int
+    last: int
+    low: float
+    high: float
+
+    def at(self, token: int, value: float) -> tuple[float, float]:
+        """Give the point of a token's value."""
+        across = (token - self.first) / max(1, self.last - self.first)
+        up = (value - min(self.low, 0.0)) / ((max(self.high, 0.0) - min(self.low, 0.0)) or 1.0)
+        return self.box.x + across * (self.box.width - 1), self.box.bottom - 1 - up * self.box.height
 
 
 def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore, place: tuple[int, int]) -> None:
@@ -21,28 +42,26 @@ def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore, place: tu
     canvas.fill(chart, theme.background, 3)
     if not values:
         return
-    points = _points(chart.inset(6, 8), tokens, values)
-    zero = _height(chart.inset(6, 8), values, 0.0)
+    axes = Axes(chart.inset(6, 8), tokens[0], tokens[-1], min(values), max(values))
+    zero = axes.at(tokens[0], 0.0)[1]
     canvas.line((chart.x + 6, zero), (chart.right - 6, zero), theme.line)
-    canvas.curve(points, theme.text)
-    if state.at.token in tokens:
-        canvas.dot(points[tokens.index(state.at.token)], 4, theme.accent)
+    shown = thinned(values, max(1, axes.box.width))
+    canvas.curve([axes.at(tokens[index], values[index]) for index in shown], theme.text)
+    here = bisect_left(tokens, state.at.token)
+    if here < len(tokens) and tokens[here] == state.at.token:
+        canvas.dot(axes.at(tokens[here], values[here]), 4, theme.accent)
     legend = Box(box.x, chart.bottom, box.width, LEGEND)
-    span = f"{words.number(min(values))} to {words.number(max(values))}"
+    span = f"{words.number(axes.low)} to {words.number(axes.high)}"
     used = canvas.text(legend, span, face="mono", colour=theme.dim)
     rest = Box(legend.x + used + UNIT, legend.y, max(0, legend.width - used - UNIT), LEGEND)
     canvas.text(rest, f"turn {state.at.turn}", colour=theme.dim, align="right")
 
 
-def _points(inner: Box, tokens: list[int], values: list[float]) -> list[tuple[float, float]]:
-    first, across = tokens[0], max(1, tokens[-1] - tokens[0])
-    return [
-        (inner.x + (token - first) / across * (inner.width - 1), _height(inner, values, value))
-        for token, value in zip(tokens, values, strict=True)
-    ]
-
-
-def _height(inner: Box, values: list[float], value: float) -> float:
-    """Give where a value lies; zero is always in sight."""
-    low, high = min(*values, 0.0), max(*values, 0.0)
-    return inner.bottom - 1 - (value - low) / ((high - low) or 1.0) * inner.height
+def thinned(values: list[float], pixels: int) -> list[int]:
+    """Give the indices to draw: all, or the lowest and highest of each pixel's where they are too many."""
+    if len(values) <= POINTS_A_PIXEL * pixels:
+        return list(range(len(values)))
+    each = -(-len(values) // pixels)
+    parts = (range(start, min(start + each, len(values))) for start in range(0, len(values), each))
+    ends = ({min(part, key=values.__getitem__), max(part, key=values.__getitem__)} for part in parts)
+    return [index for pair in ends for index in sorted(pair)]

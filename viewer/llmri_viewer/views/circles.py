@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from llmri_viewer import face, words
-from llmri_viewer.atlas import Atlas
-from llmri_viewer.geometry import Box
-from llmri_viewer.lens import FLIGHT_SECONDS, Flight, Lens
+from llmri_viewer.clusters import legend
+from llmri_viewer.clusters.atlas import Atlas
+from llmri_viewer.layout import face
+from llmri_viewer.layout.geometry import Box
+from llmri_viewer.layout.lens import FLIGHT_SECONDS, Flight, Lens
+from llmri_viewer.shown.subject import AtlasUnits, Subject
 from llmri_viewer.state import ViewState
-from llmri_viewer.subject import AtlasUnits, Subject
-from llmri_viewer.views.base import At
+from llmri_viewer.views.base import At, PlainView, Points
+from llmri_viewer.wording import words
 
 LEAST_UNITS_ACROSS = 3.0  # the closest look: so many units side by side fill the view
 MOST = 4.0  # the widest look, in radii of the whole
@@ -95,10 +97,11 @@ def _pixels(state: ViewState, atlas: Atlas, circle: list[float]) -> Box | None:
     return Box(round(x - radius), round(y - radius), round(2 * radius), round(2 * radius))
 
 
-class CirclesView:
+class CirclesView(PlainView):
     """All units of the clustering, packed."""
 
     of_clusters = True
+    scaled = True
 
     def stage(self, state: ViewState, /) -> Box:
         """See `View`."""
@@ -139,7 +142,7 @@ class CirclesView:
         """See `View`."""
         atlas, stage = state.clusters, self.stage(state)
         if atlas is None or not stage.holds(*at):
-            return None
+            return legend.cluster_at(state, at)
         around_it = groups_at(atlas, *lens_of(state, atlas).point(stage, at[0] + 0.5, at[1] + 0.5))
         number = int(atlas.group_cluster[around_it[-1]]) if around_it else -1
         return number if number >= 0 else None
@@ -149,6 +152,14 @@ class CirclesView:
         if state.clusters is None or not 0 <= index < len(state.clusters.drawn):
             return None
         return _pixels(state, state.clusters, state.clusters.packing.units[index].tolist())
+
+    def middles(self, state: ViewState, /) -> Points:
+        """See `View`."""
+        if state.clusters is None:
+            return np.empty((0, 2))
+        units, stage = state.clusters.packing.units, self.stage(state)
+        x, y = lens_of(state, state.clusters).pixel(stage, units[:, 0], units[:, 1])
+        return np.stack([x, y], axis=1)
 
     def zoomed(self, state: ViewState, steps: int, at: tuple[float, float] | None, /) -> ViewState:
         """See `View`."""

@@ -6,14 +6,18 @@ from functools import cache, lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from llmri_viewer import face, words
-from llmri_viewer.atlas import Atlas
-from llmri_viewer.geometry import Box, Camera, Grid, fitting, grid_of
+from llmri_viewer.clusters import legend
+from llmri_viewer.clusters.atlas import Atlas
+from llmri_viewer.clusters.edges import edges_of
+from llmri_viewer.layout import face
+from llmri_viewer.layout.geometry import Box, Camera, Grid, fitting, grid_of
+from llmri_viewer.shown.subject import AtlasUnits, LayerUnits, Subject
 from llmri_viewer.state import ViewState
-from llmri_viewer.subject import AtlasUnits, LayerUnits, Subject
-from llmri_viewer.views.base import At
+from llmri_viewer.views.base import At, PlainView, Points
+from llmri_viewer.wording import words
 
 Ints = npt.NDArray[np.intp]
+SETTLE_SECONDS = 0.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,11 +28,13 @@ class Lattice:
         grid: The cells.
         cells: Cell of each unit, `[units]`.
         units: Unit in each cell, `[cells]`; -1 in an empty one.
+        ordered: Whether each unit stands in the cell of its own number.
     """
 
     grid: Grid
     cells: Ints
     units: Ints
+    ordered: bool = False
 
 
 @cache
@@ -37,7 +43,7 @@ def in_order(width: int) -> Lattice:
     grid = grid_of(width)
     units = np.full(grid.rows * grid.columns, -1, np.intp)
     units[:width] = np.arange(width)
-    return Lattice(grid, np.arange(width), units)
+    return Lattice(grid, np.arange(width), units, ordered=True)
 
 
 @lru_cache(maxsize=4)
@@ -51,8 +57,17 @@ def hebbian(atlas: Atlas) -> Lattice:
     return Lattice(Grid(rows * columns, columns, rows), cells, units)
 
 
-class LatticeView:
+def settled(state: ViewState, seconds: float) -> ViewState:
+    """Give the state so much later, while units glide from index order to their place."""
+    if state.settling >= 1:
+        return state
+    return replace(state, settling=min(1.0, state.settling + seconds / SETTLE_SECONDS))
+
+
+class LatticeView(PlainView):
     """What both have in common: a camera over whole cells."""
+
+    scaled = True
 
     def lattice(self, state: ViewState, /) -> Lattice | None:
         """Give the cells, None where there are no units to show."""
@@ -83,6 +98,16 @@ class LatticeView:
         box = self.camera(state, lattice.grid).cell_box(lattice.grid, stage, int(lattice.cells[index]))
         return box if stage.holds(box.x + box.width // 2, box.y + box.height // 2) else None
 
+    def middles(self, state: ViewState, /) -> Points:
+        """See `View`."""
+        lattice, stage = self.lattice(state), self.stage(state)
+        if lattice is None or state.at is None:
+            return np.empty((0, 2))
+        camera = self.camera(state, lattice.grid)
+        row, column = np.divmod(lattice.cells, lattice.grid.columns)
+        corner = np.asarray([stage.x + round(camera.x), stage.y + round(camera.y)])
+        return corner + (np.stack([column, row], axis=1) + 0.5) * camera.cell
+
     def zoomed(self, state: ViewState, steps: int, at: tuple[float, float] | None, /) -> ViewState:
         """See `View`."""
         lattice, stage = self.lattice(state), self.stage(state)
@@ -108,8 +133,6 @@ class LatticeView:
 class GridView(LatticeView):
     """One layer, unit after unit."""
 
-    of_clusters = False
-
     def lattice(self, state: ViewState, /) -> Lattice | None:
         """See `LatticeView`."""
         return in_order(state.width) if state.width else None
@@ -126,10 +149,6 @@ class GridView(LatticeView):
         """See `View`."""
         name = words.units(state.site_card, state.width) if state.site_card else ""
         return name, f"at {state.site}, layer {state.layer}"
-
-    def cluster_at(self, _state: ViewState, _at: At, /) -> int | None:
-        """See `View`."""
-        return None
 
 
 class HebbianView(LatticeView):
@@ -155,6 +174,9 @@ class HebbianView(LatticeView):
         if subject is None or state.site_card is None:
             return "Hebbian layout", ""
         where = f"Hebbian layout at {state.site}, {subject.where}"
+        if state.edges and state.clusters:
+            known = state.partners and edges_of(state.clusters, state.partners, state.selection)
+            where += f"; {known.words if known else 'lines: correlations are being worked out'}"
         if state.clusters and face.staged(face.of(state.size).view)[0] is None:
             where += f"; {words.provenance(state.clusters.clustering.provenance)}"
         return words.units(state.site_card, len(subject)), where
@@ -162,5 +184,7 @@ class HebbianView(LatticeView):
     def cluster_at(self, state: ViewState, at: At, /) -> int | None:
         """See `View`."""
         unit = self.unit_at(state, at)
-        number = int(state.clusters.clustering.labels[unit]) if state.clusters and unit is not None else -1
+        if unit is None:
+            return legend.cluster_at(state, at)
+        number = int(state.clusters.clustering.labels[unit]) if state.clusters else -1
         return number if number >= 0 else None

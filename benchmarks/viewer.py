@@ -1,0 +1,263 @@
+"""The viewer's pictures beside pygame's usual ways, an idle frame, and the window on a live model.
+
+The pictures are drawn by the very functions that draw the window, on its surface of 1600 x 1000 pixels, with
+SDL's dummy driver.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pygame
+
+from benchmarks.live_viewer import Seen, watch
+from benchmarks.pairs import Runs, interleave, per_round, ratio, spread
+from benchmarks.report import Gate, Row, Section, milliseconds, percent, plain
+from benchmarks.runs import Advance, Findings, Track, run
+from benchmarks.shown import LAYERS, WIDTH, atlas, fill
+from llmri_viewer.colours import colour
+from llmri_viewer.colours.colour import Scale
+from llmri_viewer.colours.theme import THEMES
+from llmri_viewer.connection.link import Address
+from llmri_viewer.drawing import circles, lattice
+from llmri_viewer.drawing.inks import inks
+from llmri_viewer.drawing.palettes import palette
+from llmri_viewer.keys import bindings
+from llmri_viewer.layout import face
+from llmri_viewer.layout.geometry import Box, fitting
+from llmri_viewer.layout.lens import Flight, Lens
+from llmri_viewer.options import Options
+from llmri_viewer.session import Session
+from llmri_viewer.shown.picture import Picture
+from llmri_viewer.timings import FRAMES_A_SECOND
+from llmri_viewer.views.circles import lens_of, stage_of
+from llmri_viewer.views.lattice import in_order
+from llmri_viewer.window import Window
+
+SIZE = (1600, 1000)
+SIDE = 1024  # units across and down the image
+ROUNDS = 12
+FRAMES = 20  # a run
+LIVE_ROUNDS = 3
+FRAME = 1 / FRAMES_A_SECOND
+
+OVER_MAKE_SURFACE = Gate(8, at_most=False)
+OVER_BARE = Gate(1.6)
+OVER_CIRCLES = Gate(1.8, at_most=False)
+IDLE_FRAME = Gate(0.25e-3)
+DELAY = Gate(2)
+HELD = Gate(FRAME)  # 60 a second are held where each is ready in time
+IDLE_CPU = Gate(0.05)
+NO_REDRAW = Gate(0)
+
+Floats = npt.NDArray[np.float32]
+
+
+def sections(track: Track, rounds: int | None = None) -> Iterator[Section]:
+    """Measure pictures, the idle frame, and the live window; `rounds` replaces the number of rounds."""
+    os.environ["SDL_VIDEODRIVER"] = "dummy"
+    session = Session(Address(), Options(width=SIZE[0], height=SIZE[1], scale=1), atlas=atlas())
+    window = Window(session, bindings.load(), THEMES["dark"])
+    try:
+        fill(session)
+        yield turns(
+            "Viewer, an image of 1024 x 1024 units", images(window), rounds or ROUNDS, image_rows, track
+        )
+        yield turns("Viewer, 4096 live circles", live_circles(window), rounds or ROUNDS, circle_rows, track)
+        yield turns("Viewer, a frame with nothing new", idle(window), rounds or ROUNDS, idle_rows, track)
+    finally:
+        session.close()
+        window.close()
+    yield live(track, rounds or LIVE_ROUNDS)
+
+
+def turns(
+    title: str,
+    contestants: Mapping[str, Callable[[], object]],
+    rounds: int,
+    rows: Callable[[Runs[float]], Findings],
+    track: Track,
+) -> Section:
+    """Let the contestants take turns."""
+    timed = {name: _timed(frame) for name, frame in contestants.items()}
+
+    def take_turns(advance: Advance) -> Runs[float]:
+        return interleave(timed, rounds, advance)
+
+    return run(title, 2 * rounds * len(timed), take_turns, rows, track)
+
+
+def _timed(frame: Callable[[], object]) -> Callable[[], float]:
+    """Give a run: the median seconds of some frames."""
+
+    def seconds() -> float:
+        times = []
+        for _ in range(FRAMES):
+            begin = time.perf_counter()
+            frame()
+            times.append(time.perf_counter() - begin)
+        return float(np.median(times))
+
+    return seconds
+
+
+def images(window: Window) -> dict[str, Callable[[], object]]:
+    """Give ways to bring a million values to the window's surface."""
+    canvas, surface = window.canvas, window.canvas.surface
+    values: Floats = np.random.default_rng(0).normal(size=SIDE * SIDE).astype(np.float32)
+    square = values.reshape(SIDE, SIDE)
+    scale, place = Scale(-3, 3), in_order(SIDE * SIDE)
+    colours, table = palette("viridis", canvas.theme), colour.table("viridis", "dark")
+    whole = Box(0, 0, *SIZE)
+    stage = face.of(SIZE).view
+    camera = fitting(place.grid, stage)
+
+    def levels() -> npt.NDArray[np.uint8]:
+        return lattice.cell_levels(place, Picture(values, scale).levels, {})
+
+    def quantised() -> npt.NDArray[np.uint8]:
+        shares = (square - np.float32(scale.low)) * np.float32(250 / (scale.high - scale.low))
+        levels: npt.NDArray[np.uint8] = np.clip(shares, 0, 250).astype(np.uint8)
+        return levels
+
+    def bare() -> None:
+        image = pygame.image.frombuffer(quantised().data, (SIDE, SIDE), "P")
+        image.set_palette(colours)
+        pygame.transform.scale(image, SIZE)
+
+    def usual() -> None:
+        image = pygame.surfarray.make_surface(table[quantised()].swapaxes(0, 1))
+        surface.blit(pygame.transform.scale(image, SIZE), (0, 0))
+
+    return {
+        "ours": lambda: canvas.levels(levels(), colours, whole),
+        "bare": bare,
+        "make_surface": usual,
+        "grid": lambda: lattice.units(canvas, stage, camera, levels(), colours),
+    }
+
+
+def image_rows(runs: Runs[float]) -> Findings:
+    """Work out the table of images."""
+    seconds = per_round(runs, lambda median: median)
+    return Findings(
+        (
+            Row("make_surface / LLMRI", ratio(seconds["make_surface"], seconds["ours"]), OVER_MAKE_SURFACE),
+            Row("LLMRI / bare quantise + scale", ratio(seconds["ours"], seconds["bare"]), OVER_BARE),
+            Row("LLMRI", spread(seconds["ours"]), write=milliseconds),
+            Row("bare quantise + scale", spread(seconds["bare"]), write=milliseconds),
+            Row("make_surface", spread(seconds["make_surface"]), write=milliseconds),
+            Row("LLMRI, in the grid at a pixel a unit", spread(seconds["grid"]), write=milliseconds),
+        ),
+        (
+            "New values each time, stretched over the whole surface. LLMRI and `make_surface` (values "
+            "through a colour table, `surfarray.make_surface`, `transform.scale`) end on the window's "
+            "surface; the bare way (an 8-bit surface with a palette, scaled) is not brought there. LLMRI "
+            "also looks for NaN.",
+        ),
+    )
+
+
+def live_circles(window: Window) -> dict[str, Callable[[], object]]:
+    """Give ways to draw 4096 circles in their colours."""
+    canvas, session = window.canvas, window.session
+    state = replace(session.state, view="circles")
+    gliding = replace(state, flight=Flight(Lens(0.0, 0.0, 1.0), 0.5))
+    packed = session.state.clusters
+    if packed is None:
+        raise RuntimeError("the clusters are not those of the card")
+    values: Floats = np.random.default_rng(0).normal(size=LAYERS * WIDTH).astype(np.float32)
+    stage, lens = stage_of(state), lens_of(state, packed)
+    x, y = lens.pixel(stage, packed.packing.units[:, 0], packed.packing.units[:, 1])
+    radius = packed.packing.units[:, 2] * lens.scale(stage)
+    places = list(zip(x.tolist(), y.tolist(), radius.tolist(), strict=True))
+    table, scale = colour.table(state.colour_map, "dark"), Scale(-3, 3)
+
+    def lit() -> npt.NDArray[np.uint8]:
+        return inks(canvas.theme, packed, state, Picture(values, scale))
+
+    def one_by_one() -> None:
+        colours = table[colour.levels(values, scale)].tolist()
+        for (across, down, reach), ink in zip(places, colours, strict=True):
+            pygame.draw.circle(canvas.surface, ink, (across, down), reach)
+
+    return {
+        "ours": lambda: circles.still(canvas, state, lens, stage, lit()),
+        "view": lambda: circles.draw(canvas, state, Picture(values, scale)),
+        "draw.circle": one_by_one,
+        "gliding": lambda: circles.draw(canvas, gliding, Picture(values, scale)),
+    }
+
+
+def circle_rows(runs: Runs[float]) -> Findings:
+    """Work out the table of circles."""
+    seconds = per_round(runs, lambda median: median)
+    return Findings(
+        (
+            Row("4096 `draw.circle` / LLMRI", ratio(seconds["draw.circle"], seconds["ours"]), OVER_CIRCLES),
+            Row("LLMRI", spread(seconds["ours"]), write=milliseconds),
+            Row("4096 `draw.circle`", spread(seconds["draw.circle"]), write=milliseconds),
+            Row("LLMRI, with labels and what is pointed at", spread(seconds["view"]), write=milliseconds),
+            Row("LLMRI, while the camera glides", spread(seconds["gliding"]), write=milliseconds),
+        ),
+        (
+            "LLMRI draws soft edges, rims, and the clusters' grounds and outlines, too; "
+            "`pygame.draw.circle` draws the units alone, with hard edges.",
+        ),
+    )
+
+
+def idle(window: Window) -> dict[str, Callable[[], object]]:
+    """Give the frame of a window that has nothing new."""
+    for _ in range(10):
+        window.frame()
+    return {"idle": window.frame}
+
+
+def idle_rows(runs: Runs[float]) -> Findings:
+    """Work out the table of the idle frame."""
+    seconds = per_round(runs, lambda median: median)
+    return Findings((Row("`Window.frame`", spread(seconds["idle"]), IDLE_FRAME, write=milliseconds),))
+
+
+def live(track: Track, rounds: int) -> Section:
+    """Watch a real server with a real window, each in a process of its own."""
+
+    def measure(advance: Advance) -> list[Seen]:
+        return list(watch(rounds, SIZE, advance))
+
+    def judge(seen: list[Seen]) -> Findings:
+        def of(figure: Callable[[Seen], float]) -> list[float]:
+            return [figure(each) for each in seen]
+
+        return Findings(
+            (
+                Row(
+                    "scan to picture, 95th percentile, in frames",
+                    spread(of(lambda s: s.delay_95 / FRAME)),
+                    DELAY,
+                ),
+                Row("frame, 95th percentile", spread(of(lambda s: s.frame_95)), HELD, milliseconds),
+                Row(
+                    "no new scans / idle CPU, share of a core",
+                    spread(of(lambda s: s.idle_cpu)),
+                    IDLE_CPU,
+                    percent,
+                ),
+                Row("pictures drawn while idle", spread(of(lambda s: s.idle_pictures)), NO_REDRAW),
+                Row("scan to picture, median", spread(of(lambda s: s.delay)), write=milliseconds),
+                Row("frame, median", spread(of(lambda s: s.frame)), write=milliseconds),
+                Row("pictures a second", spread(of(lambda s: s.pictures)), write=plain),
+                Row("scans a second", spread(of(lambda s: s.scans)), write=plain),
+            ),
+            (
+                "`llmri serve pocket` speaks turn after turn at full speed, and a window with the dummy "
+                "driver shows the grid and follows. Times are the program's own (F2): from the socket to "
+                "the end of the flip.",
+            ),
+        )
+
+    return run("Viewer, live on pocket", rounds, measure, judge, track)

@@ -1,0 +1,78 @@
+"""Samples are collected from what arrives, of each site its own, and never more than fits."""
+
+import msgspec
+import numpy as np
+import pytest
+
+from llmri_protocol.messages import Limits, ProtectedUnit, Welcome
+from llmri_viewer.clusters import gatherer
+from llmri_viewer.clusters.gathered import MOST_TOGETHER, NEEDED, together
+from tests.viewer.conftest import STORY_TOLD, Desk
+from tests.viewer.synthetic import SyntheticServer
+
+
+def test_every_scan_but_first_tokens_counts_and_the_turn_with_them(told: Desk) -> None:
+    scans = len(told.session.store.moments(1, "mlp_act"))
+    got = told.state.gathered
+    assert (got.site, got.samples, got.turns, got.needed) == ("mlp_act", scans - 1, 1, NEEDED)
+    assert got.layers == tuple(range(8))
+    assert not got.enough
+
+
+def test_a_site_keeps_its_samples_while_another_is_shown(told: Desk) -> None:
+    before = told.state.gathered
+    told.play("tab")
+    assert (told.state.gathered.site, told.state.gathered.samples) == ("attn_out", 0)
+    told.play(STORY_TOLD.removeprefix("wait:connected "))
+    there = told.state.gathered
+    assert (there.site, there.samples > 30, there.turns) == ("attn_out", True, 1)
+    told.play("tab tab")
+    assert told.state.gathered == before
+
+
+def test_samples_are_the_scans_in_the_order_they_came_with_their_text(told: Desk) -> None:
+    collection = told.session.workshop._gatherer.collection("mlp_act", 3)
+    assert collection is not None
+    samples = collection.samples()
+    for row in (0, 7, len(samples) - 1):
+        token = int(samples.token[row])
+        np.testing.assert_array_equal(samples.values[row], told.server.rows(1, token, "mlp_act").ravel())
+    assert " fox" in samples.texts[1].tokens
+    assert samples.token[0] == 1
+
+
+def test_another_session_begins_anew(told: Desk) -> None:
+    take = told.session.workshop.take
+    limits = Limits(client_frame=1 << 20, server_frame=1 << 20, queue=1, prompt_positions=1)
+    for session, kept in (("one", True), ("two", False)):
+        welcome = Welcome(protocol=1, session=session, card=told.server.card, edits=(), limits=limits)
+        assert (take(welcome, told.state, told.session.store).gathered.samples > 0) == kept
+
+
+def test_protected_units_are_left_out(desk: Desk) -> None:
+    card = desk.server.card
+    unit = ProtectedUnit(site="mlp_act", layer=2, unit=7, test="list", evidence="of the list")
+    elsewhere = ProtectedUnit(site="resid_post", layer=2, unit=9, test="list", evidence="of the list")
+    desk.server.card = msgspec.structs.replace(card, protected=(unit, elsewhere))
+    desk.play(STORY_TOLD)
+    collection = desk.session.workshop._gatherer.collection("mlp_act", 2)
+    assert collection is not None
+    assert np.flatnonzero(collection.left_out).tolist() == [2 * 512 + 7]
+
+
+def test_what_grew_longest_ago_goes_where_all_is_too_much(
+    told: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gatherer, "ALL_BYTES", 1 << 19)
+    told.play("tab tab")
+    told.play(STORY_TOLD.removeprefix("wait:connected "))
+    kept = told.session.workshop._gatherer
+    assert kept.collection("mlp_act", 0) is None
+    assert kept.collection("resid_post", 0) is not None
+
+
+def test_a_site_of_many_units_is_collected_a_layer_at_a_time() -> None:
+    with SyntheticServer(layers=9, hidden=8, mlp=1024) as large:
+        assert together(large.card, "mlp_act", 5) == (5,)
+        assert together(large.card, "resid_post", 5) == tuple(range(9))
+        assert large.card.layers * 1024 > MOST_TOGETHER

@@ -1,0 +1,223 @@
+"""The influence map: measured where it can be, told apart from what only fires together."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmri_protocol.arrays import array_of
+from llmri_protocol.messages import Edit, Influence, MeasureInfluence, Stop
+from llmri_viewer import views
+from llmri_viewer.colours import colour
+from llmri_viewer.commands.touching import Select
+from llmri_viewer.keys.bindings import Bindings
+from llmri_viewer.measured.coactivation import coactivation
+from llmri_viewer.measured.influence_map import influence_map
+from llmri_viewer.options import Options, changed
+from llmri_viewer.views.influence import InfluenceView, parts
+from tests.viewer.conftest import STORY_TOLD, Desk
+from tests.viewer.synthetic import SyntheticServer
+
+VIEW = InfluenceView()
+
+
+def answer(desk: Desk) -> Influence:
+    found = desk.state.measurements.answer(Influence)
+    assert found is not None
+    return found[1]
+
+
+def shown(desk: Desk) -> str:
+    return desk.state.view
+
+
+def requests(desk: Desk) -> list[MeasureInfluence]:
+    return [event for event in desk.server.received if isinstance(event, MeasureInfluence)]
+
+
+def words(desk: Desk) -> str:
+    desk.window.draw()
+    return " | ".join(written.text for written in desk.window.canvas.written)
+
+
+def test_it_is_measured_by_ablating_the_selection_up_to_the_shown_token(told: Desk) -> None:
+    told.play("add:unit=5 n wait:measured")
+    (asked,) = requests(told)
+    at = told.state.at
+    assert at is not None
+    assert asked.edits == (Edit(site="mlp_act", layer=4, units=(5, 127), value=0.0),)
+    assert (asked.site, asked.turn, asked.token) == ("mlp_act", at.turn, at.token)
+    assert "Causal influence" in words(told)
+    assert "causal: change when ablated" in words(told)
+    assert "2 units ablated, over the 42 tokens up to the shown one" in words(told)
+
+
+def test_each_layer_shows_its_changes_and_earlier_ones_none(told: Desk) -> None:
+    told.play("n wait:measured")
+    found = influence_map(told.state, told.session.store)
+    assert found is not None
+    assert found.causal
+    np.testing.assert_array_equal(found.rows[4:], array_of(answer(told)))
+    assert np.isnan(found.rows[:4]).all()
+    expected = np.sqrt((array_of(answer(told)) ** 2).mean(axis=1))
+    np.testing.assert_allclose(found.norms[4:], expected, rtol=1e-5)
+    assert "comes before what was ablated" in words(told)
+
+
+def test_a_pixel_has_the_colour_of_its_strongest_unit(told: Desk) -> None:
+    told.play("n wait:measured point:1,1")
+    found, columns = influence_map(told.state, told.session.store), VIEW.columns(told.state)
+    assert found is not None
+    assert columns is not None
+    bands = VIEW.bands(told.state)
+    row = bands.row(6)
+    table = colour.table(found.colour_map, "dark")
+    for pixel in range(3, bands.box.width, 41):
+        value = columns.strongest(found.rows)[6, pixel]
+        shown = told.window.canvas.colour_at((bands.box.x + pixel, row.y + row.height // 2))
+        assert shown == tuple(colour.paint(value[None], found.scale, table)[0].tolist())
+
+
+def test_what_the_next_token_becomes_is_told_before_and_after(told: Desk) -> None:
+    told.play("n wait:measured")
+    said = words(told)
+    assert "KL 0.137 nats" in said
+    assert "30.0 % →  50.0 %" in said
+    assert "50.0 % →  30.0 %" in said
+
+
+def test_a_click_selects_the_unit_that_changed_most_there(told: Desk) -> None:
+    told.play("n wait:measured")
+    bands, columns = VIEW.bands(told.state), VIEW.columns(told.state)
+    assert columns is not None
+    row = bands.row(6)
+    at = (bands.box.x + 100, row.y + row.height // 2)
+    unit = columns.strongest_at(array_of(answer(told))[2], 100)
+    told.play(f"click:{at[0]},{at[1]}")
+    assert told.state.selection == {(6, unit)}
+    assert f"layer 6  unit {unit}" in words(told)
+
+
+def test_another_selection_is_told_and_measured_with_enter(told: Desk) -> None:
+    told.play("n wait:measured")
+    told.session.do(Select(frozenset({(2, 9)})))
+    assert "measured for another selection; Enter measures this one" in words(told)
+    told.play("return wait:measured")
+    assert [edit.units for edit in requests(told)[-1].edits] == [(9,)]
+    assert "1 unit ablated" in words(told)
+
+
+def test_what_was_measured_is_not_measured_again_by_opening_the_view(told: Desk) -> None:
+    told.play("n wait:measured n n wait:measured")
+    assert len(requests(told)) == 1
+    told.play("n left n wait:measured")
+    assert len(requests(told)) == 2
+
+
+def test_a_site_that_cannot_be_edited_shows_what_fires_together_and_says_so(told: Desk) -> None:
+    told.play('tab say:"And another." wait:turn_end')
+    assert told.state.site == "attn_out"
+    told.session.do(Select(frozenset({(3, 7)})))
+    told.play("n")
+    assert not requests(told)
+    found = influence_map(told.state, told.session.store)
+    assert found is not None
+    assert not found.causal
+    assert found.rows[3, 7] == pytest.approx(1.0, abs=1e-5)
+    said = words(told)
+    assert "co-activation, not causal: correlation with 1 selected unit" in said
+    assert "attn_out cannot be edited" in said
+    told.play("return")
+    assert told.state.warning
+    assert not requests(told)
+
+
+def test_nothing_selected_and_nothing_said_say_what_to_do_next(desk: Desk) -> None:
+    desk.play("wait:connected n")
+    assert "Say something to the model" in words(desk)
+    desk.play('say:"A story." wait:turn_end')
+    assert "No unit is selected" in words(desk)
+    desk.play("return")
+    assert desk.state.notice == "no unit is selected; select some first"
+
+
+@pytest.fixture
+def held(told: Desk) -> Iterator[Desk]:
+    told.server.holding = True
+    told.play("n sleep:0.2")
+    yield told
+    told.server.holding = False
+
+
+def test_while_it_is_measured_progress_shows_and_escape_stops_it(held: Desk) -> None:
+    pending = held.state.measurements.pending["influence"]
+    assert (pending.done, pending.total) == (1, 2)
+    assert "reading both ways" in words(held)
+    assert "Esc stops" in words(held)
+    held.play("return")
+    assert len(requests(held)) == 1
+    held.play("escape wait:measured")
+    assert any(isinstance(event, Stop) and event.command == pending.id for event in held.server.received)
+    assert shown(held) == "influence"
+    assert "not measured: the measurement was stopped" in words(held)
+    held.play("escape")
+    assert shown(held) == "grid"
+
+
+def test_a_lost_connection_ends_the_waiting(held: Desk) -> None:
+    held.server.hang_up()
+    held.play("sleep:0.3")
+    assert not held.state.measurements.pending
+    assert "not measured: the connection ended meanwhile" in words(held)
+
+
+@pytest.mark.parametrize("size", ["900x600", "1280x800", "1920x1080"])
+@pytest.mark.parametrize("keys", ["n", "k", "v"])
+def test_texts_stay_in_their_rooms(server: SyntheticServer, table: Bindings, size: str, keys: str) -> None:
+    desk = Desk(server, changed(Options(), size=size), table)
+    desk.play(f"{STORY_TOLD} click:unit=127 x wait:edits {keys} wait:measured")
+    desk.window.draw()
+    written = desk.window.canvas.written
+    for one in written:
+        assert one.room.x <= one.taken.x
+        assert one.taken.right <= one.room.right
+    places = [one.taken for one in written]
+    for number, a in enumerate(places):
+        for b in places[number + 1 :]:
+            across = min(a.right, b.right) - max(a.x, b.x)
+            down = min(a.bottom, b.bottom) - max(a.y, b.y)
+            assert across <= 0 or down <= 3, (written[number].text, b)
+    desk.close()
+
+
+def test_the_parts_lie_side_by_side_within_the_view(told: Desk) -> None:
+    for size in ((480, 360), (900, 600), (1280, 800), (3840, 2160)):
+        state = replace(told.state, size=size, view="influence")
+        places, view = parts(state), views.VIEWS["grid"].stage(state)
+        boxes = [places.stage, places.norms, *([places.effects] if places.effects else [])]
+        assert all(box.x >= view.x and box.right <= view.right and box.bottom <= view.bottom for box in boxes)
+        assert all(a.right <= b.x for a, b in pairwise(boxes))
+
+
+@given(st.integers(3, 12), st.integers(0, 2**16))
+def test_co_activation_of_one_unit_is_pearsons_correlation(tokens: int, seed: int) -> None:
+    rows = np.random.default_rng(seed).normal(size=(tokens, 2, 5)).astype(np.float32)
+    found = coactivation(rows, [(1, 3)])
+    assert found is not None
+    expected = np.asarray(np.corrcoef(rows.reshape(tokens, 10).T))[8].reshape(2, 5)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_constant_units_and_too_few_tokens_correlate_with_nothing() -> None:
+    rows = np.random.default_rng(0).normal(size=(6, 1, 3)).astype(np.float32)
+    rows[:, 0, 1] = 2.0
+    found = coactivation(rows, [(0, 0)])
+    assert found is not None
+    assert found[0, 1] == 0
+    assert coactivation(rows, [(0, 1)]) is None
+    assert coactivation(rows[:2], [(0, 0)]) is None
+    assert coactivation(rows, []) is None

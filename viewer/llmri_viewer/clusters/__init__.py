@@ -1,0 +1,1 @@
+"""Clusters as the viewer needs them: samples collected, circles packed, activity ranked."""

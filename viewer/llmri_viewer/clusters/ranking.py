@@ -1,0 +1,52 @@
+"""Clusters by how much they fire in a turn."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from llmri_clustering.evidence import Standard, activity
+from llmri_viewer.clusters.atlas import Atlas
+from llmri_viewer.history.store import Rows
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Clusters by how much they fire in a turn.
+
+    Attributes:
+        atlas: The clusters.
+        site: Their site.
+        turn: The turn.
+        scans: Scans that the turn has.
+        reply: Whether it is of what the model wrote, or, before it writes, of what it reads.
+        standard: Mean and deviation of each unit over the turns that are kept.
+        turns: How many these are.
+        activity: Mean |z| over these tokens of each cluster, by ascending number, `[clusters]`.
+        order: The clusters' numbers, the most active first.
+    """
+
+    atlas: Atlas
+    site: str
+    turn: int
+    scans: int
+    reply: bool
+    standard: Standard
+    turns: int
+    activity: npt.NDArray[np.float64]
+    order: tuple[int, ...]
+
+    def of(self, number: int) -> float:
+        """Give a cluster's mean |z| over these tokens."""
+        return float(self.activity[self.atlas.row_of[number]])
+
+    def now(self, values: Rows) -> npt.NDArray[np.float64]:
+        """Give each cluster's mean |z| in one scan of all units, `[clusters]`."""
+        return firing(self.atlas, self.standard, values[None]).ravel()
+
+
+def firing(atlas: Atlas, standard: Standard, values: Rows) -> npt.NDArray[np.float64]:
+    """Give the mean |z| of each cluster in scans `[scans, units]`; a unit that a scan lacks counts as 0."""
+    z: Rows = np.nan_to_num(standard.z(values))
+    found: npt.NDArray[np.float64] = activity(z, atlas.clustering.labels)
+    return found

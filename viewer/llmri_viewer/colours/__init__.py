@@ -1,0 +1,1 @@
+"""Colours: of values, of the window, of clusters."""

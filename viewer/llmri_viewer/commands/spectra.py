@@ -1,0 +1,18 @@
+"""Commands of the spectral view."""
+
+from dataclasses import dataclass, replace
+
+from llmri_viewer.commands.base import Step, told
+from llmri_viewer.history.store import ScanStore
+from llmri_viewer.spectrum.signals import why_no_order
+from llmri_viewer.state import ViewState
+
+
+@dataclass(frozen=True)
+class OrderUnits:
+    """Take the units of a spectrum in Hebbian order, or in index order again; say why where there is none."""
+
+    def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
+        """See `Command`."""
+        why = "" if state.by_layout else why_no_order(state)
+        return told(state, why) if why else Step(replace(state, by_layout=not state.by_layout))

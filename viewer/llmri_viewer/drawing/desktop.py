@@ -1,0 +1,25 @@
+"""What goes from the window to the desktop, and comes from there: its picture, and the clipboard's text."""
+
+import io
+
+import pygame
+
+
+def png_of(surface: pygame.Surface) -> bytes:
+    """Give the picture as a PNG file."""
+    file = io.BytesIO()
+    pygame.image.save(surface, file, "picture.png")
+    return file.getvalue()
+
+
+def rgb_of(surface: pygame.Surface) -> bytes:
+    """Give the picture's pixels, row after row, three bytes each."""
+    return pygame.image.tobytes(surface, "RGB")
+
+
+def clipboard() -> str:
+    """Give the text that was copied last; empty where there is none, or no clipboard."""
+    try:
+        return pygame.scrap.get_text()
+    except pygame.error:
+        return ""

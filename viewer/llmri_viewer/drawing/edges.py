@@ -1,0 +1,75 @@
+"""Correlations drawn as soft lines between the units of a lattice."""
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import pygame
+
+from llmri_viewer.clusters.edges import Edges, edges_of
+from llmri_viewer.colours.theme import Colour
+from llmri_viewer.drawing.canvas import Canvas
+from llmri_viewer.layout.geometry import Box, Camera
+from llmri_viewer.state import ViewState
+from llmri_viewer.views.lattice import HebbianView, Lattice
+
+Floats = npt.NDArray[np.float64]
+DASH, GAP = 5, 4  # pixels of a line that stands for a correlation below zero
+FAINTEST = 0.4  # opacity of the weakest line
+
+
+def draw(canvas: Canvas, state: ViewState) -> None:
+    """Draw the lines, where they are wanted and known."""
+    view = HebbianView()
+    lattice, stage = view.lattice(state), view.stage(state)
+    if not state.edges or state.partners is None or state.clusters is None or lattice is None:
+        return
+    found = edges_of(state.clusters, state.partners, state.selection)
+    camera = view.camera(state, lattice.grid)
+    sheet = _sheet(found, lattice, camera, stage, scale=canvas.scale, ink=canvas.theme.text)
+    canvas.sheet(sheet, stage)
+
+
+@lru_cache(maxsize=2)
+def _sheet(
+    edges: Edges, lattice: Lattice, camera: Camera, stage: Box, *, scale: int, ink: Colour
+) -> pygame.Surface:
+    """Give a sheet as large as the stage with the lines on it, clear elsewhere."""
+    opacity = np.zeros((scale * stage.height, scale * stage.width), np.float32)
+    row, column = np.divmod(lattice.cells[edges.pairs], lattice.grid.columns)
+    corner = np.asarray([round(camera.x), round(camera.y)])
+    ends = scale * (corner + (np.stack([column, row], axis=2) + 0.5) * camera.cell)
+    strength = np.abs(edges.r)
+    least, most = (strength[-1], strength[0]) if len(strength) else (0.0, 1.0)
+    shares = FAINTEST + (1 - FAINTEST) * (strength - least) / max(most - least, 1e-6)
+    for (start, end), share, r in zip(ends, shares.tolist(), edges.r.tolist(), strict=True):
+        _lay(opacity, start, end, share, dashed=r < 0, scale=scale)
+    sheet = np.empty((*opacity.shape, 4), np.uint8)
+    sheet[..., :3] = ink
+    sheet[..., 3] = np.round(255 * opacity)
+    size = (sheet.shape[1], sheet.shape[0])
+    image = pygame.image.frombuffer(sheet.tobytes(), size, "RGBA").convert_alpha()
+    image.set_alpha(255, pygame.RLEACCEL)  # most of it is clear; runs of that cost nothing
+    return image
+
+
+def _lay(
+    opacity: npt.NDArray[np.float32], start: Floats, end: Floats, share: float, *, dashed: bool, scale: int
+) -> None:
+    """Lay a line over a sheet: at each step two pixels share its opacity (Wu 1991)."""
+    steps = int(np.abs(end - start).max()) + 1
+    along = np.arange(steps)
+    if dashed:
+        along = along[along % (scale * (DASH + GAP)) < scale * DASH]
+    places = start - 0.5 + (end - start) * (along / max(1, steps - 1))[:, None]
+    steep = abs(end[1] - start[1]) > abs(end[0] - start[0])
+    minor = places[:, 0] if steep else places[:, 1]
+    low = np.floor(minor).astype(np.intp)
+    major = np.floor((places[:, 1] if steep else places[:, 0]) + 0.5).astype(np.intp)
+    for width in range(scale + 1):
+        covered = minor - low if width == scale else 1 - (minor - low) if width == 0 else np.ones(len(minor))
+        across = low + width
+        rows, columns = (major, across) if steep else (across, major)
+        seen = (rows >= 0) & (columns >= 0) & (rows < opacity.shape[0]) & (columns < opacity.shape[1])
+        here = (rows[seen], columns[seen])
+        opacity[here] = np.maximum(opacity[here], share * covered[seen])

@@ -1,0 +1,1 @@
+"""What is written to disk: pictures, numbers, films; whole or not at all."""

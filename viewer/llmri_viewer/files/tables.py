@@ -1,0 +1,219 @@
+"""What is shown as a table: the numbers behind the picture, with what they belong to."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from llmri_protocol.arrays import array_of
+from llmri_protocol.messages import Candidate, Comparison, Influence, LogitLens
+from llmri_viewer import views
+from llmri_viewer.history.store import Rows, ScanStore
+from llmri_viewer.measured.asking import is_of_now
+from llmri_viewer.shown.all_rows import all_rows
+from llmri_viewer.shown.picture import picture_of
+from llmri_viewer.shown.subject import AllUnits, AtlasUnits, LayerUnits, Subject
+from llmri_viewer.spectrum.signals import over_tokens, over_units
+from llmri_viewer.spectrum.spectra import curve, moving
+from llmri_viewer.state import ViewName, ViewState
+from llmri_viewer.views.lattice import hebbian
+
+Column = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Named columns of equal length, and facts that hold for every row."""
+
+    columns: Mapping[str, Column]
+    facts: Mapping[str, str | int | float] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+
+def table_of(state: ViewState, store: ScanStore) -> Table | None:
+    """Give what the shown view shows; None where it shows no numbers.
+
+    A view may bring a table of its own, by a method `table(state, store)`.
+    """
+    own: Callable[[ViewState, ScanStore], Table | None] | None = getattr(views.of(state), "table", None)
+    found = own(state, store) if own is not None else TABLES[state.view](state, store)
+    if found is None or not len(found):
+        return None
+    return Table(found.columns, {**_facts(state, store), **found.facts})
+
+
+def _facts(state: ViewState, store: ScanStore) -> dict[str, str | int | float]:
+    """Give what holds for every export: where the numbers are from, and under which edits."""
+    turn = store.turns.get(state.at.turn) if state.at else None
+    token = turn.tokens.get(state.at.token) if turn and state.at else None
+    return {
+        "model": state.card.name if state.card else "",
+        "session": state.session,
+        "view": state.view,
+        "site": state.site,
+        "turn": state.at.turn if state.at else -1,
+        "token": state.at.token if state.at else -1,
+        "text": token.text if token else "",
+        "difference": state.difference,
+        "edits": msgspec.json.encode(state.standing.edits).decode(),
+    }
+
+
+def _shown_units(state: ViewState, store: ScanStore) -> Table | None:
+    """Give the units of the grid, the layout or the circles, with their place in the picture."""
+    picture, subject = picture_of(state, store), views.of(state).subject(state)
+    if picture is None or subject is None:
+        return None
+    scale = picture.scale
+    facts: dict[str, str | int | float] = {
+        "scale": _json(low=scale.low, high=scale.high, log=scale.log, magnitude=scale.magnitude)
+    }
+    columns = units_columns(state, subject, picture.values)
+    if isinstance(subject, AtlasUnits):
+        columns["cluster"] = subject.atlas.clustering.labels
+        if state.view == "hebbian":
+            lattice = hebbian(subject.atlas)
+            columns["row"], columns["column"] = np.divmod(lattice.cells, lattice.grid.columns)
+        else:
+            columns["x"], columns["y"], columns["radius"] = subject.atlas.packing.units.T
+    return Table(columns, facts)
+
+
+def units_columns(state: ViewState, subject: Subject, values: Rows) -> dict[str, Column]:
+    """Give the columns of units: layer, unit, value, whether selected, and the edit each obeys."""
+    layer, unit = _places(subject)
+    chosen = [index for place in state.selection if (index := subject.index(place)) is not None]
+    selected = np.zeros(len(subject), np.bool_)
+    selected[chosen] = True
+    edits = {
+        index: f"{edit.op} {edit.value:g}"
+        for (site, *place), edit in state.standing.units.items()
+        if site == state.site and (index := subject.index((place[0], place[1]))) is not None
+    }
+    edited = np.zeros(len(subject), f"U{max(map(len, edits.values()), default=1)}")
+    edited[list(edits)] = list(edits.values())
+    return {"layer": layer, "unit": unit, "value": values, "selected": selected, "edit": edited}
+
+
+def _places(subject: Subject) -> tuple[Column, Column]:
+    """Give the layer and the unit of each index."""
+    match subject:
+        case LayerUnits():
+            return np.full(len(subject), subject.layer), np.arange(len(subject))
+        case AllUnits():
+            return np.divmod(np.arange(len(subject)), subject.width)
+        case AtlasUnits():
+            units = subject.atlas.clustering.units
+            return units.layer, units.index
+        case _:
+            layers, units_ = zip(*map(subject.place, range(len(subject))), strict=True)
+            return np.asarray(layers), np.asarray(units_)
+
+
+def _all_layers(state: ViewState, store: ScanStore) -> Table | None:
+    found, subject = all_rows(state, store), views.of(state).subject(state)
+    if found is None or subject is None:
+        return None
+    ends = [(scale.low, scale.high) for scale in found.scales]
+    facts = {"scale": _json(ends=ends, log=found.scales[0].log, magnitude=found.scales[0].magnitude)}
+    return Table(units_columns(state, subject, found.rows.reshape(-1)), facts)
+
+
+def _influence(state: ViewState, store: ScanStore) -> Table | None:
+    """Give the measured change of every unit, else what all layers show."""
+    asked = state.measurements.answer(Influence)
+    if asked is None:
+        return _all_layers(state, store)
+    answer = asked[1]
+    changes = array_of(answer)
+    layers = np.repeat(np.asarray(answer.layers), changes.shape[1])
+    units = np.tile(np.arange(changes.shape[1]), len(answer.layers))
+    facts: dict[str, str | int | float] = {
+        "site": answer.site,
+        "kl": answer.kl,
+        "asked": msgspec.json.encode(asked[0].request).decode(),
+    }
+    return Table({"layer": layers, "unit": units, "change": changes.reshape(-1)}, facts)
+
+
+def _tokens(state: ViewState, store: ScanStore) -> Table | None:
+    """Give the candidates for the token after the shown one, then what each layer would say."""
+    turn = store.turns.get(state.at.turn) if state.at else None
+    came = turn.tokens.get(state.at.token + 1) if turn and state.at else None
+    rows = [(-1, rank, each) for rank, each in enumerate(came.top)] if came else []
+    lens = state.measurements.answer(LogitLens)
+    if lens is not None and is_of_now(lens[0], state):
+        rows += [(each.layer, rank, top) for each in lens[1].layers for rank, top in enumerate(each.top)]
+    if not rows:
+        return None
+    chosen = np.asarray([bool(came) and each.id == (came.id if came else -1) for _, _, each in rows])
+    columns = {"layer": np.asarray([layer for layer, _, _ in rows]), **_candidates(rows), "chosen": chosen}
+    entropy = came.entropy if came and came.entropy is not None else float("nan")
+    return Table(columns, {"entropy": entropy})
+
+
+def _candidates(rows: list[tuple[int, int, Candidate]]) -> dict[str, Column]:
+    return {
+        "rank": np.asarray([rank for _, rank, _ in rows]),
+        "id": np.asarray([each.id for _, _, each in rows]),
+        "candidate": np.asarray([each.text for _, _, each in rows]),
+        "logprob": np.asarray([each.logprob for _, _, each in rows]),
+    }
+
+
+def _comparison(state: ViewState, _store: ScanStore) -> Table | None:
+    """Give both replies, a token a row, and the divergence at each."""
+    asked = state.measurements.answer(Comparison)
+    if asked is None:
+        return None
+    answer = asked[1]
+    count = max(len(answer.plain), len(answer.edited))
+    kl = np.full(count, np.nan)
+    kl[: len(answer.kl)] = answer.kl[:count]
+    columns: dict[str, Column] = {"position": np.arange(count)}
+    for name, tokens in (("plain", answer.plain), ("edited", answer.edited)):
+        columns[name] = np.asarray([*(each.text for each in tokens), *[""] * (count - len(tokens))])
+        logprobs = [*(each.logprob for each in tokens), *[np.nan] * (count - len(tokens))]
+        columns[f"{name}_logprob"] = np.asarray(logprobs)
+    return Table({**columns, "kl": kl}, {"prompt": answer.prompt})
+
+
+def _spectrum(state: ViewState, store: ScanStore) -> Table | None:
+    """Give amplitude by frequency, and by token in the spectrogram."""
+    if state.spectrum == "spectrogram":
+        signal = over_tokens(state, store)
+        moved = moving(signal) if signal else None
+        if moved is None:
+            return None
+        frequency, middle = np.repeat(moved.frequencies, len(moved.middles)), moved.middles
+        at = np.tile(middle, len(moved.frequencies))
+        return Table({"at": at, "frequency": frequency, "amplitude": moved.amplitudes.reshape(-1)})
+    along = over_tokens(state, store) if state.spectrum == "tokens" else over_units(state, store)
+    found = curve(along) if along else None
+    if found is None:
+        return None
+    return Table({"frequency": found.frequencies, "amplitude": found.amplitudes}, {"flat": found.flat})
+
+
+def _json(**values: object) -> str:
+    return msgspec.json.encode(values).decode()
+
+
+TABLES: Mapping[ViewName, Callable[[ViewState, ScanStore], Table | None]] = MappingProxyType(
+    {
+        "grid": _shown_units,
+        "hebbian": _shown_units,
+        "circles": _shown_units,
+        "spectral": _spectrum,
+        "influence": _influence,
+        "layers": _all_layers,
+        "tokens": _tokens,
+        "compare": _comparison,
+    }
+)

@@ -1,0 +1,1 @@
+"""What was seen: turns, scans within a memory budget, and moving through them in time."""

@@ -1,0 +1,111 @@
+"""All kept turns along one line, token after token: where a moment lies, and what is known there."""
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from llmri_viewer.history.store import Moment, ScanStore
+
+Codes = npt.NDArray[np.uint8]
+Spans = npt.NDArray[np.intp]
+EMPTY, READ, WRITTEN, GONE, READ_KEPT, WRITTEN_KEPT = range(6)
+"""What a place of the line shows: nothing; a token read or written without a scan; one whose scan was let go;
+one read or written with its scan. Where several share a place, the last of these wins."""
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The turns in order, and the place of each one's first token, counted in tokens; last the line's end."""
+
+    turns: tuple[int, ...]
+    starts: tuple[int, ...]
+
+    @property
+    def length(self) -> int:
+        """How many places there are."""
+        return self.starts[-1]
+
+    def place(self, moment: Moment) -> float:
+        """Give the middle of a moment's place as a share of the line; the nearest end of a turn not on it."""
+        at = bisect_right(self.turns, moment.turn) - 1
+        if at < 0 or not self.length:
+            return 0.0
+        inside = min(self.starts[at] + moment.token, self.starts[at + 1] - 1)
+        if self.turns[at] != moment.turn:
+            inside = self.starts[at + 1] - 1
+        return (inside + 0.5) / self.length
+
+    def moment(self, share: float) -> Moment | None:
+        """Give the moment at a share of the line, the ends beyond them; None where there is nothing."""
+        if not self.length:
+            return None
+        place = min(max(0, int(share * self.length)), self.length - 1)
+        at = bisect_right(self.starts, place, hi=len(self.turns)) - 1
+        return Moment(self.turns[at], place - self.starts[at])
+
+
+def timeline_of(store: ScanStore) -> Timeline:
+    """Give the line of all turns that have tokens."""
+    return _timeline(store, store.revision)
+
+
+@lru_cache(maxsize=2)
+def _timeline(store: ScanStore, _revision: int) -> Timeline:
+    turns, starts = [], [0]
+    for number in store.order:
+        length = store.turns[number].length
+        if length:
+            turns.append(number)
+            starts.append(starts[-1] + length)
+    return Timeline(tuple(turns), tuple(starts))
+
+
+def codes(line: Timeline, store: ScanStore, site: str, width: int) -> Codes:
+    """Give what each of `width` pixels of the line shows, `[width]`."""
+    said, read, gone = _Spans(), _Spans(), _Spans()
+    kept = [np.empty((2, 0), np.intp)]
+    for number, start in zip(line.turns, line.starts, strict=False):
+        turn = store.turns[number]
+        read.add(start, min(turn.read, turn.length))
+        said.add(start + turn.read, turn.length - turn.read)
+        shelf = turn.sheets.get(site)
+        if shelf is not None:
+            gone.add(start, shelf.gone_to)
+            kept.append(shelf.runs + start)
+    scale = width / max(1, line.length)
+    written = _covered(said.array, scale, width)
+    found = np.where(written, WRITTEN, np.where(_covered(read.array, scale, width), READ, EMPTY))
+    found[_covered(gone.array, scale, width)] = GONE
+    there = _covered(np.concatenate(kept, axis=1), scale, width)
+    found[there] = np.where(written, WRITTEN_KEPT, READ_KEPT)[there]
+    return found.astype(np.uint8)
+
+
+class _Spans:
+    """Stretches of the line being gathered."""
+
+    def __init__(self) -> None:
+        self._firsts: list[int] = []
+        self._ends: list[int] = []
+
+    def add(self, first: int, length: int) -> None:
+        """Add so many places."""
+        if length > 0:
+            self._firsts.append(first)
+            self._ends.append(first + length)
+
+    @property
+    def array(self) -> Spans:
+        """Their first places, and the places behind their last, `[2, spans]`."""
+        return np.asarray([self._firsts, self._ends], np.intp)
+
+
+def _covered(spans: Spans, scale: float, width: int) -> npt.NDArray[np.bool_]:
+    """Tell which pixels stretches cover, `scale` of them a place; each stretch covers one at least."""
+    lefts = np.minimum((spans[0] * scale).astype(np.intp), width - 1)
+    ends = np.maximum(lefts + 1, np.minimum((spans[1] * scale).astype(np.intp), width))
+    steps = np.bincount(lefts, minlength=width + 1) - np.bincount(ends, minlength=width + 1)
+    return np.asarray(np.cumsum(steps)[:width] > 0)

@@ -1,0 +1,1 @@
+"""Where things are: the window's parts, cameras and axes."""

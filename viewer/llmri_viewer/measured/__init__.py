@@ -1,0 +1,1 @@
+"""What the server measured, and what is asked of it."""

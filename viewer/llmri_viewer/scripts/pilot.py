@@ -1,0 +1,171 @@
+"""Plays a script on a window, through the same event queue that a keyboard and a mouse use."""
+
+import time
+
+import pygame
+
+from llmri_viewer import views
+from llmri_viewer.commands.looking import Resize
+from llmri_viewer.drawing import strip
+from llmri_viewer.layout import face
+from llmri_viewer.layout.geometry import Box
+from llmri_viewer.scripts.script import Action, Mouse, PointAt, Press, Say, Shot, Size, Sleep, Type, Wait
+from llmri_viewer.state import Link
+from llmri_viewer.views import circles
+from llmri_viewer.window import Window
+
+PAUSE = 0.004  # seconds between looks while waiting
+KEYS = {"return": pygame.K_RETURN, "escape": pygame.K_ESCAPE, "space": pygame.K_SPACE}
+
+
+class ScriptFailedError(RuntimeError):
+    """The script cannot go on; the message names the word and why."""
+
+
+class Pilot:
+    """Carries out actions one after another.
+
+    `patience` is the longest a `wait:` may take, in seconds.
+    """
+
+    def __init__(self, window: Window, patience: float) -> None:
+        self._window = window
+        self._session = window.session
+        self._patience = patience
+        self._seen = {"turn_end": 0, "edits": 0}  # events that earlier waits were met by
+
+    def play(self, actions: list[Action]) -> None:
+        """Carry them out.
+
+        Raises:
+            ScriptFailedError: A wait was not met, or a target is not on the screen.
+        """
+        for action in actions:
+            if self._session.state.quit:
+                return
+            self._do(action)
+            self._window.frame()
+
+    def _do(self, action: Action) -> None:
+        match action:
+            case Press(key):
+                press(key)
+            case Type(text):
+                pygame.event.post(pygame.event.Event(pygame.TEXTINPUT, text=text))
+            case Say(text):
+                self._say(text)
+            case Wait():
+                self._wait(action)
+            case Sleep(seconds):
+                self._until(time.monotonic() + seconds)
+            case Size(width, height):
+                self._session.do(Resize(width, height))
+            case Mouse() | PointAt():
+                self._mouse(action)
+            case Shot(file):
+                self._settle()
+                self._window.save(file or self._window.shot_file)
+
+    def _say(self, text: str) -> None:
+        self._seen["turn_end"] = self._session.tally.turn_ends
+        for step in (Press("t"), Type(text), Press("return"), Press("escape")):
+            self._do(step)
+            self._window.frame()
+
+    def _wait(self, wait: Wait) -> None:
+        scans = self._session.tally.scans
+        limit = time.monotonic() + self._patience
+        while not self._met(wait, scans):
+            if self._session.state.link.link is Link.REFUSED:
+                raise ScriptFailedError(self._session.state.link.sentence)
+            if time.monotonic() > limit:
+                raise ScriptFailedError(
+                    f"`wait:{wait.event}` was not met in {self._patience:g} s "
+                    f"({self._session.state.link.sentence})"
+                )
+            self._window.frame()
+            time.sleep(PAUSE)
+
+    def _met(self, wait: Wait, scans: int) -> bool:
+        tally, store = self._session.tally, self._session.store
+        match wait.event:
+            case "connected":
+                return self._session.state.link.link is Link.CONNECTED
+            case "scan":
+                return tally.scans > scans
+            case "tokens":
+                return bool(store.turns) and store.turns[max(store.turns)].generated() >= wait.count
+            case "clusters":
+                return self._session.state.job is None and self._session.state.clusters is not None
+            case "measured":
+                return not self._session.state.measurements.pending
+            case "turn_end" | "edits":
+                count = tally.turn_ends if wait.event == "turn_end" else tally.edits
+                met = count > self._seen[wait.event]
+                self._seen[wait.event] += met
+                return met
+
+    def _until(self, moment: float) -> None:
+        while time.monotonic() < moment:
+            self._window.frame()
+            time.sleep(PAUSE)
+
+    def _settle(self) -> None:
+        """Take in everything that has arrived, and draw it."""
+        self._window.frame()
+        while self._session.pending() or self._session.state.flight or self._session.state.settling < 1:
+            self._window.frame()
+        self._window.draw()
+
+    def _mouse(self, action: Mouse | PointAt) -> None:
+        if isinstance(action, PointAt):
+            at = (action.x, action.y)
+        else:
+            box = self._box(action)
+            if box is None:
+                raise ScriptFailedError(f"there is no {action.target} {action.number} to click on the screen")
+            at = (box.x + box.width // 2, box.y + box.height // 2)
+        at = self._window.on_screen(at)
+        mods = pygame.key.get_mods()
+        pygame.event.post(pygame.event.Event(pygame.MOUSEMOTION, pos=at, rel=(0, 0), buttons=(0, 0, 0)))
+        pygame.key.set_mods(pygame.KMOD_SHIFT if action.shift else pygame.KMOD_NONE)
+        for _ in range(action.clicks):
+            for kind in (pygame.MOUSEBUTTONDOWN, pygame.MOUSEBUTTONUP):
+                pygame.event.post(pygame.event.Event(kind, pos=at, button=pygame.BUTTON_LEFT))
+        self._window.frame()
+        pygame.key.set_mods(mods)
+
+    def _box(self, action: Mouse) -> Box | None:
+        """Give where a target stands in the window, None where it is not in sight."""
+        state, store = self._session.state, self._session.store
+        parts = face.of(state.size)
+        if action.target == "unit":
+            view = views.of(state)
+            subject = view.subject(state)
+            index = subject.index((state.layer, action.number)) if subject else None
+            return None if index is None else view.box_of(state, index)
+        if action.target == "cluster":
+            return circles.cluster_box(state, action.number)
+        if action.target == "layer":
+            known = state.card is not None and action.number < state.card.layers
+            return (
+                face.layer_row(parts.layers, state.card.layers, action.number)
+                if known and state.card
+                else None
+            )
+        cells = strip.cells(self._window.canvas, parts.strip, state, store)
+        return next((cell.box for cell in cells if cell.token == action.number), None)
+
+
+def press(key: str) -> None:
+    """Post the events of pressing a key, as SDL would: down, its text where it writes some, and up."""
+    *held, name = key.split("+") if len(key) > 1 else [key]
+    code = KEYS.get(name) or pygame.key.key_code(name if name != "?" else "/")
+    mods = 0
+    for word in held:
+        mods |= {"shift": pygame.KMOD_SHIFT, "ctrl": pygame.KMOD_CTRL, "alt": pygame.KMOD_ALT}[word]
+    written = name if len(name) == 1 and not mods & (pygame.KMOD_CTRL | pygame.KMOD_ALT) else ""
+    pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=code, mod=mods, unicode=written))
+    if written:
+        pygame.event.post(pygame.event.Event(pygame.TEXTINPUT, text=written))
+    pygame.event.post(pygame.event.Event(pygame.KEYUP, key=code, mod=mods))

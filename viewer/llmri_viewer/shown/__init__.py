@@ -1,0 +1,1 @@
+"""Which units a view shows, with which values and which scale."""

@@ -1,0 +1,1 @@
+"""Signals over units and tokens, and their spectra."""

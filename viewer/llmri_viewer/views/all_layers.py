@@ -1,0 +1,136 @@
+"""All layers at once: a row of pixels a layer, all units across."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from llmri_viewer.history.store import Rows
+from llmri_viewer.layout.columns import Columns, columns
+from llmri_viewer.layout.face import UNIT
+from llmri_viewer.layout.geometry import Box
+from llmri_viewer.shown.subject import AllUnits
+from llmri_viewer.state import ViewState
+from llmri_viewer.views.base import At, Points
+from llmri_viewer.views.reaching import ReachingView
+from llmri_viewer.wording import words
+
+GUTTER = 5 * UNIT  # the numbers of layers
+BELOW = 5 * UNIT  # the axis of units
+LANE_MOST, LANE_SHARE = 10, 3  # pixels over a row for marks, at most; one part in so many of a row
+POINTED_FROM = 4.0  # pixels a unit, from which it can be clicked
+LEAST_UNITS = 8  # stay in sight
+WHOLE_FROM = 0.85  # of the width is enough for units of equal, whole pixels
+
+
+@dataclass(frozen=True)
+class Bands:
+    """Where the rows of layers stand: `box` holds all, each `pitch` high with a lane for marks above."""
+
+    box: Box
+    layers: int
+    pitch: int
+
+    @property
+    def lane(self) -> int:
+        """How high the lane of marks over a row is."""
+        return min(LANE_MOST, self.pitch // LANE_SHARE)
+
+    def lane_of(self, layer: int) -> Box:
+        """Give the lane over a layer's row."""
+        return self.box.row(layer * self.pitch, self.lane)
+
+    def row(self, layer: int) -> Box:
+        """Give the pixels of a layer's values."""
+        return self.box.row(layer * self.pitch + self.lane, self.pitch - self.lane)
+
+    def layer_at(self, y: float) -> int | None:
+        """Give the layer at a height of the window."""
+        layer = int((y - self.box.y) // self.pitch)
+        return layer if 0 <= layer < self.layers else None
+
+
+class AllLayersView(ReachingView):
+    """Layers by units, as a raster."""
+
+    scaled = True
+
+    def subject(self, state: ViewState, /) -> AllUnits | None:
+        """See `View`."""
+        return AllUnits(state.card.layers, state.width) if state.card and state.width else None
+
+    def title(self, state: ViewState, /) -> tuple[str, str]:
+        """See `View`."""
+        if state.site_card is None or state.card is None:
+            return "All layers", ""
+        units = words.units(state.site_card, state.width)
+        seen = self.columns(state)
+        peaks = "" if seen is None or seen.single else "; a pixel shows the strongest of its units"
+        return f"{state.card.layers} layers", f"of {units} at {state.site}{peaks}"
+
+    def bands(self, state: ViewState) -> Bands:
+        """Divide the stage in rows, all equally high."""
+        stage, layers = self.stage(state), state.card.layers if state.card else 1
+        room = Box(stage.x + GUTTER, stage.y, max(1, stage.width - GUTTER), max(1, stage.height - BELOW))
+        whole = max(1, room.width // max(1, state.width)) * state.width
+        width = whole if WHOLE_FROM * room.width <= whole <= room.width else room.width
+        pitch = max(1, room.height // layers)
+        return Bands(Box(room.x, room.y, width, pitch * layers), layers, pitch)
+
+    def columns(self, state: ViewState) -> Columns | None:
+        """Give the units of each pixel across, None while no model is known."""
+        return columns(state.width, state.reach, self.bands(state).box.width) if state.width else None
+
+    def axis(self, state: ViewState, /) -> Box:
+        """See `ReachingView`."""
+        return self.bands(state).box
+
+    def least(self, state: ViewState, /) -> float:
+        """See `ReachingView`."""
+        return min(1.0, LEAST_UNITS / max(1, state.width))
+
+    def layer_at(self, state: ViewState, at: At, /) -> int | None:
+        """See `View`."""
+        if state.card is None or not self.stage(state).holds(*at):
+            return None
+        return self.bands(state).layer_at(at[1])
+
+    def unit_at(self, state: ViewState, at: At, /) -> int | None:
+        """See `View`. None where units are too narrow to be pointed at."""
+        seen = self.columns(state)
+        if seen is None or seen.pixels_a_unit < POINTED_FROM:
+            return None
+        return self._index(state, at, seen, None)
+
+    def read_at(self, state: ViewState, at: At, values: Rows, /) -> int | None:
+        """See `View`: the strongest of a pixel's units."""
+        seen = self.columns(state)
+        return None if seen is None else self._index(state, at, seen, values)
+
+    def _index(self, state: ViewState, at: At, seen: Columns, values: Rows | None) -> int | None:
+        box, layer = self.bands(state).box, self.layer_at(state, at)
+        if state.at is None or layer is None or not box.holds(*at):
+            return None
+        pixel, start = int(at[0]) - box.x, layer * state.width
+        if values is None or seen.single:
+            return start + int(seen.first[pixel])
+        return start + seen.strongest_at(values[start : start + state.width], pixel)
+
+    def box_of(self, state: ViewState, index: int, /) -> Box | None:
+        """See `View`. None where units are too narrow to be pointed at, too."""
+        seen = self.columns(state)
+        if seen is None or state.at is None or seen.pixels_a_unit < POINTED_FROM:
+            return None
+        layer, unit = divmod(index, state.width)
+        row = self.bands(state).row(layer)
+        start, end = seen.pixels(unit)
+        return Box(row.x + start, row.y, end - start, row.height) if end > start else None
+
+    def middles(self, state: ViewState, /) -> Points:
+        """See `View`."""
+        seen = self.columns(state)
+        if seen is None or state.at is None:
+            return np.empty((0, 2))
+        bands = self.bands(state)
+        across = bands.box.x + seen.middles(state.width)
+        down = [row.y + row.height / 2 for row in map(bands.row, range(bands.layers))]
+        return np.stack([np.tile(across, bands.layers), np.repeat(down, state.width)], axis=1)

@@ -1,0 +1,11 @@
+"""Views without a colour bar have its room too."""
+
+from llmri_viewer.layout import face
+from llmri_viewer.layout.geometry import Box
+from llmri_viewer.state import ViewState
+
+
+def whole(state: ViewState) -> Box:
+    """Give the view's part of the window and the colour bar's together."""
+    parts = face.of(state.size)
+    return Box(parts.view.x, parts.view.y, parts.view.width, max(1, parts.bar.bottom - parts.view.y))

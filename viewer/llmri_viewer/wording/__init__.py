@@ -1,0 +1,1 @@
+"""Words: numbers, names, edits, and why something is not there."""

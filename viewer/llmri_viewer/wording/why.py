@@ -1,0 +1,104 @@
+"""Why a view has no picture, and what to do next.
+
+A command's name in braces stands for its key; `Bindings.spelled` puts that in where the words are drawn.
+"""
+
+from llmri_protocol.messages import ModelCard
+from llmri_viewer import views
+from llmri_viewer.history.store import ScanStore
+from llmri_viewer.shown.picture import Words
+from llmri_viewer.state import Link, ViewState
+from llmri_viewer.wording import words
+
+
+def why_empty(state: ViewState, store: ScanStore) -> Words:
+    """Give a headline and a sentence for a view without a picture."""
+    if state.link.link is Link.REFUSED:
+        return "No connection", f"{_sentence(state.link.sentence)} {{program.quit}} quits."
+    if state.card is None:
+        return _why_no_server(state)
+    if not state.site:
+        return "Nothing to look at", f"{state.card.name} offers no site of its blocks to read from."
+    if state.clusters is None and views.of(state).of_clusters:
+        return _why_no_clusters(state)
+    return _why_no_values(state, store, state.card)
+
+
+def _why_no_server(state: ViewState) -> Words:
+    if state.link.link is Link.WAITING:
+        return (
+            "Waiting for a server",
+            f"{_sentence(state.link.sentence)} `llmri serve` starts one; {{program.quit}} quits.",
+        )
+    return "Connecting", _sentence(state.link.sentence)
+
+
+def _why_no_clusters(state: ViewState) -> Words:
+    if state.misfit:
+        return (
+            "These clusters are of another model",
+            f"{_sentence(state.misfit)} {{view.out}} goes back to the grid.",
+        )
+    if state.job is not None:
+        return "Building clusters", f"{_sentence(state.job.step)} {{view.out}} stops it."
+    got = state.gathered
+    if got.enough:
+        return (
+            "Clusters can be built",
+            f"{words.count(got.samples, 'scan')} of {state.site} came so far. {{clusters.build}} builds them "
+            f"of {words.layers(got.layers)}{_too_many(state)}, {{clusters.build_layer}} of the shown layer.",
+        )
+    if got.needed:
+        return (
+            "No clusters yet",
+            f"They need {got.needed} scans of {state.site}; {got.samples} came so far, of "
+            f"{words.layers(got.layers)}{_too_many(state)}. Go on talking ({{chat.open}}), or have "
+            "`llmri cluster` write a file, and open it with `llmri view --clusters FILE`.",
+        )
+    return (
+        "No clusters yet",
+        "`llmri cluster` collects scans from this server and writes a file of clusters; "
+        "`llmri view --clusters FILE` shows it here.",
+    )
+
+
+def _too_many(state: ViewState) -> str:
+    """Say why not all layers are clustered together, where they are not."""
+    card, got = state.card, state.gathered
+    if card is None or len(got.layers) == card.layers:
+        return ""
+    return f" (all {card.layers} layers together are too many units)"
+
+
+def _why_no_values(state: ViewState, store: ScanStore, card: ModelCard) -> Words:
+    if state.at is None and not any(turn.sheets for turn in store.turns.values()):
+        return (
+            f"Connected to {card.name}",
+            "Say something to the model: press {chat.open}, or type in the server's terminal.",
+        )
+    if state.difference and store.sheet(state.at, state.site):
+        return (
+            "Nothing to compare with",
+            "This is the first scan of the turn. {token.next} goes to the next one; {difference.toggle} "
+            "shows the values themselves.",
+        )
+    if state.at is not None and store.let_go(state.at, state.site):
+        return (
+            "This scan was let go",
+            f"All that is kept fits {store.budget >> 20} MiB, and the oldest scans go first. "
+            "{time.first} goes to the oldest that is kept, {follow.toggle} to the newest.",
+        )
+    if state.at is not None:
+        return (
+            f"No scan of {state.site} here",
+            "None was taken at this token. {follow.toggle} goes to the newest, {site.next} to another site.",
+        )
+    return (
+        f"No scans of {state.site} yet",
+        "They come with the next token that the model reads or writes: {chat.open} talks to it.",
+    )
+
+
+def _sentence(said: str) -> str:
+    """Give words as a sentence: with a capital, and a full stop at the end."""
+    return said[:1].upper() + said[1:].rstrip(".") + "." if said else ""

@@ -1,0 +1,124 @@
+"""Numbers and names as the window writes them: signed, of equal digits, and in plain words."""
+
+import math
+from collections.abc import Callable, Sequence
+
+from llmri_clustering.clusters import Cluster, Provenance
+from llmri_protocol.messages import SiteCard
+from llmri_viewer.clusters.gathered import Gathered
+from llmri_viewer.state import ViewState
+
+TIMES = "\N{MULTIPLICATION SIGN}"
+DASH = "\N{EN DASH}"
+SHORT_ESCAPES, LONG_ESCAPES = 0x100, 0x10000  # code points below the first, and from the second on
+LARGE, SMALL, THREE_DIGITS = 10_000, 0.0005, 100  # where numbers need an exponent, or fewer decimals
+LEAST_PERCENT = 0.05
+NAMED_LAYERS = 4  # named one by one at most
+VISIBLE = {"\n": "↵", "\t": "⇥", "\r": "␍"}
+
+
+def number(value: float) -> str:
+    """Give a signed number with three digits behind the point, or an exponent where it is large."""
+    if not math.isfinite(value):
+        return str(value)
+    if abs(value) >= LARGE or 0 < abs(value) < SMALL:
+        return f"{value:+.2e}"
+    value += 0.0  # minus zero becomes zero
+    return f"{value:+.3f}" if abs(value) < THREE_DIGITS else f"{value:+.1f}"
+
+
+def percent(logprob: float) -> str:
+    """Give a probability in per cent, from its natural logarithm."""
+    share = 100 * math.exp(min(logprob, 0.0))
+    return f"{share:.1f} %" if share >= LEAST_PERCENT else "<0.1 %"
+
+
+def factor(value: float) -> str:
+    """Give a multiplier."""
+    return f"{TIMES} {value:g}"
+
+
+def units(site: SiteCard, count: int) -> str:
+    """Give so many units of a site in words, such as `512 MLP neurons`."""
+    plural = "" if count == 1 or site.unit.endswith("s") else "s"
+    return f"{count} {site.unit}{plural}"
+
+
+def count(number: int, thing: str) -> str:
+    """Give so many things in words: `1 unit`, `12 units`."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def recording(state: ViewState) -> str:
+    """Say that a film is being recorded, and how long it is; empty where none is."""
+    minutes, seconds = divmod(state.recorded, 60)
+    return f"recording {minutes:02}:{seconds:02}" if state.recording else ""
+
+
+def layers(numbers: Sequence[int]) -> str:
+    """Name layers, ascending: `layer 3`, `layers 0, 4`, a span, or how many of a span."""
+    first, last = numbers[0], numbers[-1]
+    if first == last:
+        return f"layer {first}"
+    if len(numbers) == last - first + 1:
+        return f"layers {first}{DASH}{last}"
+    if len(numbers) <= NAMED_LAYERS:
+        return f"layers {', '.join(map(str, numbers))}"
+    return f"{len(numbers)} of layers {first}{DASH}{last}"
+
+
+def correlation(made: Provenance) -> str:
+    """Name what a clustering calls strength: `r`, or `|r|` where sign does not count."""
+    return "|r|" if made.distance == "1 - |r|" else "r"
+
+
+def provenance(made: Provenance) -> str:
+    """Say in one line how clusters were made."""
+    return f"{made.distance}, {made.method}, {count(made.samples, 'scan')} of {count(made.turns, 'turn')}"
+
+
+def cluster_name(cluster: Cluster) -> str:
+    """Give a cluster's number, and the token that it fires most on."""
+    if not cluster.tokens:
+        return str(cluster.number)
+    return f"{cluster.number} “{cluster.tokens[0].text.strip(' ') or '␣'}”"
+
+
+def missing_samples(got: Gathered) -> str:
+    """Say how many scans there are for clusters, and how many are needed."""
+    return f"clusters need {got.needed} scans of {got.site}; there are {got.samples}"
+
+
+def scale(state: ViewState) -> str:
+    """Give the colour scale in words."""
+    kind = "log" if state.log else "linear"
+    what = "|value|" if state.colour_map == "energy" else "value"
+    if state.difference:
+        what = f"change of {what} from the previous token"
+    if state.limits is not None:
+        return f"{what}, {kind}, window set by hand"
+    span = "1st to 99th percentile" if state.clip else "full range"
+    if state.view == "layers":
+        each = f"each layer, as shown for layer {state.layer}," if state.per_layer else "all layers"
+        return f"{what}, {kind}, {span} of {each} in this turn"
+    whose = "this layer" if state.view == "grid" else "these units"
+    return f"{what}, {kind}, {span} of {whose} in this turn"
+
+
+def shown_text(text: str, drawable: Callable[[str], bool]) -> str:
+    """Give text with what cannot be drawn as its escape, and line ends and tabs as signs."""
+    return "".join(
+        VISIBLE.get(char) or (char if _plain(char) and drawable(char) else escape(char)) for char in text
+    )
+
+
+def escape(char: str) -> str:
+    r"""Give a character's escape: `\x07`, `\u4f60` or `\U0001f600`."""
+    code = ord(char)
+    if code < SHORT_ESCAPES:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < LONG_ESCAPES else f"\\U{code:08x}"
+
+
+def _plain(char: str) -> bool:
+    return char.isprintable() or char == "\N{NO-BREAK SPACE}"
