@@ -22,9 +22,9 @@ from llmri_viewer.colours import colour
 from llmri_viewer.colours.colour import Scale
 from llmri_viewer.colours.theme import THEMES
 from llmri_viewer.connection.link import Address
-from llmri_viewer.drawing import circles, lattice
-from llmri_viewer.drawing.inks import inks
 from llmri_viewer.drawing.palettes import palette
+from llmri_viewer.drawing.plane import circles, lattice
+from llmri_viewer.drawing.plane.inks import inks
 from llmri_viewer.keys import bindings
 from llmri_viewer.layout import face
 from llmri_viewer.layout.geometry import Box, fitting
@@ -242,7 +242,7 @@ def live(track: Track, rounds: int) -> Section:
                 ),
                 Row("frame, 95th percentile", spread(of(lambda s: s.frame_95)), HELD, milliseconds),
                 Row(
-                    "no new scans / idle CPU, share of a core",
+                    "processor with nothing new, share of a core",
                     spread(of(lambda s: s.idle_cpu)),
                     IDLE_CPU,
                     percent,

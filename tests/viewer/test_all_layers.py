@@ -8,7 +8,7 @@ import pygame
 import pytest
 
 from llmri_protocol.messages import ProtectedUnit
-from llmri_viewer.drawing import unit_ticks
+from llmri_viewer.drawing.charts import unit_ticks
 from llmri_viewer.history.store import Sheet
 from llmri_viewer.layout import face
 from llmri_viewer.layout.columns import columns

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.ticker import MaxNLocator
 
-from llmri_viewer.drawing.axes import Axis, above, decades, label, ticks
+from llmri_viewer.drawing.charts.axes import Axis, above, decades, label, ticks
 
 
 @settings(deadline=None)
@@ -20,7 +20,7 @@ def test_ticks_are_round_inside_and_as_matplotlib_would_set_them(low: float, spa
     locator = MaxNLocator(most, steps=[1, 2, 5, 10], min_n_ticks=1)
     expected = np.asarray(locator.tick_values(low, low + span))
     expected = expected[(expected >= low - edge) & (expected <= low + span + edge)]
-    if len(found) > 1 and len(expected) > 1:
+    if len(found) > 1 and 1 < len(expected) <= most + 1:  # else rounding let it overstep
         assert np.diff(found)[0] <= np.diff(expected)[0] * (1 + 1e-6)
 
 

@@ -1,5 +1,8 @@
 """The circle view: what is drawn is what is hit, and what is hit is what is edited."""
 
+import threading
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pygame
@@ -9,13 +12,15 @@ from hypothesis import strategies as st
 
 from llmri_protocol.messages import Intervene
 from llmri_viewer.clusters.atlas import Atlas, chosen_clusters
+from llmri_viewer.clusters.gathered import Job
 from llmri_viewer.colours import palette
 from llmri_viewer.colours.theme import Colour
 from llmri_viewer.commands.clusters import EnterGroup
-from llmri_viewer.drawing import labels
-from llmri_viewer.drawing.fonts import Fonts
-from llmri_viewer.drawing.inks import grounds
-from llmri_viewer.drawing.raster import rasterised
+from llmri_viewer.drawing.aside import Aside
+from llmri_viewer.drawing.lettering.fonts import Fonts
+from llmri_viewer.drawing.plane import labels
+from llmri_viewer.drawing.plane.inks import grounds
+from llmri_viewer.drawing.plane.raster import rasterised
 from llmri_viewer.keys.bindings import Bindings
 from llmri_viewer.layout import face
 from llmri_viewer.layout.geometry import Box
@@ -40,6 +45,11 @@ def pixels(desk: Desk) -> npt.NDArray[np.int64]:
     return pygame.surfarray.array3d(desk.window.canvas.surface).astype(np.int64)
 
 
+def stage_pixels(desk: Desk) -> npt.NDArray[np.int64]:
+    stage = stage_of(desk.state)
+    return pixels(desk)[stage.x : stage.right, stage.y : stage.bottom]
+
+
 def written(desk: Desk) -> list[str]:
     desk.window.draw()
     return [text.text for text in desk.window.canvas.written]
@@ -61,8 +71,8 @@ def test_every_pixel_is_hit_as_what_it_shows(clustered: Desk, keys: str) -> None
     soft = np.zeros(shown.shape)
     box = raster.box
     inside = np.s_[box.y - stage.y : box.bottom - stage.y, box.x - stage.x : box.right - stage.x]
-    shown[inside] = np.where((raster.ids < 2 * units) & (raster.soft < 0.5), raster.ids % units, -1)
-    soft[inside] = raster.soft
+    shown[inside] = np.where((raster.ids < 2 * units) & (raster.soft < 128), raster.ids % units, -1)
+    soft[inside] = raster.soft / 255
     rng = np.random.default_rng(0)
     for _ in range(600):
         x, y = int(rng.integers(stage.width)), int(rng.integers(stage.height))
@@ -359,6 +369,9 @@ def test_clusters_of_another_model_stay_hidden_and_say_what_differs(
     desk.play(STORY_TOLD + "o + 0 h")
     assert "These clusters are of another model" in written(desk)
     assert desk.state.clusters is None
+    desk.session.state = replace(desk.state, job=Job("correlating all pairs of units", 1, 9))
+    desk.window.draw()
+    assert "Building clusters" in written(desk)
     desk.close()
 
 
@@ -368,3 +381,72 @@ def test_clusters_of_a_namesake_are_shown_with_a_word(server: SyntheticServer, t
     assert desk.state.notice == "the clusters were made from pocket-2, this model is pocket"
     assert desk.state.clusters is not None
     desk.close()
+
+
+class Slow:
+    """Keeps what is made aside waiting until it is let go."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._begun, self._go = threading.Event(), threading.Event()
+        self._made, self._canvas = threading.Semaphore(0), desk.window.canvas
+
+    def __enter__(self) -> "Slow":
+        self._canvas.aside = Aside(self._made.release)
+        self.hold()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._go.set()
+        self._canvas.aside.__exit__(None, None, None)
+        self._canvas.aside = Aside()
+
+    def hold(self) -> None:
+        self._begun.clear()
+        self._go.clear()
+        self._canvas.aside.get(self._wait, object())
+        assert self._begun.wait(20)
+
+    def _wait(self, _key: object) -> bool:
+        self._begun.set()
+        return self._go.wait(20)
+
+    def let_go(self) -> None:
+        """Let everything be made that was asked for."""
+        self._go.set()
+        for _ in range(2):
+            assert self._made.acquire(timeout=20)
+
+
+def test_while_soft_edges_are_worked_out_circles_have_hard_ones_and_then_the_same_picture(
+    clustered: Desk,
+) -> None:
+    clustered.play("double:cluster=5")
+    clustered.land()
+    whole = stage_pixels(clustered)
+    with Slow(clustered) as slow:
+        hard = stage_pixels(clustered)
+        slow.let_go()
+        assert np.array_equal(stage_pixels(clustered), whole)
+    assert 0 < (hard != whole).any(axis=2).mean() < 0.25
+
+
+def test_a_new_selection_keeps_the_picture_whole_while_its_outline_is_worked_out(clustered: Desk) -> None:
+    clustered.land()
+    whole = stage_pixels(clustered)
+    with Slow(clustered) as slow:
+        pixels(clustered)
+        slow.let_go()
+        pixels(clustered)
+        slow.hold()
+        clustered.session.state = replace(clustered.state, selection=cluster_places(clustered, 5))
+        waiting = stage_pixels(clustered)
+        slow.let_go()
+        outlined = stage_pixels(clustered)
+    assert (waiting != whole).any(axis=2).mean() < 0.02
+    assert (outlined != waiting).any(axis=2).sum() > 20
+
+
+def cluster_places(desk: Desk, number: int) -> frozenset[tuple[int, int]]:
+    atlas = atlas_of(desk)
+    members = np.flatnonzero(atlas.clustering.labels == number)
+    return frozenset(atlas.place(int(index)) for index in members)

@@ -3,7 +3,7 @@
 import pytest
 
 from llmri_protocol.messages import Edit, Edits, Schedule
-from llmri_viewer.drawing.edits import STALE
+from llmri_viewer.drawing.panels.edits import STALE
 from llmri_viewer.state import Standing
 from llmri_viewer.wording.edit_words import amount, conditions, where
 from llmri_viewer.wording.effects import Effect, effect

@@ -25,6 +25,7 @@ from llmri_viewer.files import writing
 from llmri_viewer.files.tables import table_of
 from llmri_viewer.files.writing import free, whole
 from llmri_viewer.keys.bindings import Bindings
+from llmri_viewer.measured.influence_map import influence_map
 from llmri_viewer.measured.measuring import Asked, Measurements
 from llmri_viewer.options import Options
 from llmri_viewer.shown.picture import picture_of
@@ -185,6 +186,20 @@ def test_a_measured_influence_is_exported_a_unit_a_row(told: Desk) -> None:
     assert (table.columns["layer"][600], table.columns["unit"][600], table.facts["kl"]) == (6, 88, 0.25)
 
 
+def test_co_activation_is_exported_where_nothing_was_measured(told: Desk) -> None:
+    told.session.state = replace(told.state, view="influence")
+    table, shown = table_of(told.state, told.session.store), influence_map(told.state, told.session.store)
+    assert table is not None
+    assert shown is not None
+    assert not shown.causal
+    np.testing.assert_array_equal(table.columns["correlation"], shown.rows.reshape(-1))
+
+
+def test_an_influence_map_of_nothing_has_no_numbers(told: Desk) -> None:
+    told.session.state = replace(told.state, view="influence", selection=frozenset())
+    assert table_of(told.state, told.session.store) is None
+
+
 def answered(desk: Desk, answer: Comparison | Influence | LogitLens) -> None:
     edits = desk.state.standing.edits
     request = {Comparison: Compare(id=1), LogitLens: ReadLens(id=1, turn=1, token=1)}.get(
@@ -220,6 +235,22 @@ class FullDisk:
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._file, name)
+
+
+def test_numbers_do_not_stay_where_their_picture_has_no_room(
+    told: Desk, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = Path.open
+
+    def without_room(self: Path, mode: str = "r") -> object:
+        if ".png" in self.name:
+            raise OSError(28, "No space left on device")
+        return opened(self, mode)
+
+    monkeypatch.setattr(Path, "open", without_room)
+    export(told)
+    assert list(folder.iterdir()) == []
+    assert told.state.notice == "what is shown cannot be exported: no space left on device"
 
 
 @pytest.mark.parametrize("keys", ["e", "s", "r sleep:0.3 r"])

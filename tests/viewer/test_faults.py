@@ -127,6 +127,19 @@ def test_a_server_that_comes_back_with_another_model_is_seen_as_it_is(
                 assert desk.state.selection == {(desk.state.layer, 0)}
 
 
+def test_a_server_that_comes_back_without_its_turns_says_that_they_are_gone(table: Bindings) -> None:
+    with SyntheticServer() as server:
+        port = server.port
+        with at_desk(port, table) as desk:
+            desk.play(f'{STORY_TOLD} say:"Another." wait:turn_end')
+            server.close()
+            lost(desk)
+            with SyntheticServer(port=port, session="two"):
+                found(desk)
+                assert desk.state.notice == "the server began a new session: 2 turns of the last one are gone"
+                assert desk.state.warning
+
+
 def test_a_server_that_comes_back_without_the_shown_site_shows_another(table: Bindings) -> None:
     with SyntheticServer() as server:
         port = server.port

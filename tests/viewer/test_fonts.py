@@ -6,9 +6,9 @@ import matplotlib as mpl
 import pygame
 import pytest
 
-from llmri_viewer.drawing.fonts import Fonts
-from llmri_viewer.drawing.runs import Run, runs
-from llmri_viewer.drawing.typefaces import Typefaces
+from llmri_viewer.drawing.lettering.fonts import Fonts
+from llmri_viewer.drawing.lettering.runs import Run, runs
+from llmri_viewer.drawing.lettering.typefaces import Typefaces
 
 FOLDER = Path(mpl.get_data_path()) / "fonts" / "ttf"
 INK = (255, 255, 255)

@@ -5,11 +5,16 @@ from dataclasses import replace
 import pygame
 
 from llmri_protocol.messages import Chat, ClearInterventions, Intervene, Redo, Subscribe, Undo
+from llmri_viewer.commands.talking import OpenChat
+from llmri_viewer.connection.link import Address
 from llmri_viewer.history.store import Moment
 from llmri_viewer.layout import face
 from llmri_viewer.layout.geometry import fitting, grid_of
+from llmri_viewer.options import Options
+from llmri_viewer.session import Session
 from llmri_viewer.state import Link
 from tests.viewer.conftest import Desk
+from tests.viewer.synthetic import SyntheticServer
 
 
 def sent(desk: Desk, kind: type) -> list[object]:
@@ -189,3 +194,32 @@ def test_a_lost_server_is_waited_for_and_nothing_is_sent_meanwhile(told: Desk) -
     assert told.state.notice == "not connected: nothing was sent"
     told.play("wait:connected")
     assert told.state.at is not None, "the same session's scans are still there"
+
+
+def test_words_typed_while_the_server_is_away_stay_in_the_box(told: Desk) -> None:
+    told.play("t type:hello")
+    told.server.hang_up()
+    while told.state.link.link is Link.CONNECTED:
+        told.window.frame()
+    told.play("return")
+    assert (told.state.chat, told.state.notice) == ("hello", "not connected: nothing was sent")
+    told.play("wait:connected return wait:turn_end")
+    assert told.state.chat == ""
+
+
+def test_a_changed_amount_is_told_where_no_panel_shows_it(told: Desk) -> None:
+    told.play("size:900x600 ]")
+    assert "B multiplies by 1.75" in [text.text for text in told.window.canvas.written]
+
+
+def test_a_window_that_only_looks_says_so_and_opens_no_chat(server: SyntheticServer) -> None:
+    session = Session(Address(port=server.port, role="viewer"), Options())
+    session.do(OpenChat())
+    assert session.state.chat is None
+    assert "--read-only" in session.state.notice
+
+
+def test_a_window_that_only_looks_has_a_flag(told: Desk) -> None:
+    told.session.state = replace(told.state, read_only=True)
+    told.window.draw()
+    assert "read only" in [text.text for text in told.window.canvas.written]

@@ -8,10 +8,16 @@ import pytest
 
 from llmri_viewer import views
 from llmri_viewer.clusters import legend
+from llmri_viewer.clusters import reference as reference_file
+from llmri_viewer.clusters.atlas import Atlas
 from llmri_viewer.clusters.ranker import REFRESH_SECONDS
-from llmri_viewer.clusters.ranking import Ranking
+from llmri_viewer.clusters.ranking import TOGETHER, Ranking
+from llmri_viewer.clusters.reference import Reference
 from llmri_viewer.history.store import Moment
+from llmri_viewer.keys.bindings import Bindings
+from llmri_viewer.options import Options
 from tests.viewer.conftest import Desk
+from tests.viewer.synthetic import SyntheticServer
 
 
 @pytest.fixture
@@ -39,11 +45,10 @@ def reference(desk: Desk) -> dict[int, float]:
         if token > 0
     }
     every = np.stack(list(rows.values())).astype(np.float64)
-    spread = every[:: max(1, -(-len(every) // 64))]
     reply = [key for key in rows if key[0] == 2 and store.turns[2].tokens[key[1]].phase == "generate"]
     reply = reply[:: max(1, -(-len(reply) // 32))]
-    z = np.abs(np.stack([rows[key] for key in reply]) - spread.mean(axis=0))
-    z = np.divide(z, spread.std(axis=0), out=np.zeros_like(z), where=spread.std(axis=0) > 0)
+    z = np.abs(np.stack([rows[key] for key in reply]) - every.mean(axis=0))
+    z = np.divide(z, every.std(axis=0), out=np.zeros_like(z), where=every.std(axis=0) > 0)
     labels = atlas.clustering.labels
     return {cluster.number: z[:, labels == cluster.number].mean() for cluster in atlas.clustering.clusters}
 
@@ -66,6 +71,33 @@ def test_another_turn_is_ranked_at_once_and_a_growing_one_now_and_then(ranked: D
     assert known.turn == 2
     ranked.session.glide(0.0)
     assert ranking_of(ranked) is known
+
+
+def test_what_came_before_the_clusters_is_taken_in_a_little_at_a_time(
+    ranked: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = ranking_of(ranked)
+    atlas, store = whole.atlas, ranked.session.store
+    monkeypatch.setattr(reference_file, "VALUES_AT_ONCE", 8 * len(atlas.clustering.units))
+    slow = Reference(atlas, "mlp_act")
+    slow.take(store)
+    assert (slow.scans, slow.complete) == (8, False)
+    for _ in range(20):
+        slow.take(store)
+    assert (slow.scans, slow.turns, slow.complete) == (whole.against, 2, True)
+    standard = slow.standard()
+    assert standard is not None
+    np.testing.assert_array_equal(standard.mean, whole.standard.mean)
+    np.testing.assert_array_equal(standard.deviation, whole.standard.deviation)
+
+
+def test_what_the_store_forgets_no_longer_counts(ranked: Desk) -> None:
+    atlas, store = ranking_of(ranked).atlas, ranked.session.store
+    reference = Reference(atlas, "mlp_act")
+    reference.take(store)
+    store.clear()
+    reference.take(store)
+    assert (reference.scans, reference.turns, reference.standard()) == (0, 0, None)
 
 
 def test_the_grid_needs_no_ranking(ranked: Desk) -> None:
@@ -100,6 +132,72 @@ def test_a_double_click_in_the_legend_zooms_into_the_cluster(ranked: Desk) -> No
     ranked.play(f"double:{box.x + 60},{box.y + 9}")
     assert ranked.state.clusters is not None
     assert ranked.state.focus == ranked.state.clusters.cluster_group[number]
+
+
+def union(desk: Desk, numbers: tuple[int, ...]) -> frozenset[tuple[int, int]]:
+    atlas = desk.state.clusters
+    assert atlas is not None
+    return frozenset().union(*map(atlas.places, numbers))
+
+
+@pytest.mark.parametrize("view", ["circles", "hebbian"])
+def test_one_key_selects_the_most_active_clusters_and_again_as_many_more(ranked: Desk, view: str) -> None:
+    if view == "hebbian":
+        ranked.play("h")
+        ranked.land()
+    order = ranking_of(ranked).order
+    ranked.play("shift+m")
+    assert ranked.state.selection == union(ranked, order[:TOGETHER])
+    assert ranked.state.picked == order[0]
+    assert f"the {min(TOGETHER, len(order))} clusters most active in reply 2" in ranked.state.notice
+    ranked.play("shift+m")
+    assert ranked.state.selection == union(ranked, order[: 2 * TOGETHER])
+    ranked.play("shift+m " * (len(order) // TOGETHER + 1))
+    assert ranked.state.selection == union(ranked, order)
+
+
+def test_a_key_for_the_most_active_takes_the_place_of_another_selection(ranked: Desk) -> None:
+    order = ranking_of(ranked).order
+    ranked.play("click:ranked=3 shift+m")
+    assert ranked.state.selection == union(ranked, order[:TOGETHER])
+
+
+@pytest.mark.parametrize("view", ["circles", "hebbian"])
+def test_a_click_on_the_heading_does_as_the_key_and_the_selected_are_marked(ranked: Desk, view: str) -> None:
+    if view == "hebbian":
+        ranked.play("h")
+        ranked.land()
+    heading = legend.heading(ranked.state)
+    assert heading is not None
+    ranked.play(f"click:{heading.x + 40},{heading.y + 9}")
+    order = ranking_of(ranked).order
+    assert ranked.state.selection == union(ranked, order[:TOGETHER])
+    ranked.play("add:ranked=2")
+    assert ranked.state.selection == union(ranked, (order[0], *order[2:TOGETHER]))
+    picture = pygame.surfarray.array3d(ranked.window.canvas.surface)
+    accent = ranked.window.canvas.theme.accent
+    marked = [
+        bool((picture[box.x + 24 : box.right, box.y : box.bottom] == accent).all(axis=2).any())
+        for _, box in legend.rows(ranked.state)
+    ]
+    wanted = [number != order[1] and number in order[:TOGETHER] for number, _ in legend.rows(ranked.state)]
+    assert marked == wanted
+
+
+def test_without_clusters_or_talk_the_key_says_what_is_missing(desk: Desk) -> None:
+    desk.play("wait:connected o shift+m")
+    assert "no clusters" in desk.state.notice
+    assert desk.state.warning
+
+
+def test_before_anything_was_said_no_cluster_is_the_most_active(
+    server: SyntheticServer, table: Bindings, atlas: Atlas
+) -> None:
+    desk = Desk(server, Options(), table, atlas)
+    desk.play("wait:connected o shift+m")
+    assert "nothing was said" in desk.state.notice
+    assert not desk.state.selection
+    desk.close()
 
 
 @pytest.mark.parametrize("size", ["900x600", "1280x800", "1920x1080", "3840x2160"])

@@ -20,6 +20,7 @@ from llmri_viewer.scripts.script import (
 
 def test_a_script_reads_as_what_a_person_would_do(table: Bindings) -> None:
     text = 'wait:connected down b \\ [ say:"hello there" type:x wait:tokens=5 click:unit=127 add:unit=3 '
+    text += 'new:"and anew" click:ranked=3 '
     text += "point:layer=2 double:cluster=7 click:640,400 sleep:0.5 size:900x600 shot:out/a.png shot"
     assert parse(text, table) == [
         Wait("connected"),
@@ -32,6 +33,8 @@ def test_a_script_reads_as_what_a_person_would_do(table: Bindings) -> None:
         Wait("tokens", 5),
         Mouse("unit", 127),
         Mouse("unit", 3, shift=True),
+        Say("and anew", new=True),
+        Mouse("ranked", 3),
         Mouse("layer", 2, clicks=0),
         Mouse("cluster", 7, clicks=2),
         PointAt(640, 400),

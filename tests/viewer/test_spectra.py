@@ -1,11 +1,14 @@
 """Spectra and what they are taken of: true to scipy's, without their mean, and over gaps."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import scipy  # type: ignore[import-untyped]  # it brings no types
 
 from llmri_clustering.spectra import amplitude_spectrum, spectrogram
-from llmri_viewer.drawing import graph
+from llmri_viewer.drawing.spectra import graph
 from llmri_viewer.history.store import Moment, ScanStore, Sheet
 from llmri_viewer.layout.geometry import Box
 from llmri_viewer.spectrum import signals, spectra
@@ -16,6 +19,17 @@ from llmri_viewer.spectrum.spectra import curve, moving, octaves
 def along_tokens(values: np.ndarray) -> Signal:
     columns = values[:, None] if values.ndim == 1 else values
     return Signal("token", np.arange(len(values)), columns.astype(np.float32), of=columns.shape[1])
+
+
+def test_the_first_spectrum_loads_no_library_once_prepared() -> None:
+    program = (
+        "import sys; import numpy as np; from llmri_viewer.spectrum import signals, spectra\n"
+        "spectra.prepare().join(); known = set(sys.modules)\n"
+        "spectra.curve(signals.Signal('token', np.arange(32), np.eye(32, 1, dtype='f4')))\n"
+        "print(sorted(set(sys.modules) - known))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_a_large_mean_does_not_squash_the_picture() -> None:

@@ -7,9 +7,9 @@ import pygame
 import pytest
 import scipy  # type: ignore[import-untyped]  # it brings no types
 
-from llmri_viewer.drawing import graph
-from llmri_viewer.drawing.axes import Axis
-from llmri_viewer.drawing.graph import Graph
+from llmri_viewer.drawing.charts.axes import Axis
+from llmri_viewer.drawing.spectra import graph
+from llmri_viewer.drawing.spectra.graph import Graph
 from llmri_viewer.history.store import Moment, Sheet
 from llmri_viewer.layout import face
 from llmri_viewer.layout.reach import Reach
@@ -200,7 +200,7 @@ def test_units_are_clicked_and_marked_in_the_signal(shown: Desk) -> None:
 def test_colours_of_amplitudes_start_at_nothing(shown: Desk) -> None:
     shown.play("escape f shift+f shift+f")
     assert "amplitude, linear, up to the 99th percentile of this turn" in texts(shown)
-    assert "+0.000" in texts(shown)
+    assert "0.000" in texts(shown)
     shown.play("l p")
     assert "amplitude, log, full range of this turn" in texts(shown)
 

@@ -8,7 +8,7 @@ import pytest
 
 from llmri_viewer.clusters.atlas import Atlas
 from llmri_viewer.drawing.canvas import Written
-from llmri_viewer.drawing.fonts import Fonts
+from llmri_viewer.drawing.lettering.fonts import Fonts
 from llmri_viewer.keys.bindings import Bindings
 from llmri_viewer.keys.keysheet import sections_for
 from llmri_viewer.layout import face

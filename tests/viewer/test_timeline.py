@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmri_protocol.messages import Token
-from llmri_viewer.drawing import strip, timeline
-from llmri_viewer.drawing.sparkline import thinned
+from llmri_viewer.drawing.charts.sparkline import thinned
+from llmri_viewer.drawing.panels import strip, timeline
 from llmri_viewer.history.playback import QUICKEST, SLOWEST, Player, pace, time_word
 from llmri_viewer.history.store import Moment, ScanStore, Sheet
 from llmri_viewer.history.timeline import (

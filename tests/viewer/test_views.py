@@ -1,9 +1,13 @@
 """Every view is laid out, drawn and left in the same ways."""
 
+from dataclasses import replace
 from typing import get_args
 
+import msgspec
+import pygame
 import pytest
 
+from llmri_protocol.messages import ProtectedUnit
 from llmri_viewer import views
 from llmri_viewer.drawing.painters import PAINTERS
 from llmri_viewer.keys.bindings import load
@@ -39,6 +43,29 @@ def test_a_unit_is_hit_where_it_is_drawn_in_every_view(clustered: Desk, keys: st
             assert subject.index(subject.place(index)) == index
             found += 1
     assert found
+
+
+@pytest.mark.parametrize("keys", ["o", "h sleep:1", "", "a", "f", "n"])
+def test_m_marks_protected_units_in_every_view_of_units(clustered: Desk, keys: str) -> None:
+    card, circles = clustered.state.card, views.VIEWS["circles"]
+    assert card is not None
+    shown = next(at for at in range(3584, 4096) if circles.box_of(clustered.state, at))  # of the last layer
+    layer, unit = views.VIEWS["circles"].subject(clustered.state).place(shown)  # type: ignore[union-attr]
+    guarded = ProtectedUnit(site="mlp_act", layer=layer, unit=unit, evidence="massive")
+    card = msgspec.structs.replace(card, protected=(guarded,))
+    clustered.session.state = replace(clustered.state, card=card, layer=layer)
+    clustered.play(keys if keys != "n" else f"o click:unit={unit} n wait:measured")
+    before = amber(clustered)
+    clustered.play("m")
+    assert amber(clustered) > before
+    assert clustered.state.notice == f"1 protected unit at mlp_act, 1 in layer {layer}"
+
+
+def amber(desk: Desk) -> int:
+    """Count the pixels of the shown view in the colour of warnings."""
+    box = views.of(desk.state).stage(desk.state)
+    pixels = pygame.surfarray.array3d(desk.window.canvas.surface)[box.x : box.right, box.y : box.bottom]
+    return int((pixels == desk.window.canvas.theme.warning).all(axis=2).sum())
 
 
 def test_every_view_zooms_pans_and_fits(clustered: Desk) -> None:

@@ -26,6 +26,7 @@ from llmri_viewer.connection.plausible import odd_card, why_not
 from llmri_viewer.history.store import Moment, ScanStore, Sheet
 from llmri_viewer.measured.measuring import Measurements
 from llmri_viewer.state import Link, LinkStatus, Standing, ViewState
+from llmri_viewer.wording import words
 
 
 def received(state: ViewState, store: ScanStore, event: ServerMessage | LinkStatus) -> Step:
@@ -82,18 +83,8 @@ def _welcomed(state: ViewState, store: ScanStore, welcome: Welcome) -> Step:
     """Keep the place where the model is the same; another session's turns are another history."""
     card = welcome.card
     if state.session != welcome.session:
+        state = _anew(state, len(store.turns))
         store.clear()
-        state = replace(
-            unzoomed(state),
-            at=None,
-            selection=frozenset(),
-            picked=None,
-            limits=None,
-            paused=False,
-            replaying=False,
-            known=None,
-            measurements=Measurements(),
-        )
     names = [site.name for site in card.sites]
     site = state.site if state.site in names else _default_site(card)
     wanted = state.layer if state.card else state.wanted_layer
@@ -118,6 +109,24 @@ def _welcomed(state: ViewState, store: ScanStore, welcome: Welcome) -> Step:
     if odd:
         shown = replace(shown, notice=odd, warning=True)
     return Step(shown, (subscription(site),) if site else ())
+
+
+def _anew(state: ViewState, turns: int) -> ViewState:
+    """Forget another session's turns, and say how many they were; ways of looking stay."""
+    gone = f"the server began a new session: {words.count(turns, 'turn')} of the last one are gone"
+    return replace(
+        unzoomed(state),
+        notice=gone if turns else state.notice,
+        warning=bool(turns) or state.warning,
+        at=None,
+        selection=frozenset(),
+        picked=None,
+        limits=None,
+        paused=False,
+        replaying=False,
+        known=None,
+        measurements=Measurements(),
+    )
 
 
 def _odd_clusters(state: ViewState, card: ModelCard) -> str:

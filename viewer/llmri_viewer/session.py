@@ -14,7 +14,7 @@ from llmri_viewer import state as states
 from llmri_viewer.clusters.atlas import Atlas
 from llmri_viewer.clusters.ranker import Ranker
 from llmri_viewer.commands import Command, update
-from llmri_viewer.commands.base import Silent, Step
+from llmri_viewer.commands.base import OFFLINE, Silent, Step
 from llmri_viewer.connection.link import Address, Connection, ServerLink
 from llmri_viewer.errands import SessionErrand, WindowErrand
 from llmri_viewer.history.playback import Player
@@ -31,7 +31,6 @@ from llmri_viewer.workshop import Workshop
 
 PING_SECONDS = 2.0
 MESSAGES_A_FRAME = 512  # more wait for the next frame, so that keys are never slow
-OFFLINE = "not connected: nothing was sent"
 
 
 @dataclass
@@ -42,7 +41,6 @@ class Tally:
     scans: int = 0
     turn_ends: int = 0
     edits: int = 0
-    refusals: int = 0
 
 
 class Session:
@@ -59,7 +57,14 @@ class Session:
         atlas: Atlas | None = None,
         link: Connection | None = None,
     ) -> None:
-        self.state: ViewState = states.first(options, str(address), site=site, layer=layer, atlas=atlas)
+        self.state: ViewState = states.first(
+            options,
+            str(address),
+            site=site,
+            layer=layer,
+            atlas=atlas,
+            read_only=address.role == "viewer",
+        )
         self.options = options
         self.store = ScanStore(options.memory_mib << 20)
         self.meter = Meter()
@@ -162,8 +167,6 @@ class Session:
                 self.tally.turn_ends += 1
             case Edits():
                 self.tally.edits += 1
-            case Error():
-                self.tally.refusals += 1
             case Notice():
                 self.meter.dropped = max(self.meter.dropped, event.dropped)
             case Reply():

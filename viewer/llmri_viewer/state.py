@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
 
@@ -24,6 +25,15 @@ Selection = frozenset[tuple[int, int]]
 ViewMode = Literal["view", "hebbian", "circles", "spectral", "influence", "layers", "tokens", "compare"]
 ViewName = Literal["grid", "hebbian", "circles", "spectral", "influence", "layers", "tokens", "compare"]
 SpectrumName = Literal["units", "tokens", "spectrogram"]
+
+
+@lru_cache(maxsize=4)
+def by_layer(selection: Selection) -> Mapping[int, tuple[int, ...]]:
+    """Sort selected units by layer; both ascend."""
+    found: dict[int, list[int]] = {}
+    for layer, unit in sorted(selection):
+        found.setdefault(layer, []).append(unit)
+    return MappingProxyType({layer: tuple(units) for layer, units in found.items()})
 
 
 class Link(Enum):
@@ -94,6 +104,7 @@ class ViewState:
     grid: bool
     amount: float
     amount_step: float
+    read_only: bool = False  # chat and edits are left to others
     card: ModelCard | None = None
     session: str = ""
     site: str = ""
@@ -174,6 +185,13 @@ class ViewState:
         return self.atlas if self.card and not self.misfit else None
 
     @property
+    def protected(self) -> Selection:
+        """Give the protected units of the shown site, while they are to be shown."""
+        if self.card is None or not self.protected_shown:
+            return frozenset()
+        return frozenset((one.layer, one.unit) for one in self.card.protected if one.site == self.site)
+
+    @property
     def site_card(self) -> SiteCard | None:
         """Give the shown site's description."""
         sites = self.card.sites if self.card else ()
@@ -186,7 +204,13 @@ class ViewState:
 
 
 def first(
-    options: Options, address: str, *, site: str = "", layer: int | None = None, atlas: Atlas | None = None
+    options: Options,
+    address: str,
+    *,
+    site: str = "",
+    layer: int | None = None,
+    atlas: Atlas | None = None,
+    read_only: bool = False,
 ) -> ViewState:
     """Give the state to begin with; without a site or layer the model's own are shown."""
     return ViewState(
@@ -201,4 +225,5 @@ def first(
         site=site,
         wanted_layer=layer,
         atlas=atlas,
+        read_only=read_only,
     )

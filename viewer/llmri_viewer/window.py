@@ -1,6 +1,7 @@
 """The window: events in, a picture out, sixty times a second where something changed."""
 
 import contextlib
+import gc
 import io
 import os
 import time
@@ -9,9 +10,11 @@ from pathlib import Path
 import pygame
 
 from llmri_viewer.colours.theme import Theme
-from llmri_viewer.drawing import desktop, scene, strip, timeline
+from llmri_viewer.drawing import desktop, scene
+from llmri_viewer.drawing.aside import Aside
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.drawing.fonts import Fonts
+from llmri_viewer.drawing.lettering.fonts import Fonts
+from llmri_viewer.drawing.panels import strip, timeline
 from llmri_viewer.errands import ExportShown, PasteText, SaveShot, ToggleRecording, WindowErrand
 from llmri_viewer.files.chores import Chores, Desktop
 from llmri_viewer.files.writing import reason, whole
@@ -20,6 +23,7 @@ from llmri_viewer.keys.bindings import Bindings
 from llmri_viewer.layout import face
 from llmri_viewer.layout.density import scale_of
 from llmri_viewer.session import Session
+from llmri_viewer.spectrum import spectra
 from llmri_viewer.state import Link
 from llmri_viewer.timings import FRAMES_A_SECOND
 from llmri_viewer.translate import Translator
@@ -43,7 +47,7 @@ class Window:
         self.translator = Translator(table, self.moment_at)
         self.shot_file: Path | None = None  # None makes a name of the time
         self._table = table
-        self._drawn: tuple[int, str] | None = None
+        self._drawn: tuple[int, str, int] | None = None
         self._state = session.state
         self._last_frame = time.monotonic()
         self._held: list[pygame.event.Event] = []  # what ended the last rest
@@ -78,7 +82,7 @@ class Window:
         self.session.glide(now - self._last_frame)
         self._last_frame = now
         self._follow_size()
-        signature = (self.session.store.revision, scene.meters(self.session))
+        signature = (self.session.store.revision, scene.meters(self.session), self.canvas.aside.done)
         if self._drawn != signature or self._state is not self.session.state:
             self.draw()
             self._drawn = signature
@@ -150,12 +154,17 @@ class Window:
 
     def run(self) -> None:
         """Show until somebody quits, or the server refuses."""
-        clock = pygame.time.Clock()
-        while not self.session.state.quit and self.session.state.link.link is not Link.REFUSED:
-            self.frame()
-            clock.tick(FRAMES_A_SECOND)
-            if not self.session.state.moving and not self.session.pending():
-                self._rest()
+        spectra.prepare()
+        gc.collect()
+        gc.freeze()  # modules and tables stay: looking through them for garbage would take several frames
+        clock, whole = pygame.time.Clock(), self.canvas.aside
+        with Aside(self._wake) as self.canvas.aside:
+            while not self.session.state.quit and self.session.state.link.link is not Link.REFUSED:
+                self.frame()
+                clock.tick(FRAMES_A_SECOND)
+                if not self.session.state.moving and not self.session.pending():
+                    self._rest()
+        self.canvas.aside = whole
 
     def _rest(self) -> None:
         """Sleep until something comes from a person or from the server, or a moment is over."""

@@ -56,19 +56,22 @@ KEPT_BITS = np.uint32(0xFFFFF000)  # of a float32: eleven bits of mantissa, so t
 
 def main() -> None:
     """Record."""
-    with _serving() as address:
+    with serving() as address:
         _cluster(address)
-    with _serving() as address:
+    with serving() as address:
         save(CONVERSATION, _conversation(address))
 
 
 @contextmanager
-def _serving() -> Iterator[str]:
+def serving() -> Iterator[str]:
+    """Serve the bundled model, and give the address."""
     command = [sys.executable, "-m", "llmri", "serve", "pocket", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True) as server:
         assert server.stdout is not None
-        yield server.stdout.readline().removeprefix("LLMRI listening on ").strip()
-        server.terminate()
+        try:
+            yield server.stdout.readline().removeprefix("LLMRI listening on ").strip()
+        finally:
+            server.terminate()
 
 
 def _cluster(address: str) -> None:

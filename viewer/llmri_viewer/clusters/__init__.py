@@ -1,1 +1,1 @@
-"""Clusters as the viewer needs them: samples collected, circles packed, activity ranked."""
+"""Clusters as the viewer needs them: samples collected, levels worth drawing, activity ranked."""

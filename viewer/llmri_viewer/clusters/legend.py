@@ -8,7 +8,7 @@ from llmri_viewer.state import At, ViewState
 ROW = 18
 FACTS = 4  # rows that say what the clusters stand on
 OUTLINES = 2  # rows that explain outlines, in the circle view
-NOTES = 0.26  # of the height, for what else a reader should know
+NOTES = 0.32  # of the height, for what else a reader should know
 LEAST_RANKED = 2  # clusters; fewer are not worth a heading
 
 
@@ -48,6 +48,12 @@ def notes(state: ViewState) -> Box | None:
 def cluster_at(state: ViewState, at: At) -> int | None:
     """Give the cluster whose row is at a point."""
     return next((number for number, box in rows(state) if box.holds(*at)), None)
+
+
+def is_heading(state: ViewState, at: At) -> bool:
+    """Tell whether a point is in the row over the ranked clusters."""
+    row = heading(state)
+    return row is not None and row.holds(*at)
 
 
 def _top(state: ViewState) -> int:

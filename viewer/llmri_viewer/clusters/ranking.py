@@ -1,5 +1,6 @@
 """Clusters by how much they fire in a turn."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,9 @@ import numpy.typing as npt
 from llmri_clustering.evidence import Standard, activity
 from llmri_viewer.clusters.atlas import Atlas
 from llmri_viewer.history.store import Rows
+
+TOGETHER = 12
+"""Clusters that are selected together as the most active: a twentieth of a few hundred."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +26,7 @@ class Ranking:
         reply: Whether it is of what the model wrote, or, before it writes, of what it reads.
         standard: Mean and deviation of each unit over the turns that are kept.
         turns: How many these are.
+        against: Scans that these have.
         activity: Mean |z| over these tokens of each cluster, by ascending number, `[clusters]`.
         order: The clusters' numbers, the most active first.
     """
@@ -33,8 +38,14 @@ class Ranking:
     reply: bool
     standard: Standard
     turns: int
+    against: int
     activity: npt.NDArray[np.float64]
     order: tuple[int, ...]
+
+    @property
+    def where(self) -> str:
+        """Say what they fire in."""
+        return f"{'reply' if self.reply else 'turn'} {self.turn}"
 
     def of(self, number: int) -> float:
         """Give a cluster's mean |z| over these tokens."""
@@ -43,6 +54,13 @@ class Ranking:
     def now(self, values: Rows) -> npt.NDArray[np.float64]:
         """Give each cluster's mean |z| in one scan of all units, `[clusters]`."""
         return firing(self.atlas, self.standard, values[None]).ravel()
+
+    def leading(self, selected: Collection[int]) -> tuple[int, ...]:
+        """Give the twelve most active clusters; where all of them are selected, the next twelve, too."""
+        number = TOGETHER
+        while number < len(self.order) and set(self.order[:number]) <= set(selected):
+            number += TOGETHER
+        return self.order[:number]
 
 
 def firing(atlas: Atlas, standard: Standard, values: Rows) -> npt.NDArray[np.float64]:

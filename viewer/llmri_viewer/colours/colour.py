@@ -76,6 +76,8 @@ class Scale:
 
     def forward(self, values: Floats) -> Floats:
         """Bring values to where they lie on the scale, before the window is taken."""
+        if not self.log and not self.magnitude:
+            return values
         sizes: Floats = np.abs(values)
         if self.magnitude:
             values = sizes

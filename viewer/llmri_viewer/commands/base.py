@@ -9,6 +9,7 @@ from llmri_viewer.history.store import ScanStore
 from llmri_viewer.state import ViewState
 
 UNNUMBERED = 0  # the session gives each request its id when it is sent
+OFFLINE = "not connected: nothing was sent"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from llmri_clustering.correlation import Partners
 from llmri_protocol.messages import Stop
-from llmri_viewer.clusters.atlas import Atlas
+from llmri_viewer.clusters.atlas import Atlas, chosen_clusters
 from llmri_viewer.commands.base import UNNUMBERED, Step, told
 from llmri_viewer.commands.looking import subscription
 from llmri_viewer.commands.touching import Deselect
@@ -12,7 +12,7 @@ from llmri_viewer.errands import BuildClusters, FindPartners, SaveClusters, Stop
 from llmri_viewer.history.store import ScanStore
 from llmri_viewer.layout.reach import Reach
 from llmri_viewer.measured.measuring import SHOWN
-from llmri_viewer.state import ViewName, ViewState
+from llmri_viewer.state import Selection, ViewName, ViewState
 from llmri_viewer.views.circles import flown
 from llmri_viewer.wording import words
 
@@ -92,6 +92,24 @@ class StepOut:
 
 
 @dataclass(frozen=True)
+class SelectMostActive:
+    """Select the clusters that fire most in the shown turn; where they are selected already, more of them."""
+
+    def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
+        """See `Command`."""
+        atlas, ranking = state.clusters, state.ranking
+        if atlas is None:
+            return told(state, "there are no clusters yet")
+        if ranking is None:
+            return told(state, "nothing was said yet that clusters could fire on")
+        leading = ranking.leading(chosen_clusters(atlas, state.selection))
+        places: Selection = frozenset().union(*map(atlas.places, leading))
+        what = f"the {words.count(len(leading), 'cluster')} most active in {ranking.where}"
+        notice = f"{what}: {words.count(len(places), 'unit')}; {{clusters.most_active}} again takes more"
+        return Step(replace(state, selection=places, picked=ranking.order[0], notice=notice))
+
+
+@dataclass(frozen=True)
 class Rebuild:
     """Build clusters from what was seen so far; `alone` takes the shown layer only.
 
@@ -128,11 +146,11 @@ class TakeClusters:
             misfit=self.atlas.misfit(state.card) if state.card else "",
             picked=kept,
             settling=0.0 if state.view == "hebbian" else 1.0,
-            notice=f"{words.count(len(made.clusters), 'cluster')} of {words.provenance(made.provenance)}",
+            notice=f"{words.count(len(made.clusters), 'cluster')}: {words.provenance(made.provenance)}",
         )
         if taken.view not in OF_CLUSTERS or taken.clusters is None:
             where = "{circles.toggle} and {hebbian.toggle} show them"
-            return Step(replace(taken, notice=f"{taken.notice}: {where}"))
+            return Step(replace(taken, notice=f"{taken.notice}; {where}"))
         return _at_site(taken, store, self.atlas.site)
 
 

@@ -12,15 +12,14 @@ from llmri_viewer.history.store import ScanStore
 from llmri_viewer.layout.reach import Reach
 from llmri_viewer.shown.picture import picture_of
 from llmri_viewer.state import SpectrumName, ViewState
+from llmri_viewer.wording import words
 
 Switch = Literal[
     "log",
     "clip",
     "grid",
     "difference",
-    "protected_shown",
     "per_layer",
-    "by_layout",
     "timings",
 ]
 TENTHS = 10
@@ -86,6 +85,24 @@ class NextSite:
         at = state.at if kept is not None and state.paused else store.newest(site)
         shown = replace(state, site=site, at=at, selection=frozenset(), camera=None, limits=None)
         return Step(shown, (subscription(site),))
+
+
+@dataclass(frozen=True)
+class ShowProtected:
+    """Mark the units whose ablation breaks the model, or no more; say how many there are."""
+
+    def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
+        """See `Command`."""
+        shown = replace(state, protected_shown=not state.protected_shown)
+        here, elsewhere = len(shown.protected), len(state.card.protected if state.card else ())
+        if not shown.protected_shown:
+            return Step(shown)
+        if not elsewhere:
+            return Step(replace(shown, notice="this model has no protected units"))
+        alone = sum(layer == state.layer for layer, _ in shown.protected)
+        said = f"{words.count(here, 'protected unit')} at {state.site}, {alone} in layer {state.layer}"
+        rest = "" if here == elsewhere else f"; {elsewhere - here} at other sites"
+        return Step(replace(shown, notice=said + rest))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,14 @@ from types import MappingProxyType
 from typing import Literal, get_args
 
 from llmri_viewer.commands.base import Command
-from llmri_viewer.commands.clusters import KeepClusters, Rebuild, ShowEdges, ShowView, StepOut
+from llmri_viewer.commands.clusters import (
+    KeepClusters,
+    Rebuild,
+    SelectMostActive,
+    ShowEdges,
+    ShowView,
+    StepOut,
+)
 from llmri_viewer.commands.going import Go, LeaveGoto, OpenGoto
 from llmri_viewer.commands.looking import (
     AutoWindow,
@@ -15,6 +22,7 @@ from llmri_viewer.commands.looking import (
     NextColours,
     NextSite,
     NextSpectrum,
+    ShowProtected,
     Toggle,
     Zoom,
 )
@@ -69,6 +77,7 @@ NAMED: Mapping[str, Command] = MappingProxyType(
         "tokens.toggle": ShowView("tokens"),
         "compare.toggle": ShowComparison(),
         "view.out": StepOut(),
+        "clusters.most_active": SelectMostActive(),
         "clusters.build": Rebuild(),
         "clusters.build_layer": Rebuild(alone=True),
         "edges.toggle": ShowEdges(),
@@ -104,7 +113,7 @@ NAMED: Mapping[str, Command] = MappingProxyType(
         "scale.clip": Toggle("clip"),
         "window.auto": AutoWindow(),
         "grid.toggle": Toggle("grid"),
-        "protected.toggle": Toggle("protected_shown"),
+        "protected.toggle": ShowProtected(),
         "timings.toggle": Toggle("timings"),
         "goto.open": OpenGoto(),
         "goto.go": Go(),
@@ -113,6 +122,7 @@ NAMED: Mapping[str, Command] = MappingProxyType(
         "goto.leave": LeaveGoto(),
         "chat.open": OpenChat(),
         "chat.send": SendChat(),
+        "chat.send_new": SendChat(new=True),
         "chat.erase": EraseText(),
         "chat.paste": Paste(),
         "chat.leave": LeaveChat(),

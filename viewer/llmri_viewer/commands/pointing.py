@@ -6,7 +6,7 @@ from types import MappingProxyType
 from llmri_viewer import views
 from llmri_viewer.clusters import legend
 from llmri_viewer.commands.base import Command
-from llmri_viewer.commands.clusters import EnterGroup
+from llmri_viewer.commands.clusters import EnterGroup, SelectMostActive
 from llmri_viewer.commands.looking import GoToLayer
 from llmri_viewer.commands.touching import Deselect, Select
 from llmri_viewer.state import ViewState
@@ -30,6 +30,8 @@ def _unit(state: ViewState, at: At, *, add: bool) -> Command | None:
     listed = legend.cluster_at(state, at)
     if listed is not None and state.clusters:
         return Select(state.clusters.places(listed), add, listed)
+    if legend.is_heading(state, at):
+        return SelectMostActive()
     if index is None or subject is None:
         layer = view.layer_at(state, at)
         return None if layer is None or add else GoToLayer(layer)

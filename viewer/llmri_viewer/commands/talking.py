@@ -3,11 +3,11 @@
 from dataclasses import dataclass, replace
 
 from llmri_protocol.messages import Chat
-from llmri_viewer.commands.base import UNNUMBERED, Step, told
+from llmri_viewer.commands.base import OFFLINE, UNNUMBERED, Step, told
 from llmri_viewer.errands import PasteText
 from llmri_viewer.history.playback import followed
 from llmri_viewer.history.store import ScanStore
-from llmri_viewer.state import ViewState
+from llmri_viewer.state import Link, ViewState
 
 TYPED_MOST = 100_000  # characters; more than any context takes
 
@@ -18,6 +18,8 @@ class OpenChat:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
+        if state.read_only:
+            return told(state, "this window only looks (--read-only); chat and edits are left to others")
         return Step(replace(state, chat=state.chat or ""))
 
 
@@ -60,14 +62,21 @@ class EraseText:
 
 @dataclass(frozen=True)
 class SendChat:
-    """Say what was typed to the model, and follow the reply; the box stays open for more."""
+    """Say what was typed to the model, and follow the reply; the box stays open for more.
+
+    While there is no server the words stay in the box. `new` has the model forget the conversation first.
+    """
+
+    new: bool = False
 
     def apply(self, state: ViewState, store: ScanStore, /) -> Step:
         """See `Command`."""
         text = (state.chat or "").strip()
         if not text:
             return Step(state)
-        return Step(replace(followed(state, store), chat=""), (Chat(id=UNNUMBERED, text=text),))
+        if state.link.link is not Link.CONNECTED:
+            return told(state, OFFLINE)
+        return Step(replace(followed(state, store), chat=""), (Chat(id=UNNUMBERED, text=text, new=self.new),))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from llmri_protocol.messages import ClearInterventions, Edit, Intervene, Redo, Undo
 from llmri_viewer.commands.base import UNNUMBERED, Silent, Step, told
 from llmri_viewer.history.store import ScanStore
-from llmri_viewer.state import At, Selection, ViewState
+from llmri_viewer.state import At, Selection, ViewState, by_layer
 
 AMOUNT_MOST = 64.0
 
@@ -70,12 +70,9 @@ class Ablate:
 
 def edits_of(state: ViewState, factor: float) -> tuple[Edit, ...]:
     """Give the edits that multiply the selected units by a factor, one a layer."""
-    by_layer: dict[int, list[int]] = {}
-    for layer, unit in sorted(state.selection):
-        by_layer.setdefault(layer, []).append(unit)
     return tuple(
-        Edit(site=state.site, layer=layer, units=tuple(units), op="scale", value=factor)
-        for layer, units in by_layer.items()
+        Edit(site=state.site, layer=layer, units=units, op="scale", value=factor)
+        for layer, units in by_layer(state.selection).items()
     )
 
 
@@ -98,7 +95,8 @@ class ChangeAmount:
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
         amount = round(state.amount + self.steps * state.amount_step, 4)
-        return Step(replace(state, amount=max(0.0, min(amount, AMOUNT_MOST))))
+        amount = max(0.0, min(amount, AMOUNT_MOST))
+        return Step(replace(state, amount=amount, notice=f"{{edit.boost}} multiplies by {amount:g}"))
 
 
 @dataclass(frozen=True)

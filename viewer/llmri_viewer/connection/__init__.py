@@ -1,1 +1,1 @@
-"""The connection to a server: a thread that reads and writes, and what arrives checked."""
+"""The connection to a server: a thread that reads and writes, and whether what arrives can be."""

@@ -1,1 +1,1 @@
-"""The panels: each draws its part of the window from the state and the store."""
+"""Everything that is drawn, from the state and the store alone; only `scene` knows the session."""

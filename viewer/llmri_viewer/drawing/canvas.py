@@ -6,9 +6,8 @@ and letters, circles and images at the screen's own fineness.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,16 +15,17 @@ import pygame
 
 from llmri_viewer.colours.colour import Bytes
 from llmri_viewer.colours.theme import SMALL, Colour, Theme
-from llmri_viewer.drawing.fonts import Face, Fonts
+from llmri_viewer.drawing.aside import Aside
+from llmri_viewer.drawing.lettering.fonts import Face, Fonts
 from llmri_viewer.drawing.rings import Ring, RingStyle, lay
 from llmri_viewer.layout.geometry import Box
 
 Align = Literal["left", "right", "centre"]
 Point = tuple[float, float]
+RING = 2  # pixels that the edge of a circle's sign takes
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(NamedTuple):
     """A text that was drawn: the room it had and the pixels it took."""
 
     text: str
@@ -37,7 +37,7 @@ class Canvas:
     """A surface with a theme and fonts. Every text is elided to its box and noted in `written`.
 
     `scale` is how many of the surface's pixels one of the layout's takes, across and down; `spelled` puts
-    keys into a sentence that names commands in braces.
+    keys into a sentence that names commands in braces; `aside` makes what takes longer than a frame.
     """
 
     def __init__(self, surface: pygame.Surface, theme: Theme, fonts: Fonts, scale: int = 1) -> None:
@@ -47,6 +47,7 @@ class Canvas:
         self.scale = scale
         self.spelled: Callable[[str], str] = str
         self.written: list[Written] = []
+        self.aside = Aside()
         self._scratch: pygame.Surface | None = None
 
     def fine(self, box: Box) -> Box:
@@ -173,9 +174,9 @@ class Canvas:
         for (x, y, radius), colour in zip((self.scale * circles).tolist(), colours.tolist(), strict=True):
             draw(surface, colour, (x, y), radius)
 
-    def ring(self, at: Point, radius: int, colour: Colour, *, dashed: bool = False, thick: int = 2) -> None:
+    def ring(self, at: Point, radius: int, colour: Colour, *, dashed: bool = False) -> None:
         """Draw a small sign of a circle, whole or dashed, its colour the edge's."""
-        image = _ring(self.scale * radius, colour, dashed, self.scale * thick)
+        image = _ring(self.scale * radius, colour, dashed, self.scale * RING)
         side = image.get_width()
         x, y = round(self.scale * at[0]), round(self.scale * at[1])
         self.surface.blit(image, (x - side // 2, y - side // 2))
@@ -218,11 +219,12 @@ class Canvas:
         if not fitted:
             return 0
         drawn = self.fonts.render(fitted, face, self.scale * size, colour or self.theme.text)
-        spare = room.width - drawn.get_width()
-        x = room.x + {"left": 0, "right": spare, "centre": spare // 2}[align]
-        y = room.y + (room.height - drawn.get_height()) // 2
+        width, height = drawn.get_size()
+        x, y = room.x, room.y + (room.height - height) // 2
+        if align != "left":
+            x += room.width - width if align == "right" else (room.width - width) // 2
         self.surface.blit(drawn, (x, y))
-        taken = self._coarse(Box(x, y, drawn.get_width(), drawn.get_height()))
+        taken = self._coarse(Box(x, y, width, height))
         self.written.append(Written(fitted, box, taken))
         return taken.width
 

@@ -2,6 +2,7 @@
 
 from llmri_viewer.colours.theme import Colour, Theme, luminance
 from llmri_viewer.drawing.canvas import Canvas
+from llmri_viewer.layout.geometry import Box
 from llmri_viewer.wording.effects import Effect
 
 MARK_FROM = 9  # pixels across, below which a tint has to do
@@ -35,6 +36,12 @@ def mark(canvas: Canvas, at: tuple[int, int], radius: int, effect: Effect, ink: 
         canvas.line((x, y - radius), (x, y + radius), ink, 2)
     if effect == "other":
         canvas.dot(at, max(2, radius - 1), ink)
+
+
+def mark_protected(canvas: Canvas, foot: Box) -> None:
+    """Draw a tick that stands out on any colour, at the foot of a unit's pixels."""
+    canvas.fill(foot, canvas.theme.background)
+    canvas.fill(foot.inset(1, 1), canvas.theme.warning)
 
 
 def ink_on(ground: Colour) -> Colour:

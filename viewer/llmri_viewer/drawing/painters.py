@@ -5,21 +5,13 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
-from llmri_viewer.drawing import (
-    all_layers,
-    building,
-    circles,
-    compare,
-    edges,
-    empty,
-    influence,
-    lattice,
-    legend,
-    settling,
-    spectral,
-    tokens,
-)
 from llmri_viewer.drawing.canvas import Canvas
+from llmri_viewer.drawing.overlays import building, empty
+from llmri_viewer.drawing.panels import legend
+from llmri_viewer.drawing.plane import circles, edges, lattice, settling
+from llmri_viewer.drawing.reply import compare, tokens
+from llmri_viewer.drawing.rows import all_layers, influence
+from llmri_viewer.drawing.spectra import spectral
 from llmri_viewer.history.store import ScanStore
 from llmri_viewer.layout import face
 from llmri_viewer.shown.picture import Picture, Words
@@ -57,10 +49,8 @@ def _grid(canvas: Canvas, state: ViewState, _store: ScanStore, picture: Picture 
 def _hebbian(
     canvas: Canvas, state: ViewState, _store: ScanStore, picture: Picture | None, why: Words
 ) -> None:
-    if state.clusters is None:
-        building.draw(canvas, face.of(state.size).view, state, why)
+    if not _built(canvas, state, picture, why):
         return
-    legend.draw(canvas, state, picture)
     if picture is not None and state.settling < 1:
         settling.draw(canvas, state, picture)
         return
@@ -72,11 +62,17 @@ def _hebbian(
 def _circles(
     canvas: Canvas, state: ViewState, _store: ScanStore, picture: Picture | None, why: Words
 ) -> None:
+    if _built(canvas, state, picture, why):
+        circles.draw(canvas, state, picture)
+
+
+def _built(canvas: Canvas, state: ViewState, picture: Picture | None, why: Words) -> bool:
+    """Draw the legend of the clusters, or how far they have come; tell whether there are any."""
     if state.clusters is None:
         building.draw(canvas, face.of(state.size).view, state, why)
-        return
+        return False
     legend.draw(canvas, state, picture)
-    circles.draw(canvas, state, picture)
+    return True
 
 
 def _lattice(

@@ -3,24 +3,21 @@
 import time
 
 from llmri_viewer import views
-from llmri_viewer.drawing import (
+from llmri_viewer.drawing import painters
+from llmri_viewer.drawing.canvas import Canvas
+from llmri_viewer.drawing.overlays import goto, help, hint, lasso  # noqa: A004 - the builtin is not used here
+from llmri_viewer.drawing.panels import (
     candidates,
     caption,
     cluster,
     edits,
     footer,
-    goto,
-    help,  # noqa: A004 - the overlay's name; the builtin is not used here
-    hint,
-    lasso,
     layers,
-    painters,
     selection,
     status,
     strip,
     timeline,
 )
-from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.keys.bindings import Bindings
 from llmri_viewer.layout import face
 from llmri_viewer.layout.geometry import Box

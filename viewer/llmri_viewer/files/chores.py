@@ -130,7 +130,7 @@ def _timed(*suffixes: str) -> Path:
 
 
 def _written(table: Table | None, path: Path, kind: ExportName, png: bytes) -> str:
-    """Write an export's files, and say how it went."""
+    """Write an export's files, both or neither, and say how it went."""
     picture = path.with_suffix(".png")
     try:
         if table is not None:
@@ -138,6 +138,7 @@ def _written(table: Table | None, path: Path, kind: ExportName, png: bytes) -> s
         with whole(picture) as out:
             out.write(png)
     except OSError as error:
+        path.unlink(missing_ok=True)  # numbers without their picture are half an export
         return f"what is shown cannot be exported: {reason(error)}"
     if table is None:
         return f"exported {picture.name}; this view shows no numbers"

@@ -9,11 +9,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from llmri_protocol.arrays import array_of
-from llmri_protocol.messages import Candidate, Comparison, Influence, LogitLens
+from llmri_protocol.messages import Candidate, Comparison, LogitLens
 from llmri_viewer import views
 from llmri_viewer.history.store import Rows, ScanStore
 from llmri_viewer.measured.asking import is_of_now
+from llmri_viewer.measured.influence_map import influence_map, measured
 from llmri_viewer.shown.all_rows import all_rows
 from llmri_viewer.shown.picture import picture_of
 from llmri_viewer.shown.subject import AllUnits, AtlasUnits, LayerUnits, Subject
@@ -126,20 +126,20 @@ def _all_layers(state: ViewState, store: ScanStore) -> Table | None:
 
 
 def _influence(state: ViewState, store: ScanStore) -> Table | None:
-    """Give the measured change of every unit, else what all layers show."""
-    asked = state.measurements.answer(Influence)
+    """Give what the map shows of every unit: its measured change, or its correlation with the selection."""
+    found, asked = influence_map(state, store), measured(state)
+    if found is None:
+        return None
+    layers = np.flatnonzero(np.isfinite(found.rows).any(axis=1))
+    shown, width = found.rows[layers], found.rows.shape[1]
+    columns = {"layer": np.repeat(layers, width), "unit": np.tile(np.arange(width), len(layers))}
     if asked is None:
-        return _all_layers(state, store)
-    answer = asked[1]
-    changes = array_of(answer)
-    layers = np.repeat(np.asarray(answer.layers), changes.shape[1])
-    units = np.tile(np.arange(changes.shape[1]), len(answer.layers))
+        return Table({**columns, "correlation": shown.reshape(-1)}, {"tokens": found.tokens})
     facts: dict[str, str | int | float] = {
-        "site": answer.site,
-        "kl": answer.kl,
+        "kl": asked[1].kl,
         "asked": msgspec.json.encode(asked[0].request).decode(),
     }
-    return Table({"layer": layers, "unit": units, "change": changes.reshape(-1)}, facts)
+    return Table({**columns, "change": shown.reshape(-1)}, facts)
 
 
 def _tokens(state: ViewState, store: ScanStore) -> Table | None:

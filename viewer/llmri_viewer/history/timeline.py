@@ -7,10 +7,10 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from llmri_viewer.history.store import Moment, ScanStore
+from llmri_viewer.history.store import NOTHING, Moment, ScanStore
 
 Codes = npt.NDArray[np.uint8]
-Spans = npt.NDArray[np.intp]
+Places = npt.NDArray[np.intp]
 EMPTY, READ, WRITTEN, GONE, READ_KEPT, WRITTEN_KEPT = range(6)
 """What a place of the line shows: nothing; a token read or written without a scan; one whose scan was let go;
 one read or written with its scan. Where several share a place, the last of these wins."""
@@ -65,45 +65,28 @@ def _timeline(store: ScanStore, _revision: int) -> Timeline:
 
 def codes(line: Timeline, store: ScanStore, site: str, width: int) -> Codes:
     """Give what each of `width` pixels of the line shows, `[width]`."""
-    said, read, gone = _Spans(), _Spans(), _Spans()
-    kept = [np.empty((2, 0), np.intp)]
-    for number, start in zip(line.turns, line.starts, strict=False):
-        turn = store.turns[number]
-        read.add(start, min(turn.read, turn.length))
-        said.add(start + turn.read, turn.length - turn.read)
-        shelf = turn.sheets.get(site)
-        if shelf is not None:
-            gone.add(start, shelf.gone_to)
-            kept.append(shelf.runs + start)
+    starts, turns = np.asarray(line.starts, np.intp), [store.turns[number] for number in line.turns]
+    first, end = starts[:-1], starts[1:]
+    shelves = [turn.sheets.get(site, NOTHING) for turn in turns]
+    read = first + np.asarray([turn.read for turn in turns], np.intp)
+    gone = first + np.asarray([shelf.gone_to for shelf in shelves], np.intp)
+    runs = [shelf.runs for shelf in shelves]
+    kept = np.concatenate([NOTHING.runs, *runs], axis=1)
+    kept = kept + np.repeat(first, [each.shape[1] for each in runs])
     scale = width / max(1, line.length)
-    written = _covered(said.array, scale, width)
-    found = np.where(written, WRITTEN, np.where(_covered(read.array, scale, width), READ, EMPTY))
-    found[_covered(gone.array, scale, width)] = GONE
-    there = _covered(np.concatenate(kept, axis=1), scale, width)
+
+    def covered(firsts: Places, ends: Places) -> npt.NDArray[np.bool_]:
+        return _covered(np.stack([firsts, ends])[:, ends > firsts], scale, width)
+
+    written = covered(read, end)
+    found = np.where(written, WRITTEN, np.where(covered(first, np.minimum(read, end)), READ, EMPTY))
+    found[covered(first, gone)] = GONE
+    there = _covered(kept, scale, width)
     found[there] = np.where(written, WRITTEN_KEPT, READ_KEPT)[there]
     return found.astype(np.uint8)
 
 
-class _Spans:
-    """Stretches of the line being gathered."""
-
-    def __init__(self) -> None:
-        self._firsts: list[int] = []
-        self._ends: list[int] = []
-
-    def add(self, first: int, length: int) -> None:
-        """Add so many places."""
-        if length > 0:
-            self._firsts.append(first)
-            self._ends.append(first + length)
-
-    @property
-    def array(self) -> Spans:
-        """Their first places, and the places behind their last, `[2, spans]`."""
-        return np.asarray([self._firsts, self._ends], np.intp)
-
-
-def _covered(spans: Spans, scale: float, width: int) -> npt.NDArray[np.bool_]:
+def _covered(spans: Places, scale: float, width: int) -> npt.NDArray[np.bool_]:
     """Tell which pixels stretches cover, `scale` of them a place; each stretch covers one at least."""
     lefts = np.minimum((spans[0] * scale).astype(np.intp), width - 1)
     ends = np.maximum(lefts + 1, np.minimum((spans[1] * scale).astype(np.intp), width))

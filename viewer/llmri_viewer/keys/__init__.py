@@ -1,1 +1,1 @@
-"""The key table, and what is made from it: the help, the pages, the translation of presses."""
+"""The key table, the names of keys, and what is made from the table: the help and the pages."""

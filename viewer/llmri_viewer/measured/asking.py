@@ -1,11 +1,11 @@
 """What a view asks of the server by itself."""
 
 from llmri_protocol.messages import ReadLens
+from llmri_viewer.commands.base import UNNUMBERED
 from llmri_viewer.history.store import ScanStore
 from llmri_viewer.measured.measuring import Asked
 from llmri_viewer.state import Link, ViewState
 
-UNNUMBERED = 0  # the session gives each request its id when it is sent
 CANDIDATES = 5
 
 

@@ -1,12 +1,14 @@
 """Plays a script on a window, through the same event queue that a keyboard and a mouse use."""
 
 import time
+from itertools import islice
 
 import pygame
 
 from llmri_viewer import views
+from llmri_viewer.clusters import legend
 from llmri_viewer.commands.looking import Resize
-from llmri_viewer.drawing import strip
+from llmri_viewer.drawing.panels import strip
 from llmri_viewer.layout import face
 from llmri_viewer.layout.geometry import Box
 from llmri_viewer.scripts.script import Action, Mouse, PointAt, Press, Say, Shot, Size, Sleep, Type, Wait
@@ -52,8 +54,8 @@ class Pilot:
                 press(key)
             case Type(text):
                 pygame.event.post(pygame.event.Event(pygame.TEXTINPUT, text=text))
-            case Say(text):
-                self._say(text)
+            case Say(text, new):
+                self._say(text, "ctrl+return" if new else "return")
             case Wait():
                 self._wait(action)
             case Sleep(seconds):
@@ -66,9 +68,9 @@ class Pilot:
                 self._settle()
                 self._window.save(file or self._window.shot_file)
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: str, send: str) -> None:
         self._seen["turn_end"] = self._session.tally.turn_ends
-        for step in (Press("t"), Type(text), Press("return"), Press("escape")):
+        for step in (Press("t"), Type(text), Press(send), Press("escape")):
             self._do(step)
             self._window.frame()
 
@@ -146,6 +148,9 @@ class Pilot:
             return None if index is None else view.box_of(state, index)
         if action.target == "cluster":
             return circles.cluster_box(state, action.number)
+        if action.target == "ranked":
+            places = (box for _, box in legend.rows(state))
+            return next(islice(places, max(0, action.number - 1), None), None)
         if action.target == "layer":
             known = state.card is not None and action.number < state.card.layers
             return (

@@ -2,8 +2,9 @@
 
 A word is a key as `keys.toml` names it, or one of:
 `wait:connected`, `wait:scan`, `wait:turn_end`, `wait:edits`, `wait:tokens=N`, `wait:clusters`,
-`wait:measured`, `click:unit=N`, `click:layer=N`, `click:token=N`, `click:cluster=N`, `click:X,Y` in pixels
-of the window, the same with `add:`, `double:` or `point:` in place of `click:`, `type:TEXT`, `say:TEXT`,
+`wait:measured`, `click:unit=N`, `click:layer=N`, `click:token=N`, `click:cluster=N`, `click:ranked=N` for
+the Nth of the list of active clusters, `click:X,Y` in pixels of the window, the same with `add:`, `double:`
+or `point:` in place of `click:`, `type:TEXT`, `say:TEXT`, `new:TEXT` to say it in a new conversation,
 `sleep:SECONDS`, `size:WxH`, `shot`, `shot:FILE`. A unit is one of the shown layer.
 Quotes keep blanks together: `say:"count to five"`.
 """
@@ -19,7 +20,7 @@ from typing import Literal, cast, get_args
 from llmri_viewer.keys.bindings import GESTURE_KEYS, Bindings
 
 Event = Literal["connected", "scan", "turn_end", "edits", "tokens", "clusters", "measured"]
-Target = Literal["unit", "layer", "token", "cluster"]
+Target = Literal["unit", "layer", "token", "cluster", "ranked"]
 
 
 class ScriptError(ValueError):
@@ -70,9 +71,10 @@ class Type:
 
 @dataclass(frozen=True)
 class Say:
-    """Say something to the model through the chat box."""
+    """Say something to the model through the chat box, in a new conversation if that is wanted."""
 
     text: str
+    new: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ def _mouse(word: str, rest: str) -> Action:
     if rest[:1].isdigit() and "," in rest:
         x, y = _matched(word, rest, r"(\d+),(\d+)", f"{verb}:640,400")
         return PointAt(int(x), int(y), clicks, shift)
-    target, number = _matched(word, rest, r"(unit|layer|token|cluster)=(\d+)", f"{verb}:unit=127")
+    target, number = _matched(word, rest, r"(unit|layer|token|cluster|ranked)=(\d+)", f"{verb}:unit=127")
     return Mouse(cast("Target", target), int(number), clicks, shift)
 
 
@@ -176,6 +178,7 @@ READERS: dict[str, Callable[[str, str], Action]] = {
     "point": _mouse,
     "type": lambda _, rest: Type(rest),
     "say": lambda _, rest: Say(rest),
+    "new": lambda _, rest: Say(rest, new=True),
     "sleep": _sleep,
     "size": _size,
     "shot": lambda _, rest: Shot(Path(rest)),

@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from llmri_viewer.clusters.atlas import Atlas
 from llmri_viewer.history.store import Moment, Rows, ScanStore, Sheet
 from llmri_viewer.wording import words
 
 SAMPLE_VALUES = 32768
+Ints = npt.NDArray[np.intp]
 
 
 class Subject(Protocol):
@@ -154,14 +157,22 @@ class AtlasUnits:
 
     def read(self, sheet: Sheet, step: int = 1, /) -> Rows | None:
         """See `Subject`. A unit whose layer the scan lacks is NaN."""
-        units = self.atlas.clustering.units
-        layer, index = units.layer[::step], units.index[::step]
-        row_of = np.full(max(*sheet.layers, self.layers[-1]) + 1, -1)
-        row_of[list(sheet.layers)] = np.arange(len(sheet.layers))
-        rows = row_of[layer]
-        if (rows < 0).all():
+        rows, index, missing = _found(self.atlas, sheet.layers, step)
+        if missing.all():
             return None
-        return np.where(rows >= 0, sheet.rows[rows, index], np.float32(np.nan))
+        values: Rows = sheet.rows[rows, index]
+        values[missing] = np.nan
+        return values
+
+
+@lru_cache(maxsize=16)
+def _found(atlas: Atlas, layers: tuple[int, ...], step: int) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
+    """Give where a scan of some layers has every so many units, and which of them it lacks, `[units]`."""
+    units = atlas.clustering.units
+    row_of = np.full(max(*layers, atlas.layers[-1]) + 1, -1)
+    row_of[list(layers)] = np.arange(len(layers))
+    rows = row_of[units.layer[::step]]
+    return rows, units.index[::step].astype(np.intp), rows < 0
 
 
 def values_at(subject: Subject, store: ScanStore, moment: Moment | None, site: str) -> Rows | None:

@@ -1,5 +1,7 @@
 """The spectra that are shown: of a signal as a whole, and window after window."""
 
+import importlib
+import threading
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -17,6 +19,15 @@ MOVING_VALUES = 262144
 OCTAVES = 6
 ROUNDING = 1e-6  # of the largest value: what float32 cannot tell apart
 F64 = npt.NDArray[np.float64]
+
+
+def prepare() -> threading.Thread:
+    """Load beside other work what scipy loads at the first spectrum only: half a second without a frame."""
+    loading = threading.Thread(
+        target=importlib.import_module, args=("scipy.signal",), name="llmri spectra", daemon=True
+    )
+    loading.start()
+    return loading
 
 
 @dataclass(frozen=True, eq=False)

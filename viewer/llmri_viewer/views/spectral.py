@@ -20,7 +20,6 @@ LINE = 20  # pixels a line of text takes
 AXIS = 3 * UNIT
 BAR = UNIT  # the part in sight
 SIGNAL_LEAST, SIGNAL_MOST = 4 * UNIT, 14 * UNIT
-PLOT_LEAST = 8 * UNIT
 LEAST = 0.01  # of the frequencies or tokens stays in sight
 POINTED_FROM = 1.0  # pixels a unit, from which it can be clicked
 

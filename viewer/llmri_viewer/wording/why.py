@@ -34,13 +34,14 @@ def _why_no_server(state: ViewState) -> Words:
 
 
 def _why_no_clusters(state: ViewState) -> Words:
+    if state.job is not None:
+        return "Building clusters", f"{_sentence(state.job.step)} {{view.out}} stops it."
     if state.misfit:
         return (
             "These clusters are of another model",
-            f"{_sentence(state.misfit)} {{view.out}} goes back to the grid.",
+            f"{_sentence(state.misfit)} {{clusters.build}} builds this model's, "
+            "{view.out} goes back to the grid.",
         )
-    if state.job is not None:
-        return "Building clusters", f"{_sentence(state.job.step)} {{view.out}} stops it."
     got = state.gathered
     if got.enough:
         return (
@@ -74,7 +75,9 @@ def _why_no_values(state: ViewState, store: ScanStore, card: ModelCard) -> Words
     if state.at is None and not any(turn.sheets for turn in store.turns.values()):
         return (
             f"Connected to {card.name}",
-            "Say something to the model: press {chat.open}, or type in the server's terminal.",
+            "It shows here what others say to the model, or somebody types in the server's terminal."
+            if state.read_only
+            else "Say something to the model: press {chat.open}, or type in the server's terminal.",
         )
     if state.difference and store.sheet(state.at, state.site):
         return (

@@ -27,6 +27,13 @@ def number(value: float) -> str:
     return f"{value:+.3f}" if abs(value) < THREE_DIGITS else f"{value:+.1f}"
 
 
+def token(text: str) -> str:
+    """Give a token's text; where nothing of it could be seen, what it is."""
+    if not text:
+        return "(empty)"
+    return text if text.strip(" ") else "␣" * len(text)
+
+
 def percent(logprob: float) -> str:
     """Give a probability in per cent, from its natural logarithm."""
     share = 100 * math.exp(min(logprob, 0.0))
@@ -39,9 +46,15 @@ def factor(value: float) -> str:
 
 
 def units(site: SiteCard, count: int) -> str:
-    """Give so many units of a site in words, such as `512 MLP neurons`."""
-    plural = "" if count == 1 or site.unit.endswith("s") else "s"
-    return f"{count} {site.unit}{plural}"
+    """Give so many units of a site in words, such as `192 directions written by attention`."""
+    noun, written, rest = site.unit.partition(" written ")
+    return f"{count} {noun if count == 1 else _plural(noun)}{written}{rest}"
+
+
+def _plural(noun: str) -> str:
+    if noun.endswith("s"):
+        return noun
+    return f"{noun[:-1]}ies" if noun.endswith("ty") else f"{noun}s"
 
 
 def count(number: int, thing: str) -> str:

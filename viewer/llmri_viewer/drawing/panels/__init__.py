@@ -1,0 +1,1 @@
+"""What stands around the view: status, layers, selection, edits, text, timeline, footer."""

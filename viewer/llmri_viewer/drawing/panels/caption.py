@@ -1,0 +1,95 @@
+"""The line over the view, what is shown, and the colour bar under it."""
+
+from llmri_viewer import views
+from llmri_viewer.clusters import legend
+from llmri_viewer.colours import colour
+from llmri_viewer.colours.theme import LARGE
+from llmri_viewer.drawing.canvas import Canvas
+from llmri_viewer.drawing.charts import colour_bar
+from llmri_viewer.drawing.panels import cluster
+from llmri_viewer.layout import face
+from llmri_viewer.layout.face import UNIT
+from llmri_viewer.layout.geometry import Box
+from llmri_viewer.shown.picture import Picture
+from llmri_viewer.state import ViewState
+from llmri_viewer.wording import edit_words, words
+
+EVIDENCE_FROM = 860  # pixels of width of the window from which the line over the view has stability too
+
+
+def draw(canvas: Canvas, box: Box, state: ViewState, picture: Picture | None) -> None:
+    """Say what a unit is on the left, and the pointed or selected one's value on the right."""
+    if state.site_card is None:
+        return
+    reading = _listed(state) or _reading(state, picture) or _cluster_reading(state)
+    room = canvas.width(reading, "mono") if reading else 0
+    title, where = views.of(state).title(state)
+    used = canvas.text(
+        Box(box.x, box.y, max(0, box.width - room - 2 * UNIT), box.height), title, size=LARGE, face="bold"
+    )
+    where += ", as difference" if state.difference else ""
+    left = box.x + used + UNIT
+    canvas.text(
+        Box(left, box.y, max(0, box.right - left - room - 2 * UNIT), box.height),
+        where,
+        colour=canvas.theme.dim,
+    )
+    canvas.text(Box(box.right - room, box.y, room, box.height), reading, face="mono", align="right")
+
+
+def draw_bar(canvas: Canvas, box: Box, state: ViewState, picture: Picture) -> None:
+    """Draw the colours with numbers under them and the scale in words."""
+    table = colour.table(state.colour_map, canvas.theme.name)
+    colour_bar.draw(canvas, box, table, picture.scale, (words.scale(state), state.colour_map))
+
+
+def _reading(state: ViewState, picture: Picture | None) -> str:
+    """Give the unit under the pointer with its value, or else the only selected one."""
+    view, subject = views.of(state), views.of(state).subject(state)
+    index = view.read_at(state, state.pointer, picture.values) if state.pointer and picture else None
+    if subject is not None and index is None and (not view.of_clusters or len(state.selection) == 1):
+        here = (subject.index(place) for place in sorted(state.selection))
+        index = next((index for index in here if index is not None), None)
+    if index is None or subject is None or picture is None or index >= picture.values.size:
+        return ""
+    layer, unit = subject.place(index)
+    edit = state.standing.units.get((state.site, layer, unit))
+    edited = f"  {edit_words.amount(edit)}" if edit is not None else ""
+    name = f"layer {layer}  unit {unit}" if view.of_clusters or len(subject.layers) > 1 else f"unit {unit}"
+    edited += "  protected" if (layer, unit) in state.protected else ""
+    number = int(state.clusters.clustering.labels[index]) if view.of_clusters and state.clusters else -1
+    if number >= 0:
+        name = f"cluster {number}  {name}"
+    alone = not _folded(state) or (layer, unit) not in state.selection
+    others = "" if alone else f"  of {len(state.selection)} selected"
+    return f"{name}  {words.number(float(picture.values[index]))}{edited}{others}"
+
+
+def _folded(state: ViewState) -> bool:
+    """Tell whether several units are selected, and there is no side panel to say so."""
+    return len(state.selection) > 1 and face.of(state.size).side is None
+
+
+def _listed(state: ViewState) -> str:
+    """Give the size of the cluster whose row of the legend is pointed at."""
+    number = legend.cluster_at(state, state.pointer) if state.pointer else None
+    if number is None or state.clusters is None or state.ranking is None:
+        return ""
+    cluster = state.clusters.clustering.cluster(number)
+    where = words.layers(sorted({layer for layer, _ in state.clusters.places(number)}))
+    size = words.count(cluster.units, "unit")
+    return f"cluster {number}  {size}, {where}  mean |z| {state.ranking.of(number):.2f}"
+
+
+def _cluster_reading(state: ViewState) -> str:
+    """Give the selected cluster's evidence beside its null, where the side panel is folded away."""
+    found = cluster.shown(state) if views.of(state).of_clusters else None
+    if found is None or state.clusters is None or face.of(state.size).side is not None:
+        return ""
+    null = words.number(found.null.inside)
+    below = "" if found.real else ", below null"
+    name = words.correlation(state.clusters.clustering.provenance)
+    stability, chance = words.number(found.evidence.stability), words.number(found.null.stability)
+    inside = f"{name} {words.number(found.evidence.inside)} (null {null})"
+    rest = f"  stability {stability} ({chance})" if state.size[0] >= EVIDENCE_FROM else ""
+    return f"cluster {found.number}  {inside}{rest}{below}"

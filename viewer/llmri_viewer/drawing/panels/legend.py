@@ -1,0 +1,136 @@
+"""The column beside a view of clusters: what they stand on, which fire most, and what outlines mean."""
+
+from llmri_viewer.clusters import legend
+from llmri_viewer.clusters.atlas import Atlas, chosen_clusters
+from llmri_viewer.clusters.legend import ROW
+from llmri_viewer.colours import palette
+from llmri_viewer.colours.theme import Colour, blend
+from llmri_viewer.drawing.canvas import Canvas
+from llmri_viewer.layout.face import UNIT
+from llmri_viewer.layout.geometry import Box
+from llmri_viewer.shown.picture import Picture
+from llmri_viewer.state import ViewState
+from llmri_viewer.wording import words
+
+SIGN = 3 * UNIT
+"""Pixels for an outline beside its words."""
+NUMBER = 5 * UNIT
+FULL = 3.0  # mean |z| of a bar that fills its row
+BAR = 0.3  # of a cluster's colour in its bar, so that words can be read on it
+
+
+def draw(canvas: Canvas, state: ViewState, picture: Picture | None) -> None:
+    """Write provenance, counts, the most active clusters and warnings, as far as there is room."""
+    box, atlas = legend.column(state), state.clusters
+    if box is None or atlas is None:
+        return
+    _facts(canvas, box, atlas)
+    if state.view == "circles":
+        _outlines(canvas, box, atlas, legend.FACTS * ROW + UNIT)
+    _ranked(canvas, state, atlas, picture)
+    _notes(canvas, state, atlas)
+
+
+def _facts(canvas: Canvas, box: Box, atlas: Atlas) -> None:
+    made = atlas.clustering.provenance
+    measure = "" if made.measure == "pearson" else f", {made.measure}"
+    facts = (
+        ("distance", f"{made.distance}{measure}"),
+        ("linkage", made.method),
+        ("samples", words.count(made.samples, "scan")),
+        ("", f"of {words.count(made.turns, 'turn')}"),
+    )
+    for number, (name, value) in enumerate(facts):
+        row = box.row(number * ROW, ROW)
+        if row.bottom > box.bottom:
+            return
+        canvas.text(row, name, colour=canvas.theme.dim)
+        canvas.text(Box(row.x + 8 * UNIT + 4, row.y, row.width - 8 * UNIT - 4, ROW), value)
+
+
+def _outlines(canvas: Canvas, box: Box, atlas: Atlas, top: int) -> None:
+    """Explain whole and dashed outlines with their counts."""
+    theme = canvas.theme
+    below = len(atlas.below_null)
+    for count, name, dashed in (
+        (len(atlas.clustering.clusters) - below, "above null", False),
+        (below, "below null", True),
+    ):
+        row = box.row(top, ROW)
+        if row.bottom > box.bottom:
+            return
+        canvas.ring((row.x + UNIT, row.y + ROW // 2), 7, theme.text, dashed=dashed)
+        canvas.text(Box(row.x + SIGN, row.y, row.width - SIGN, ROW), name)
+        canvas.text(row, str(count), face="mono", align="right")
+        top += ROW
+
+
+def _ranked(canvas: Canvas, state: ViewState, atlas: Atlas, picture: Picture | None) -> None:
+    """List the clusters that fire most in the reply; a bar behind each shows it at the shown token."""
+    heading, ranking = legend.heading(state), state.ranking
+    if heading is None or ranking is None:
+        return
+    at = None if state.help else state.pointer
+    _heading(canvas, heading, f"active in {ranking.where}", pointed=at is not None and heading.holds(*at))
+    plain = picture is not None and not state.difference and ranking.atlas is atlas
+    now = ranking.now(picture.values) if plain and picture is not None else None
+    pointed = legend.cluster_at(state, at) if at else None
+    selected = chosen_clusters(atlas, state.selection)
+    for number, row in legend.rows(state):
+        if number == pointed:
+            canvas.fill(row, canvas.theme.raised, 4)
+        if now is not None:
+            _bar(canvas, row, number, now[atlas.row_of[number]])
+        ink = canvas.theme.accent if number in selected else canvas.theme.text
+        _name(canvas, row, atlas, number, ink)
+        canvas.text(row, f"{ranking.of(number):.2f}", face="mono", align="right", colour=ink)
+
+
+def _heading(canvas: Canvas, row: Box, what: str, *, pointed: bool) -> None:
+    """Write what the order is; a click here selects the first of it."""
+    if pointed:
+        canvas.fill(row, canvas.theme.raised, 4)
+    ink = canvas.theme.text if pointed else canvas.theme.dim
+    left = Box(row.x, row.y, row.width - canvas.width("mean |z|") - UNIT, ROW)
+    canvas.text(left, what, colour=ink)
+    canvas.text(row, "mean |z|", colour=ink, align="right")
+
+
+def _bar(canvas: Canvas, row: Box, number: int, z: float) -> None:
+    """Show how much a cluster fires at the shown token."""
+    colour = palette.of_cluster(number, canvas.theme.name)
+    length = round(min(1.0, z / FULL) * (row.width - SIGN))
+    bar = Box(row.x + SIGN - 3, row.y + 1, length, ROW - 2)
+    canvas.fill(bar, blend(colour, canvas.theme.background, BAR))
+
+
+def _name(canvas: Canvas, row: Box, atlas: Atlas, number: int, ink: Colour) -> None:
+    colour = palette.of_cluster(number, canvas.theme.name)
+    canvas.ring((row.x + UNIT, row.y + ROW // 2), 6, colour, dashed=number in atlas.below_null)
+    label = words.cluster_name(atlas.clustering.cluster(number))
+    canvas.text(Box(row.x + SIGN, row.y, row.width - SIGN - NUMBER, ROW), label, colour=ink)
+
+
+def _notes(canvas: Canvas, state: ViewState, atlas: Atlas) -> None:
+    """Write what else a reader should know."""
+    rest, made = legend.notes(state), atlas.clustering.provenance
+    top = 0
+    for sentence in _sentences(atlas, drawn=state.view != "circles"):
+        if rest is None or top + ROW > rest.height:
+            return
+        room = Box(rest.x, rest.y + top, rest.width, rest.height - top)
+        warns = sentence in made.warnings
+        if not warns and canvas.lines(sentence, room.width) * ROW > room.height:
+            return  # half of it would say nothing
+        ink = canvas.theme.warning if warns else canvas.theme.dim
+        top += canvas.paragraph(room, sentence, ROW, colour=ink) + UNIT // 2
+
+
+def _sentences(atlas: Atlas, *, drawn: bool) -> list[str]:
+    made = atlas.clustering.provenance
+    missing = int((~atlas.clustering.active).sum())
+    sentences = list(made.warnings)
+    if missing:
+        fate = "in no cluster" if drawn else "not drawn"
+        sentences.append(f"{words.count(missing, 'unit')} {fate}: constant or left out")
+    return sentences + [f"left out: {what}" for what in made.left_out]

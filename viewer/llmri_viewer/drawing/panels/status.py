@@ -1,0 +1,127 @@
+"""The status bar on top: what, where, when."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from llmri_viewer import views
+from llmri_viewer.colours.theme import LARGE, Colour
+from llmri_viewer.drawing.canvas import Canvas
+from llmri_viewer.history.playback import time_word
+from llmri_viewer.history.store import ScanStore
+from llmri_viewer.layout import face
+from llmri_viewer.layout.face import UNIT
+from llmri_viewer.layout.geometry import Box
+from llmri_viewer.state import Link, ViewState
+from llmri_viewer.wording import words
+
+GAP = 2 * UNIT
+FAMILY_FROM = 800  # pixels of width
+PART_LEAST = 14 * UNIT  # of room, below which nothing is begun
+NAME_WIDEST = 40 * UNIT
+SIGN = 5  # pixels from a sign's middle to its edge
+Shape = Literal["dot", "ring", "bars", "wedge"]
+LINKS: dict[Link, str] = {
+    Link.CONNECTING: "connecting",
+    Link.WAITING: "reconnecting",
+    Link.REFUSED: "no connection",
+}
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A word at the right end, with a sign that tells it from the others without colour."""
+
+    word: str
+    shape: Shape
+    ink: Colour
+
+
+def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore, timings: str) -> None:
+    """Draw the bar; what has no room on the left is left out, the flags on the right never."""
+    theme = canvas.theme
+    canvas.fill(box, theme.panel)
+    canvas.line((box.x, box.bottom - 1), (box.right, box.bottom - 1), theme.line)
+    stop = box.right
+    for flag in reversed(_flags(canvas, state, store)):
+        stop = _flag(canvas, box, stop, flag)
+    left = box.x + GAP
+    name = state.card.name if state.card else "llmri"
+    left += canvas.text(
+        Box(left, box.y, max(0, min(stop - GAP - left, NAME_WIDEST)), box.height),
+        name,
+        size=LARGE,
+        face="bold",
+    )
+    parts = _parts(state, store)
+    for part in [timings, *parts] if timings else parts:
+        if left + PART_LEAST > stop:
+            break
+        x = left + GAP
+        canvas.line((x, box.y + 12), (x, box.bottom - 13), theme.line)
+        left = x + GAP
+        left += canvas.text(Box(left, box.y, max(0, stop - GAP - left), box.height), part)
+
+
+def _parts(state: ViewState, store: ScanStore) -> list[str]:
+    card = state.card
+    if card is None:
+        return []
+    parts = (
+        [f"{card.family} {card.layers} {words.TIMES} {card.hidden_size}"]
+        if state.size[0] >= FAMILY_FROM
+        else []
+    )
+    parts += [state.site, _where(state, card.layers)] if state.site else []
+    if state.at is not None:
+        turn = store.turns.get(state.at.turn)
+        token = turn.tokens.get(state.at.token) if turn else None
+        text = f" “{token.text}”" if token else ""
+        parts.append(f"turn {state.at.turn}, token {state.at.token}{text}")
+    if face.of(state.size).side is None and state.standing.edits:
+        parts.append(words.count(len(state.standing.edits), "edit"))
+    return parts
+
+
+def _where(state: ViewState, layers: int) -> str:
+    """Name what layers the view shows, of how many."""
+    subject = views.of(state).subject(state) if views.of(state).of_clusters else None
+    return subject.where if subject else f"layer {state.layer} of 0{words.DASH}{layers - 1}"
+
+
+def _flags(canvas: Canvas, state: ViewState, store: ScanStore) -> list[Flag]:
+    """Give what goes on now: recording, whether one may only look, a lost connection, and how time passes."""
+    theme = canvas.theme
+    flags = [Flag(words.recording(state), "dot", theme.accent)] if state.recording else []
+    if state.read_only:
+        flags.append(Flag("read only", "ring", theme.dim))
+    lost = state.link.link is not Link.CONNECTED
+    if lost:
+        flags.append(Flag(LINKS[state.link.link], "ring", theme.warning))
+    if state.at is not None or not lost:
+        word, kind = time_word(state, store)
+        shape: dict[str, Shape] = {"live": "dot", "held": "bars", "replay": "wedge"}
+        flags.append(Flag(word, shape[kind], theme.accent if kind == "live" else theme.warning))
+    return flags
+
+
+def _flag(canvas: Canvas, box: Box, right: int, flag: Flag) -> int:
+    """Draw a flag that ends left of a place; give where it begins."""
+    room = canvas.width(flag.word)
+    left = right - GAP - room
+    canvas.text(Box(left, box.y, room, box.height), flag.word, colour=flag.ink)
+    _sign(canvas, (left - UNIT - SIGN, box.y + box.height // 2), flag)
+    return left - UNIT - 2 * SIGN
+
+
+def _sign(canvas: Canvas, at: tuple[int, int], flag: Flag) -> None:
+    x, y = at
+    match flag.shape:
+        case "dot":
+            canvas.dot(at, SIGN - 1, flag.ink)
+        case "ring":
+            canvas.ring(at, SIGN, flag.ink)
+        case "bars":
+            for left in (x - SIGN + 1, x + 1):
+                canvas.fill(Box(left, y - SIGN, 3, 2 * SIGN), flag.ink)
+        case "wedge":
+            canvas.polygon([(x - SIGN + 1, y - SIGN), (x + SIGN, y), (x - SIGN + 1, y + SIGN)], flag.ink)

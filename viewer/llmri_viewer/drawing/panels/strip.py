@@ -1,0 +1,93 @@
+"""The text as it was written, a token a cell, tinted by surprise."""
+
+from dataclasses import dataclass
+
+from llmri_protocol.messages import Token
+from llmri_viewer.colours.theme import blend
+from llmri_viewer.drawing.canvas import Canvas
+from llmri_viewer.drawing.panels.flow import PADDING, flow_of
+from llmri_viewer.history.store import Moment, ScanStore, Turn
+from llmri_viewer.layout.face import STRIP_LINE, UNIT
+from llmri_viewer.layout.geometry import Box
+from llmri_viewer.state import ViewState
+
+SURPRISE_FULL = 6.0  # nats at which the tint is strongest
+TINT = 0.5
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Where a token's cell is."""
+
+    token: int
+    box: Box
+
+
+def surprise(token: Token) -> float:
+    """Give how little the model expected the token, 0 to 1; 0 for a prompt's, which it did not choose."""
+    return 0.0 if token.logprob is None else min(1.0, max(0.0, -token.logprob) / SURPRISE_FULL)
+
+
+def turn_of(state: ViewState, store: ScanStore) -> Turn | None:
+    """Give the turn whose text is shown: that of the shown token, or the newest."""
+    if state.at is not None:
+        return store.turns.get(state.at.turn)
+    return store.turns[store.order[-1]] if store.order else None
+
+
+def cells(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> list[Cell]:
+    """Give the cells in sight: scrolled to the shown token, or to the end while the reply is written."""
+    turn = turn_of(state, store)
+    if turn is None or not turn.order:
+        return []
+    inner = box.inset(2 * UNIT, UNIT)
+    flow = flow_of(turn, inner.width, canvas.fonts)
+    high, last = max(1, inner.height // STRIP_LINE), len(flow.lines) - 1
+    shown = state.at.token if state.at and not _live(state, turn) else turn.order[-1]
+    first = max(0, min(flow.line_of.get(shown, last) - high // 2, last - high + 1))
+    return [
+        Cell(laid.token, Box(inner.x + laid.x, inner.y + row * STRIP_LINE, laid.width, STRIP_LINE - 2))
+        for row, line in enumerate(flow.lines[first : first + high])
+        for laid in line
+    ]
+
+
+def moment_at(
+    canvas: Canvas, box: Box, state: ViewState, store: ScanStore, at: tuple[int, int]
+) -> Moment | None:
+    """Give the moment whose cell is at a point, None where there is none."""
+    turn = turn_of(state, store)
+    if turn is None or not box.holds(*at):
+        return None
+    found = (cell.token for cell in cells(canvas, box, state, store) if cell.box.holds(*at))
+    return next((Moment(turn.number, token) for token in found), None)
+
+
+def _live(state: ViewState, turn: Turn) -> bool:
+    return not state.paused and turn.end is None
+
+
+def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> None:
+    """Draw the cells."""
+    theme = canvas.theme
+    canvas.fill(box, theme.panel)
+    canvas.line((box.x, box.y), (box.right, box.y), theme.line)
+    turn = turn_of(state, store)
+    laid = cells(canvas, box, state, store)
+    if turn is None or not laid:
+        place = box.inset(2 * UNIT, UNIT).row(0, STRIP_LINE)
+        canvas.text(place, "The conversation appears here, a token a cell.", colour=theme.dim)
+        return
+    for cell in laid:
+        _cell(canvas, cell, turn.tokens[cell.token], shown=state.at == (turn.number, cell.token))
+
+
+def _cell(canvas: Canvas, cell: Cell, token: Token, *, shown: bool) -> None:
+    theme = canvas.theme
+    generated = token.phase == "generate"
+    ground = blend(theme.accent, theme.raised, TINT * surprise(token)) if generated else theme.panel
+    canvas.fill(cell.box, ground, 3)
+    ink = theme.text if generated else theme.dim
+    canvas.text(cell.box.inset(PADDING, 0), token.text, colour=ink, face="mono")
+    if shown:
+        canvas.outline(cell.box, theme.accent, 2, 3)

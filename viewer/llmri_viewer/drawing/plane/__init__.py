@@ -1,0 +1,1 @@
+"""Views of units at places of a plane: the grid, the Hebbian layout, circles."""

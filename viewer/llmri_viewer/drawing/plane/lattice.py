@@ -1,0 +1,154 @@
+"""The views with a unit a cell drawn: the grid of a layer, the Hebbian layout."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from llmri_viewer.colours.colour import UNKNOWN, Bytes
+from llmri_viewer.colours.theme import Colour
+from llmri_viewer.drawing.canvas import Canvas
+from llmri_viewer.drawing.marks import MARK_FROM, TINT, edit_colour, ink_on, mark
+from llmri_viewer.drawing.palettes import TINT_LEVELS, palette
+from llmri_viewer.layout.geometry import Box, Camera, Grid
+from llmri_viewer.shown.picture import Picture
+from llmri_viewer.shown.subject import Subject
+from llmri_viewer.state import Selection, ViewState
+from llmri_viewer.views.lattice import Ints, Lattice, LatticeView
+from llmri_viewer.wording.effects import Effect, effect
+
+LINES_FROM = 8  # pixels a cell, below which lines would be all there is
+FRAME, EDGE = 3, 2  # pixels around the selection: the window's ground, and the accent in it
+GUARD = 6  # pixels that the frame of a protected unit has at least
+FRAME_FROM = 12  # pixels a cell, below which the selection has a thin edge only
+
+
+def draw(canvas: Canvas, view: LatticeView, subject: Subject, state: ViewState, picture: Picture) -> None:
+    """Draw the units, the tints of the standing edits, and the selection."""
+    lattice, stage = view.lattice(state), view.stage(state)
+    if lattice is None:
+        return
+    camera = view.camera(state, lattice.grid)
+    edited = {
+        int(lattice.cells[index]): effect(edit)
+        for (site, layer, unit), edit in state.standing.units.items()
+        if site == state.site and (index := subject.index((layer, unit))) is not None
+    }
+    levels = cell_levels(lattice, picture.levels, edited if camera.cell < MARK_FROM else {})
+    canvas.clip(stage)
+    units(canvas, stage, camera, levels, palette(state.colour_map, canvas.theme))
+    if state.grid and camera.cell >= LINES_FROM:
+        _lines(canvas, stage, lattice.grid, camera)
+    if camera.cell >= MARK_FROM:
+        for cell, done in edited.items():
+            _edited(canvas, stage, camera.cell_box(lattice.grid, stage, cell), done)
+    for cell in lattice.cells[_indices(subject, state.protected)].tolist():
+        _protected(canvas, camera.cell_box(lattice.grid, stage, cell))
+    _selected(canvas, stage, camera, lattice.grid, lattice.cells[_indices(subject, state.selection)])
+    canvas.clip(None)
+
+
+def _indices(subject: Subject, places: Selection) -> list[int]:
+    return [index for place in places if (index := subject.index(place)) is not None]
+
+
+def units(canvas: Canvas, stage: Box, camera: Camera, levels: Bytes, colours: Sequence[Colour]) -> None:
+    """Paint those cells in sight, `[rows, columns]`, each in the colour of its level."""
+    x, y = round(camera.x), round(camera.y)
+    first_column = max(0, math.floor(-x / camera.cell))
+    first_row = max(0, math.floor(-y / camera.cell))
+    seen = levels[
+        first_row : math.ceil((stage.height - y) / camera.cell),
+        first_column : math.ceil((stage.width - x) / camera.cell),
+    ]
+    place = Box(
+        stage.x + x + first_column * camera.cell,
+        stage.y + y + first_row * camera.cell,
+        seen.shape[1] * camera.cell,
+        seen.shape[0] * camera.cell,
+    )
+    canvas.levels(seen, colours, place)
+
+
+def cell_levels(lattice: Lattice, levels: Bytes, tints: Mapping[int, Effect]) -> Bytes:
+    """Give the level of each cell, `[rows, columns]`, from those of units and from what edits do to cells."""
+    grid = lattice.grid
+    empty = grid.rows * grid.columns - levels.size
+    if lattice.ordered and not empty and not tints:  # the usual case, and a copy of a million takes its time
+        cells = levels
+    elif lattice.ordered:
+        cells = np.pad(levels, (0, empty), constant_values=UNKNOWN)
+    else:
+        cells = np.append(levels, np.uint8(UNKNOWN))[lattice.units]  # -1 takes the last
+    if tints:
+        cells[list(tints)] = [TINT_LEVELS[done] for done in tints.values()]
+    return cells.reshape(grid.rows, grid.columns)
+
+
+def _lines(canvas: Canvas, box: Box, grid: Grid, camera: Camera) -> None:
+    ink = canvas.theme.background
+    left, top = box.x + round(camera.x), box.y + round(camera.y)
+    right, bottom = left + grid.columns * camera.cell, top + grid.rows * camera.cell
+    for column in range(grid.columns + 1):
+        x = left + column * camera.cell
+        if box.x <= x < box.right:
+            canvas.line((x, max(top, box.y)), (x, min(bottom, box.bottom)), ink)
+    for row in range(grid.rows + 1):
+        y = top + row * camera.cell
+        if box.y <= y < box.bottom:
+            canvas.line((max(left, box.x), y), (min(right, box.right), y), ink)
+
+
+def _edited(canvas: Canvas, stage: Box, cell: Box, done: Effect) -> None:
+    """Tint a cell, and mark it."""
+    if cell.right <= stage.x or cell.bottom <= stage.y or cell.x >= stage.right or cell.y >= stage.bottom:
+        return
+    tint = edit_colour(canvas.theme, done)
+    canvas.veil(cell, tint, TINT)
+    canvas.outline(cell, tint, 2)
+    centre = (cell.x + cell.width // 2, cell.y + cell.height // 2)
+    mark(canvas, centre, min(6, cell.width // 4), done, ink_on(canvas.colour_at(centre)))
+
+
+def _protected(canvas: Canvas, cell: Box) -> None:
+    """Frame a cell on the window's ground; a small one's frame is larger than the cell, to be seen at all."""
+    frame = cell.inset(-max(0, (GUARD - cell.width + 1) // 2))
+    canvas.outline(frame.inset(-EDGE), canvas.theme.background, EDGE)
+    canvas.outline(frame, canvas.theme.warning, EDGE if frame.width >= FRAME_FROM else 1)
+
+
+def _selected(canvas: Canvas, stage: Box, camera: Camera, grid: Grid, cells: Ints) -> None:
+    """Frame the selection along its outer edges, twice, so that it stands out on any colour."""
+    if not cells.size:
+        return
+    inside = np.zeros((grid.rows, grid.columns), np.bool_)
+    inside.ravel()[cells] = True
+    across, down = _edges(inside), _edges(inside.T)
+    left, top, cell = stage.x + round(camera.x), stage.y + round(camera.y), camera.cell
+    small = ((1, canvas.theme.accent),)
+    large = ((FRAME, canvas.theme.background), (EDGE, canvas.theme.accent))
+    for thick, ink in large if cell >= FRAME_FROM else small:
+        for line, first, last, before in across:
+            y = top + line * cell - (thick if before else 0)
+            canvas.fill(Box(left + first * cell - thick, y, (last - first) * cell + 2 * thick, thick), ink)
+        for line, first, last, before in down:
+            x = left + line * cell - (thick if before else 0)
+            canvas.fill(Box(x, top + first * cell - thick, thick, (last - first) * cell + 2 * thick), ink)
+
+
+def _edges(inside: npt.NDArray[np.bool_]) -> list[tuple[int, int, int, bool]]:
+    """Give the edges along the rows of a shape, joined where they meet.
+
+    Each is a line between rows, the columns from and to, and whether the shape begins (or ends) there.
+    """
+    steps = np.diff(np.pad(inside, ((1, 1), (0, 0))).astype(np.int8), axis=0)
+    found = []
+    for step, begins in ((1, True), (-1, False)):
+        runs = np.diff(np.pad(steps == step, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+        lines, firsts = np.nonzero(runs == 1)
+        lasts = np.nonzero(runs == -1)[1]
+        found += [
+            (*edge, begins) for edge in zip(lines.tolist(), firsts.tolist(), lasts.tolist(), strict=True)
+        ]
+    return found

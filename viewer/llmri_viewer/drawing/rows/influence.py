@@ -1,0 +1,151 @@
+"""The influence map, drawn: what ablating does to every later layer and to the next token."""
+
+import math
+from functools import lru_cache, partial
+
+import numpy as np
+
+from llmri_viewer.colours import colour
+from llmri_viewer.colours.colour import Bytes, Scale
+from llmri_viewer.colours.theme import Theme
+from llmri_viewer.drawing.canvas import Canvas
+from llmri_viewer.drawing.charts import colour_bar, unit_ticks
+from llmri_viewer.drawing.overlays import empty, under_way
+from llmri_viewer.drawing.rows import bands as around
+from llmri_viewer.drawing.rows import norms, shifts
+from llmri_viewer.history.store import ScanStore
+from llmri_viewer.layout import face
+from llmri_viewer.layout.columns import Columns
+from llmri_viewer.layout.face import UNIT
+from llmri_viewer.measured.influence_map import InfluenceMap, ablated_in, influence_map, measured
+from llmri_viewer.shown.picture import Picture, Words
+from llmri_viewer.state import ViewState
+from llmri_viewer.views.all_layers import Bands
+from llmri_viewer.views.influence import InfluenceView, parts
+from llmri_viewer.wording import words
+
+VIEW = InfluenceView()
+LEAST = 1e-9  # of a scale's ends
+BEFORE = "comes before what was ablated"
+
+
+def draw(canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture | None, why: Words) -> None:
+    """Draw it."""
+    found, columns = influence_map(state, store), VIEW.columns(state)
+    places = parts(state)
+    if found is None or columns is None:
+        empty.draw(
+            canvas,
+            places.stage if state.measurements.pending else face.of(state.size).view,
+            *_why(state, why),
+        )
+        under_way.draw(canvas, places.note, state, "influence", "")
+        return
+    note, warns = _note(state, found)
+    under_way.draw(canvas, places.note, state, "influence", note, warns=warns)
+    _map(canvas, state, found, columns)
+    bands = VIEW.bands(state)
+    norms.draw(canvas, places.norms._replace(x=bands.box.right + UNIT), bands, found)
+    if places.effects is not None:
+        shifts.draw(canvas, places.effects, state)
+    _bar(canvas, state, found)
+
+
+def _why(state: ViewState, why: Words) -> Words:
+    """Say what to do next where nothing can be shown."""
+    if state.card is None or state.at is None:
+        return why
+    if not state.selection:
+        return (
+            "No unit is selected",
+            "Select units in the grid (click, or drag a line around them with the right button) or a cluster "
+            "({circles.toggle}); {influence.toggle} then measures what ablating them changes.",
+        )
+    return "Too few scans", "Three tokens of this turn are needed to tell which units fire together."
+
+
+def _note(state: ViewState, found: InfluenceMap) -> tuple[str, bool]:
+    """Say what is shown, and whether it is of something else than is selected now."""
+    answer = measured(state)
+    if answer is None:
+        site = state.site_card
+        if site is not None and not site.editable:
+            return (
+                f"{site.name} cannot be edited, so nothing was measured: this is what fires together",
+                False,
+            )
+        return (
+            "not measured: this is what fires together; {influence.measure} measures what ablating does",
+            False,
+        )
+    if state.selection and ablated_in(answer[0]) != state.selection:
+        return "measured for another selection; {influence.measure} measures this one", True
+    count = words.count(len(found.ablated), "unit")
+    over = f"{count} ablated, over the {words.count(answer[1].positions, 'token')} up to"
+    if answer[0].at == state.at:
+        return f"{over} the shown one", False
+    at = f"turn {answer[0].at.turn}, token {answer[0].at.token}" if answer[0].at else "another"
+    return f"{over} {at}; {{influence.measure}} measures at the shown one", False
+
+
+def _bar(canvas: Canvas, state: ViewState, found: InfluenceMap) -> None:
+    """Draw the colours of the map with their values and what these are."""
+    colour_bar.draw(
+        canvas,
+        face.of(state.size).bar,
+        colour.table(found.colour_map, canvas.theme.name),
+        found.scale,
+        (_legend(state, found), found.colour_map),
+        number=partial(_number, found.scale),
+        ink=canvas.theme.text,
+    )
+
+
+def _number(scale: Scale, value: float) -> str:
+    """Give a value of a scale with as many digits as its width needs, and a sign where it has both."""
+    digits = max(2, 1 - math.floor(math.log10(max(abs(scale.low), abs(scale.high), LEAST))))
+    return f"{value:{'+' if scale.low < 0 else ''}.{digits}f}"
+
+
+def _legend(state: ViewState, found: InfluenceMap) -> str:
+    over = words.count(found.tokens, "token")
+    if found.causal:
+        return f"causal: change when ablated, in standard deviations of each unit over {over}"
+    chosen = words.count(len(state.selection), "selected unit")
+    return f"co-activation, not causal: correlation with {chosen} over {over} of this turn"
+
+
+def _map(canvas: Canvas, state: ViewState, found: InfluenceMap, columns: Columns) -> None:
+    bands = VIEW.bands(state)
+    canvas.clip(VIEW.stage(state))
+    canvas.picture(_colours(found, columns, canvas.theme), bands.box)
+    for layer in range(bands.layers):
+        if bands.lane:
+            canvas.fill(bands.lane_of(layer), canvas.theme.background)
+        around.marks(canvas, state, columns, bands, layer)
+        if found.causal:
+            _ablated(canvas, found, columns, bands, layer)
+    before = np.flatnonzero(np.isnan(found.norms))
+    if before.size and bands.pitch >= around.LABEL:
+        row = bands.row(int(before[before.size // 2]))
+        canvas.text(row, BEFORE, colour=canvas.theme.dim, align="centre")
+    around.protected(canvas, state, columns, bands)
+    canvas.clip(None)
+    around.labels(canvas, state, VIEW.stage(state), bands)
+    around.axis(canvas, state, bands)
+
+
+def _ablated(canvas: Canvas, found: InfluenceMap, columns: Columns, bands: Bands, layer: int) -> None:
+    """Frame the units that were ablated in the colour of what is off."""
+    row = bands.row(layer)
+    for start, end in unit_ticks.selected(found.ablated, layer, columns):
+        canvas.outline(unit_ticks.place_of(row, start, end), canvas.theme.ablated)
+
+
+@lru_cache(maxsize=2)
+def _colours(found: InfluenceMap, columns: Columns, theme: Theme) -> Bytes:
+    """Give the colour of each pixel, `[layers, pixels, 3]`; without a known value it is the panel's."""
+    rows = columns.strongest(found.rows)
+    painted = colour.paint(rows, found.scale, colour.table(found.colour_map, theme.name))
+    painted[np.isnan(rows)] = theme.panel
+    return painted
