@@ -2,10 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+KEPT_WHEELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/llmri/wheels
 WHEELS := build/wheels
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench pocket clean
+.PHONY: help demo test check format bench pictures pocket clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1  \2/p' $(MAKEFILE_LIST)
@@ -32,6 +33,11 @@ format: $(READY) ## put the code into house style
 bench: $(READY) ## measure everything, as ratios; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks
 
+pictures: $(READY) ## remake the pictures of the viewer that tests compare and documents show
+	$(BIN)/python -m tests.golden.viewer.pictures
+	$(BIN)/python -m tests.golden.viewer.sessions
+	$(BIN)/python -m tests.golden.viewer.guide
+
 pocket: $(READY) ## train the bundled model anew (resumable; most of an hour on two cores)
 	$(BIN)/python -m llmri_server.pocket.train --out server/llmri_server/pocket/weights
 
@@ -45,7 +51,11 @@ $(READY): pyproject.toml constraints.txt
 	  || { echo "Python's venv module is missing; on Debian: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch hatchling editables
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
+	@# llama.cpp is compiled from source, about three minutes on two cores; its wheel is kept for the next .venv.
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check -c constraints.txt --no-deps \
+	  --find-links $(KEPT_WHEELS) --wheel-dir $(KEPT_WHEELS) llama-cpp-python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation \
+	  --find-links $(KEPT_WHEELS) -e '.[dev]'
 	touch $(READY)
 
 # The tests of the real window bring their own screen; without these two programs they skip and say so.

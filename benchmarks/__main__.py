@@ -32,6 +32,8 @@ class Benchmark(StrEnum):
     EDITS = "edits"
     INFLUENCE = "influence"
     EXPERIMENT = "experiment"
+    VIEWER = "viewer"
+    GGUF = "gguf"
 
 
 class Status(IntEnum):

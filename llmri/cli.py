@@ -23,6 +23,7 @@ class Side:
 
 SERVER_NEEDS = frozenset({"torch", "transformers", "tokenizers", "safetensors", "jinja2"})
 CLUSTERING_NEEDS = frozenset({"fastcluster", "safetensors", "scipy", "sklearn"})
+GGUF_NEEDS = frozenset({"llama_cpp", "gguf", "jinja2"})
 VIEWER_NEEDS = frozenset({"pygame", "cmap", "matplotlib", "scipy", "sklearn"})
 SIDES = {
     "serve": Side(
@@ -36,6 +37,8 @@ SIDES = {
         VIEWER_NEEDS,
     ),
     "cluster": Side("llmri.cluster.command", "clustering", CLUSTERING_NEEDS),
+    "capture": Side("llmri.capture.command", "gguf", GGUF_NEEDS),
+    "compare-runtimes": Side("llmri.compare.command", "server,gguf", SERVER_NEEDS | GGUF_NEEDS),
     "edits": Side("llmri.edits.command", "", frozenset()),
     "experiment": Side(
         "llmri.experiment.command", "server,viewer", SERVER_NEEDS | VIEWER_NEEDS | CLUSTERING_NEEDS
@@ -70,6 +73,18 @@ def view(context: typer.Context) -> None:
 def cluster(context: typer.Context) -> None:
     """Find the units that fire together, from what a served model thinks."""
     hand_over("cluster", context.args)
+
+
+@app.command(context_settings=HANDED_OVER, options_metavar="[MODEL] [OPTIONS]")
+def capture(context: typer.Context) -> None:
+    """Record every tensor that a GGUF model computes while it answers, without a viewer."""
+    hand_over("capture", context.args)
+
+
+@app.command(context_settings=HANDED_OVER, options_metavar="[REFERENCE] [FILE]... [OPTIONS]")
+def compare_runtimes(context: typer.Context) -> None:
+    """Show what a runtime, or fewer bits, change about a model's activations."""
+    hand_over("compare-runtimes", context.args)
 
 
 @app.command(context_settings=HANDED_OVER, options_metavar="save|load|show|export [OPTIONS]")

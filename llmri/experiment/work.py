@@ -18,6 +18,7 @@ from llmri_server.experiments.plan import Plan
 from llmri_server.experiments.results import Observation, Results, differences, load, save
 from llmri_server.experiments.running import make_ready, observe
 from llmri_server.experiments.summary import summarised
+from llmri_server.llama_runtime import is_gguf
 from llmri_server.runtime import NonFiniteError
 from llmri_server.torch_runtime import TorchRuntime
 from llmri_server.torch_runtime import load as load_model
@@ -39,7 +40,7 @@ def run(plan: Plan, console: Console, runtime: TorchRuntime | None = None) -> Re
     """
     begun = time.monotonic()
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    runtime = runtime or load_model(plan.model, device=plan.device, dtype=plan.dtype)
+    runtime = runtime or _loaded(plan)
     with _progress(console) as bar:
         task = bar.add_task("choosing units", total=None)
         experiment = make_ready(runtime, plan, lambda what: bar.update(task, description=what))
@@ -120,6 +121,15 @@ def _surroundings(before: Results, after: Results) -> str:
     if before.device != after.device:
         changed.append(f"{before.device} then, {after.device} now")
     return f"Changed since: {'; '.join(changed)}." if changed else "Versions and device are the same."
+
+
+def _loaded(plan: Plan) -> TorchRuntime:
+    if is_gguf(Path(plan.model).expanduser()):
+        raise ExperimentError(
+            f"{plan.model} is a GGUF file, and experiments run in PyTorch; "
+            "name the folder or the id of the model that it was made from"
+        )
+    return load_model(plan.model, device=plan.device, dtype=plan.dtype)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from llmri_server.access import TOKEN_VARIABLE, ServeError, access_token, bind, 
 from llmri_server.console import converse
 from llmri_server.interrupts import ends_quietly
 from llmri_server.runtime import LoadError, Runtime
+from llmri_server.runtimes import load_runtime
 from llmri_server.server import Server
 from llmri_server.settings import Settings, read
 from llmri_server.summary import protection_summary, summary
@@ -22,12 +23,17 @@ from llmri_server.summary import protection_summary, summary
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 Model = Annotated[
-    str | None, typer.Argument(help="`pocket` (bundled), a folder with a Hugging Face model, or a hub id.")
+    str | None,
+    typer.Argument(help="`pocket` (bundled), a folder with a Hugging Face model, a hub id, or a GGUF file."),
 ]
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")]
 Device = Annotated[str | None, typer.Option(help="`auto`, `cpu` or `cuda`.")]
 Dtype = Annotated[str | None, typer.Option(help="`auto`, `float32`, `float16` or `bfloat16`.")]
+GpuLayers = Annotated[int | None, typer.Option(help="GGUF: how many layers lie on the GPU; -1 is all.")]
+Threads = Annotated[int | None, typer.Option(help="GGUF: processor threads; 0 takes all there are.")]
+Context = Annotated[int | None, typer.Option(help="GGUF: longest conversation in tokens; 0 is the file's.")]
+FlashAttention = Annotated[str | None, typer.Option(help="GGUF: `auto`, `on` or `off`.")]
 Temperature = Annotated[float | None, typer.Option(help="0 always takes the likeliest token.")]
 TopP = Annotated[float | None, typer.Option(help="Sample from the likeliest tokens of this probability.")]
 TopK = Annotated[int | None, typer.Option(help="Sample from so many of the likeliest tokens; 0 is all.")]
@@ -63,6 +69,10 @@ def serve(
     port: Port = None,
     device: Device = None,
     dtype: Dtype = None,
+    gpu_layers: GpuLayers = None,
+    threads: Threads = None,
+    context: Context = None,
+    flash_attention: FlashAttention = None,
     temperature: Temperature = None,
     top_p: TopP = None,
     top_k: TopK = None,
@@ -89,6 +99,10 @@ def serve(
             port=port,
             device=device,
             dtype=dtype,
+            gpu_layers=gpu_layers,
+            threads=threads,
+            context=context,
+            flash_attention=flash_attention,
             temperature=temperature,
             top_p=top_p,
             top_k=top_k,
@@ -124,22 +138,6 @@ def prepare(
     seconds = add_protection(runtime, settings)
     print(protection_summary(runtime.card, seconds), file=sys.stderr)  # noqa: T201
     return Server(runtime, settings, token=token, tls=tls, place=place)
-
-
-def load_runtime(settings: Settings) -> Runtime:
-    """Load the model.
-
-    Raises:
-        LoadError: It can't be served.
-    """
-    if settings.model.lower().endswith(".gguf"):
-        raise LoadError(
-            f"{settings.model} is a GGUF file, and this version serves Hugging Face models only; "
-            "give a folder or a hub id with safetensors"
-        )
-    from llmri_server.torch_runtime import load  # noqa: PLC0415 - torch takes seconds, and may be missing
-
-    return load(settings.model, device=settings.device, dtype=settings.dtype)
 
 
 def add_protection(runtime: Runtime, settings: Settings) -> float:

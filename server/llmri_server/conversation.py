@@ -3,7 +3,7 @@
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from llmri_protocol.messages import Notice, Token, TurnEnd, TurnStart
 from llmri_server.hub import Hub
@@ -106,14 +106,8 @@ class Conversation:
         return Outcome(text="", tokens=0, reason="error"), failure
 
     def _end(self, turn: Turn, outcome: Outcome, seconds: float) -> None:
-        if outcome.trimmed:
-            self._hub.tell(
-                Notice(
-                    level="info",
-                    message=f"the conversation is too long for the model: its {outcome.trimmed} oldest "
-                    f"messages were left out of turn {turn.number}",
-                )
-            )
+        for notice in _notices(turn.number, outcome, self._runtime.card.context):
+            self._hub.tell(notice)
         self._hub.end(
             TurnEnd(
                 turn=turn.number,
@@ -125,8 +119,11 @@ class Conversation:
         )
 
     def _remember(self, asked: ChatMessage, outcome: Outcome) -> None:
-        """Keep a turn for the next ones' context, unless it failed or was stopped before it said anything."""
-        if outcome.reason == "error" or (outcome.reason == "stopped" and not outcome.text):
+        """Keep a turn for the next ones' context, unless it failed or ended before it said anything.
+
+        A prompt that leaves no room for a reply would push everything older out of the next turns.
+        """
+        if outcome.reason == "error" or (outcome.reason in ("stopped", "context") and not outcome.text):
             return
         self._history += [asked, ChatMessage(role="assistant", content=outcome.text)]
 
@@ -168,3 +165,22 @@ class _Announcer:
     def scan(self, event: ScanEvent) -> None:
         """Hand a scan to whoever wants it."""
         self._hub.scan(SharedScan(self._turn.number, time.time(), event))
+
+
+def _notices(turn: int, outcome: Outcome, context: int) -> Iterator[Notice]:
+    """Say what the context's length did to a turn, if anything."""
+    if outcome.trimmed:
+        yield Notice(
+            level="info",
+            message=f"the conversation is too long for the model: its {outcome.trimmed} oldest "
+            f"messages were left out of turn {turn}",
+        )
+    if outcome.reason == "context":
+        yield Notice(
+            level="warning",
+            message=f"turn {turn} ended because the context of {context} tokens is full; "
+            "the next turn leaves the oldest messages out"
+            if outcome.tokens
+            else f"turn {turn} has no reply: its prompt leaves no room in the context of {context} tokens; "
+            "say something shorter",
+        )

@@ -24,6 +24,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     device: str = "auto"
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
 
+    gpu_layers: Annotated[int, Meta(ge=-1)] = -1
+    threads: Annotated[int, Meta(ge=0, le=1024)] = 0
+    context: Annotated[int, Meta(ge=0, lt=2**31)] = 0
+    flash_attention: Literal["auto", "on", "off"] = "auto"
+
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 9999
 

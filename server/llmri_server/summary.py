@@ -17,7 +17,7 @@ def summary(card: ModelCard) -> str:
     sites = ", ".join(f"{site.name} ({site.width})" for site in card.sites)
     lines = [
         f"{card.name}: {card.family}, {card.layers} layers x {card.hidden_size}, "
-        f"{card.dtype} on {card.device}, context of {card.context} tokens",
+        f"{card.runtime} on {card.device}, activations in {card.dtype}, context of {card.context} tokens",
         f"sites: {sites}",
     ]
     if card.absent:

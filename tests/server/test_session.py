@@ -7,7 +7,7 @@ import pytest
 from llmri_protocol.messages import Notice, Token, TurnEnd, TurnStart
 from llmri_server.hub import Hub, Wish
 from llmri_server.outbox import Outbox, OutboxLimits
-from llmri_server.runtime import Sampling
+from llmri_server.runtime import Outcome, Sampling
 from llmri_server.scans import SharedScan
 from llmri_server.session import ClosedError, Session, TooManyTurnsError
 from tests.server.fakes import Eventually, FakeRuntime
@@ -160,6 +160,24 @@ def test_left_out_messages_are_told(session: Session, runtime: FakeRuntime, outb
     session.submit("a").reply(PATIENCE)
     notices = [parcel for parcel in taken(outbox) if isinstance(parcel, Notice)]
     assert "4 oldest" in notices[0].message
+
+
+def test_a_full_context_is_told_and_what_was_said_stays(
+    session: Session, runtime: FakeRuntime, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.submit("a").reply(PATIENCE)
+    taken(outbox)
+    for outcome, told in (
+        (Outcome("half a", 2, "context"), "turn 2 ended because the context of 64 tokens is full; "),
+        (Outcome("", 0, "context"), "turn 3 has no reply: its prompt leaves no room in the context of 64"),
+    ):
+        monkeypatch.setattr(runtime, "generate", lambda *_, outcome=outcome: outcome)
+        assert session.submit("b").reply(PATIENCE) == outcome.text
+        *_, notice, end = taken(outbox)
+        assert notice.message.startswith(told)
+        assert (end.reason, end.text) == ("context", outcome.text)
+    said = [message["content"] for message in session.conversation.to_reply_to("c", new=False)]
+    assert said == ["be brief", "a", "one two three", "b", "half a", "c"]
 
 
 def test_the_pieces_of_a_reply_make_the_reply_without_its_end_mark(session: Session) -> None:

@@ -14,7 +14,7 @@ def unit(number: int, test: ProtectionTest) -> ProtectedUnit:
 def test_a_model_is_told_in_a_few_lines() -> None:
     card = msgspec.structs.replace(CARD, absent=("z",))
     assert summary(card).splitlines() == [
-        "fake: fake, 3 layers x 8, f32 on cpu, context of 64 tokens",
+        "fake: fake, 3 layers x 8, fake on cpu, activations in f32, context of 64 tokens",
         "sites: resid_post (8), mlp_act (8)",
         "not found in this model: z",
         "chat: its own template",

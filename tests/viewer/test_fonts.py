@@ -52,7 +52,7 @@ def fonts() -> Fonts:
 @pytest.mark.parametrize("text", SCRIPTS.values(), ids=SCRIPTS.keys())
 def test_scripts_that_bundled_fonts_have_are_drawn_as_they_are(text: str, face: str, fonts: Fonts) -> None:
     assert fonts.safe(text) == text
-    drawn = fonts.render(text, face, 13, INK)  # type: ignore[arg-type]
+    drawn = fonts.render(text, face, 13, INK)
     assert drawn.get_width() == fonts.width(text, face, 13)
     assert pygame.mask.from_surface(drawn, 40).count() > len(text)
 

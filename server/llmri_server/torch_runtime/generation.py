@@ -18,7 +18,7 @@ from transformers import (
 )
 from transformers.generation.streamers import BaseStreamer
 
-from llmri_protocol.messages import Candidate, EndReason
+from llmri_protocol.messages import Candidate
 from llmri_server.runtime import NonFiniteError, Sampling, Sink, TokenEvent
 from llmri_server.torch_runtime.text import TokenText, Vocabulary
 
@@ -166,12 +166,3 @@ def generation_config(sampling: Sampling, limit: int) -> GenerationConfig:
         top_p=sampling.top_p,
         top_k=sampling.top_k,
     )
-
-
-def end_reason(ids: list[int], ends: frozenset[int], stopped: bool, context_full: bool) -> EndReason:
-    """Say why a reply ended: at an end token, because it was stopped, or at a limit."""
-    if ids and ids[-1] in ends:
-        return "end"
-    if stopped:
-        return "stopped"
-    return "context" if context_full else "length"

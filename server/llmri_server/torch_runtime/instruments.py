@@ -14,13 +14,14 @@ from transformers import PreTrainedModel
 
 from llmri_protocol.messages import Edit
 from llmri_server.edits import Place
+from llmri_server.edits.baselines import Baselines
 from llmri_server.runtime import Wanted
 from llmri_server.torch_runtime.architectures import SITE_NAMES, SiteName
 from llmri_server.torch_runtime.hooks import ForwardPass, Kept
 from llmri_server.torch_runtime.installation import Clock, Installation
-from llmri_server.torch_runtime.interventions import Baselines, Compiler, Edits, Interventions
+from llmri_server.torch_runtime.interventions import Compiler, Edits, Interventions
 from llmri_server.torch_runtime.taps import Site
-from llmri_server.torch_runtime.unedited import unedited_rows
+from llmri_server.torch_runtime.unedited import mean_row, unedited_rows
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class Instruments:
         self._model = model
         self._sites: dict[str, Site] = {name: sites[name] for name in SITE_NAMES if name in sites}
         self._parameters = tuple(signature(model.forward).parameters)
-        self._baselines = Baselines(self._unedited, calibration, special)
+        self._baselines = Baselines(self._unedited, mean_row, calibration, special)
         compiler = Compiler(self._sites, model.dtype, model.device, self._baselines)
         self._interventions = Interventions(compiler, special)
         self._lock = threading.Lock()

@@ -11,25 +11,21 @@ from transformers import DynamicCache, PreTrainedConfig
 from transformers.cache_utils import DynamicLayer
 
 from llmri_protocol.messages import Edit
-from llmri_server.torch_runtime.provenance import Provenance
+from llmri_server.edits.computed import Computed
+from llmri_server.edits.provenance import Provenance
 
 
 class PrefixCache:
     """Hands out the cache of the last turn, cut back to what a new prompt shares with it.
 
     Other threads may read `ids` and `provenance` at any time.
-
-    Attributes:
-        provenance: Under which edits the keys and values were computed.
     """
 
     def __init__(self, config: PreTrainedConfig) -> None:
         self._config = config
         self._cache: DynamicCache | None = None
         self._ids: list[int] = []
-        # What was computed before, then positions under the same edits: counted, because a pass waits for it.
-        self._computed: tuple[Provenance, tuple[Edit, ...], int]
-        self._computed = (Provenance(int(config.get_text_config().num_hidden_layers)), (), 0)
+        self._computed = Computed(int(config.get_text_config().num_hidden_layers))
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -39,17 +35,12 @@ class PrefixCache:
     @property
     def provenance(self) -> Provenance:
         """Under which edits the kept positions were computed."""
-        earlier, edits, positions = self._computed
-        return earlier.then(edits, positions) if positions else earlier
-
-    @provenance.setter
-    def provenance(self, provenance: Provenance) -> None:
-        self._computed = (provenance, (), 0)
+        return self._computed.provenance
 
     def forget(self) -> None:
         """Keep nothing, so that the next prompt is computed from its first token."""
         self._cache, self._ids = None, []
-        self.provenance = self.provenance.until(0)
+        self._computed.cut(0)
 
     def take(self, prompt: Sequence[int]) -> tuple[DynamicCache, int]:
         """Give a cache and how many of the prompt's first tokens it holds; at least one is left to compute.
@@ -59,15 +50,12 @@ class PrefixCache:
         """
         cache, shared = self._cut(prompt)
         self._cache, self._ids = None, list(prompt)
-        self.provenance = self.provenance.until(shared)
+        self._computed.cut(shared)
         return cache, shared
 
     def computed(self, edits: tuple[Edit, ...], positions: int) -> None:
         """Learn that so many further positions of what was taken were computed under these edits."""
-        earlier, same, count = self._computed
-        if edits is not same:
-            earlier, count = self.provenance, 0
-        self._computed = (earlier, edits, count + positions)
+        self._computed.add(edits, positions)
 
     def read(self, token: int) -> None:
         """Learn of a token that the running turn will compute next."""
@@ -77,12 +65,12 @@ class PrefixCache:
         """Keep a cache that holds the first of these ids; the last one sampled was never computed."""
         length = int(cache.get_seq_length())
         self._cache, self._ids = cache, list(ids[:length])
-        self.provenance = self.provenance.until(length)
+        self._computed.cut(length)
 
     def renew(self, cache: DynamicCache, edits: tuple[Edit, ...]) -> None:
         """Keep another cache of the same tokens, all computed under these edits."""
         self._cache = cache
-        self.provenance = self.provenance.until(0).then(edits, len(self._ids))
+        self._computed.renew(edits, len(self._ids))
 
     def fresh(self) -> DynamicCache:
         """Give an empty cache of the model's kind."""

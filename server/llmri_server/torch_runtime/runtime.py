@@ -12,6 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from llmri_protocol.messages import AttributionMethod, Edit, ModelCard
 from llmri_server.calibration import calibration_ids
 from llmri_server.edits import check
+from llmri_server.edits.blame import who_broke
 from llmri_server.runtime import (
     Attributed,
     CapturePlan,
@@ -24,9 +25,10 @@ from llmri_server.runtime import (
     UnsupportedError,
     Wanted,
 )
+from llmri_server.speaking import BrokenError, Turn
 from llmri_server.torch_runtime.architectures import SiteName
 from llmri_server.torch_runtime.attribution import attribute
-from llmri_server.torch_runtime.blame import breaks, few_logits, who_broke
+from llmri_server.torch_runtime.blame import breaks, few_logits
 from llmri_server.torch_runtime.installation import Clock
 from llmri_server.torch_runtime.instruments import Instruments
 from llmri_server.torch_runtime.interventions import NO_REPLY
@@ -36,7 +38,7 @@ from llmri_server.torch_runtime.prefix_cache import PrefixCache
 from llmri_server.torch_runtime.prompts import PromptWriter
 from llmri_server.torch_runtime.recording import Recording
 from llmri_server.torch_runtime.scans import ScanWriter
-from llmri_server.torch_runtime.speaker import BrokenError, Speaker, Turn
+from llmri_server.torch_runtime.speaker import Speaker
 from llmri_server.torch_runtime.taps import Site
 from llmri_server.torch_runtime.text import Vocabulary
 
@@ -166,7 +168,7 @@ class TorchRuntime:
             ).logits
         edits = self._instruments.felt
         if not bool(logits.isfinite().all()):
-            raise NonFiniteError(who_broke(self.model, self._instruments, ids, edits, prompt=NO_REPLY))
+            raise self._non_finite(BrokenError(ids, NO_REPLY), edits)
         self._memory.renew(cache, edits)
         return len(ids)
 
@@ -209,7 +211,10 @@ class TorchRuntime:
                 prompt=prompt,
             )
         except NonFiniteError as error:
-            raise NonFiniteError(self._blame(ids, variants, prompt) or str(error)) from None
+            broken = next((edits for edits in variants if self._breaks(ids, prompt, edits)), None)
+            if broken is None:
+                raise
+            raise self._non_finite(BrokenError(ids, prompt), broken) from error
 
     def attribute(
         self,
@@ -279,17 +284,10 @@ class TorchRuntime:
     def _computed(self, positions: int) -> None:
         self._memory.computed(self._instruments.felt, positions)
 
-    def _non_finite(self, broken: BrokenError, edits: Sequence[Edit]) -> NonFiniteError:
-        """Say who broke a turn."""
-        return NonFiniteError(
-            who_broke(self.model, self._instruments, broken.ids, edits, prompt=broken.prompt)
-        )
+    def _breaks(self, ids: Sequence[int], prompt: int | None, edits: Sequence[Edit]) -> bool:
+        """Whether the logits after these tokens are broken under these edits alone."""
+        return breaks(self.model, self._instruments, ids, edits, prompt=prompt)
 
-    def _blame(
-        self, ids: Sequence[int], variants: Sequence[Sequence[Edit]], prompt: int | None
-    ) -> str | None:
-        """Say who broke the first variant that is broken, if one still is."""
-        for edits in variants:
-            if breaks(self.model, self._instruments, ids, edits, prompt=prompt):
-                return who_broke(self.model, self._instruments, ids, edits, prompt=prompt)
-        return None
+    def _non_finite(self, broken: BrokenError, edits: Sequence[Edit]) -> NonFiniteError:
+        """Say who broke the logits."""
+        return NonFiniteError(who_broke(edits, lambda some: self._breaks(broken.ids, broken.prompt, some)))

@@ -1,18 +1,16 @@
 """Turns: from a conversation to its reply."""
 
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
 from transformers import PreTrainedModel
 
-from llmri_server.runtime import ChatMessage, NonFiniteError, Outcome, Sampling, Sink
+from llmri_server.runtime import NonFiniteError, Outcome
+from llmri_server.speaking import BrokenError, Turn, end_reason
 from llmri_server.torch_runtime.generation import (
     Announcer,
     Distribution,
     announce_prompt,
-    end_reason,
     reply_to,
 )
 from llmri_server.torch_runtime.instruments import Instruments
@@ -21,25 +19,6 @@ from llmri_server.torch_runtime.prompts import PromptWriter
 from llmri_server.torch_runtime.text import Vocabulary
 
 Attach = Callable[[int, int], AbstractContextManager[None]]  # of the new positions and of all the prompt's
-
-
-@dataclass(frozen=True)
-class Turn:
-    """What is asked, how it is answered, who listens, and how it is stopped."""
-
-    conversation: Sequence[ChatMessage]
-    sampling: Sampling
-    sink: Sink
-    stop: threading.Event
-
-
-class BrokenError(Exception):
-    """No token could be chosen after `ids`, of which the first `prompt` were asked."""
-
-    def __init__(self, ids: list[int], prompt: int) -> None:
-        super().__init__(f"no token could be chosen after {len(ids)}")
-        self.ids = ids
-        self.prompt = prompt
 
 
 class Speaker:
@@ -72,17 +51,18 @@ class Speaker:
         room = min(sampling.max_new_tokens, self._context // 4)
         prompt = self._prompts.write(turn.conversation, self._context, room)
         limit = min(sampling.max_new_tokens, self._context - len(prompt.ids))
+        full = limit < sampling.max_new_tokens
         if limit <= 0 or stop.is_set():
-            reason = end_reason([], self._ends, stop.is_set(), sampling.max_new_tokens > 0)
+            reason = end_reason([], self._ends, stopped=stop.is_set(), full=full)
             return Outcome("", 0, reason, prompt.trimmed)
-        if _begins(turn.conversation):
+        if turn.begins:
             memory.forget()
         try:
             ids, text = self._reply(turn, prompt.ids, limit, memory, attach)
         except BaseException:
             memory.forget()
             raise
-        reason = end_reason(ids, self._ends, stop.is_set(), limit < sampling.max_new_tokens)
+        reason = end_reason(ids, self._ends, stopped=stop.is_set(), full=full)
         return Outcome(text, len(ids), reason, prompt.trimmed)
 
     def _reply(
@@ -111,8 +91,3 @@ class Speaker:
             raise BrokenError([*prompt, *announcer.ids], len(prompt)) from None
         memory.keep(cache, prompt + reply.ids)
         return reply.ids, reply.text
-
-
-def _begins(conversation: Sequence[ChatMessage]) -> bool:
-    """Whether nothing was answered yet."""
-    return not any(message["role"] == "assistant" for message in conversation)

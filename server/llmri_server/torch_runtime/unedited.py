@@ -35,3 +35,8 @@ def unedited_rows(
             hooks.callback(observe(tap, looking((name, layer), tap)).remove)
         model.base_model(torch.tensor([list(ids)], device=model.device), use_cache=False)
     return seen
+
+
+def mean_row(rows: Tensor) -> Tensor:
+    """Give the mean over positions, float32 `[width]`, of rows `[positions, width]`."""
+    return rows.double().mean(dim=0).to(torch.float32)

@@ -114,6 +114,14 @@ def test_a_mistake_is_told_in_a_sentence(plan: Path, tmp_path: Path) -> None:
     assert said.count("\n") == 1
 
 
+def test_a_gguf_file_is_refused_with_a_way_out(plan: Path, tmp_path: Path) -> None:
+    plan.write_text(f'model = "model.gguf"\n{PLAN}', encoding="utf-8")
+    status, said = run(plan, "--out", tmp_path)
+    assert status == 1
+    assert said.startswith("llmri experiment: model.gguf is a GGUF file, and experiments run in PyTorch; ")
+    assert said.count("\n") == 1
+
+
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     status, said = run("mathematics")
     assert status == 1

@@ -1,9 +1,8 @@
 """Edits as tensors: when they act, what they do to the rows of a place, and what they put in."""
 
-from llmri_server.torch_runtime.interventions.baselines import Baselines
 from llmri_server.torch_runtime.interventions.compilation import Compiler
 from llmri_server.torch_runtime.interventions.interventions import Edits, Interventions
 from llmri_server.torch_runtime.interventions.program import Change
 from llmri_server.torch_runtime.interventions.whereabouts import NO_REPLY
 
-__all__ = ["NO_REPLY", "Baselines", "Change", "Compiler", "Edits", "Interventions"]
+__all__ = ["NO_REPLY", "Change", "Compiler", "Edits", "Interventions"]

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from llmri_protocol.messages import Edit
 from llmri_server.edits import Place, PlaceEdits, resolve
-from llmri_server.torch_runtime.interventions.baselines import Baselines
+from llmri_server.edits.baselines import Baselines
 from llmri_server.torch_runtime.interventions.gates import Gate
 from llmri_server.torch_runtime.interventions.live import Draw, Live, Opening
 from llmri_server.torch_runtime.interventions.program import Program
@@ -35,7 +35,11 @@ class Compiler:
     """Makes programs of checked edits, on the device. Belongs to the model's thread."""
 
     def __init__(
-        self, sites: Mapping[str, Site], dtype: torch.dtype, device: torch.device, baselines: Baselines
+        self,
+        sites: Mapping[str, Site],
+        dtype: torch.dtype,
+        device: torch.device,
+        baselines: Baselines[Tensor],
     ) -> None:
         self._sites = sites
         self._dtype = dtype
@@ -56,7 +60,11 @@ class _Making:
     """One compilation: gates and draws that several places share are made once."""
 
     def __init__(
-        self, sites: Mapping[str, Site], dtype: torch.dtype, device: torch.device, baselines: Baselines
+        self,
+        sites: Mapping[str, Site],
+        dtype: torch.dtype,
+        device: torch.device,
+        baselines: Baselines[Tensor],
     ) -> None:
         self._sites = sites
         self._dtype = dtype

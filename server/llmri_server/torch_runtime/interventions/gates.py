@@ -6,7 +6,7 @@ from itertools import cycle
 import torch
 from torch import Tensor
 
-from llmri_protocol.messages import Edit, PositionKind, Schedule
+from llmri_server.edits.conditions import Conditions
 from llmri_server.torch_runtime.interventions.whereabouts import Whereabouts
 
 
@@ -28,55 +28,25 @@ class Strengths:
 Strength = float | Strengths
 
 
-@dataclass(frozen=True)
-class Gate:
-    """The conditions of an edit; all of them hold together."""
-
-    positions: PositionKind | frozenset[int] = "all"
-    since: int = 0
-    special: bool = True
-    schedule: Schedule | None = None
-
-    @classmethod
-    def of(cls, edit: Edit) -> "Gate":
-        """Give the conditions of an edit."""
-        kind = edit.positions if isinstance(edit.positions, str) else frozenset(edit.positions)
-        return cls(kind, edit.since or 0, edit.special, edit.schedule)
+class Gate(Conditions):
+    """The conditions of an edit, over the positions of a pass."""
 
     def strength(self, now: Whereabouts, device: torch.device) -> Strength:
         """Give the strength in a pass: one number where it is the same at all its positions."""
         if self == LAST and now.positions == 1 and not now.ends_inside_prompt:
             return 1.0
-        table = [[self._at(column, padding, now) for column in now.columns] for padding in now.padding]
+        newest = None if now.ends_inside_prompt else now.columns[-1]
+        table = [
+            [
+                self.at(column - padding, column - now.prompt + 1, last=column == newest)
+                for column in now.columns
+            ]
+            for padding in now.padding
+        ]
         if not self.special:
             table = _masked(table, now.ordinary)
         found = {strength for row in table for strength in row}
         return found.pop() if len(found) == 1 else _strengths(table, device)
-
-    def _at(self, column: int, padding: int, now: Whereabouts) -> float:
-        """Give the strength at one position."""
-        number = column - padding
-        decides = column - now.prompt + 1  # the reply's token that is decided here, if it is not negative
-        if number < self.since or not self._is_among(number, column, decides, now):
-            return 0.0
-        if self.schedule is None:
-            return 1.0
-        step = decides - self.schedule.first
-        if step < 0 or (self.schedule.tokens is not None and step >= self.schedule.tokens):
-            return 0.0
-        return min(1.0, (step + 1) / self.schedule.ramp) if self.schedule.ramp else 1.0
-
-    def _is_among(self, number: int, column: int, decides: int, now: Whereabouts) -> bool:
-        match self.positions:
-            case "all":
-                return True
-            case "prompt":
-                return decides <= 0
-            case "generated":
-                return decides > 0
-            case "last":
-                return column == now.columns[-1] and not now.ends_inside_prompt
-        return number in self.positions
 
 
 ALWAYS = Gate()

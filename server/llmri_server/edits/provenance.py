@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from llmri_protocol.messages import Edit
-from llmri_server.edits import resolve
+from llmri_server.edits.resolution import resolve
 
 BEFORE_KEYS = "resid_pre"  # the only site that the keys and values of its own layer are computed from
 

@@ -1,0 +1,1 @@
+"""What runtimes and quantisation change about a model's activations: `llmri compare-runtimes`."""

@@ -1,0 +1,71 @@
+"""What the passes of a turn feel and keep: asked before each of them."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from llmri_protocol.messages import Edit
+from llmri_server.edits.baselines import Baselines
+from llmri_server.llama_runtime.interventions import Compiled, Compiler
+from llmri_server.llama_runtime.interventions.gates import Floats
+from llmri_server.runtime import CapturePlan
+
+
+class Direction(Protocol):
+    """Directs a turn; belongs to the model's thread."""
+
+    def converse(self, ids: Sequence[int]) -> None:
+        """Learn which conversation means are over, where edits ask for it."""
+        ...
+
+    def felt(self) -> Compiled:
+        """Give the edits of the next pass."""
+        ...
+
+    @property
+    def plan(self) -> CapturePlan:
+        """What is scanned."""
+        ...
+
+
+class Standing:
+    """The edits and the plan that stand; other threads may replace both at any time, as one value each."""
+
+    def __init__(self, compiler: Compiler, baselines: Baselines[Floats]) -> None:
+        self._compiler = compiler
+        self._baselines = baselines
+        self._compiled: Compiled | None = Compiled()
+        self.edits: tuple[Edit, ...] = ()
+        self.plan = CapturePlan()
+
+    def converse(self, ids: Sequence[int]) -> None:
+        """Make this the conversation; what stands is compiled anew where that changes it."""
+        self._baselines.converse(ids)
+        if any(edit.op == "mean" and edit.baseline == "conversation" for edit in self.edits):
+            self._compiled = None
+
+    def felt(self) -> Compiled:
+        """Give what stands; the same tuple of edits is compiled once."""
+        edits = self.edits
+        if self._compiled is None or self._compiled.edits is not edits:
+            self._compiled = self._compiler.compile(edits)
+        return self._compiled
+
+
+class Alone:
+    """Some edits, whatever stands, and no scans."""
+
+    def __init__(self, edits: Sequence[Edit], compiler: Compiler, baselines: Baselines[Floats]) -> None:
+        self._edits = tuple(edits)
+        self._compiler = compiler
+        self._baselines = baselines
+        self._compiled = Compiled()
+        self.plan = CapturePlan()
+
+    def converse(self, ids: Sequence[int]) -> None:
+        """Make this the conversation, and compile the edits over it."""
+        self._baselines.converse(ids)
+        self._compiled = self._compiler.compile(self._edits)
+
+    def felt(self) -> Compiled:
+        """Give the edits."""
+        return self._compiled

@@ -1,0 +1,83 @@
+"""From edits to what happens at each place: a few arrays, however many units are edited."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from llmri_protocol.messages import Edit
+from llmri_server.edits import Place, PlaceEdits, resolve
+from llmri_server.edits.baselines import FROM_SAMPLES, Baselines
+from llmri_server.llama_runtime.interventions.gates import Floats, Gate
+from llmri_server.llama_runtime.interventions.program import Program
+from llmri_server.llama_runtime.interventions.steps import (
+    Adding,
+    Numbers,
+    Replacing,
+    Resampling,
+    Scaling,
+    Steering,
+    Step,
+)
+from llmri_server.llama_runtime.sites import Site
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """Edits, and the program of each place that they name."""
+
+    edits: tuple[Edit, ...] = ()
+    programs: Mapping[Place, Program] = field(default_factory=dict)
+
+
+class Compiler:
+    """Makes programs of checked edits. Belongs to the model's thread."""
+
+    def __init__(self, sites: Mapping[str, Site], baselines: Baselines[Floats]) -> None:
+        self._sites = sites
+        self._baselines = baselines
+
+    def compile(self, edits: Sequence[Edit]) -> Compiled:
+        """Give what these edits do; this may take an unedited pass of the model."""
+        resolved = resolve(edits)
+        self._baselines.prepare(resolved)
+        programs = {place: Program(list(self._steps(place, here))) for place, here in resolved.items()}
+        return Compiled(tuple(edits), programs)
+
+    def _steps(self, place: Place, here: PlaceEdits) -> Iterator[tuple[Gate, Step]]:
+        """Give every steer, then a step for every gate and operation.
+
+        What is added or set is divided by what llama.cpp multiplies with on the way to the residual.
+        """
+        factor = self._sites[place[0]].factor
+        for steer in here.steers:
+            direction = np.float32(steer.value) * np.array(steer.direction, np.float32)
+            yield Gate.of(steer), Steering(direction if factor == 1 else direction / np.float32(factor))
+        for (gate, op, source), units in _grouped(here.units).items():
+            yield gate, self._step(place, op, units, source)
+
+    def _step(self, place: Place, op: str, units: Mapping[int, Edit], source: Edit | None) -> Step:
+        """Make the step of some units; `source` is the edit that takes its values from samples."""
+        touched = np.fromiter(units, np.int64)
+        if source is not None and op == "mean":
+            return Replacing(touched, self._baselines.mean(place, source)[touched])
+        if source is not None:
+            return Resampling(touched, self._baselines.samples(place)[:, touched], source.seed)
+        share = 1 if op == "scale" else self._sites[place[0]].factor
+        values = np.array([edit.value / share for edit in units.values()], np.float32)
+        return STEPS[op](touched, values)
+
+
+STEPS: Mapping[str, Callable[[Numbers, Floats], Step]] = {"scale": Scaling, "add": Adding, "set": Replacing}
+
+
+def _grouped(units: Mapping[int, Edit]) -> dict[tuple[Gate, str, Edit | None], dict[int, Edit]]:
+    """Sort units by gate and operation, and `mean` and `resample` by their edit too."""
+    keys = {
+        id(edit): (Gate.of(edit), edit.op, edit if edit.op in FROM_SAMPLES else None)
+        for edit in units.values()
+    }
+    groups: dict[tuple[Gate, str, Edit | None], dict[int, Edit]] = {}
+    for unit, edit in units.items():
+        groups.setdefault(keys[id(edit)], {})[unit] = edit
+    return groups

@@ -1,0 +1,64 @@
+"""From a GGUF file to a runtime, or one sentence that says why not."""
+
+from pathlib import Path
+
+from llmri_protocol.messages import ModelCard, SiteCard
+from llmri_server.llama_runtime.discovery import Discovery, discover
+from llmri_server.llama_runtime.engine import engine
+from llmri_server.llama_runtime.header import check_file
+from llmri_server.llama_runtime.model import Model
+from llmri_server.llama_runtime.options import Options
+from llmri_server.llama_runtime.prompts import PromptWriter
+from llmri_server.llama_runtime.runtime import LlamaRuntime
+from llmri_server.llama_runtime.sites import ALWAYS, RESID_POST, UNITS, Site
+from llmri_server.llama_runtime.vocabulary import Vocabulary
+
+
+def load(path: Path, options: Options | None = None) -> LlamaRuntime:
+    """Load a file; a decode of three tokens checks where its sites are.
+
+    Raises:
+        LoadError: It cannot be loaded or served; the message is one sentence for the user.
+    """
+    check_file(path)
+    model = Model(engine(), path, options or Options())
+    discovery = discover(model)
+    vocabulary = Vocabulary(model)
+    prompts = PromptWriter(vocabulary, model.chat_template)
+    card = _card(model, discovery, model.name or path.stem, chat=prompts.chat)
+    return LlamaRuntime(model, discovery, vocabulary, prompts, card)
+
+
+def _card(model: Model, discovery: Discovery, name: str, *, chat: bool) -> ModelCard:
+    lib = model.engine.lib
+    on_gpu = model.options.gpu_layers != 0 and lib.llama_supports_gpu_offload()
+    return ModelCard(
+        name=name,
+        runtime="llama.cpp",
+        family=model.architecture,
+        layers=model.layers,
+        hidden_size=model.width,
+        heads=model.heads,
+        vocabulary=model.tokens,
+        context=model.options.context_of(model.trained_context),
+        dtype="f32",
+        device="gpu" if on_gpu else "cpu",
+        chat=chat,
+        sites=tuple(_site_card(site, model.heads) for site in discovery.sites.values()),
+        absent=tuple(name for name in UNITS if name in ALWAYS and name not in discovery.sites),
+        attributable=False,
+        lens=RESID_POST in discovery.sites,
+        default_layer=model.layers // 2,
+    )
+
+
+def _site_card(site: Site, heads: int) -> SiteCard:
+    """Describe a site; the heads of `z` are those of the queries, each as wide as all others."""
+    divided = site.name == "z" and heads and site.width % heads == 0
+    return SiteCard(
+        name=site.name,
+        width=site.width,
+        editable=True,
+        unit=UNITS.get(site.name, "unit"),
+        heads=heads if divided else 0,
+    )

@@ -1,0 +1,78 @@
+"""What a context keeps of the conversation between turns: whose keys and values, and under which edits."""
+
+from collections.abc import Sequence
+
+from llmri_protocol.messages import Edit
+from llmri_server.edits.computed import Computed
+from llmri_server.edits.provenance import Provenance
+from llmri_server.llama_runtime.watch import Watch
+
+
+class Memory:
+    """The tokens whose keys and values a context keeps.
+
+    Entries stay as they were computed, with the edits that stood then. Other threads may read `ids` and
+    `provenance` at any time.
+
+    Attributes:
+        watch: The context.
+    """
+
+    def __init__(self, watch: Watch, layers: int) -> None:
+        self.watch = watch
+        self._ids: list[int] = []
+        self._computed = Computed(layers)
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The tokens that are kept; while a turn runs, all tokens so far."""
+        return tuple(self._ids)
+
+    @property
+    def provenance(self) -> Provenance:
+        """Under which edits the kept positions were computed."""
+        return self._computed.provenance
+
+    @property
+    def length(self) -> int:
+        """How many positions were computed."""
+        return self._computed.length
+
+    def forget(self) -> None:
+        """Keep nothing, so that the next prompt is computed from its first token."""
+        self._cut(0)
+
+    def take(self, prompt: Sequence[int]) -> int:
+        """Keep what a prompt shares with the conversation; give how many of its first tokens are computed.
+
+        At least one is left to compute. None are kept where llama.cpp cannot cut its memory back.
+        """
+        pairs = zip(self._ids[: self.length], prompt, strict=False)
+        same = next((number for number, (one, other) in enumerate(pairs) if one != other), None)
+        shared = min(self.length if same is None else same, len(prompt) - 1)
+        self._cut(shared)
+        self._ids = list(prompt)
+        return self.length
+
+    def computed(self, edits: tuple[Edit, ...], positions: int) -> None:
+        """Learn that so many further positions were computed under these edits."""
+        self._computed.add(edits, positions)
+
+    def read(self, token: int) -> None:
+        """Learn of a token that the running turn will compute next."""
+        self._ids.append(token)
+
+    def settle(self) -> None:
+        """Learn that the turn is over: the last token that was chosen was never computed."""
+        del self._ids[self.length :]
+
+    def renewed(self, watch: Watch, ids: Sequence[int], edits: tuple[Edit, ...]) -> None:
+        """Keep another context's keys and values of these tokens, all computed under these edits."""
+        self.watch = watch
+        self._ids = list(ids)
+        self._computed.renew(edits, len(ids))
+
+    def _cut(self, length: int) -> None:
+        kept = length if self.watch.context.keep(length) else 0
+        self._computed.cut(kept)
+        del self._ids[kept:]

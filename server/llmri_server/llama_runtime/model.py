@@ -1,0 +1,84 @@
+"""A loaded GGUF file."""
+
+import ctypes
+import weakref
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from llmri_server.llama_runtime.engine import Engine
+from llmri_server.llama_runtime.options import Options
+from llmri_server.runtime import LoadError
+
+LONGEST_VALUE = 1 << 20  # bytes of one piece of metadata: chat templates are long
+NO_VOCABULARY = 0  # of `llama_vocab_type`
+
+
+class Model:
+    """The weights and what the file says about them.
+
+    Raises:
+        LoadError: llama.cpp cannot load the file; the message is one sentence.
+    """
+
+    def __init__(self, engine: Engine, path: Path, options: Options) -> None:
+        self.engine = engine
+        self.options = options
+        lib = engine.lib
+        parameters = lib.llama_model_default_params()
+        parameters.n_gpu_layers = options.gpu_layers
+        engine.errors.clear()
+        self.pointer: Any = lib.llama_model_load_from_file(str(path).encode(), parameters)
+        if not self.pointer:
+            raise LoadError(f"llama.cpp cannot load {path}: {engine.last_error()}")
+        weakref.finalize(self, lib.llama_model_free, self.pointer)
+        self.vocabulary: Any = lib.llama_model_get_vocab(self.pointer)
+        refuse_other_kinds(lib, self.pointer, path)
+        self.layers: int = lib.llama_model_n_layer(self.pointer)
+        self.width: int = lib.llama_model_n_embd(self.pointer)
+        self.heads: int = lib.llama_model_n_head(self.pointer)
+        self.trained_context: int = lib.llama_model_n_ctx_train(self.pointer)
+        self.tokens: int = lib.llama_vocab_n_tokens(self.vocabulary)
+
+    @property
+    def architecture(self) -> str:
+        """The file's `general.architecture`."""
+        return self.metadata("general.architecture") or ""
+
+    @property
+    def name(self) -> str:
+        """The file's `general.name`, empty where it has none."""
+        return self.metadata("general.name") or ""
+
+    @property
+    def chat_template(self) -> str:
+        """The file's chat template in Jinja, empty where it has none."""
+        return self.metadata("tokenizer.chat_template") or ""
+
+    def metadata(self, key: str) -> str | None:
+        """Give a value of the file's metadata as text, or None without it."""
+        return metadata(self.engine.lib, self.pointer, key)
+
+
+def metadata(lib: ModuleType, pointer: object, key: str) -> str | None:
+    """Give a value of a loaded file's metadata as text, or None without it."""
+    buffer = ctypes.create_string_buffer(LONGEST_VALUE)
+    length = lib.llama_model_meta_val_str(pointer, key.encode(), buffer, ctypes.sizeof(buffer))
+    return buffer.value.decode(errors="replace") if length >= 0 else None
+
+
+def refuse_other_kinds(lib: ModuleType, pointer: object, path: Path) -> None:
+    """Refuse a loaded file that does not write text from left to right.
+
+    Raises:
+        LoadError: It does not, or has no tokenizer.
+    """
+    decodes = lib.llama_model_has_decoder(pointer) and not lib.llama_model_has_encoder(pointer)
+    if not decodes or lib.llama_model_is_diffusion(pointer):
+        architecture = metadata(lib, pointer, "general.architecture")
+        raise LoadError(
+            f"{path} does not generate text from left to right ({architecture}); "
+            "LLMRI needs a decoder-only model, such as a Llama"
+        )
+    if lib.llama_vocab_type(lib.llama_model_get_vocab(pointer)) == NO_VOCABULARY:
+        raise LoadError(f"{path} has no tokenizer; convert the model again, with its vocabulary")

@@ -1,0 +1,93 @@
+"""Which runtime serves a model: the only place that knows of several.
+
+Their libraries are imported when they are needed: they take seconds, and may be missing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from llmri_server.llama_runtime.header import is_gguf
+from llmri_server.runtime import Runtime
+from llmri_server.settings import Settings
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of runtime.
+
+    Attributes:
+        claims: Whether it is for a model.
+        load: Loads a model as it was set.
+        load_exactly: Loads a model on the processor, with as little rounding as there can be.
+    """
+
+    claims: Callable[[str], bool]
+    load: Callable[[Settings], Runtime]
+    load_exactly: Callable[[str], Runtime]
+
+
+def load_runtime(settings: Settings) -> Runtime:
+    """Load the model by the first runtime that claims it.
+
+    Raises:
+        LoadError: It can't be served.
+    """
+    return _kind_of(settings.model).load(settings)
+
+
+def load_exactly(model: str) -> Runtime:
+    """Load a model to compare its values: on the processor, with as little rounding as there can be.
+
+    Raises:
+        LoadError: It can't be loaded.
+    """
+    return _kind_of(model).load_exactly(model)
+
+
+def find_gguf(model: str) -> Path:
+    """Give the path of a GGUF file; a bundled one is found by its bare name."""
+    path = Path(model).expanduser()
+    bundled = Path(str(resources.files("llmri_server.pocket"))) / model
+    return bundled if not path.exists() and path.name == model and bundled.is_file() else path
+
+
+def _kind_of(model: str) -> Kind:
+    return next(kind for kind in KINDS if kind.claims(model))
+
+
+def _load_gguf(settings: Settings) -> Runtime:
+    from llmri_server.llama_runtime import Options, load  # noqa: PLC0415
+
+    options = Options(
+        gpu_layers=0 if settings.device == "cpu" else settings.gpu_layers,
+        threads=settings.threads,
+        context=settings.context,
+        flash_attention=settings.flash_attention,
+    )
+    return load(find_gguf(settings.model), options)
+
+
+def _load_gguf_exactly(model: str) -> Runtime:
+    from llmri_server.llama_runtime import Options, load  # noqa: PLC0415
+
+    return load(find_gguf(model), Options(gpu_layers=0, exact_cache=True, flash_attention="off"))
+
+
+def _load_torch(settings: Settings) -> Runtime:
+    from llmri_server.torch_runtime import load  # noqa: PLC0415
+
+    return load(settings.model, device=settings.device, dtype=settings.dtype)
+
+
+def _load_torch_exactly(model: str) -> Runtime:
+    from llmri_server.torch_runtime import load  # noqa: PLC0415
+
+    return load(model, device="cpu", dtype="float32")
+
+
+KINDS = (
+    Kind(lambda model: is_gguf(Path(model).expanduser()), _load_gguf, _load_gguf_exactly),
+    Kind(lambda _model: True, _load_torch, _load_torch_exactly),
+)
