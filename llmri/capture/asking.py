@@ -7,6 +7,8 @@ from rich.console import Console
 
 from llmri.capture.opening import dropped_path
 from llmri.capture.profiles import default_prompts, families
+from llmri_server.llama_runtime.header import check_file
+from llmri_server.runtime import LoadError
 
 DEFAULT = "default"
 
@@ -14,14 +16,17 @@ Read = Callable[[], str]
 
 
 def ask_path(console: Console, read: Read) -> Path:
-    """Ask for the model until there is such a file."""
+    """Ask for the model until there is such a GGUF file."""
     console.print("The GGUF file: type, paste or drag it here, or say [bold]pocket[/] for the bundled model.")
     while True:
         if text := _answer(console, "> ", read):
             path = dropped_path(text)
-            if path.is_file():
+            try:
+                check_file(path)
+            except LoadError as error:
+                console.print(f"{error}.", markup=False, highlight=False, soft_wrap=True)
+            else:
                 return path
-            console.print(f"There is no file {path}.", markup=False)
 
 
 def ask_family(console: Console, guessed: str, read: Read) -> str:

@@ -1,6 +1,7 @@
 """A callback for a `llama_cpp.Llama` that was made without one."""
 
 import ctypes
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -24,24 +25,71 @@ class PlainLlama(Protocol):
     def reset(self) -> None: ...  # noqa: D102
 
 
-def give_callback(llama: PlainLlama, callback: object) -> None:
-    """Give a model a new context with a callback, or with None in its place.
+@dataclass(frozen=True)
+class _Attached:
+    """What is attached to a model: a collector's callback, and the one in whose place it is."""
+
+    callback: object
+    before: object
+
+
+def attach(llama: PlainLlama, callback: object) -> None:
+    """Give a model a new context with a callback.
 
     llama.cpp takes a callback only when a context is made, and `llama_cpp.Llama` makes its own without. The
-    weights stay; the conversation so far is forgotten.
+    weights stay; the conversation so far is forgotten. What was attached before is replaced for good.
 
     Args:
         llama: The model.
-        callback: A `ggml_backend_sched_eval_callback`, which the caller keeps alive.
+        callback: A `ggml_backend_sched_eval_callback`.
+
+    Raises:
+        CaptureError: The model was closed, or llama.cpp makes no such context.
+    """
+    if llama._ctx.ctx is None:
+        raise CaptureError("the model was closed; load it again")
+    attached = _attached(llama)
+    before = attached.before if attached else _copied(llama.context_params)
+    _renew(llama, callback)
+    llama._ctx.llmri_attached = _Attached(callback, before)  # llama.cpp keeps no reference to it
+
+
+def detach(llama: PlainLlama, callback: object) -> None:
+    """Give a model a new context with the callback that it had before this one, mostly none.
+
+    Nothing happens where the model was closed, or something else was attached since.
 
     Raises:
         CaptureError: llama.cpp makes no such context.
     """
+    attached = _attached(llama)
+    if llama._ctx.ctx is None or attached is None or attached.callback is not callback:
+        return
+    _renew(llama, attached.before)
+    llama._ctx.llmri_attached = None
+    llama._ctx.llmri_kept = attached.before  # the parameters keep a pointer, and not what it points to
+
+
+def _attached(llama: PlainLlama) -> _Attached | None:
+    attached: _Attached | None = getattr(llama._ctx, "llmri_attached", None)
+    return attached
+
+
+def _copied(parameters: Any) -> object:  # noqa: ANN401  a structure
+    """Give the callback of some parameters as a pointer of its own, which keeps alive what they kept."""
+    there = parameters.cb_eval  # lies in the structure, and changes with it
+    copied = type(there)(ctypes.cast(there, ctypes.c_void_p).value or 0)
+    copied.kept = dict(parameters._objects or {})
+    return copied
+
+
+def _renew(llama: PlainLlama, callback: object) -> None:
+    """Give a model a new context with a callback."""
     from llama_cpp import llama_cpp as lib  # noqa: PLC0415  the extra `gguf` brings it
 
     wrapper = llama._ctx
     parameters = llama.context_params
-    parameters.cb_eval = callback or lib.ggml_backend_sched_eval_callback()
+    parameters.cb_eval = callback
     fresh = lib.llama_init_from_model(wrapper.model.model, parameters)
     if not fresh:
         raise CaptureError("llama.cpp makes no second context for this model; is there too little memory?")

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Self
 
-from llmri.capture.attachment import PlainLlama, forget, give_callback
+from llmri.capture.attachment import PlainLlama, attach, detach, forget
 from llmri.capture.document import Capture, CapturedModel, Trial, save
 from llmri.capture.errors import CaptureError
 from llmri.capture.observing import Observer
@@ -21,8 +21,9 @@ from llmri_server.runtime import LoadError
 class TensorCollector:
     """Watches every tensor that a plain, unpatched `llama_cpp.Llama` computes.
 
-    Use it as a context manager, or call `close`: the model then runs without it again. Each trial starts a
-    conversation anew.
+    Use it as a context manager, or call `close`: the model then runs without it again, with a callback of
+    your own if it had one, which rests meanwhile. Each trial starts a conversation anew. A second collector
+    of one model takes the place of the first.
 
     Args:
         llama: The model; its conversation so far is forgotten.
@@ -50,14 +51,13 @@ class TensorCollector:
         self.trials: list[Trial] = []
         self._llama: PlainLlama | None = llama
         self._measures, self._on_pass = statistics, on_pass
-        self._model = _described(self._engine.lib, llama, self.profile.family)
         self._observer: Observer | None = None
         self._prompt, self._started = "", ""
         self._failure: BaseException | None = None
         self._hooked = ExitStack()
-        # llama.cpp keeps no reference to it.
         self._callback = self._engine.lib.ggml_backend_sched_eval_callback(self._hear)
-        give_callback(llama, self._callback)
+        attach(llama, self._callback)
+        self._model = _described(self._engine.lib, llama, self.profile.family)
 
     def __enter__(self) -> Self:
         return self
@@ -71,10 +71,10 @@ class TensorCollector:
         self.close()
 
     def close(self) -> None:
-        """Let the model run without the collector again; what was collected stays."""
+        """Let the model run without the collector again, as it did before; what was collected stays."""
         self.abandon_trial()
         if self._llama is not None:
-            give_callback(self._llama, None)
+            detach(self._llama, self._callback)
             self._llama = None
 
     def start_trial(self, prompt: str) -> None:

@@ -29,7 +29,7 @@ from llmri_server.interrupts import noted
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 INTERRUPTED = 130  # the exit status of what Ctrl-C ended: 128 and the signal's number
-OK = 0
+OK, FAILED = 0, 1
 
 
 @app.command()
@@ -61,7 +61,9 @@ def capture(
         bool, typer.Option("--no-statistics", help="Count tensors, and read no values: nearly full speed.")
     ] = False,
     context: Annotated[int, typer.Option(min=0, help="Longest conversation in tokens; 0 is the file's.")] = 0,
-    threads: Annotated[int, typer.Option(min=0, help="Of the processor; 0 leaves it to llama.cpp.")] = 0,
+    threads: Annotated[
+        int, typer.Option(min=0, help="Of the processor; 0 takes all, or one for a small model.")
+    ] = 0,
     gpu_layers: Annotated[int, typer.Option(min=-1, help="Layers on the GPU; -1 are all.")] = 0,
     show_schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON Schema of the file, and do nothing else.")
@@ -82,6 +84,8 @@ def capture(
             return
         _check(model=model, prompt=prompt, prompts=prompts, family=family)
         said = _prompts(prompt, prompts)
+        if plain and "" in said:
+            raise CaptureError("an empty prompt cannot be continued; say something, or leave --plain out")
         path = dropped_path(model) if model else ask_path(console, input)
         destination = out or _named(path)
         _check_destination(destination, overwrite=overwrite)
@@ -151,8 +155,9 @@ def _run_all(
     *,
     destination: Path,
 ) -> int:
-    """Run the trials, and give the exit status; each is written when it is finished."""
+    """Run the trials, and give the exit status; each is written when it is finished, and one may fail."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    status = OK
     ended = threading.Event()  # Python's own Ctrl-C would be lost inside llama.cpp's callback
     with noted(ended), Progress(*columns, console=console, transient=True) as progress:
         for number, prompt in enumerate(prompts, start=1):
@@ -163,16 +168,18 @@ def _run_all(
                     llama, collector, prompt, speaking, on_token=partial(_advance, progress, task, ended)
                 )
             except KeyboardInterrupt:
-                _say(progress.console, "Interrupted.")
+                _say(progress.console, f"Interrupted. {label} is not kept.")
                 return INTERRUPTED
             except CaptureError as error:
-                _say(progress.console, f"llmri capture: {error}")
-                return 1
+                _say(progress.console, f"[{label}] Failed: {error}")
+                progress.remove_task(task)
+                status = FAILED
+                continue
             collector.save_to_json(destination)
             progress.remove_task(task)
             full = " | the context is full" if trial.positions + 1 >= llama._n_ctx else ""
             _say(progress.console, f"[{label}] {_summary(trial)}{full}")
-    return OK
+    return status
 
 
 def _say(console: Console, text: str) -> None:
@@ -208,5 +215,7 @@ def _one_sentence() -> Iterator[None]:
         yield
     except (CaptureError, ClusterError) as error:
         sys.exit(f"llmri capture: {error}")
+    except OSError as error:  # such as a name that is too long
+        sys.exit(f"llmri capture: {error.filename or 'a file'} cannot be used: {error.strerror}")
     except (KeyboardInterrupt, EOFError):
         sys.exit(INTERRUPTED)

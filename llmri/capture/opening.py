@@ -3,6 +3,7 @@
 import os
 import shlex
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,18 +11,21 @@ from urllib.parse import unquote, urlparse
 
 from llmri.capture.errors import CaptureError
 from llmri_server.llama_runtime.engine import engine
-from llmri_server.llama_runtime.header import check_file
+from llmri_server.llama_runtime.header import check_file, not_loaded
 from llmri_server.llama_runtime.model import metadata, refuse_other_kinds
-from llmri_server.llama_runtime.options import LONGEST_CONTEXT
+from llmri_server.llama_runtime.options import Options
+from llmri_server.llama_runtime.room import check_room
 from llmri_server.pocket import WEIGHTS
 from llmri_server.runtime import LoadError
+from llmri_server.runtimes import home_expanded
 
 POCKET = WEIGHTS.parent / "pocket-q8_0.gguf"
+ADDRESS = "file://"
 
 
 @dataclass(frozen=True)
 class Opening:
-    """How llama.cpp shall run the file; 0 leaves a choice to the file or to llama.cpp."""
+    """How llama.cpp shall run the file; 0 leaves the choice to the file and the machine."""
 
     context: int = 0
     threads: int = 0
@@ -35,16 +39,22 @@ def dropped_path(text: str) -> Path:
     Terminals quote a dragged file, put a backslash before its spaces, or make it a `file://` address.
     """
     text = text.strip()
-    if text.startswith("file://"):
-        return Path(unquote(urlparse(text).path))
     if text == "pocket":
         return POCKET
-    if Path(text).exists() or os.name == "nt":
-        return Path(text.strip("\"'")).expanduser()
+    if not text.startswith(ADDRESS) and not os.path.exists(text):  # noqa: PTH110  `Path.exists` may raise
+        text = _unquoted(text)
+    if text.startswith(ADDRESS):
+        return Path(unquote(urlparse(text).path))
+    return home_expanded(text)
+
+
+def _unquoted(text: str) -> str:
+    if os.name == "nt":
+        return text.strip("\"'")
     try:
-        return Path(" ".join(shlex.split(text))).expanduser()
+        return " ".join(shlex.split(text))
     except ValueError:  # a quote that does not end is a part of the name
-        return Path(text).expanduser()
+        return text
 
 
 def open_model(path: Path, opening: Opening) -> Any:  # noqa: ANN401  an extra's type
@@ -62,12 +72,13 @@ def open_model(path: Path, opening: Opening) -> Any:  # noqa: ANN401  an extra's
 
     ready.errors.clear()
     try:
-        trained = _trained_context(ready.lib, path)
-        length = opening.context or min(trained, LONGEST_CONTEXT)
+        length = _length(ready.lib, path, opening.context)
+        threads = Options(threads=opening.threads).threads_for(path.stat().st_size)
         llama = Llama(
             str(path),
             n_ctx=length,
-            n_threads=opening.threads or None,
+            n_threads=threads,
+            n_threads_batch=threads,
             n_gpu_layers=opening.gpu_layers,
             seed=opening.seed,
             verbose=False,
@@ -75,16 +86,16 @@ def open_model(path: Path, opening: Opening) -> Any:  # noqa: ANN401  an extra's
     except LoadError as error:
         raise CaptureError(str(error)) from None
     except (ValueError, RuntimeError):
-        raise CaptureError(f"llama.cpp cannot load {path}: {ready.last_error()}") from None
+        raise CaptureError(not_loaded(path, ready.last_error())) from None
     llama._n_ctx = length  # llama.cpp rounds up, and `Llama` has room for no more tokens than this
     return llama
 
 
-def _trained_context(lib: ModuleType, path: Path) -> int:
-    """Give the longest sequence that the model was trained on, without loading its weights.
+def _length(lib: ModuleType, path: Path, wish: int) -> int:
+    """Give how many tokens the context shall hold, before the weights are loaded.
 
     Raises:
-        LoadError: The model is of another kind.
+        LoadError: The model is of another kind, or the machine has too little memory.
         ValueError: llama.cpp cannot load it.
     """
     parameters = lib.llama_model_default_params()
@@ -94,7 +105,9 @@ def _trained_context(lib: ModuleType, path: Path) -> int:
         raise ValueError(path)
     try:
         refuse_other_kinds(lib, pointer, path)
-        architecture = metadata(lib, pointer, "general.architecture")
-        return int(metadata(lib, pointer, f"{architecture}.context_length") or LONGEST_CONTEXT)
+        read = partial(metadata, lib, pointer)
+        check_room(read, wish)
+        trained = int(read(f"{read('general.architecture')}.context_length") or 0)
+        return Options(context=wish).context_of(trained)
     finally:
         lib.llama_model_free(pointer)

@@ -38,7 +38,7 @@ def run_trial(
     """Say a prompt, watched, and give the trial.
 
     Raises:
-        CaptureError: The prompt does not fit into the context, or llama.cpp failed.
+        CaptureError: The prompt does not fit into the context, or llama.cpp or the chat template failed.
     """
     collector.start_trial(prompt)
     try:
@@ -48,14 +48,18 @@ def run_trial(
             collector.check()
             on_token()
         return collector.end_trial("".join(pieces))
-    except (ValueError, RuntimeError) as error:
+    except CaptureError:
+        raise
+    except Exception as error:
         too_long = TOO_LONG.search(str(error))
         if too_long:
             raise CaptureError(
                 f"the prompt {prompt[:40]!r} takes {too_long[1]} tokens, and the context holds "
                 f"{llama._n_ctx} with the reply; --context asks for a longer one"
             ) from None
-        raise CaptureError(f"the prompt {prompt[:40]!r} failed: {error}") from error
+        raise CaptureError(
+            f"the prompt {prompt[:40]!r} failed: {str(error) or type(error).__name__}"
+        ) from error
     finally:
         collector.abandon_trial()
 

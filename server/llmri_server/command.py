@@ -31,7 +31,9 @@ Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a fre
 Device = Annotated[str | None, typer.Option(help="`auto`, `cpu` or `cuda`.")]
 Dtype = Annotated[str | None, typer.Option(help="`auto`, `float32`, `float16` or `bfloat16`.")]
 GpuLayers = Annotated[int | None, typer.Option(help="GGUF: how many layers lie on the GPU; -1 is all.")]
-Threads = Annotated[int | None, typer.Option(help="GGUF: processor threads; 0 takes all there are.")]
+Threads = Annotated[
+    int | None, typer.Option(help="GGUF: processor threads; 0 takes all, or one for a small model.")
+]
 Context = Annotated[int | None, typer.Option(help="GGUF: longest conversation in tokens; 0 is the file's.")]
 FlashAttention = Annotated[str | None, typer.Option(help="GGUF: `auto`, `on` or `off`.")]
 Temperature = Annotated[float | None, typer.Option(help="0 always takes the likeliest token.")]

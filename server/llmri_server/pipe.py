@@ -27,7 +27,10 @@ def answer_lines(server: Server, lines: TextIO) -> None:
 def _reply(server: Server, prompt: str) -> str:
     turn = server.chat(prompt)
     try:
-        return turn.reply()
+        reply = turn.reply()
     except RuntimeError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return ""
+    if turn.outcome is not None and turn.outcome.reason == "context":
+        print(f"turn {turn.number} ended because the context is full", file=sys.stderr)  # noqa: T201
+    return reply

@@ -3,13 +3,14 @@
 Their libraries are imported when they are needed: they take seconds, and may be missing.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from llmri_server.llama_runtime.header import is_gguf
-from llmri_server.runtime import Runtime
+from llmri_server.runtime import LoadError, Runtime
 from llmri_server.settings import Settings
 
 
@@ -48,9 +49,15 @@ def load_exactly(model: str) -> Runtime:
 
 def find_gguf(model: str) -> Path:
     """Give the path of a GGUF file; a bundled one is found by its bare name."""
-    path = Path(model).expanduser()
-    bundled = Path(str(resources.files("llmri_server.pocket"))) / model
-    return bundled if not path.exists() and path.name == model and bundled.is_file() else path
+    path = home_expanded(model)
+    folder = Path(str(resources.files("llmri_server.pocket")))
+    bundled = {each.name: each for each in folder.glob("*.gguf")}
+    return bundled[model] if model in bundled and not path.exists() else path
+
+
+def home_expanded(path: str) -> Path:
+    """Give a path whose `~` means the home folder; one of nobody's home stays as it is."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111  `Path.expanduser` raises there
 
 
 def _kind_of(model: str) -> Kind:
@@ -60,8 +67,13 @@ def _kind_of(model: str) -> Kind:
 def _load_gguf(settings: Settings) -> Runtime:
     from llmri_server.llama_runtime import Options, load  # noqa: PLC0415
 
+    if settings.dtype != "auto":
+        raise LoadError(
+            f"a GGUF file has its own types: {settings.model} cannot be loaded as {settings.dtype}"
+        )
     options = Options(
         gpu_layers=0 if settings.device == "cpu" else settings.gpu_layers,
+        needs_gpu=settings.device not in ("auto", "cpu"),
         threads=settings.threads,
         context=settings.context,
         flash_attention=settings.flash_attention,
@@ -88,6 +100,6 @@ def _load_torch_exactly(model: str) -> Runtime:
 
 
 KINDS = (
-    Kind(lambda model: is_gguf(Path(model).expanduser()), _load_gguf, _load_gguf_exactly),
+    Kind(lambda model: is_gguf(home_expanded(model)), _load_gguf, _load_gguf_exactly),
     Kind(lambda _model: True, _load_torch, _load_torch_exactly),
 )

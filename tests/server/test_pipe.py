@@ -4,6 +4,7 @@ import pytest
 
 from llmri_server import Server
 from llmri_server.pipe import answer_lines
+from llmri_server.runtime import Outcome
 from tests.server.fakes import FakeRuntime
 
 
@@ -27,6 +28,19 @@ def test_a_turn_that_fails_leaves_an_empty_line_and_a_reason(
     captured = capsys.readouterr()
     assert captured.out == "\n"
     assert "turn 1 failed: ZeroDivisionError" in captured.err
+
+
+def test_a_context_that_becomes_full_is_told(
+    server: Server,
+    runtime: FakeRuntime,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(runtime, "generate", lambda *_: Outcome("one", 1, "context"))
+    answer_lines(server, io.StringIO("a\n"))
+    captured = capsys.readouterr()
+    assert captured.out == "one\n"
+    assert captured.err == "turn 1 ended because the context is full\n"
 
 
 def test_bytes_that_are_no_utf_8_are_read_all_the_same(server: Server, runtime: FakeRuntime) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from llmri_server import runtimes
 from llmri_server.pocket import WEIGHTS
+from llmri_server.runtime import LoadError
 from llmri_server.settings import Settings
 
 
@@ -43,7 +44,33 @@ def test_the_bundled_file_is_found_by_its_bare_name(tmp_path: Path, monkeypatch:
     assert runtimes.find_gguf("pocket-q8_0.gguf") == Path("pocket-q8_0.gguf")
 
 
+def test_a_name_that_no_file_can_have_is_no_file() -> None:
+    for name in ("y" * 5000 + ".gguf", "~nobody-of-that-name/a.gguf"):
+        with pytest.raises(LoadError, match="cannot be read"):
+            runtimes.load_runtime(Settings(model=name))
+
+
+def test_a_gpu_is_asked_for_by_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("llama_cpp.llama_cpp.llama_supports_gpu_offload", lambda: False)
+    with pytest.raises(LoadError, match="try --device cpu"):
+        runtimes.load_runtime(Settings(model="pocket-q8_0.gguf", device="cuda"))
+
+
 def test_settings_become_options() -> None:
     settings = Settings(model="pocket-q8_0.gguf", device="cpu", threads=1, context=64, flash_attention="off")
     card = runtimes.load_runtime(settings).card
     assert (card.name, card.runtime, card.context, card.device) == ("pocket", "llama.cpp", 64, "cpu")
+
+
+def test_a_file_cannot_be_loaded_as_another_type() -> None:
+    with pytest.raises(LoadError, match="cannot be loaded as float16"):
+        runtimes.load_runtime(Settings(model="pocket-q8_0.gguf", dtype="float16"))
+
+
+@pytest.mark.parametrize("model", ["y" * 5000, "~nobody-of-that-name/model"])
+def test_a_name_that_no_folder_can_have_is_told_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(LoadError, match="there is no"):
+        runtimes.load_runtime(Settings(model=model))

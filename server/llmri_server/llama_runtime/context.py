@@ -61,7 +61,7 @@ class Context:
         parameters = lib.llama_context_default_params()
         parameters.n_ctx = self.length
         parameters.n_batch = parameters.n_ubatch = self.largest  # one pass, one micro-batch
-        parameters.n_threads = parameters.n_threads_batch = options.processor_threads
+        parameters.n_threads = parameters.n_threads_batch = options.threads_for(model.size)
         parameters.flash_attn_type = FLASH[flash_attention]
         parameters.type_k = parameters.type_v = F32 if options.exact_cache else F16
         parameters.cb_eval = ctypes.cast(watcher.callback, type(parameters.cb_eval))

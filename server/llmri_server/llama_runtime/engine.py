@@ -1,11 +1,13 @@
 """llama.cpp itself: found, silenced, and tried, once a process."""
 
 import ctypes
+import os
 import re
 from collections import deque
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
+from typing import NoReturn
 
 from llmri_server.llama_runtime import layout
 from llmri_server.llama_runtime.ggml import Ggml
@@ -13,6 +15,8 @@ from llmri_server.runtime import LoadError
 
 OLDEST = (0, 3, 36)
 ERRORS_KEPT = 20
+STANDARD_ERROR = 2
+GIVEN_UP = 1  # the exit status
 GGML_LOG_ERROR, GGML_LOG_CONTINUES = 4, 5
 FUNCTION = re.compile(r"^\w+: ")  # llama.cpp begins its messages with the function they are from
 
@@ -52,6 +56,7 @@ def engine() -> Engine:
     versions = f"llama-cpp-python {llama_cpp.__version__} (llama.cpp {_version(lib)})"
     ggml = Ggml(_ggml_base(lib))
     errors = _listen(lib)
+    _tell_when_given_up(lib)
     lib.llama_backend_init()
     layout.check(ggml, versions)
     return Engine(lib, ggml, versions, errors)
@@ -91,6 +96,30 @@ def _listen(lib: ModuleType) -> deque[str]:
     lib.llama_log_set(callback, None)
     _KEPT.append(callback)
     return errors
+
+
+def _tell_when_given_up(lib: ModuleType) -> None:
+    """Tell in a sentence why llama.cpp ends the process, as it does where it finds no way on.
+
+    It would print the stack of the processor otherwise. Files with senseless numbers bring it to that.
+    """
+    # Looked up through llama.cpp's own library: what lies beside it may be another copy of `ggml-base`.
+    listen = getattr(getattr(lib, "_lib", None), "ggml_set_abort_callback", None)
+    if listen is None:
+        return
+    try:
+        terminal = os.dup(STANDARD_ERROR)  # `llama_cpp.Llama` closes the first one while it loads a file
+    except OSError:  # there is none
+        return
+
+    def tell(message: bytes) -> NoReturn:
+        why = " ".join(message.decode(errors="replace").split()).rpartition("/")[2]
+        os.write(terminal, f"llama.cpp gave up, and LLMRI ends with it: {why}\n".encode())
+        os._exit(GIVEN_UP)
+
+    callback = ctypes.CFUNCTYPE(None, ctypes.c_char_p)(tell)
+    listen(callback)
+    _KEPT.append(callback)
 
 
 _KEPT: list[object] = []  # llama.cpp holds no reference to a callback

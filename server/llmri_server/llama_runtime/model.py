@@ -7,7 +7,9 @@ from types import ModuleType
 from typing import Any
 
 from llmri_server.llama_runtime.engine import Engine
+from llmri_server.llama_runtime.header import not_loaded
 from llmri_server.llama_runtime.options import Options
+from llmri_server.llama_runtime.room import check_room
 from llmri_server.runtime import LoadError
 
 LONGEST_VALUE = 1 << 20  # bytes of one piece of metadata: chat templates are long
@@ -25,15 +27,22 @@ class Model:
         self.engine = engine
         self.options = options
         lib = engine.lib
+        if options.needs_gpu and not lib.llama_supports_gpu_offload():
+            raise LoadError(
+                "a GPU was asked for, but this llama-cpp-python was built without one; install one that was "
+                "built for it, or try --device cpu"
+            )
         parameters = lib.llama_model_default_params()
         parameters.n_gpu_layers = options.gpu_layers
         engine.errors.clear()
         self.pointer: Any = lib.llama_model_load_from_file(str(path).encode(), parameters)
         if not self.pointer:
-            raise LoadError(f"llama.cpp cannot load {path}: {engine.last_error()}")
+            raise LoadError(not_loaded(path, engine.last_error()))
         weakref.finalize(self, lib.llama_model_free, self.pointer)
         self.vocabulary: Any = lib.llama_model_get_vocab(self.pointer)
         refuse_other_kinds(lib, self.pointer, path)
+        check_room(self.metadata, options.context)
+        self.size: int = lib.llama_model_size(self.pointer)  # bytes of weights
         self.layers: int = lib.llama_model_n_layer(self.pointer)
         self.width: int = lib.llama_model_n_embd(self.pointer)
         self.heads: int = lib.llama_model_n_head(self.pointer)

@@ -58,8 +58,9 @@ class Observer:
         self._recogniser = recogniser
         self._count_reused: Callable[[], int] = lambda: 0
         self._unwanted = _ByHeart(self._act)
-        self._places: dict[int, tuple[Place, bool]] = {}
+        self._places: dict[int, tuple[Place, bool]] = {}  # of the sites' nodes, and whether they hold float16
         self._stops: Mapping[Place, Stop] = {}
+        self._wanted: dict[int, tuple[Stop, bool]] = {}  # what to do at those that are stopped at
         self._asked: int | None = None  # the wanted node that is computed at present
         self._first: int | None = None  # the address that the present graph began with
         self._awaits_first = False
@@ -72,11 +73,9 @@ class Observer:
     def attend(self, stops: Mapping[Place, Stop]) -> None:
         """Stop at the nodes of these places from the next pass on."""
         self._stops = stops
-        for address, (place, _) in self._places.items():
-            if place in stops:
-                self._unwanted.pop(address, None)
-            else:
-                self._unwanted[address] = False
+        self._wanted.clear()
+        for address in self._places:
+            self._unwanted.pop(address, None)  # it is sorted in when it is asked for
 
     def begin(self, count_reused: Callable[[], int]) -> None:
         """Expect a pass; `count_reused` gives how often llama.cpp has reused a graph of its context."""
@@ -116,9 +115,9 @@ class Observer:
             if address != self._asked:
                 return self._meet(address)
             self._asked = None
-            place, half = self._places[address]
             self._visited += 1
-            self._stops[place](address, half)
+            stop, half = self._wanted[address]
+            stop(address, half)
         except BaseException as error:
             self._fail(error)
         return True  # anything else would end the pass, with the logits of an earlier one
@@ -133,12 +132,20 @@ class Observer:
                 self._forget()
                 self._first = address
                 self.rebuilt += 1
-        known = self._places.get(address) or self._recognised(address)
-        if known is not None and known[0] in self._stops:
+        if address in self._wanted or self._is_wanted(address):
             self._asked = address
             return True
         self._unwanted[address] = False
         return False
+
+    def _is_wanted(self, address: int) -> bool:
+        """Whether to stop at a node that was not asked for since the wishes or the graph changed."""
+        known = self._places.get(address) or self._recognised(address)
+        if known is None or known[0] not in self._stops:
+            return False
+        place, half = known
+        self._wanted[address] = self._stops[place], half
+        return True
 
     def _fail(self, error: BaseException) -> None:
         """Keep what was raised in the pass; only the first is told."""
@@ -147,6 +154,7 @@ class Observer:
     def _forget(self) -> None:
         self._first = None
         self._unwanted.clear()
+        self._wanted.clear()
         self._places.clear()
         self._recogniser.start()
 

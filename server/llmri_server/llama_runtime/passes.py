@@ -22,17 +22,19 @@ class Pass:
         first: The first one's position in the conversation; as many are kept.
         prompt: How many first positions of the conversation are prompt.
         outputs: Which of the tokens, from 0 and ascending, give logits.
+        whole: Whether the sequence that is read ends here, so that the last token is its last position.
     """
 
     ids: tuple[int, ...]
     first: int
     prompt: int
     outputs: tuple[int, ...]
+    whole: bool = True
 
     @property
-    def ends_inside_prompt(self) -> bool:
-        """Whether more of the prompt follows in another pass."""
-        return self.first + len(self.ids) < self.prompt
+    def more_follows(self) -> bool:
+        """Whether more of the prompt, or of the sequence that is read, follows in another pass."""
+        return not self.whole or self.first + len(self.ids) < self.prompt
 
     @cached_property
     def positions(self) -> npt.NDArray[np.int64]:

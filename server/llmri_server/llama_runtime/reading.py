@@ -45,6 +45,7 @@ def read(
             wanted=wanted,
             kept=stop - first,
             logits=max(0, stop - max(first, len(ids) - logits)),
+            whole=stop == len(ids),
         )
         given.append(last.copy())
         for name, parts in rows.items():

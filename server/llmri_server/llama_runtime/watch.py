@@ -44,6 +44,7 @@ class Watch:
         wanted: Wanted = (),
         kept: int = 0,
         logits: int = 0,
+        whole: bool = True,
     ) -> tuple[Mapping[str, Floats], Floats]:
         """Compute positions that fit into one pass.
 
@@ -55,6 +56,7 @@ class Watch:
             wanted: Whose activations to give, and in which layers.
             kept: Of how many last positions.
             logits: How many last positions give logits.
+            whole: Whether the sequence that is read ends here.
 
         Returns:
             Float32 `[kept positions, layers, width]` a site, the caller's own; and `[logits, vocabulary]`
@@ -68,7 +70,7 @@ class Watch:
             stops = self._stops = self._prepared(compiled, wanted)
         flagged = max(logits, kept if kept and stops.reads_cut_rows else 0)
         outputs = tuple(range(len(ids) - flagged, len(ids)))
-        now = Pass(tuple(ids), first, prompt, outputs)
+        now = Pass(tuple(ids), first, prompt, outputs, whole)
         stops.begin(now, kept if wanted else 0)
         self.context.decode(now)
         return stops.kept, self.context.logits(now)[flagged - logits :]

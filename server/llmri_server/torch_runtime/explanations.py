@@ -1,6 +1,6 @@
 """Failures of the libraries that load models, each in one sentence for the user."""
 
-from pathlib import Path
+import os
 
 _OFFLINE = {
     "LocalEntryNotFoundError",
@@ -16,7 +16,7 @@ _OFFLINE = {
 
 def explain(model: str, error: Exception) -> str:
     """Say why a model could not be loaded, and what to do."""
-    if Path(model).expanduser().is_dir():
+    if os.path.isdir(os.path.expanduser(model)):  # noqa: PTH111, PTH112  those of `Path` raise at odd names
         return f"the folder {model} could not be loaded as a model: {_first_line(error)}"
     names = _names(error)
     if "GatedRepoError" in names:

@@ -1,5 +1,6 @@
 """From what the user typed to what the library shall load: a folder, or a model on the hub."""
 
+import os
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -33,12 +34,12 @@ def find_source(model: str) -> Source:
     """
     if model == BUNDLED:
         return Source(_bundled_folder(), BUNDLED)
-    folder = Path(model).expanduser()
-    if folder.is_dir():
+    folder = Path(os.path.expanduser(model))  # noqa: PTH111  `Path.expanduser` raises where nobody's home is
+    if os.path.isdir(folder):  # noqa: PTH112  `Path.is_dir` raises where a name is too long
         if not (folder / "config.json").is_file():
             raise LoadError(f"the folder {model} holds no model: it has no config.json")
         return Source(str(folder), folder.resolve().name)
-    if folder.exists():
+    if os.path.exists(folder):  # noqa: PTH110  the same
         raise LoadError(f"{model} is a file; a folder with config.json, weights and a tokenizer is needed")
     if _looks_like_path(model):
         raise LoadError(

@@ -41,7 +41,7 @@ def test_a_path_is_understood_as_terminals_drop_it(file: Path) -> None:
     plain = str(file)
     escaped = "".join(f"\\{letter}" if letter in " '()" else letter for letter in plain)
     quoted = '"' + plain + '"'
-    for dropped in (plain, escaped, quoted, f"{plain}  ", file.as_uri()):
+    for dropped in (plain, escaped, quoted, f"{plain}  ", file.as_uri(), f"'{file.as_uri()}' "):
         assert dropped_path(dropped) == file, dropped
 
 
@@ -50,12 +50,14 @@ def test_home_and_the_bundled_model_are_understood(monkeypatch: pytest.MonkeyPat
     assert dropped_path("~/a.gguf") == tmp_path / "a.gguf"
     assert dropped_path("pocket") == POCKET
     assert dropped_path("it's.gguf") == Path("it's.gguf")
+    assert dropped_path("~nobody-of-that-name/a.gguf") == Path("~nobody-of-that-name/a.gguf")
 
 
-def test_the_path_is_asked_for_until_there_is_a_file(file: Path) -> None:
-    terminal = Terminal("", "/no/such.gguf", f"'{'/no/such.gguf'}'", str(file))
-    assert ask_path(terminal.console, terminal.read) == file
-    assert "There is no file /no/such.gguf" in terminal.seen
+def test_the_path_is_asked_for_until_there_is_a_gguf_file(file: Path) -> None:
+    terminal = Terminal("", "/no/such.gguf", str(file), "y" * 5000, str(POCKET))
+    assert ask_path(terminal.console, terminal.read) == POCKET
+    for said in ("/no/such.gguf cannot be read: No such file", "is empty", "File name too long"):
+        assert said in terminal.seen
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ import pytest
 import torch
 
 from llmri.capture import CaptureError, Observation, TensorCollector, Trial, read_capture
+from llmri.capture.attachment import attach
 from llmri.capture.observing import Observer
 from tests.gguf_models import FAMILIES, gguf_model
-from tests.llmri.capture.conftest import opened
+from tests.llmri.capture.conftest import llama_cpp, opened
 
 QUESTION = "What is the capital of France?"
 IDS = list(range(10, 130, 10))
@@ -251,6 +252,42 @@ def test_trials_are_started_and_ended_in_turn(llama: Any) -> None:
     with pytest.raises(CaptureError, match="closed"):
         collector.start_trial("")
     collector.close()
+
+
+def test_a_callback_of_the_users_own_rests_and_comes_back(llama: Any) -> None:
+    asked: list[int] = []
+
+    def hear(address: int, ask: bool, _data: object) -> bool:
+        asked.append(address)
+        return not ask
+
+    attach(llama, llama_cpp.ggml_backend_sched_eval_callback(hear))
+    llama._ctx.llmri_attached = None  # as if somebody else had done it
+    with TensorCollector(llama) as collector:
+        watched(llama, collector)
+        assert not asked
+    answer(llama, max_tokens=2)
+    assert asked
+
+
+def test_a_second_collector_takes_the_place_of_the_first(llama: Any) -> None:
+    first, second = TensorCollector(llama), TensorCollector(llama)
+    first.close()
+    assert "Paris" in watched(llama, second).reply
+    second.close()
+    assert not llama.context_params.cb_eval
+    assert "Paris" in answer(llama, max_tokens=12)
+
+
+def test_a_model_may_be_closed_first() -> None:
+    llama = opened()
+    collector = TensorCollector(llama)
+    trial = watched(llama, collector)
+    llama.close()
+    collector.close()
+    assert collector.trials == [trial]
+    with pytest.raises(CaptureError, match="the model was closed"):
+        TensorCollector(llama)
 
 
 def test_an_unknown_family_is_refused(llama: Any) -> None:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from jinja2 import TemplateError
 from typer.testing import CliRunner
 
 from llmri.capture import read_capture
@@ -103,8 +104,9 @@ def test_ctrl_c_keeps_what_was_finished(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
         assert process.wait(30) == 130
-    assert "Interrupted." in rest
-    assert 2 <= len(read_capture(out).trials) < 500
+    kept = len(read_capture(out).trials)
+    assert 2 <= kept < 500
+    assert f"Interrupted. Trial {kept + 1}/500 is not kept." in rest
 
 
 def test_a_seed_decides_what_is_sampled(tmp_path: Path) -> None:
@@ -133,14 +135,34 @@ def test_families_are_listed() -> None:
     assert "mistral: Mistral and Mixtral" in CliRunner().invoke(app, ["--family", "?"]).output
 
 
-def test_what_was_finished_is_kept_when_a_later_prompt_fails(tmp_path: Path) -> None:
+def test_a_prompt_that_fails_is_told_and_the_others_are_captured(tmp_path: Path) -> None:
     out = tmp_path / "capture.json"
-    done = capture(
-        "pocket", "--prompt", "Hello", "--prompt", "hello " * 600, "--max-tokens", "2", "--out", str(out)
-    )
+    said = [word for prompt in ("Hello", "hello " * 600, "Hi") for word in ("--prompt", prompt)]
+    done = capture("pocket", *said, "--max-tokens", "2", "--out", str(out))
     assert done.returncode == 1
+    assert "[Trial 2/3] Failed: the prompt 'hello hello" in done.stderr
     assert "takes 1805 tokens, and the context holds 512" in done.stderr
-    assert len(read_capture(out).trials) == 1
+    assert [trial.prompt for trial in read_capture(out).trials] == ["Hello", "Hi"]
+    assert done.stdout.strip() == str(out)
+
+
+def test_whatever_fails_in_a_trial_is_of_that_trial_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    render = llama_cpp.llama_chat_format.Jinja2ChatFormatter.__call__
+
+    def refusing(self: object, *, messages: list[dict[str, str]], **options: object) -> object:
+        if messages[0]["content"] == "Hi":
+            raise TemplateError("no greetings")
+        return render(self, messages=messages, **options)
+
+    monkeypatch.setattr(llama_cpp.llama_chat_format.Jinja2ChatFormatter, "__call__", refusing)
+    out = tmp_path / "capture.json"
+    said = ("--prompt", "Hi", "--prompt", "Hello", "--max-tokens", "2", "--no-statistics", "--out", str(out))
+    done = CliRunner().invoke(app, ["pocket", *said])
+    assert done.exit_code == 1
+    assert "[Trial 1/2] Failed: the prompt 'Hi' failed: no greetings" in done.output
+    assert [trial.prompt for trial in read_capture(out).trials] == ["Hello"]
 
 
 @pytest.mark.parametrize("context", ["8", "100"])
@@ -222,6 +244,10 @@ def spoilt(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("pocket --prompt x --out .", ". is a folder"),
         ("pocket --prompt x --out nowhere/a.json", "there is no folder nowhere for a.json"),
         ("pocket --prompts nothing.txt", "cannot read the prompts"),
+        ("pocket --prompt= --plain", "an empty prompt cannot be continued"),
+        (f"{'y' * 5000} --prompt x --out a.json", "cannot be read: File name too long"),
+        (f"pocket --prompt x --out {'y' * 300}", "cannot be used: File name too long"),
+        ("pocket --prompt x --context 2000000000", "this machine has"),
     ],
 )
 def test_a_mistake_is_answered_in_one_sentence(

@@ -1,15 +1,18 @@
 """What edits leave behind, and steering as llama.cpp does it itself."""
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from llmri_protocol.messages import Edit
-from llmri_server.llama_runtime import LlamaRuntime
+from llmri_protocol.messages import Edit, Positions
+from llmri_server.llama_runtime import LlamaRuntime, load
+from llmri_server.llama_runtime import context as contexts
 from llmri_server.runtime import CapturePlan, UnsupportedError
+from tests.gguf_models import GgufModel
+from tests.server.llama_runtime.conftest import EXACT
 from tests.server.llama_runtime.turns import Everything, Generate
 from tests.server.torch_runtime.tiny_models import assistant, user
 
@@ -78,6 +81,22 @@ def test_every_site_feels_an_edit_at_the_position_that_it_names(runtime: LlamaRu
         logits = runtime.measure(IDS, [edits], logits=7).logits[0]
         changed = [bool((row != before).any()) for row, before in zip(logits, plain, strict=True)]
         assert changed == [False] * 4 + [True] * 3, site.name
+
+
+@pytest.mark.parametrize("positions", ["all", "prompt", "generated", "last", (2, 3, 6)])
+def test_a_sequence_in_many_passes_feels_an_edit_where_it_does_in_one(
+    tiny: Callable[[str], GgufModel],
+    runtime: LlamaRuntime,
+    monkeypatch: pytest.MonkeyPatch,
+    positions: Positions,
+) -> None:
+    runtime.measure(IDS, [[]])  # makes the context in which it measures
+    monkeypatch.setattr(contexts, "LARGEST_PASS", 3)
+    divided = load(tiny("llama").path, EXACT)
+    for site in runtime.card.sites:
+        edits = [Edit(site=site.name, layer=1, units=(2,), op="add", value=5.0, positions=positions)]
+        one, many = (each.measure(IDS, [edits], logits=7, prompt=4).logits for each in (runtime, divided))
+        np.testing.assert_allclose(one, many, atol=1e-4, err_msg=site.name)
 
 
 def test_an_edited_value_is_what_the_scan_shows(runtime: LlamaRuntime, generate: Generate) -> None:

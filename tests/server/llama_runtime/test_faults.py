@@ -1,5 +1,7 @@
 """What is wrong with a file is told in one sentence."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,13 +9,15 @@ import pytest
 
 from llmri_server.llama_runtime import Options, is_gguf, load
 from llmri_server.llama_runtime.engine import engine
-from llmri_server.llama_runtime.options import LONGEST_CONTEXT
+from llmri_server.llama_runtime.options import LONGEST_CONTEXT, SMALL
 from llmri_server.runtime import LoadError
 from tests.gguf_models import GgufModel
 
 Tiny = Callable[[str], GgufModel]
 
 NAME = b"general.architecture" + b"\x08\x00\x00\x00" + b"\x05\x00\x00\x00\x00\x00\x00\x00"
+
+UINT32 = b"\x04\x00\x00\x00"
 
 
 def sentence(path: Path, options: Options | None = None) -> str:
@@ -43,7 +47,7 @@ def test_a_foreign_file(tmp_path: Path) -> None:
 def test_an_empty_file_and_one_cut_in_the_header(tmp_path: Path) -> None:
     path = tmp_path / "model.gguf"
     path.write_bytes(b"")
-    assert "is no GGUF file" in sentence(path)
+    assert sentence(path) == f"{path} is empty; copy or download it again"
     path.write_bytes(b"GGUF\x03\x00")
     assert f"{path} is cut off: it has 6 bytes" in sentence(path)
 
@@ -51,7 +55,32 @@ def test_an_empty_file_and_one_cut_in_the_header(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kept", [0.2, 0.9])
 def test_a_file_cut_off_later(tiny: Tiny, tmp_path: Path, kept: float) -> None:
     path = changed(tiny, tmp_path, lambda whole: whole[: int(kept * len(whole))])
-    assert sentence(path).startswith(f"llama.cpp cannot load {path}: ")
+    said = sentence(path)
+    assert said.startswith(f"llama.cpp cannot load {path}: ")
+    assert said.endswith("; the file is damaged or cut off, so copy or download it again")
+
+
+def test_a_file_of_the_other_byte_order(tiny: Tiny, tmp_path: Path) -> None:
+    path = changed(tiny, tmp_path, lambda whole: whole[:4] + whole[7:3:-1] + whole[8:])
+    assert "the other byte order (big-endian); convert the model again" in sentence(path)
+
+
+def test_a_file_that_llama_cpp_gives_up_on_ends_the_process_with_a_sentence(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    blocks = b"llama.block_count" + UINT32
+    path = changed(tiny, tmp_path, lambda whole: whole.replace(blocks + b"\x03", blocks + b"\x00"))
+    for command in (
+        ["serve", "--port", "0"],
+        ["capture", "--prompt", "x", "--out", str(tmp_path / "a.json")],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "llmri", *command, str(path)],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 1
+        (said,) = done.stderr.splitlines()
+        assert said.startswith("llama.cpp gave up, and LLMRI ends with it: llama-model.cpp:")
 
 
 @pytest.mark.parametrize(("version", "way_out"), [(9, "newer llama-cpp-python"), (1, "convert the model")])
@@ -64,7 +93,9 @@ def test_a_format_too_new_or_too_old(tiny: Tiny, tmp_path: Path, version: int, w
 
 def test_an_architecture_that_llama_cpp_does_not_know(tiny: Tiny, tmp_path: Path) -> None:
     path = changed(tiny, tmp_path, lambda whole: whole.replace(NAME + b"llama", NAME + b"lamma"))
-    assert sentence(path).endswith("unknown model architecture: 'lamma'")
+    assert sentence(path).endswith(
+        "unknown model architecture: 'lamma'; a newer llama-cpp-python may know it"
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,6 +131,19 @@ def test_a_context_that_does_not_fit_into_the_memory(tiny: Tiny, monkeypatch: py
     )
 
 
+def test_a_context_beyond_the_machine_is_refused_before_the_memory_is_filled(tiny: Tiny) -> None:
+    model = tiny("llama")
+    kept = 2 * 2 * model.model.config.num_hidden_layers * model.model.config.head_dim
+    kept *= model.model.config.num_key_value_heads
+    said = sentence(model.path, Options(context=2**31 - 1))
+    assert f"a context of {2**31 - 1} tokens takes {kept * 2**31 / 1e9:.0f} GB" in said
+
+
+def test_a_gpu_that_was_asked_for_and_is_not_there(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine().lib, "llama_supports_gpu_offload", lambda: False)
+    assert "was built without one" in sentence(tiny("llama").path, Options(needs_gpu=True))
+
+
 def test_after_a_fault_a_good_file_loads(tiny: Tiny, tmp_path: Path) -> None:
     sentence(changed(tiny, tmp_path, lambda whole: whole[:9000]))
     assert load(tiny("llama").path).card.name == "tiny"
@@ -123,8 +167,15 @@ def test_a_context_is_the_files_own_within_bounds() -> None:
     assert Options().context_of(512) == 512
     assert Options().context_of(131072) == LONGEST_CONTEXT
     assert Options(context=9000).context_of(512) == 9000
-    assert Options(threads=3).processor_threads == 3
-    assert Options().processor_threads >= 1
+    assert Options().context_of(0) == LONGEST_CONTEXT
+
+
+def test_a_small_model_has_one_thread_and_none_more_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(4)), raising=False)
+    assert Options().threads_for(SMALL - 1) == 1
+    assert Options().threads_for(SMALL) == 4
+    assert Options(threads=3).threads_for(1) == 3
+    assert Options(threads=1000).threads_for(1) == 4
 
 
 def test_llama_cpp_says_nothing_on_the_terminal(tiny: Tiny, capfd: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ class Gate(Conditions):
     def strength(self, now: Pass, special: frozenset[int]) -> Strength:
         """Give the strength in a pass."""
         stop = now.first + len(now.ids)
-        newest = None if now.ends_inside_prompt else stop - 1
+        newest = None if now.more_follows else stop - 1
         strengths = [
             self.at(number, number - now.prompt + 1, last=number == newest)
             for number in range(now.first, stop)
