@@ -243,7 +243,8 @@ class SyntheticServer:
         if isinstance(event, MeasureInfluence | Compare | ReadLens):
             self._measure(event, answer)
             return
-        answer(Reply(id=event.id, time=time.time()))
+        turn = self._turn + 1 if isinstance(event, Chat) else None
+        answer(Reply(id=event.id, turn=turn, time=time.time()))
         if isinstance(event, Stop) and event.command is not None:
             answer(Error(code="stopped", message="the measurement was stopped", id=event.command))
         match event:

@@ -8,6 +8,7 @@ import pygame
 import pytest
 
 from llmri_protocol.messages import ProtectedUnit
+from llmri_viewer import views
 from llmri_viewer.drawing.charts import unit_ticks
 from llmri_viewer.history.store import Sheet
 from llmri_viewer.layout import face
@@ -182,7 +183,7 @@ def test_the_selection_and_edits_of_every_layer_are_marked_above_their_rows(spre
         near = colours[lane.x + start - 3 : lane.x + start + 4, lane.y : lane.bottom]
         assert (near == ink).all(axis=2).any(), (layer, unit)
     quiet = VIEW.bands(spread.state).lane_of(1)
-    lane_pixels = colours[quiet.x : quiet.right, quiet.y : quiet.bottom]
+    lane_pixels = colours[quiet.x : quiet.right, quiet.y + 1 : quiet.bottom - 1]  # rows' lines beside it
     assert (lane_pixels == theme.background).all()
 
 
@@ -259,3 +260,16 @@ def test_it_is_drawn_from_the_smallest_window_to_the_largest(spread: Desk) -> No
     spread.play(f"size:1280x800 {STORY_TOLD.removeprefix('wait:connected ')}")
     assert spread.state.at is not None
     assert spread.state.at.turn == 2
+
+
+@pytest.mark.parametrize("keys", ["a", "click:unit=200 n wait:measured"])
+def test_each_row_has_a_line_around_it(told: Desk, keys: str) -> None:
+    told.play(f"size:900x600 {keys}")
+    told.window.draw()
+    view = views.of(told.state)
+    assert isinstance(view, AllLayersView)
+    bands, canvas = view.bands(told.state), told.window.canvas
+    for row in map(bands.row, range(bands.layers)):
+        middle = row.y + row.height // 2
+        for at in ((row.x - 1, middle), (row.right, middle), (row.x + 40, row.bottom)):
+            assert canvas.colour_at(at) == canvas.theme.line

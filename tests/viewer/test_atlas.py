@@ -56,6 +56,19 @@ def test_values_come_from_the_layer_a_unit_is_in_whatever_order_a_scan_has(atlas
     np.testing.assert_array_equal(values[:512], rows[2])
     assert np.isnan(values[512 : 2 * 512]).all()
     assert AtlasUnits(atlas).read(Sheet((9,), rows[:1])) is None
+    narrow = AtlasUnits(atlas).read(Sheet((6, 2, 0), rows[:, :100]))
+    assert narrow is not None
+    np.testing.assert_array_equal(narrow[6 * 512 : 6 * 512 + 100], rows[0, :100])
+    assert np.isnan(narrow[6 * 512 + 100 : 7 * 512]).all(), "units that the scan is too narrow for"
+
+
+@pytest.mark.parametrize("step", [1, 3, 700])
+def test_a_whole_scan_is_read_without_a_copy(atlas: Atlas, step: int) -> None:
+    rows = np.arange(8 * 512, dtype=np.float32).reshape(8, 512)
+    values = AtlasUnits(atlas).read(Sheet(tuple(range(8)), rows), step)
+    assert values is not None
+    np.testing.assert_array_equal(values, rows.ravel()[::step])
+    assert np.shares_memory(values, rows)
 
 
 def test_it_fits_the_model_it_was_made_from(atlas: Atlas, card: ModelCard) -> None:

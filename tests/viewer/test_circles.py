@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmri_protocol.messages import Intervene
+from llmri_viewer import views
 from llmri_viewer.clusters.atlas import Atlas, chosen_clusters
 from llmri_viewer.clusters.gathered import Job
 from llmri_viewer.colours import palette
@@ -450,3 +451,22 @@ def cluster_places(desk: Desk, number: int) -> frozenset[tuple[int, int]]:
     atlas = atlas_of(desk)
     members = np.flatnonzero(atlas.clustering.labels == number)
     return frozenset(atlas.place(int(index)) for index in members)
+
+
+@pytest.mark.parametrize(
+    "keys", ["", "click:cluster=16", "add:cluster=5", "click:cluster=16 x wait:edits", "d"]
+)
+@pytest.mark.parametrize("view", ["", "h"])
+def test_the_line_over_the_view_is_whole_at_900_pixels_whatever_is_pointed_at(
+    clustered: Desk, view: str, keys: str
+) -> None:
+    clustered.play(f"size:900x600 {keys} {view}")
+    line = face.of(clustered.state.size).caption
+    clustered.land()
+    at = views.of(clustered.state).stage(clustered.state)
+    for x, y in ((at.x + at.width // 2, at.y + at.height // 2), (10, 590), (line.x + 40, at.y + 160)):
+        clustered.play(f"point:{x},{y}")
+        clustered.window.draw()
+        said = [text.text for text in clustered.window.canvas.written if line.holds(*text.room[:2])]
+        assert said[0] == views.of(clustered.state).title(clustered.state)[0]
+        assert not any("…" in text for text in said), said

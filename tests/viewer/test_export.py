@@ -2,11 +2,14 @@
 
 import csv
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
+import pygame
 import pytest
 from PIL import Image
 
@@ -21,7 +24,9 @@ from llmri_protocol.messages import (
     ReadLens,
 )
 from llmri_protocol.parts import LensLayer
+from llmri_viewer.files import export as files_export
 from llmri_viewer.files import writing
+from llmri_viewer.files.film import Shot
 from llmri_viewer.files.tables import table_of
 from llmri_viewer.files.writing import free, whole
 from llmri_viewer.keys.bindings import Bindings
@@ -214,6 +219,50 @@ def test_a_view_without_numbers_gives_the_picture_alone_and_says_so(desk: Desk, 
     export(desk)
     assert [path.suffix for path in folder.iterdir()] == [".png"]
     assert "no numbers" in desk.state.notice
+
+
+def test_files_are_written_beside_the_loop_and_the_end_is_told(
+    told: Desk, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, write = threading.Event(), files_export.write_picture
+
+    def slowly(shot: Shot, file: IO[bytes]) -> None:
+        assert slow.wait(20)
+        write(shot, file)
+
+    monkeypatch.setattr(files_export, "write_picture", slowly)
+    told.play("e down")
+    assert told.state.layer == 5, "the window goes on meanwhile"
+    assert not list(folder.glob("*.png"))
+    told.play("e")
+    assert told.state.notice == "exporting what is shown …"
+    slow.set()
+    told.window.chores.finish()
+    assert told.state.notice.startswith("exported llmri-")
+    with Image.open(sorted(folder.glob("*.png"))[0]) as picture:
+        assert picture.size == told.state.size
+    assert len(list(folder.glob("*.npz"))) == 2
+
+
+def test_an_export_that_memory_has_no_room_for_is_a_notice(
+    told: Desk, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_shot: Shot, _file: IO[bytes]) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(files_export, "write_picture", fails)
+    export(told)
+    assert told.state.notice == "what is shown cannot be exported: there is not enough memory"
+    assert told.state.warning
+    assert list(folder.iterdir()) == []
+
+
+def test_a_picture_is_exported_pixel_for_pixel(told: Desk, folder: Path) -> None:
+    told.window.draw()
+    seen = pygame.surfarray.array3d(told.window.canvas.surface).swapaxes(0, 1).copy()
+    export(told)
+    with Image.open(only(folder, ".png")) as picture:
+        np.testing.assert_array_equal(np.asarray(picture)[:100], seen[:100])
 
 
 def test_no_file_is_ever_written_over(told: Desk, folder: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from llmri_viewer.drawing.lettering.fonts import Fonts
 from llmri_viewer.drawing.lettering.runs import Run, runs
 from llmri_viewer.drawing.lettering.typefaces import Typefaces
+from llmri_viewer.wording.words import VISIBLE
 
 FOLDER = Path(mpl.get_data_path()) / "fonts" / "ttf"
 INK = (255, 255, 255)
@@ -66,7 +67,8 @@ def test_what_no_font_has_is_its_escape(text: str, fonts: Fonts) -> None:
 
 def test_controls_are_escapes_in_every_font(fonts: Fonts) -> None:
     assert fonts.safe("a\x07\u202e\u200d\ufeffb") == "a\\x07\\u202e\\u200d\\ufeffb"
-    assert fonts.safe("a\nb\tc") == "a↵b⇥c"
+    assert fonts.safe("a\nb\tc\rd") == "a↵b⇥c\\x0dd"
+    assert all(map(fonts.drawable, VISIBLE.values()))
 
 
 def test_a_font_of_the_machine_is_asked_for_once_a_block_and_only_where_needed() -> None:

@@ -4,7 +4,9 @@ import numpy as np
 import pygame
 import pytest
 
+from llmri_viewer.colours.theme import THEMES
 from llmri_viewer.layout import face
+from llmri_viewer.options import ThemeName
 from llmri_viewer.shown.picture import picture_of
 from llmri_viewer.views.lattice import HebbianView, hebbian
 from tests.viewer.conftest import Desk
@@ -93,3 +95,31 @@ def test_a_cluster_selected_in_the_circles_is_outlined_and_edited_here(laid: Des
     cell = VIEW.camera(laid.state, grid).cell
     red = (inside == theme.ablated).all(axis=2).sum()
     assert red == pytest.approx(len(laid.state.selection) * cell * cell, rel=0.02)
+
+
+@pytest.mark.parametrize("keys", ["", "g", "size:900x600"])
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_a_line_around_the_units_tells_one_of_value_zero_from_none(
+    laid: Desk, theme: ThemeName, keys: str
+) -> None:
+    laid.window.canvas.theme = THEMES[theme]
+    laid.play(keys)
+    laid.land()
+    assert laid.state.clusters is not None
+    lattice = hebbian(laid.state.clusters)
+    camera, stage = VIEW.camera(laid.state, lattice.grid), VIEW.stage(laid.state)
+    inside = np.pad((lattice.units >= 0).reshape(lattice.grid.rows, lattice.grid.columns), 1)
+    assert not inside[1:-1, 1:-1].all()
+    colour_at, line = laid.window.canvas.colour_at, THEMES[theme].line
+    for cell in lattice.cells.tolist():
+        row, column = divmod(cell, lattice.grid.columns)
+        box = camera.cell_box(lattice.grid, stage, cell)
+        middle = (box.x + box.width // 2, box.y + box.height // 2)
+        around = {
+            (box.x - 1, middle[1]): inside[row + 1, column],
+            (box.right, middle[1]): inside[row + 1, column + 2],
+            (middle[0], box.y - 1): inside[row, column + 1],
+            (middle[0], box.bottom): inside[row + 2, column + 1],
+        }
+        for at, unit in around.items():
+            assert unit or colour_at(at) == line

@@ -130,6 +130,7 @@ def test_a_site_that_cannot_be_edited_shows_what_fires_together_and_says_so(told
     assert found.rows[3, 7] == pytest.approx(1.0, abs=1e-5)
     said = words(told)
     assert "co-activation, not causal: correlation with 1 selected unit" in said
+    assert "0.00" in (text.text for text in told.window.canvas.written)
     assert "attn_out cannot be edited" in said
     told.play("return")
     assert told.state.warning

@@ -3,18 +3,14 @@
 from dataclasses import replace
 
 import pygame
+import pytest
 
 from llmri_protocol.messages import Chat, ClearInterventions, Intervene, Redo, Subscribe, Undo
-from llmri_viewer.commands.talking import OpenChat
-from llmri_viewer.connection.link import Address
 from llmri_viewer.history.store import Moment
 from llmri_viewer.layout import face
 from llmri_viewer.layout.geometry import fitting, grid_of
-from llmri_viewer.options import Options
-from llmri_viewer.session import Session
 from llmri_viewer.state import Link
 from tests.viewer.conftest import Desk
-from tests.viewer.synthetic import SyntheticServer
 
 
 def sent(desk: Desk, kind: type) -> list[object]:
@@ -186,6 +182,15 @@ def test_letters_do_not_repeat_while_held_but_arrows_do(told: Desk) -> None:
     assert told.state.layer == 2
 
 
+@pytest.mark.parametrize("mods", [pygame.KMOD_RALT, pygame.KMOD_MODE, pygame.KMOD_LCTRL | pygame.KMOD_RALT])
+def test_signs_that_a_keyboard_has_behind_altgr_are_keys(told: Desk, mods: int) -> None:
+    altgr_9 = {"key": pygame.K_9, "mod": mods, "unicode": "]"}  # as on a German keyboard
+    pygame.event.post(pygame.event.Event(pygame.KEYDOWN, altgr_9))
+    told.window.frame()
+    assert told.state.amount == told.session.options.boost + told.session.options.boost_step
+    assert told.state.layer == 4
+
+
 def test_a_lost_server_is_waited_for_and_nothing_is_sent_meanwhile(told: Desk) -> None:
     told.server.hang_up()
     while told.state.link.link is Link.CONNECTED:
@@ -210,13 +215,6 @@ def test_words_typed_while_the_server_is_away_stay_in_the_box(told: Desk) -> Non
 def test_a_changed_amount_is_told_where_no_panel_shows_it(told: Desk) -> None:
     told.play("size:900x600 ]")
     assert "B multiplies by 1.75" in [text.text for text in told.window.canvas.written]
-
-
-def test_a_window_that_only_looks_says_so_and_opens_no_chat(server: SyntheticServer) -> None:
-    session = Session(Address(port=server.port, role="viewer"), Options())
-    session.do(OpenChat())
-    assert session.state.chat is None
-    assert "--read-only" in session.state.notice
 
 
 def test_a_window_that_only_looks_has_a_flag(told: Desk) -> None:

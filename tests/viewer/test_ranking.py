@@ -13,9 +13,13 @@ from llmri_viewer.clusters.atlas import Atlas
 from llmri_viewer.clusters.ranker import REFRESH_SECONDS
 from llmri_viewer.clusters.ranking import TOGETHER, Ranking
 from llmri_viewer.clusters.reference import Reference
+from llmri_viewer.colours import palette
+from llmri_viewer.colours.theme import blend
+from llmri_viewer.drawing.panels.legend import BAR, FULL, SCALE, SIGN
 from llmri_viewer.history.store import Moment
 from llmri_viewer.keys.bindings import Bindings
 from llmri_viewer.options import Options
+from llmri_viewer.shown.picture import picture_of
 from tests.viewer.conftest import Desk
 from tests.viewer.synthetic import SyntheticServer
 
@@ -269,3 +273,42 @@ def test_a_lasso_selects_units_of_many_layers(ranked: Desk, view: str) -> None:
     before = ranked.state.selection
     drag(ranked, [(x - 40, y - 150), (x + 40, y - 150), (x + 40, y - 100), (x - 40, y - 100)], shift=True)
     assert before < ranked.state.selection
+
+
+@pytest.mark.parametrize("key", ["", "h"])
+@pytest.mark.parametrize("size", ["900x600", "1280x800"])
+def test_the_bars_of_the_legend_stand_over_their_scale_or_are_not_there(
+    ranked: Desk, size: str, key: str
+) -> None:
+    ranked.play(f"{key} size:{size}")
+    ranked.land()
+    atlas, scale, canvas = ranked.state.clusters, legend.scale(ranked.state), ranked.window.canvas
+    picture = picture_of(ranked.state, ranked.session.store)
+    assert atlas is not None
+    assert picture is not None
+    now = ranking_of(ranked).now(picture.values)
+    left, right = _ends(ranked)
+    for number, row in legend.rows(ranked.state):
+        ink = blend(palette.of_cluster(number, "dark"), canvas.theme.background, BAR)
+        wide = sum(canvas.colour_at((x, row.y + 1)) == ink for x in range(row.x, row.right))
+        share = min(1.0, float(now[atlas.row_of[number]]) / FULL)
+        assert wide == pytest.approx(share * (right - left) if scale else 0, abs=1)
+
+
+@pytest.mark.parametrize("size", ["1280x800", "1920x1080"])
+def test_the_scale_of_the_bars_says_what_they_show(ranked: Desk, size: str) -> None:
+    ranked.play(f"size:{size}")
+    ranked.land()
+    scale = legend.scale(ranked.state)
+    assert scale is not None
+    written = [text.text for text in ranked.window.canvas.written if scale.holds(*text.room[:2])]
+    assert written == ["0", SCALE, f"{FULL}+"]
+    ranked.play("d")
+    assert SCALE not in [text.text for text in ranked.window.canvas.written]
+
+
+def _ends(desk: Desk) -> tuple[int, int]:
+    """Give where the bars begin, and where one of full length ends."""
+    column = legend.column(desk.state)
+    assert column is not None
+    return column.x + SIGN - 3, column.right

@@ -8,7 +8,7 @@ import pytest
 import scipy  # type: ignore[import-untyped]  # it brings no types
 
 from llmri_viewer.drawing.charts.axes import Axis
-from llmri_viewer.drawing.spectra import graph
+from llmri_viewer.drawing.spectra import graph, octave_bars
 from llmri_viewer.drawing.spectra.graph import Graph
 from llmri_viewer.history.store import Moment, Sheet
 from llmri_viewer.layout import face
@@ -231,3 +231,83 @@ def test_texts_keep_to_their_places(shown: Desk, size: str, kinds: str) -> None:
             a, b = one.taken, other.taken
             apart = a.right <= b.x or b.right <= a.x or a.bottom - 2 <= b.y + 2 or b.bottom - 2 <= a.y + 2
             assert apart, (one, other)
+
+
+@pytest.mark.parametrize("kinds", ["", "shift+f"])
+def test_the_octave_bars_are_full_at_all_of_the_power(shown: Desk, kinds: str) -> None:
+    shown.play(f"size:1280x800 {kinds}")
+    written, canvas = texts(shown), shown.window.canvas
+    assert any("a full bar is 100 %" in text for text in written)
+    state, store = shown.state, shown.session.store
+    signal = signals.over_tokens(state, store) if kinds else signals.over_units(state, store)
+    found = curve(signal or along_tokens(np.ones(9)))
+    assert found is not None
+    bar, count = face.of(state.size).bar, len(found.shares)
+    y, each = bar.y + octave_bars.LINE + 3, (bar.width + octave_bars.GAP) // count
+    for band, share in enumerate(found.shares.tolist()):
+        left = bar.x + band * each
+        inks = [canvas.colour_at((x, y + 1)) for x in range(left, left + each - octave_bars.GAP)]
+        assert inks.count(canvas.theme.accent) == pytest.approx(max(1, share * len(inks)), abs=1.5)
+
+
+@pytest.mark.parametrize("kinds", ["", "shift+f", "shift+f shift+f"])
+def test_the_signal_has_a_scale_where_it_is_low_too(shown: Desk, kinds: str) -> None:
+    shown.play(f"size:900x600 {kinds}")
+    shown.window.draw()
+    signal = VIEW.parts(shown.state).signal
+    assert signal is not None
+    numbers = [
+        text
+        for text in shown.window.canvas.written
+        if text.taken.right < signal.x and signal.y - 9 < text.taken.y < signal.bottom
+    ]
+    assert len(numbers) >= 2
+
+
+@pytest.mark.parametrize("size", ["900x600", "1280x800"])
+@pytest.mark.parametrize("kinds", ["", "shift+f", "shift+f shift+f"])
+def test_what_a_spectrum_shows_is_said_in_whole_clauses_beside_a_reading(
+    shown: Desk, size: str, kinds: str
+) -> None:
+    shown.play(f"size:{size} {kinds}")
+    plot = VIEW.parts(shown.state).plot
+    shown.play(f"point:{plot.x + plot.width // 2},{plot.y + 40}")
+    said = texts(shown)
+    assert any("cycles  period" in text for text in said)
+    assert not [text for text in said if text.startswith(("amplitude of", "cycles per")) and "…" in text]
+
+
+def test_the_lines_of_the_grid_lie_under_the_curve_at_the_ticks(shown: Desk) -> None:
+    state, plot = shown.state, VIEW.parts(shown.state).plot
+    found = curve(signals.over_units(state, shown.session.store) or along_tokens(np.ones(9)))
+    assert found is not None
+    across = Axis(0, 0.5, plot.x, plot.right)
+    drawn = Graph(found, plot, across, graph.vertical(found, plot, log=False, clip=False))
+    bare, ruled = graph.image(drawn), graph.image(drawn, grid=True)
+    changed = bare != ruled
+    assert (ruled[changed] == graph.GRID).all()
+    assert (bare[changed] % graph.SHADES == 0).all()
+    rows, columns = np.flatnonzero(changed.mean(axis=1) > 0.5), np.flatnonzero(changed.mean(axis=0) > 0.5)
+    np.testing.assert_allclose(rows, [drawn.up.pixel(at) - plot.y for at in drawn.up.ticks(32)][::-1], atol=1)
+    ticks = [across.pixel(at) - plot.x for at in across.ticks(72)]
+    np.testing.assert_allclose(columns, [x for x in ticks if x < plot.width], atol=1)
+    shown.play("g")
+    canvas = shown.window.canvas
+    lower = [canvas.colour_at((plot.x + int(x), plot.y + 1)) for x in ticks[1:-1]]
+    assert canvas.theme.line not in lower
+
+
+def test_a_screen_of_high_density_gets_a_curve_as_fine_as_itself(shown: Desk) -> None:
+    state, plot = shown.state, VIEW.parts(shown.state).plot
+    found = curve(signals.over_units(state, shown.session.store) or along_tokens(np.ones(9)))
+    assert found is not None
+    up = graph.vertical(found, plot, log=False, clip=False)
+    drawn = Graph(found, plot, Axis(0, 0.5, plot.x, plot.right), up)
+    coarse, fine = graph.image(drawn, grid=True), graph.image(drawn, scale=2, grid=True)
+    assert fine.shape == (2 * plot.height, 2 * plot.width)
+    pairs = fine.reshape(plot.height, 2, plot.width, 2)
+    assert (pairs != pairs[:, :1, :, :1]).mean() > 0.002  # not the coarse one with its pixels doubled
+    lines = [(image == graph.GRID).sum() for image in (coarse, fine)]
+    assert lines[1] == pytest.approx(4 * lines[0], rel=0.1)
+    under = [(image % graph.GRID >= graph.SHADES).mean() for image in (coarse, fine)]
+    assert under[1] == pytest.approx(under[0], abs=0.01)

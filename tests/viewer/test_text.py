@@ -9,6 +9,7 @@ import pytest
 from llmri_viewer.clusters.atlas import Atlas
 from llmri_viewer.drawing.canvas import Written
 from llmri_viewer.drawing.lettering.fonts import Fonts
+from llmri_viewer.drawing.overlays import help as help_overlay
 from llmri_viewer.keys.bindings import Bindings
 from llmri_viewer.keys.keysheet import sections_for
 from llmri_viewer.layout import face
@@ -39,7 +40,9 @@ CLUSTER_SCENES = [
     "o click:cluster=16 add:cluster=5 x wait:edits",
     "o double:cluster=5 sleep:0.4 + +",
     "o click:cluster=38 f1",
+    "o add:cluster=5 point:cluster=16 d",
     "h click:unit=200",
+    "h point:100,590 d",
 ]
 
 
@@ -168,3 +171,10 @@ def test_a_turns_tokens_are_all_reachable_in_the_strip(desk: Desk) -> None:
     for token in reversed(scanned[:-1]):
         desk.play(f"left click:token={token}")
         assert desk.state.at == (1, token)
+
+
+@pytest.mark.parametrize("height", [-100, 0, 20])
+def test_the_help_ends_even_where_it_has_no_room(desk: Desk, height: int) -> None:
+    desk.play("wait:connected f1")
+    shown = help_overlay._columns(help_overlay._blocks(desk.table, desk.state.view_mode), height, 20)
+    assert all(len(block.lines) == 1 for column in shown for block in column)

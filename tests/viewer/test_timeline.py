@@ -223,3 +223,30 @@ def test_a_long_history_is_drawn_by_its_lowest_and_highest_values() -> None:
     assert shown == sorted(set(shown))
     assert 4321 in shown
     assert thinned(values[:500], 250) == list(range(500))
+
+
+@pytest.mark.parametrize("size", ["900x600", "1280x800"])
+def test_the_greys_of_the_line_have_their_key_beside_it(told: Desk, size: str) -> None:
+    told.play(f"size:{size}")
+    told.window.draw()
+    canvas, turn = told.window.canvas, told.session.store.turns[1]
+    place = timeline.track(face.of(told.state.size).scrubber)
+    written = turn.generated()
+    greys = {at: canvas.colour_at((place.x + round(at * place.width), place.y + 5)) for at in (0.05, 0.6)}
+    for said, ink in ((f"{turn.length - written} read", greys[0.05]), (f"{written} written", greys[0.6])):
+        text = next(text for text in canvas.written if text.text == said)
+        middle = text.taken.y + text.taken.height // 2
+        assert canvas.colour_at((text.taken.x - 8, middle)) == ink
+    assert any(text.text == "tint: surprise to 6 nats" for text in canvas.written)
+
+
+def test_the_pointed_layers_strength_is_told_in_numbers(told: Desk) -> None:
+    assert told.state.at is not None
+    box = face.of(told.state.size).layers
+    for layer in (0, 5):
+        row = face.layer_row(box, 8, layer)
+        told.play(f"point:{row.x + 40},{row.y + row.height // 2}")
+        told.window.draw()
+        values = told.server.rows(*told.state.at, told.state.site)[layer]
+        said = f"rms {np.sqrt(np.mean(values**2)):.3g}"
+        assert said in [text.text for text in told.window.canvas.written]

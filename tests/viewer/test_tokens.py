@@ -9,6 +9,7 @@ from llmri_protocol.messages import LogitLens, ReadLens, TurnStart
 from llmri_viewer.history.store import Moment
 from llmri_viewer.keys.bindings import Bindings
 from llmri_viewer.options import Options
+from llmri_viewer.state import Link
 from llmri_viewer.views.tokens import TokensView, leads_from
 from llmri_viewer.views.tokens import table as rows_of
 from tests.viewer import measured
@@ -80,6 +81,27 @@ def test_a_refusal_is_told_and_not_asked_for_again(told: Desk) -> None:
     told.play("k wait:measured sleep:0.2")
     assert len(lenses(told)) == 1
     assert "not measured: no lens today" in words(told)
+
+
+def test_after_a_lost_connection_it_is_asked_for_again(told: Desk) -> None:
+    told.server.holding = True
+    told.play("k sleep:0.2")
+    assert "lens" in told.state.measurements.pending
+    told.server.hang_up()
+    while told.state.link.link is Link.CONNECTED:
+        told.window.frame()
+    told.server.holding = False
+    told.play("wait:connected wait:measured")
+    assert "lens" in told.state.measurements.answers
+
+
+def test_what_was_stopped_is_asked_for_again_by_opening_the_view_again(told: Desk) -> None:
+    told.server.holding = True
+    told.play("k sleep:0.2 escape wait:measured")
+    assert "lens" in told.state.measurements.failures
+    told.server.holding = False
+    told.play("k k wait:measured")
+    assert "lens" in told.state.measurements.answers
 
 
 @pytest.fixture

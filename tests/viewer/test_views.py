@@ -92,5 +92,6 @@ def test_layers_are_named_by_their_span_or_one_by_one(numbers: tuple[int, ...], 
     assert layers(numbers) == said
 
 
-def test_minus_zero_is_written_as_zero() -> None:
-    assert number(-0.0) == "+0.000"
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+def test_zero_is_written_without_a_sign(zero: float) -> None:
+    assert number(zero) == "0.000"

@@ -41,6 +41,9 @@ def limits(desk: Desk) -> tuple[float, float]:
     return picture.scale.low, picture.scale.high
 
 
+AROUND = (-1, 0, 1)
+
+
 def texts(desk: Desk) -> str:
     desk.window.draw()
     return " | ".join(written.text for written in desk.window.canvas.written)
@@ -65,7 +68,8 @@ def test_every_pixel_of_a_unit_tells_its_value_to_within_a_level(told: Desk, key
         x, y = int(rng.integers(stage.x, stage.right)), int(rng.integers(stage.y, stage.bottom))
         unit = VIEW.unit_at(state, (x, y))
         if unit is None:
-            assert tuple(pixels[x, y]) == canvas.theme.background
+            edge = any(VIEW.unit_at(state, (x + dx, y + dy)) is not None for dx in AROUND for dy in AROUND)
+            assert tuple(pixels[x, y]) == (canvas.theme.line if edge else canvas.theme.background)
             continue
         seen += 1
         levels = np.flatnonzero((colours == pixels[x, y]).all(axis=1))
@@ -142,6 +146,14 @@ def test_a_fine_window_is_resized_in_the_layouts_pixels(fine: Desk) -> None:
     assert fine.window.canvas.surface.get_size() == (scale * 1000, scale * 700)
 
 
+@pytest.mark.parametrize("keys", ["", "/", "o", "a", "v"])
+def test_a_window_that_is_made_too_small_is_drawn_back(told: Desk, keys: str) -> None:
+    told.play(keys)
+    pygame.event.post(pygame.event.Event(pygame.VIDEORESIZE, w=70, h=120, size=(70, 120)))
+    told.window.frame()
+    assert told.state.size == told.window.canvas.surface.get_size() == (480, 360)
+
+
 def test_a_full_disk_at_a_screenshot_is_told_and_the_viewer_lives_on(
     told: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,6 +167,17 @@ def test_a_full_disk_at_a_screenshot_is_told_and_the_viewer_lives_on(
     monkeypatch.undo()
     told.play("down")
     assert told.state.layer == 5
+
+
+def test_no_screenshot_is_written_over(told: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(time, "strftime", lambda _: "-now")
+    told.play("s s s")
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "llmri-now-2.png",
+        "llmri-now-3.png",
+        "llmri-now.png",
+    ]
 
 
 def test_a_folder_that_is_none_at_a_screenshot_is_told(told: Desk, tmp_path: Path) -> None:

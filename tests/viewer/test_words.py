@@ -23,3 +23,12 @@ def test_units_are_counted_in_plain_english(unit: str, count: int, said: str) ->
 @pytest.mark.parametrize(("text", "said"), [(" fox", " fox"), (" ", "␣"), ("  ", "␣␣"), ("", "(empty)")])
 def test_a_token_of_nothing_but_blanks_can_be_seen(text: str, said: str) -> None:
     assert words.token(text) == said
+
+
+def test_a_text_loses_its_last_clauses_first_and_no_quote_is_cut() -> None:
+    assert words.clauses("at mlp_act, layers 0-7; 3 not drawn") == (
+        "at mlp_act, layers 0-7; 3 not drawn",
+        "at mlp_act, layers 0-7",
+        "at mlp_act",
+    )
+    assert words.clauses("in reply to “one, two; three”") == ("in reply to “one, two; three”",)

@@ -14,7 +14,9 @@ import numpy as np
 import psutil  # type: ignore[import-untyped]
 import pytest
 
+from llmri_clustering.collecting import Collection
 from llmri_clustering.files import load
+from llmri_clustering.units import UnitSet
 from llmri_viewer.clusters.atlas import Atlas
 from llmri_viewer.commands.clusters import Rebuild, ShowView
 from llmri_viewer.errands import BuildClusters
@@ -199,6 +201,18 @@ def test_closing_the_window_in_the_middle_leaves_no_process_and_no_file(full: De
     assert not list(folder.iterdir())
 
 
+def test_closing_while_samples_are_handed_over_does_not_wait_for_all_of_them(tmp_path: Path) -> None:
+    units = UnitSet.of_layers("mlp_act", range(2), 4)
+    collection = Collection(units, left_out=np.zeros(8, bool), keep=100)
+    collection.transcript.begin(1)
+    for token in range(1, 100):
+        collection.scan(1, token, np.full(8, token, np.float32))
+    task = Task("clusters", "model", collection, np.arange(8))
+    task.abandon()
+    task.write(tmp_path)
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) == 0
+
+
 VIEWER = """
 import sys, time
 from pathlib import Path
@@ -247,6 +261,14 @@ def test_clusters_are_saved_under_the_time_and_can_be_opened(full: Desk, folder:
     np.testing.assert_array_equal(saved.nesting.parent, built.nesting.parent)
 
 
+def test_clusters_that_are_ready_leave_the_grid_as_it_is(full: Desk) -> None:
+    full.play("o o + + up")
+    seen = (full.state.view, full.state.camera, full.state.layer)
+    assert seen[1] is not None
+    full.play("wait:clusters")
+    assert (full.state.view, full.state.camera, full.state.layer) == seen
+
+
 def test_a_disk_that_takes_no_clusters_gives_a_notice(full: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     full.play("o wait:clusters")
     monkeypatch.setattr(full.session.workshop, "_folder", Path("/proc/none"))
@@ -285,7 +307,7 @@ def test_clusters_of_a_file_get_their_correlations_from_what_is_seen(
     made = Atlas.of(clusters.clustering(layers=LAYERS, width=WIDTH, clusters=6, quiet=2, below=1))
     desk = Desk(server, Options(), table, made)
     desk.play("wait:connected h shift+h")
-    assert "clusters need 200 scans" in desk.state.notice
+    assert desk.state.notice == "lines of correlation need 200 scans of mlp_act; there are 0"
     assert not desk.state.edges
     for number in range(6):
         desk.server.story = tuple(f" {number}-{word}" for word in range(45))

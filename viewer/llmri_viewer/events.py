@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import msgspec
+
 from llmri_protocol.arrays import array_of
 from llmri_protocol.messages import (
     Comparison,
@@ -28,6 +30,8 @@ from llmri_viewer.measured.measuring import Measurements
 from llmri_viewer.state import Link, LinkStatus, Standing, ViewState
 from llmri_viewer.wording import words
 
+MAY_ONLY_LOOK = "the server lets this window only look: it takes no chat and no edits from it"
+
 
 def received(state: ViewState, store: ScanStore, event: ServerMessage | LinkStatus) -> Step:
     """Keep what an event brings in the store, and give the next state."""
@@ -50,9 +54,15 @@ def received(state: ViewState, store: ScanStore, event: ServerMessage | LinkStat
         case Progress() | Influence() | Comparison() | LogitLens():
             state = replace(state, measurements=state.measurements.received(event))
         case Error():
+            event = _plain(event)
             measurements = state.measurements.received(event)
             state = replace(state, notice=event.message, warning=True, measurements=measurements)
     return Step(state)
+
+
+def _plain(error: Error) -> Error:
+    """Say in our own words what the protocol's would not tell a person."""
+    return msgspec.structs.replace(error, message=MAY_ONLY_LOOK) if error.code == "not_allowed" else error
 
 
 def _refused(state: ViewState, odd: str) -> Step:
@@ -98,6 +108,7 @@ def _welcomed(state: ViewState, store: ScanStore, welcome: Welcome) -> Step:
         standing=Standing.told(welcome),
         link=LinkStatus(Link.CONNECTED, f"connected to {card.name}"),
         misfit=state.atlas.misfit(card) if state.atlas else "",
+        measurements=state.measurements.retried("lens"),
     )
     if state.site not in {"", site}:
         odd = f"{card.name} has no site {state.site}; it has {', '.join(names)}"
@@ -151,6 +162,6 @@ def _scanned(state: ViewState, store: ScanStore, scan: Scan) -> ViewState:
     if had and store.sheet(state.at, state.site) is None and state.paused:
         sentence = f"the shown scan was let go for newer ones: all fit {store.budget >> 20} MiB"
         return replace(state, notice=sentence, warning=True)
-    if state.paused or scan.site != state.site:
+    if scan.site != state.site or (state.paused and state.at is not None):
         return state
     return replace(state, at=moment)

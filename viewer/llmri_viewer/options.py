@@ -12,6 +12,7 @@ from llmri_viewer.layout.density import DensityWish
 ThemeName = Literal["dark", "light"]
 ColourMapName = Literal["blue-amber", "coolwarm", "viridis", "magma", "cividis", "grey", "energy"]
 ExportName = Literal["npz", "csv"]
+LEAST_SIZE = (480, 360)  # pixels of the layout
 Positive = Annotated[float, Meta(gt=0)]
 
 
@@ -23,8 +24,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     log: bool = False
     clip: bool = True
     grid: bool = True
-    width: Annotated[int, Meta(ge=480, le=16384)] = 1280
-    height: Annotated[int, Meta(ge=360, le=16384)] = 800
+    width: Annotated[int, Meta(ge=LEAST_SIZE[0], le=16384)] = 1280
+    height: Annotated[int, Meta(ge=LEAST_SIZE[1], le=16384)] = 800
     scale: DensityWish = "auto"
     fonts: tuple[Path, ...] = ()
     boost: float = 1.5

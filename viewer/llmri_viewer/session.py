@@ -16,6 +16,7 @@ from llmri_viewer.clusters.ranker import Ranker
 from llmri_viewer.commands import Command, update
 from llmri_viewer.commands.base import OFFLINE, Silent, Step
 from llmri_viewer.connection.link import Address, Connection, ServerLink
+from llmri_viewer.drafts import Drafts
 from llmri_viewer.errands import SessionErrand, WindowErrand
 from llmri_viewer.history.playback import Player
 from llmri_viewer.history.store import ScanStore
@@ -72,6 +73,7 @@ class Session:
         self.link: Connection = link or ServerLink(address, options, reconnect=reconnect)
         self.errands: deque[WindowErrand] = deque()  # for the window, in order
         self.workshop = Workshop()
+        self._drafts = Drafts()
         self._ranker = Ranker()
         self._notices = NoticeClock()
         self._player = Player()
@@ -103,6 +105,7 @@ class Session:
         """Take in one event."""
         self._count(event)
         self._carry_out(events.received(self.state, self.store, event))
+        self.state = self._drafts.take(event, self.state, self.store)
         self.state = self.workshop.take(event, self.state, self.store)
         self._notices.see(self.state, anew=isinstance(event, Notice | Error))
 
@@ -151,6 +154,7 @@ class Session:
         """Give the request the next id and send it."""
         number = self._next_id
         self._next_id += 1
+        self._drafts.sent(number, request)
         self.link.send(msgspec.structs.replace(request, id=number))
         return number
 

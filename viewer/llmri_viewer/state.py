@@ -142,6 +142,7 @@ class ViewState:
     pointer: At | None = None
     standing: Standing = field(default_factory=Standing)
     chat: str | None = None  # what is being typed; None while the box is closed
+    draft: str = ""  # what was said and got no reply: it is in the chat box when that is opened next
     goto: str | None = None  # where to go, being typed; None while that box is closed
     help: bool = False
     help_page: int = 0  # of the keys, counted on past the last and around

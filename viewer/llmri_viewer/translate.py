@@ -44,11 +44,16 @@ def key_name(event: pygame.event.Event) -> str:
     mods = getattr(event, "mod", 0)
     name = NAMES.get(event.key) or pygame.key.name(event.key)
     held = [word for word, bit in (("ctrl", pygame.KMOD_CTRL), ("alt", pygame.KMOD_ALT)) if mods & bit]
-    if not held and len(written) == 1 and written.isprintable() and not written.isalpha() and written != " ":
+    composed = bool(mods & pygame.KMOD_ALT) and written != name  # AltGr, which Windows calls Ctrl and Alt
+    if (composed or not held) and _is_sign(written):
         return written
     if mods & pygame.KMOD_SHIFT:
         held.append("shift")
     return "+".join([*held, name])
+
+
+def _is_sign(written: str) -> bool:
+    return len(written) == 1 and written.isprintable() and not written.isalpha() and written != " "
 
 
 class Translator:

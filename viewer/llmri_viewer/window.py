@@ -17,7 +17,7 @@ from llmri_viewer.drawing.lettering.fonts import Fonts
 from llmri_viewer.drawing.panels import strip, timeline
 from llmri_viewer.errands import ExportShown, PasteText, SaveShot, ToggleRecording, WindowErrand
 from llmri_viewer.files.chores import Chores, Desktop
-from llmri_viewer.files.writing import reason, whole
+from llmri_viewer.files.writing import reason, timed, whole
 from llmri_viewer.history.store import Moment
 from llmri_viewer.keys.bindings import Bindings
 from llmri_viewer.layout import face
@@ -66,7 +66,7 @@ class Window:
         pygame.display.set_caption("llmri view")
         pygame.key.set_repeat(REPEAT_AFTER, REPEAT_EVERY)
         self.canvas = Canvas(surface, theme, Fonts(session.options.fonts), scale)
-        self.chores = Chores(session, Desktop(self._png, self._rgb, desktop.clipboard))
+        self.chores = Chores(session, Desktop(self._rgb, desktop.clipboard))
         session.link.inbox.wake = self._wake
 
     def frame(self) -> None:
@@ -132,9 +132,10 @@ class Window:
         Raises:
             WindowError: It cannot be written there.
         """
-        path = file or Path(time.strftime("llmri-%Y%m%d-%H%M%S.png"))
+        path = file or Path("llmri.png")
         picture = io.BytesIO()
         try:
+            path = file or timed(Path("llmri"), ".png")
             # By way of memory, since pygame says nothing where a disk is full.
             pygame.image.save(self.canvas.surface, picture, "picture.png")
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -145,9 +146,6 @@ class Window:
         except pygame.error as error:
             raise WindowError(f"the picture cannot be saved as {path}: {error}") from None
         return path
-
-    def _png(self) -> bytes:
-        return desktop.png_of(self.canvas.surface)
 
     def _rgb(self) -> tuple[tuple[int, int], bytes]:
         return self.canvas.surface.get_size(), desktop.rgb_of(self.canvas.surface)

@@ -10,6 +10,7 @@ FACTS = 4  # rows that say what the clusters stand on
 OUTLINES = 2  # rows that explain outlines, in the circle view
 NOTES = 0.32  # of the height, for what else a reader should know
 LEAST_RANKED = 2  # clusters; fewer are not worth a heading
+SCALE_FROM = 4  # rows under the heading, from which the last is the scale of the bars in the others
 
 
 def column(state: ViewState) -> Box | None:
@@ -32,8 +33,17 @@ def rows(state: ViewState) -> tuple[tuple[int, Box], ...]:
     first, ranking = heading(state), state.ranking
     if first is None or ranking is None:
         return ()
-    shown = ranking.order[: _room(first, state)]
+    room = _room(first, state)
+    shown = ranking.order[: room - 1 if room >= SCALE_FROM else room]
     return tuple((number, first.row((place + 1) * ROW, ROW)) for place, number in enumerate(shown))
+
+
+def scale(state: ViewState) -> Box | None:
+    """Give the row under the ranked clusters, None where it has no room: bars without a scale say nothing."""
+    first, ranked = heading(state), rows(state)
+    if first is None or not ranked or _room(first, state) < SCALE_FROM:
+        return None
+    return ranked[-1][1].row(ROW, ROW)
 
 
 def notes(state: ViewState) -> Box | None:
@@ -41,7 +51,8 @@ def notes(state: ViewState) -> Box | None:
     box, ranked = column(state), rows(state)
     if box is None:
         return None
-    top = ranked[-1][1].bottom + UNIT if ranked else box.y + _top(state)
+    last = scale(state) or (ranked[-1][1] if ranked else None)
+    top = last.bottom + UNIT if last else box.y + _top(state)
     return Box(box.x, top, box.width, max(0, box.bottom - top))
 
 

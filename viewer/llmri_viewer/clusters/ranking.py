@@ -2,11 +2,13 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from llmri_clustering.evidence import Standard, activity
+from llmri_clustering.evidence import Standard
+from llmri_clustering.evidence.grouping import Grouping
 from llmri_viewer.clusters.atlas import Atlas
 from llmri_viewer.history.store import Rows
 
@@ -66,5 +68,11 @@ class Ranking:
 def firing(atlas: Atlas, standard: Standard, values: Rows) -> npt.NDArray[np.float64]:
     """Give the mean |z| of each cluster in scans `[scans, units]`; a unit that a scan lacks counts as 0."""
     z: Rows = np.nan_to_num(standard.z(values))
-    found: npt.NDArray[np.float64] = activity(z, atlas.clustering.labels)
-    return found
+    clusters = _clusters(atlas)
+    return clusters.sums(np.abs(z), axis=1) / clusters.sizes
+
+
+@lru_cache(maxsize=4)
+def _clusters(atlas: Atlas) -> Grouping:
+    """Give the clusters' units, sorted once: a frame asks for their activity."""
+    return Grouping.of(atlas.clustering.labels)

@@ -126,16 +126,16 @@ def levels(values: Floats, scale: Scale) -> Bytes:
     """Give the level of each value, 0 to 250: any shape in, that shape out; `UNKNOWN` for NaN."""
     low, high = (float(edge) for edge in scale.forward(np.asarray([scale.low, scale.high], np.float32)))
     step = max(high - low, 1e-30) / (LEVELS - 1)
-    # From here on in place: a picture may have a million values, and memory is what takes the time.
-    places = np.asarray(scale.forward(values) - np.float32(low - step / 2), np.float32)
+    # A picture may have a million values, and memory is what takes the time: few passes, in place after one.
+    places = np.clip(scale.forward(values), np.float32(low), np.float32(high))
+    places -= np.float32(low - step / 2)
     places *= np.float32(1 / step)
-    some_unknown = np.isnan(places.min(initial=0.0))
-    np.clip(places, 0, LEVELS - 0.5, out=places)
-    if not some_unknown:
+    try:
+        with np.errstate(invalid="raise"):  # NaN has no integer, which numpy notices as it converts
+            return places.astype(np.uint8)
+    except FloatingPointError:
+        places[np.isnan(places)] = UNKNOWN
         return places.astype(np.uint8)
-    unknown = np.isnan(places)
-    places[unknown] = UNKNOWN
-    return places.astype(np.uint8)
 
 
 def paint(values: Floats, scale: Scale, table: Bytes) -> Bytes:

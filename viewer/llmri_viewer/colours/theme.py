@@ -1,6 +1,7 @@
 """Colours of the window. Green is boosted and red is ablated; nothing else is green or red."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from llmri_viewer.options import ThemeName
 
@@ -66,6 +67,7 @@ def luminance(colour: Colour) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
+@lru_cache(maxsize=4096)
 def blend(over: Colour, under: Colour, share: float) -> Colour:
     """Mix two colours, `share` of the first."""
     red, green, blue = (round(a * share + b * (1 - share)) for a, b in zip(over, under, strict=True))

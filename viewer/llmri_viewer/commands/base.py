@@ -10,6 +10,7 @@ from llmri_viewer.state import ViewState
 
 UNNUMBERED = 0  # the session gives each request its id when it is sent
 OFFLINE = "not connected: nothing was sent"
+ONLY_LOOKS = "this window only looks; start `llmri view` without --read-only to chat and edit"
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,18 @@ class Silent:
     """A command that no key gives, such as a moving mouse's: notice and hint stay where they are."""
 
 
+class Touching:
+    """A command that always asks the server for more than to look: a window that only looks refuses it."""
+
+
 def update(state: ViewState, command: Command, store: ScanStore) -> Step:
     """Carry out a command; a notice lasts until the next one that a key or a click gives."""
     if isinstance(command, Silent):
         return command.apply(state, store)
-    return command.apply(replace(state, notice="", warning=False, hint=False), store)
+    state = replace(state, notice="", warning=False, hint=False)
+    if state.read_only and isinstance(command, Touching):
+        return told(state, ONLY_LOOKS)
+    return command.apply(state, store)
 
 
 def told(state: ViewState, sentence: str) -> Step:

@@ -6,7 +6,7 @@ from llmri_clustering.correlation import Partners
 from llmri_protocol.messages import Stop
 from llmri_viewer.clusters.atlas import Atlas, chosen_clusters
 from llmri_viewer.commands.base import UNNUMBERED, Step, told
-from llmri_viewer.commands.looking import subscription
+from llmri_viewer.commands.looking import at_site, subscription
 from llmri_viewer.commands.touching import Deselect
 from llmri_viewer.errands import BuildClusters, FindPartners, SaveClusters, StopBuilding
 from llmri_viewer.history.store import ScanStore
@@ -33,6 +33,8 @@ class ShowView:
         """See `Command`."""
         view: ViewName = "grid" if state.view == self.view else self.view
         shown = unzoomed(replace(state, view=view, lasso=(), settling=0.0 if view == "hebbian" else 1.0))
+        if view == "tokens":
+            shown = replace(shown, measurements=state.measurements.retried("lens"))
         if view not in OF_CLUSTERS:
             return Step(shown)
         if state.clusters is None:
@@ -45,8 +47,7 @@ def _at_site(state: ViewState, store: ScanStore, site: str) -> Step:
     """Show a site, and ask for its scans where it was not shown before."""
     if site == state.site:
         return Step(state)
-    at = state.at if state.paused and store.sheet(state.at, site) else store.newest(site)
-    moved = replace(state, site=site, at=at, selection=frozenset(), limits=None)
+    moved = replace(at_site(state, store, site), selection=frozenset(), limits=None)
     return Step(moved, (subscription(site),))
 
 
@@ -139,8 +140,12 @@ class TakeClusters:
         """See `Command`."""
         made = self.atlas.clustering
         kept = state.picked if state.picked in self.atlas.cluster_group else None
+        seen = unzoomed(state) if state.view in OF_CLUSTERS else state
         taken = replace(
-            unzoomed(state),
+            seen,
+            lens=None,
+            flight=None,
+            focus=0,
             atlas=self.atlas,
             partners=self.partners,
             misfit=self.atlas.misfit(state.card) if state.card else "",
@@ -164,7 +169,7 @@ class ShowEdges:
         if not shown.edges or shown.partners is not None or state.clusters is None or state.job is not None:
             return Step(shown)
         if not state.gathered.enough:
-            return told(state, words.missing_samples(state.gathered))
+            return told(state, words.missing_samples(state.gathered, "lines of correlation"))
         return Step(shown, errands=(FindPartners(),))
 
 

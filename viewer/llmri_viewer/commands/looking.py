@@ -10,6 +10,7 @@ from llmri_viewer.colours import colour
 from llmri_viewer.commands.base import UNNUMBERED, Silent, Step, told
 from llmri_viewer.history.store import ScanStore
 from llmri_viewer.layout.reach import Reach
+from llmri_viewer.options import LEAST_SIZE
 from llmri_viewer.shown.picture import picture_of
 from llmri_viewer.state import SpectrumName, ViewState
 from llmri_viewer.wording import words
@@ -30,6 +31,12 @@ WINDOW_PIXELS = 200.0  # that a drag takes to make the window e times as wide, o
 def subscription(site: str) -> Subscribe:
     """Ask for every layer of a site, prompt positions too."""
     return Subscribe(id=UNNUMBERED, sites=(site,))
+
+
+def at_site(state: ViewState, store: ScanStore, site: str) -> ViewState:
+    """Show another site at the held token, or at its newest; at the shown token where it has no scan yet."""
+    held = state.paused and store.sheet(state.at, site) is not None
+    return replace(state, site=site, at=state.at if held else store.newest(site) or state.at)
 
 
 @dataclass(frozen=True)
@@ -81,9 +88,7 @@ class NextSite:
         if views.of(state).of_clusters and state.clusters:
             return told(state, f"the clusters are of {state.site}; another site can be seen in the grid")
         site = names[(names.index(state.site) + self.step) % len(names)]
-        kept = store.sheet(state.at, site)
-        at = state.at if kept is not None and state.paused else store.newest(site)
-        shown = replace(state, site=site, at=at, selection=frozenset(), camera=None, limits=None)
+        shown = replace(at_site(state, store, site), selection=frozenset(), camera=None, limits=None)
         return Step(shown, (subscription(site),))
 
 
@@ -140,14 +145,15 @@ class Fit:
 
 @dataclass(frozen=True)
 class Resize(Silent):
-    """The window has a new size."""
+    """The window has a new size; below the least that has room for the panels it is drawn back to that."""
 
     width: int
     height: int
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        return Step(replace(state, size=(self.width, self.height), camera=None))
+        width, height = LEAST_SIZE
+        return Step(replace(state, size=(max(width, self.width), max(height, self.height)), camera=None))
 
 
 @dataclass(frozen=True)
@@ -185,7 +191,7 @@ class AdjustWindow:
         """See `Command`."""
         picture = picture_of(state, store)
         if picture is not None and not views.of(state).scaled:
-            return told(state, "this view sets its own scale; L and P change it")
+            return told(state, "this view sets its own scale")
         if picture is None:
             return told(state, "there are no colours to adjust yet")
         low, high = picture.scale.low, picture.scale.high

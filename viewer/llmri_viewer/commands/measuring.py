@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from llmri_protocol.messages import Compare, Comparison, MeasureInfluence
-from llmri_viewer.commands.base import UNNUMBERED, Step, told
+from llmri_viewer.commands.base import UNNUMBERED, Step, Touching, told
 from llmri_viewer.commands.clusters import ShowView
 from llmri_viewer.commands.touching import edits_of
 from llmri_viewer.history.store import ScanStore
@@ -25,7 +25,7 @@ class ShowInfluence:
 
 
 @dataclass(frozen=True)
-class MeasureAgain:
+class MeasureAgain(Touching):
     """Measure what the present selection does."""
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
@@ -45,7 +45,7 @@ class MeasureAgain:
 def _measured(state: ViewState) -> Step:
     """Ask for the influence of ablating the selection up to the shown token, where it can be measured."""
     site, at = state.site_card, state.at
-    if not state.selection or site is None or not site.editable or at is None:
+    if state.read_only or not state.selection or site is None or not site.editable or at is None:
         return Step(state)
     edits = edits_of(state, 0.0)
     request = MeasureInfluence(id=UNNUMBERED, edits=edits, site=state.site, turn=at.turn, token=at.token)
@@ -60,7 +60,7 @@ class ShowComparison:
         """See `Command`."""
         step = ShowView("compare").apply(state, store)
         known = state.measurements.answer(Comparison)
-        if step.state.view == "grid" or not state.standing.edits or not state.attended:
+        if step.state.view == "grid" or not state.standing.edits or not state.attended or state.read_only:
             return step
         if "comparison" in state.measurements.pending or (
             known and known[0].edits == state.standing.edits and known[0].turn == max(store.turns, default=0)
@@ -70,7 +70,7 @@ class ShowComparison:
 
 
 @dataclass(frozen=True)
-class CompareAgain:
+class CompareAgain(Touching):
     """Reply to the last prompt anew, without and with the edits that stand now."""
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:

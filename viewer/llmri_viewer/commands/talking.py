@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from llmri_protocol.messages import Chat
-from llmri_viewer.commands.base import OFFLINE, UNNUMBERED, Step, told
+from llmri_viewer.commands.base import OFFLINE, ONLY_LOOKS, UNNUMBERED, Step, Touching, told
 from llmri_viewer.errands import PasteText
 from llmri_viewer.history.playback import followed
 from llmri_viewer.history.store import ScanStore
@@ -14,13 +14,16 @@ TYPED_MOST = 100_000  # characters; more than any context takes
 
 @dataclass(frozen=True)
 class OpenChat:
-    """Open the chat box."""
+    """Open the chat box, with words in it that the model could not reply to.
+
+    In a window that only looks it opens, too, and says so: what is typed after the key must not be taken for
+    commands.
+    """
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        if state.read_only:
-            return told(state, "this window only looks (--read-only); chat and edits are left to others")
-        return Step(replace(state, chat=state.chat or ""))
+        opened = replace(state, chat=state.chat or state.draft, draft="")
+        return told(opened, ONLY_LOOKS) if state.read_only else Step(opened)
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class EraseText:
 
 
 @dataclass(frozen=True)
-class SendChat:
+class SendChat(Touching):
     """Say what was typed to the model, and follow the reply; the box stays open for more.
 
     While there is no server the words stay in the box. `new` has the model forget the conversation first.

@@ -18,6 +18,8 @@ class MoveToken:
     def apply(self, state: ViewState, store: ScanStore, /) -> Step:
         """See `Command`."""
         at = store.step(state.at, state.site, self.step) if state.at else None
+        if at is None and not store.scanned_turns(state.site):
+            return told(state, f"no scans of {state.site} are kept yet")
         if at is None:
             return told(state, "no earlier scan is kept" if self.step < 0 else "this is the newest scan")
         return Step(held(state, store, at))

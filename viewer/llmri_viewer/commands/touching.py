@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from llmri_protocol.messages import ClearInterventions, Edit, Intervene, Redo, Undo
-from llmri_viewer.commands.base import UNNUMBERED, Silent, Step, told
+from llmri_viewer.commands.base import UNNUMBERED, Silent, Step, Touching, told
 from llmri_viewer.history.store import ScanStore
 from llmri_viewer.state import At, Selection, ViewState, by_layer
 
@@ -51,7 +51,7 @@ class Deselect:
 
 
 @dataclass(frozen=True)
-class Boost:
+class Boost(Touching):
     """Multiply the selected units by the amount, in every layer."""
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
@@ -60,7 +60,7 @@ class Boost:
 
 
 @dataclass(frozen=True)
-class Ablate:
+class Ablate(Touching):
     """Multiply the selected units by 0, in every layer."""
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
@@ -100,7 +100,7 @@ class ChangeAmount:
 
 
 @dataclass(frozen=True)
-class ClearEdits:
+class ClearEdits(Touching):
     """Ask for every edit to be removed."""
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
@@ -109,7 +109,7 @@ class ClearEdits:
 
 
 @dataclass(frozen=True)
-class UndoEdit:
+class UndoEdit(Touching):
     """Ask for the last change of the edits to be taken back."""
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
@@ -118,7 +118,7 @@ class UndoEdit:
 
 
 @dataclass(frozen=True)
-class RedoEdit:
+class RedoEdit(Touching):
     """Ask for the change to be made again that was taken back last."""
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:

@@ -18,6 +18,7 @@ from llmri_viewer.state import Link, LinkStatus
 
 INBOX = 256  # messages waiting to be drawn; when full the reader waits, and the server drops old scans
 ANSWER_SECONDS = 10.0
+CLOSING_SECONDS = 0.2  # that `stop` waits; a thread that waits for a silent address ends with the program
 CLEAR_HINT = "; it may be a TLS server: try --tls"
 Event = ServerMessage | LinkStatus
 
@@ -107,7 +108,7 @@ class ServerLink:
             except OSError:
                 sock.close()  # the reader was first to end it
         if self._thread.is_alive():
-            self._thread.join(timeout=2)
+            self._thread.join(CLOSING_SECONDS)
 
     def _run(self) -> None:
         wait, known = self._options.retry_first_seconds, False

@@ -5,7 +5,7 @@ and letters, circles and images at the screen's own fineness.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -112,6 +112,8 @@ class Canvas:
     def veil(self, box: Box, colour: Colour, opacity: float) -> None:
         """Lay a colour over a box, that much of it opaque."""
         fine = self.fine(box)
+        if fine.width <= 0 or fine.height <= 0:
+            return
         sheet = pygame.Surface((fine.width, fine.height))
         sheet.fill(colour)
         sheet.set_alpha(round(255 * opacity))
@@ -231,6 +233,10 @@ class Canvas:
     def width(self, text: str, face: Face = "sans", size: int = SMALL) -> int:
         """Give the width text would take, in pixels."""
         return math.ceil(self.fonts.width(text, face, self.scale * size) / self.scale)
+
+    def fitting(self, texts: Iterable[str], room: int, face: Face = "sans") -> str:
+        """Give the first of some texts that takes so many pixels at most, an empty one if none does."""
+        return next((text for text in texts if self.width(text, face) <= room), "")
 
     def clip(self, box: Box | None) -> None:
         """Draw inside a box only, until called with None."""

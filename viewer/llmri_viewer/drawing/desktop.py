@@ -1,15 +1,6 @@
 """What goes from the window to the desktop, and comes from there: its picture, and the clipboard's text."""
 
-import io
-
 import pygame
-
-
-def png_of(surface: pygame.Surface) -> bytes:
-    """Give the picture as a PNG file."""
-    file = io.BytesIO()
-    pygame.image.save(surface, file, "picture.png")
-    return file.getvalue()
 
 
 def rgb_of(surface: pygame.Surface) -> bytes:

@@ -15,18 +15,18 @@ from llmri_viewer.errands import ExportShown, PasteText, ToggleRecording
 from llmri_viewer.files import export
 from llmri_viewer.files.film import SECONDS_MOST, Film, Shot
 from llmri_viewer.files.tables import Table, table_of
-from llmri_viewer.files.writing import free, reason, whole
+from llmri_viewer.files.writing import reason, timed, whole
 from llmri_viewer.options import ExportName
 from llmri_viewer.session import Session
 
+STEM = Path("llmri")  # of files' names
 PATIENCE = 10.0  # seconds that closing the window waits for files
 
 
 @dataclass(frozen=True)
 class Desktop:
-    """What chores need of the window: its picture as a PNG file, its pixels, and the clipboard."""
+    """What chores need of the window: the size and pixels of its picture, and the clipboard."""
 
-    png: Callable[[], bytes]
     rgb: Callable[[], tuple[tuple[int, int], bytes]]
     clipboard: Callable[[], str]
 
@@ -95,16 +95,13 @@ class Chores:
     def _export(self) -> None:
         kind = self._session.options.export
         table = table_of(self._session.state, self._session.store)
-        try:
-            path = _timed(f".{kind}", ".png")
-        except OSError as error:
-            self._session.tell(f"nothing can be exported here: {reason(error)}", warning=True)
-            return
-        self._writing.append(self._writer.submit(_written, table, path, kind, self._desktop.png()))
+        size, rgb = self._desktop.rgb()
+        self._writing.append(self._writer.submit(_written, table, kind, Shot(size, rgb)))
+        self._session.tell("exporting what is shown …")
 
     def _begin_film(self) -> None:
         try:
-            self._film = Film(_timed(".gif"))
+            self._film = Film(timed(STEM, ".gif"))
         except OSError as error:
             self._session.tell(f"nothing can be recorded here: {reason(error)}", warning=True)
             return
@@ -123,26 +120,31 @@ class Chores:
         self._session.tell(sentence, warning="cannot" in sentence)
 
 
-def _timed(*suffixes: str) -> Path:
-    """Give a name made of the time, with the first suffix, that no file with any of them has."""
-    stem = free(Path(time.strftime("llmri-%Y%m%d-%H%M%S")), *suffixes)
-    return stem.with_name(stem.name + suffixes[0])
-
-
-def _written(table: Table | None, path: Path, kind: ExportName, png: bytes) -> str:
-    """Write an export's files, both or neither, and say how it went."""
-    picture = path.with_suffix(".png")
+def _written(table: Table | None, kind: ExportName, shot: Shot) -> str:
+    """Write an export's files and say how it went."""
     try:
-        if table is not None:
-            export.write(table, path, kind)
-        with whole(picture) as out:
-            out.write(png)
+        path = timed(STEM, f".{kind}", ".png")
+        picture = path.with_suffix(".png")
+        _write(table, path, kind, shot, picture)
     except OSError as error:
-        path.unlink(missing_ok=True)  # numbers without their picture are half an export
         return f"what is shown cannot be exported: {reason(error)}"
+    except MemoryError:
+        return "what is shown cannot be exported: there is not enough memory"
     if table is None:
         return f"exported {picture.name}; this view shows no numbers"
     return f"exported {path.name}, {len(table)} rows, and {picture.name}"
+
+
+def _write(table: Table | None, path: Path, kind: ExportName, shot: Shot, picture: Path) -> None:
+    """Write the numbers, where there are any, and the picture: both or neither."""
+    if table is not None:
+        export.write(table, path, kind)
+    try:
+        with whole(picture) as file:
+            export.write_picture(shot, file)
+    except BaseException:
+        path.unlink(missing_ok=True)  # numbers without their picture are half an export
+        raise
 
 
 def _outcome(film: Film) -> str:

@@ -1,4 +1,4 @@
-"""Tables as files: numpy's npz, or CSV."""
+"""What is shown as files: tables as numpy's npz or as CSV, pictures as PNG."""
 
 import csv
 import io
@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
+from PIL import Image
 
+from llmri_viewer.files.film import Shot
 from llmri_viewer.files.tables import Column, Table
 from llmri_viewer.files.writing import whole
 from llmri_viewer.options import ExportName
 
+BLOCK = 1024  # rows of a CSV made at once: a window that is drawn meanwhile gets its turn in between
 REPEATED = ("model", "site", "turn", "token")  # facts that a CSV row says again
 
 
@@ -30,6 +33,11 @@ def write(table: Table, path: Path, kind: ExportName) -> None:
             _write_csv(table, file)
 
 
+def write_picture(shot: Shot, file: IO[bytes]) -> None:
+    """Write a picture as PNG."""
+    Image.frombytes("RGB", shot.size, shot.rgb).save(file, "PNG")
+
+
 def _arrays(table: Table) -> dict[str, Column]:
     facts = {name: np.asarray(value) for name, value in table.facts.items() if name not in table.columns}
     return {**facts, **table.columns}
@@ -42,6 +50,7 @@ def _write_csv(table: Table, file: IO[bytes]) -> None:
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
     rows = csv.writer(text)
     rows.writerow([*facts, *table.columns])
-    for row in zip(*(column.tolist() for column in table.columns.values()), strict=True):
-        rows.writerow([*facts.values(), *row])
+    for first in range(0, len(table), BLOCK):
+        block = [column[first : first + BLOCK].tolist() for column in table.columns.values()]
+        rows.writerows([*facts.values(), *row] for row in zip(*block, strict=True))
     text.detach()

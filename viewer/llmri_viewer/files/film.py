@@ -22,11 +22,11 @@ STILL = 5.0  # seconds a film's last picture stays at most, if nothing came afte
 
 @dataclass(frozen=True)
 class Shot:
-    """A picture of the window: RGB bytes of a size, and when it was seen, in seconds from the beginning."""
+    """A picture of the window: a size, RGB bytes, and when it was seen in seconds from a film's beginning."""
 
     size: tuple[int, int]
     rgb: bytes
-    at: float
+    at: float = 0.0
 
 
 class Film:

@@ -19,7 +19,7 @@ from llmri_viewer.shown.picture import picture_of
 from llmri_viewer.shown.subject import AllUnits, AtlasUnits, LayerUnits, Subject
 from llmri_viewer.spectrum.signals import over_tokens, over_units
 from llmri_viewer.spectrum.spectra import curve, moving
-from llmri_viewer.state import ViewName, ViewState
+from llmri_viewer.state import ViewName, ViewState, by_layer
 from llmri_viewer.views.lattice import hebbian
 
 Column = npt.NDArray[Any]
@@ -88,17 +88,20 @@ def _shown_units(state: ViewState, store: ScanStore) -> Table | None:
 def units_columns(state: ViewState, subject: Subject, values: Rows) -> dict[str, Column]:
     """Give the columns of units: layer, unit, value, whether selected, and the edit each obeys."""
     layer, unit = _places(subject)
-    chosen = [index for place in state.selection if (index := subject.index(place)) is not None]
     selected = np.zeros(len(subject), np.bool_)
-    selected[chosen] = True
-    edits = {
-        index: f"{edit.op} {edit.value:g}"
-        for (site, *place), edit in state.standing.units.items()
-        if site == state.site and (index := subject.index((place[0], place[1]))) is not None
-    }
-    edited = np.zeros(len(subject), f"U{max(map(len, edits.values()), default=1)}")
-    edited[list(edits)] = list(edits.values())
+    for each, units in by_layer(state.selection).items():
+        selected[_among(layer, unit, each, units)] = True
+    said = [(edit, f"{edit.op} {edit.value:g}") for edit in state.standing.edits if edit.site == state.site]
+    edited = np.zeros(len(subject), f"U{max((len(words) for _, words in said), default=1)}")
+    for edit, words in said:
+        edited[_among(layer, unit, edit.layer, edit.units)] = words
     return {"layer": layer, "unit": unit, "value": values, "selected": selected, "edit": edited}
+
+
+def _among(layers: Column, units: Column, layer: int, chosen: tuple[int, ...]) -> Column:
+    """Give where some units of one layer stand in columns of layers and units."""
+    rows = np.flatnonzero(layers == layer)
+    return rows[np.isin(units[rows], chosen)]
 
 
 def _places(subject: Subject) -> tuple[Column, Column]:

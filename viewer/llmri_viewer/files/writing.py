@@ -1,6 +1,7 @@
 """Files that are written whole or not at all, under names that nobody had."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,16 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def timed(stem: Path, *suffixes: str) -> Path:
+    """Give the stem with the time and the first suffix behind it; no file with any suffix has that name.
+
+    Raises:
+        OSError: The folder is closed to us.
+    """
+    found = free(stem.with_name(stem.name + time.strftime("-%Y%m%d-%H%M%S")), *suffixes)
+    return _with(found, suffixes[0])
 
 
 def free(stem: Path, *suffixes: str) -> Path:

@@ -145,6 +145,11 @@ class Turn:
         """How many scans are kept, at all sites."""
         return sum(len(shelf) for shelf in self.sheets.values())
 
+    @property
+    def wordless(self) -> bool:
+        """Whether it is over, and no token of it was read or written."""
+        return self.end is not None and not self.order
+
     def generated(self) -> int:
         """Count the tokens the model chose."""
         return self._chosen

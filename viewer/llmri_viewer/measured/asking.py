@@ -17,6 +17,8 @@ def lens_wanted(state: ViewState, store: ScanStore) -> ReadLens | None:
     """
     if state.view != "tokens" or state.at is None or state.card is None or not state.card.lens:
         return None
+    if state.read_only:
+        return None
     turn = store.turns.get(state.at.turn)
     if state.link.link is not Link.CONNECTED or state.replaying or turn is None or turn.end is None:
         return None

@@ -116,6 +116,10 @@ class Measurements:
         answers = MappingProxyType({**self.answers, kind: Answered(pending.asked, event)})
         return replace(self, pending=rest, answers=answers)
 
+    def retried(self, kind: Kind) -> "Measurements":
+        """Forget why there is no answer of a kind, so that it may be asked for again."""
+        return replace(self, failures=_without(self.failures, kind))
+
     def abandoned(self, why: str) -> "Measurements":
         """Give up what is under way, since the connection ended."""
         return replace(self, pending=MappingProxyType({}), failures=self._failed(self.pending, why))

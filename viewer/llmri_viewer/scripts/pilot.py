@@ -69,8 +69,9 @@ class Pilot:
                 self._window.save(file or self._window.shot_file)
 
     def _say(self, text: str, send: str) -> None:
+        """Say something in an empty chat box: what was left in it is forgotten first."""
         self._seen["turn_end"] = self._session.tally.turn_ends
-        for step in (Press("t"), Type(text), Press(send), Press("escape")):
+        for step in (Press("t"), Press("escape"), Press("t"), Type(text), Press(send), Press("escape")):
             self._do(step)
             self._window.frame()
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from llmri_viewer.colours.colour import Scale, window
 from llmri_viewer.history.store import Moment, Rows, ScanStore
 from llmri_viewer.options import ColourMapName
-from llmri_viewer.shown.subject import AllUnits
+from llmri_viewer.shown.subject import AllUnits, Scans
 from llmri_viewer.state import ViewState
 
 SAMPLED = 131072  # values of a turn, for percentiles
@@ -59,7 +59,7 @@ def all_rows(state: ViewState, store: ScanStore) -> AllRows | None:
 
 
 @lru_cache(maxsize=4)
-def _all_rows(wish: Wish, store: ScanStore, revision: int, at: Moment) -> AllRows | None:
+def _all_rows(wish: Wish, store: ScanStore, _revision: int, at: Moment) -> AllRows | None:
     sheet = store.sheet(at, wish.site)
     if sheet is None:
         return None
@@ -70,7 +70,7 @@ def _all_rows(wish: Wish, store: ScanStore, revision: int, at: Moment) -> AllRow
         if earlier is None:
             return None
         rows = rows - wish.subject.rows(earlier)
-    ends = _ends(wish, store, revision, at.turn)
+    ends = _ends(wish, store, at.turn)
     if wish.difference and not wish.clip:  # the sample may have missed the largest change of this token
         ends = np.stack(
             [np.fmin(ends[:, 0], rows.min(axis=1)), np.fmax(ends[:, 1], rows.max(axis=1))], axis=1
@@ -88,8 +88,7 @@ def _scales(wish: Wish, ends: Ends) -> tuple[Scale, ...]:
     return (window(ends, wish.colour_map, log=wish.log, clip=False),) * len(ends)
 
 
-@lru_cache(maxsize=4)
-def _ends(wish: Wish, store: ScanStore, _revision: int, turn: int) -> Ends:
+def _ends(wish: Wish, store: ScanStore, turn: int) -> Ends:
     """Give the lowest and highest value of each layer in the turn, or its percentiles, `[layers, 2]`.
 
     Where there is one scale for all layers, the percentiles are those of all together.
@@ -98,7 +97,13 @@ def _ends(wish: Wish, store: ScanStore, _revision: int, turn: int) -> Ends:
         known = store.turns[turn].extremes
         nothing = (np.nan, np.nan)
         return np.asarray([known.get((wish.site, layer), nothing) for layer in wish.subject.layers])
-    values = _sampled(wish, store, turn)
+    return _ends_of(wish, Scans(store.spread(turn, wish.site)))
+
+
+@lru_cache(maxsize=4)
+def _ends_of(wish: Wish, spread: Scans) -> Ends:
+    """Give the ends that stand for a turn, from scans spread over it."""
+    values = _sampled(wish, spread)
     if not values.size:
         return np.full((wish.subject.count, 2), np.nan)
     if wish.colour_map == "energy":
@@ -120,9 +125,9 @@ def _percentiles(row: Rows, percent: tuple[float, float]) -> tuple[float, float]
     return float(low), float(high)
 
 
-def _sampled(wish: Wish, store: ScanStore, turn: int) -> Rows:
+def _sampled(wish: Wish, spread: Scans) -> Rows:
     """Give values spread over a turn's tokens and each layer's units, `[layers, values]`."""
-    sheets = [wish.subject.rows(sheet) for sheet in store.spread(turn, wish.site)]
+    sheets = [wish.subject.rows(sheet) for sheet in spread.sheets]
     step = max(1, -(-len(sheets) * len(wish.subject) // SAMPLED))
     if wish.difference:
         pairs = pairwise(sheets)

@@ -1,6 +1,5 @@
 """What a view shows: its units' values and the scale that colours them."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -13,7 +12,7 @@ from llmri_viewer.history.store import Moment, Rows, ScanStore, Sheet
 from llmri_viewer.measured.influence_map import influence_map
 from llmri_viewer.options import ColourMapName
 from llmri_viewer.shown.all_rows import AllRows, all_rows
-from llmri_viewer.shown.subject import Subject, sampled
+from llmri_viewer.shown.subject import Scans, Subject, sampled
 from llmri_viewer.state import ViewState
 
 Words = tuple[str, str]  # a headline and a sentence
@@ -47,20 +46,6 @@ class Look:
         if self.limits is not None:
             return Scale(*self.limits, self.log, self.colour_map == "energy")
         return window(values, self.colour_map, log=self.log, clip=self.clip)
-
-
-class Scans:
-    """Some scans as the key of a cache: equal to others where they are the very same arrays."""
-
-    def __init__(self, sheets: Iterable[Sheet]) -> None:
-        self.sheets = tuple(sheets)
-        self._same = tuple(id(sheet.rows) for sheet in self.sheets)  # no other's, while these are kept here
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Scans) and self._same == other._same
-
-    def __hash__(self) -> int:
-        return hash(self._same)
 
 
 def picture_of(state: ViewState, store: ScanStore) -> Picture | None:

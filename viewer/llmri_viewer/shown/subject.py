@@ -1,6 +1,6 @@
 """Which units a view shows, and how their values are read from the store."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -14,6 +14,20 @@ from llmri_viewer.wording import words
 
 SAMPLE_VALUES = 32768
 Ints = npt.NDArray[np.intp]
+
+
+class Scans:
+    """Some scans as the key of a cache: equal to others where they are the very same arrays."""
+
+    def __init__(self, sheets: Iterable[Sheet]) -> None:
+        self.sheets = tuple(sheets)
+        self._same = tuple(id(sheet.rows) for sheet in self.sheets)  # no other's, while these are kept here
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Scans) and self._same == other._same
+
+    def __hash__(self) -> int:
+        return hash(self._same)
 
 
 class Subject(Protocol):
@@ -157,22 +171,32 @@ class AtlasUnits:
 
     def read(self, sheet: Sheet, step: int = 1, /) -> Rows | None:
         """See `Subject`. A unit whose layer the scan lacks is NaN."""
-        rows, index, missing = _found(self.atlas, sheet.layers, step)
-        if missing.all():
+        at, missing = _found(self.atlas, sheet.layers, sheet.rows.shape[1], step)
+        if isinstance(at, slice):  # the usual case: a scan is as long as all of them, and need not be copied
+            return sheet.rows.reshape(-1)[at]
+        if missing.size == at.size:
             return None
-        values: Rows = sheet.rows[rows, index]
+        values: Rows = sheet.rows.take(at)
         values[missing] = np.nan
         return values
 
 
 @lru_cache(maxsize=16)
-def _found(atlas: Atlas, layers: tuple[int, ...], step: int) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
-    """Give where a scan of some layers has every so many units, and which of them it lacks, `[units]`."""
+def _found(atlas: Atlas, layers: tuple[int, ...], width: int, step: int) -> tuple[Ints | slice, Ints]:
+    """Give where every so many units stand among a scan's values, row after row, and which it lacks.
+
+    That is a slice where it lacks none, and all are equally far apart.
+    """
     units = atlas.clustering.units
     row_of = np.full(max(*layers, atlas.layers[-1]) + 1, -1)
     row_of[list(layers)] = np.arange(len(layers))
-    rows = row_of[units.layer[::step]]
-    return rows, units.index[::step].astype(np.intp), rows < 0
+    rows, index = row_of[units.layer[::step]], units.index[::step].astype(np.intp)
+    lacking = (rows < 0) | (index >= width)
+    at, missing = np.where(lacking, 0, rows * width + index), np.flatnonzero(lacking)
+    gaps = np.diff(at)
+    if not missing.size and gaps.size and gaps[0] > 0 and (gaps == gaps[0]).all():
+        return slice(int(at[0]), int(at[-1]) + 1, int(gaps[0])), missing
+    return at, missing
 
 
 def values_at(subject: Subject, store: ScanStore, moment: Moment | None, site: str) -> Rows | None:

@@ -5,7 +5,7 @@ A command's name in braces stands for its key; `Bindings.spelled` puts that in w
 
 from llmri_protocol.messages import ModelCard
 from llmri_viewer import views
-from llmri_viewer.history.store import ScanStore
+from llmri_viewer.history.store import ScanStore, Turn
 from llmri_viewer.shown.picture import Words
 from llmri_viewer.state import Link, ViewState
 from llmri_viewer.wording import words
@@ -53,7 +53,7 @@ def _why_no_clusters(state: ViewState) -> Words:
         return (
             "No clusters yet",
             f"They need {got.needed} scans of {state.site}; {got.samples} came so far, of "
-            f"{words.layers(got.layers)}{_too_many(state)}. Go on talking ({{chat.open}}), or have "
+            f"{words.layers(got.layers)}{_too_many(state)}. {_more(state)}, or have "
             "`llmri cluster` write a file, and open it with `llmri view --clusters FILE`.",
         )
     return (
@@ -61,6 +61,10 @@ def _why_no_clusters(state: ViewState) -> Words:
         "`llmri cluster` collects scans from this server and writes a file of clusters; "
         "`llmri view --clusters FILE` shows it here.",
     )
+
+
+def _more(state: ViewState) -> str:
+    return "Wait until others talk to the model" if state.read_only else "Go on talking ({chat.open})"
 
 
 def _too_many(state: ViewState) -> str:
@@ -92,14 +96,40 @@ def _why_no_values(state: ViewState, store: ScanStore, card: ModelCard) -> Words
             "{time.first} goes to the oldest that is kept, {follow.toggle} to the newest.",
         )
     if state.at is not None:
+        if not store.scanned_turns(state.site):
+            return _why_never_scanned(state)
         return (
             f"No scan of {state.site} here",
             "None was taken at this token. {follow.toggle} goes to the newest, {site.next} to another site.",
         )
+    return _why_never_scanned(state)
+
+
+def _why_never_scanned(state: ViewState) -> Words:
+    """Say how to get the first scans of a site."""
+    then = "when others talk to the model" if state.read_only else "when you say something ({chat.open})"
+    follow = ", and {follow.toggle} goes there" if state.paused and state.at is not None else ""
     return (
         f"No scans of {state.site} yet",
-        "They come with the next token that the model reads or writes: {chat.open} talks to it.",
+        "Only the site that is shown is scanned, and only while the model reads and writes. The first scans "
+        f"come {then}{follow}; {{site.next}} shows another site.",
     )
+
+
+def why_wordless(state: ViewState, turn: Turn) -> str:
+    """Say why nothing of a turn was read, and how to go on."""
+    reason = turn.end.reason if turn.end else ""
+    context = f" of {state.card.context} tokens" if state.card else ""
+    reasons = {
+        "context": (f"what was said is too long for the model's context{context}", "Make it shorter"),
+        "stopped": ("it was stopped before the model read it", "Say it again"),
+        "error": ("it failed before the model read it", "Say it again"),
+    }
+    if reason not in reasons:
+        return f"Turn {turn.number} was over before this window could see its text."
+    why, way = reasons[reason]
+    where = {state.chat: ": it is in the chat box", state.draft: ": {chat.open} has it in the chat box"}
+    return f"Turn {turn.number} has no reply: {why}. {way}{where.get(turn.prompt, '')}."
 
 
 def _sentence(said: str) -> str:

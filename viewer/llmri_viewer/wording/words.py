@@ -1,6 +1,7 @@
 """Numbers and names as the window writes them: signed, of equal digits, and in plain words."""
 
 import math
+import re
 from collections.abc import Callable, Sequence
 
 from llmri_clustering.clusters import Cluster, Provenance
@@ -14,16 +15,21 @@ SHORT_ESCAPES, LONG_ESCAPES = 0x100, 0x10000  # code points below the first, and
 LARGE, SMALL, THREE_DIGITS = 10_000, 0.0005, 100  # where numbers need an exponent, or fewer decimals
 LEAST_PERCENT = 0.05
 NAMED_LAYERS = 4  # named one by one at most
-VISIBLE = {"\n": "↵", "\t": "⇥", "\r": "␍"}
+CLAUSE = re.compile("[,;] (?![^“]*”)")
+VISIBLE = {"\n": "↵", "\t": "⇥"}
 
 
 def number(value: float) -> str:
-    """Give a signed number with three digits behind the point, or an exponent where it is large."""
+    """Give a signed number with three digits behind the point, or an exponent where it is large.
+
+    Zero has no sign.
+    """
     if not math.isfinite(value):
         return str(value)
+    if value == 0:
+        return "0.000"
     if abs(value) >= LARGE or 0 < abs(value) < SMALL:
         return f"{value:+.2e}"
-    value += 0.0  # minus zero becomes zero
     return f"{value:+.3f}" if abs(value) < THREE_DIGITS else f"{value:+.1f}"
 
 
@@ -97,9 +103,16 @@ def cluster_name(cluster: Cluster) -> str:
     return f"{cluster.number} “{cluster.tokens[0].text.strip(' ') or '␣'}”"
 
 
-def missing_samples(got: Gathered) -> str:
-    """Say how many scans there are for clusters, and how many are needed."""
-    return f"clusters need {got.needed} scans of {got.site}; there are {got.samples}"
+def missing_samples(got: Gathered, what: str = "clusters") -> str:
+    """Say how many scans there are for clusters, or something else made of as many, and how many it needs."""
+    there = f"there {'is' if got.samples == 1 else 'are'} {got.samples}"
+    return f"{what} need {got.needed} scans of {got.site}; {there}"
+
+
+def clauses(text: str) -> tuple[str, ...]:
+    """Give a text, and what is left of it without its last clauses, the longest first; quotes stay whole."""
+    ends = [found.start() for found in CLAUSE.finditer(text)]
+    return text, *(text[:end] for end in reversed(ends))
 
 
 def scale(state: ViewState) -> str:

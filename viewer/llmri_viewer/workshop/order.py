@@ -70,6 +70,7 @@ class Task:
         previous: Clustering | None = None,
     ) -> None:
         self.previous = previous
+        self._wanted = True
         self._kept = collection.in_order()
         self._columns = None if len(columns) == len(collection.units) else columns
         units, left_out = collection.units, collection.left_out[columns]
@@ -91,10 +92,16 @@ class Task:
         """Write everything into a folder."""
         with (folder / VALUES).open("wb") as file:
             for scan in self._kept:
+                if not self._wanted:
+                    return
                 file.write(self._row(scan).data)
         if self.previous is not None:
             save(folder / PREVIOUS, self.previous)
         (folder / ORDER).write_bytes(msgspec.json.encode(self.order))
+
+    def abandon(self) -> None:
+        """Have a `write` in another thread end early: nobody waits for it any more."""
+        self._wanted = False
 
     def _row(self, scan: Kept) -> npt.NDArray[np.float32]:
         row = scan.values if self._columns is None else scan.values[self._columns]

@@ -56,6 +56,7 @@ class WorkerProcess:
 
     def stop(self) -> None:
         """End it; what it has done is lost."""
+        self._task.abandon()
         with self._starting:
             self._stopped.set()
             if self._process is not None:

@@ -2,7 +2,6 @@
 
 import queue
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from llmri_viewer.clusters.gatherer import Gatherer
 from llmri_viewer.commands.base import Step
 from llmri_viewer.commands.clusters import TakeClusters
 from llmri_viewer.errands import BuildClusters, FindPartners, SaveClusters, SessionErrand, StopBuilding
+from llmri_viewer.files.writing import timed
 from llmri_viewer.history.store import ScanStore
 from llmri_viewer.state import LinkStatus, ViewState
 from llmri_viewer.wording import words
@@ -145,14 +145,14 @@ class Workshop:
         """Write the clusters to a file named by time, in a thread: the disk may be slow."""
         if state.clusters is None:
             return state
-        path = self._folder / time.strftime("clusters-%Y%m%d-%H%M%S.llmri")
-        threading.Thread(target=self._write, args=(path, state.clusters.whole), name="llmri save").start()
+        threading.Thread(target=self._write, args=(state.clusters.whole,), name="llmri save").start()
         return state
 
-    def _write(self, path: Path, clustering: Clustering) -> None:
+    def _write(self, clustering: Clustering) -> None:
         try:
+            path = timed(self._folder / "clusters", ".llmri")
             save(path, clustering)
-        except (ClusterFileError, MemoryError) as error:
+        except (ClusterFileError, OSError, MemoryError) as error:
             self._said.put((f"the clusters are not saved: {error}", True))
         else:
             self._said.put((f"saved {path}: llmri view --clusters {path} shows it", False))

@@ -1,7 +1,7 @@
 """Axes: round numbers along an edge, linear or logarithmic."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +53,10 @@ class Axis:
         if self.log and self.high / self.low >= 10:  # noqa: PLR2004 - a decade
             return decades(self.low, self.high, most)
         return ticks(self.low, self.high, most)
+
+    def scaled(self, scale: float) -> "Axis":
+        """Give the axis where so many pixels stand for one."""
+        return replace(self, start=scale * self.start, end=scale * self.end)
 
     def _forward(self, value: float) -> float:
         return math.log10(value) if self.log else value
@@ -123,10 +127,10 @@ def across(canvas: Canvas, box: Box, axis: Axis, title: str) -> None:
         canvas.text(place, text, colour=theme.dim, face="mono", align="centre")
 
 
-def up(canvas: Canvas, box: Box, axis: Axis) -> None:
-    """Draw an axis along the right edge of a box, its numbers left of it."""
+def up(canvas: Canvas, box: Box, axis: Axis, room: int = ROOM_UP) -> None:
+    """Draw an axis along the right edge of a box, its numbers left of it, so many pixels apart at least."""
     theme = canvas.theme
-    found = axis.ticks(ROOM_UP)
+    found = axis.ticks(room)
     for value in found:
         y = axis.pixel(value)
         canvas.line((box.right - TICK, y), (box.right - 1, y), theme.dim)

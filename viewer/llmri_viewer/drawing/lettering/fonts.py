@@ -32,6 +32,7 @@ class Fonts:
         self.safe = lru_cache(maxsize=8192)(self._safe)
         self.width = lru_cache(maxsize=16384)(self._width)
         self.fitted = lru_cache(maxsize=8192)(self._fitted)
+        self.wrapped = lru_cache(maxsize=1024)(self._wrapped)
         self._runs = lru_cache(maxsize=8192)(self._cut)
 
     def font(self, face: Face, size: int) -> pygame.font.Font:
@@ -78,7 +79,7 @@ class Fonts:
                 low = middle + 1
         return ELLIPSIS + end[low:] if low < len(end) else ""
 
-    def wrapped(self, text: str, face: Face, size: int, room: int) -> list[str]:
+    def _wrapped(self, text: str, face: Face, size: int, room: int) -> tuple[str, ...]:
         """Give a text's lines of so many pixels, broken at blanks, and where a word is longer in the word."""
         lines: list[str] = []
         for word in text.split():
@@ -87,7 +88,7 @@ class Fonts:
                 lines[-1] = longer
             else:
                 lines += self._pieces(word, face, size, room)
-        return lines
+        return tuple(lines)
 
     def _pieces(self, word: str, face: Face, size: int, room: int) -> list[str]:
         """Cut a word into pieces of so many pixels, of a character at least."""

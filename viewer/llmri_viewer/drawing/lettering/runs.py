@@ -8,6 +8,7 @@ controls are shown as escapes and never obeyed.
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 
@@ -74,6 +75,8 @@ def runs(text: str, file_of: FileOf) -> tuple[Run, ...]:
 
 def _places(text: str, file_of: FileOf) -> list[_Place]:
     """Give each character's font, script and level; marks go with the letter that they stand on."""
+    if all(map(_upright, text)):  # most text, and at every token some is new
+        return [_simple(file_of(char)) for char in text]
     levels = list(_levels(text))
     places: list[_Place] = []
     for letter in _letters(text):
@@ -83,6 +86,18 @@ def _places(text: str, file_of: FileOf) -> list[_Place]:
             script = places[-1].script
         places += [_Place(file_of(letter), script, level)] * len(letter)
     return places
+
+
+@lru_cache(maxsize=8192)
+def _upright(char: str) -> bool:
+    """Tell whether a character stands alone, is not shaped, and lets its neighbours run to the right."""
+    leftward = unicodedata.bidirectional(char) in LEFTWARD | {"AN"}
+    return not (leftward or unicodedata.category(char).startswith("M") or _script(char))
+
+
+@lru_cache(maxsize=64)
+def _simple(file: Path) -> _Place:
+    return _Place(file, "", 0)
 
 
 def _letters(text: str) -> Iterator[str]:

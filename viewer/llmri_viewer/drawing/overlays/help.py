@@ -92,14 +92,15 @@ def _columns(blocks: tuple[Block, ...], height: int, row: int) -> list[Column]:
         rest = block
         while rest.lines:
             fitting = min(len(rest.lines), (left - HEADING - UNIT) // row)
-            if fitting < min(2, len(rest.lines)):  # no heading alone, or over a single line of many
+            if fitting < min(2, len(rest.lines)) and columns[-1]:  # no heading over a single line of many
                 columns.append([])
                 left = height
                 continue
-            part = Block(rest.title, rest.lines[:fitting], rest.here)
+            lines = max(1, fitting)
+            part = Block(rest.title, rest.lines[:lines], rest.here)
             columns[-1].append(part)
             left -= part.height(row)
-            rest = Block(f"{block.title} (more)", rest.lines[fitting:], rest.here)
+            rest = Block(f"{block.title} (more)", rest.lines[lines:], rest.here)
     return [tuple(column) for column in columns]
 
 

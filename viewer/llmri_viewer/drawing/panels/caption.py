@@ -14,26 +14,31 @@ from llmri_viewer.shown.picture import Picture
 from llmri_viewer.state import ViewState
 from llmri_viewer.wording import edit_words, words
 
-EVIDENCE_FROM = 860  # pixels of width of the window from which the line over the view has stability too
+PART_LEAST = 14 * UNIT  # of room, below which a single clause is not begun that does not fit whole
+Variants = tuple[str, ...]
+"""The same said at length and shorter, the longest first; none where there is nothing to say."""
 
 
 def draw(canvas: Canvas, box: Box, state: ViewState, picture: Picture | None) -> None:
-    """Say what a unit is on the left, and the pointed or selected one's value on the right."""
+    """Say what a unit is on the left, and the pointed or selected one's value on the right.
+
+    What is right may be shorter so that the title stays whole; where that stands goes first.
+    """
     if state.site_card is None:
         return
-    reading = _listed(state) or _reading(state, picture) or _cluster_reading(state)
-    room = canvas.width(reading, "mono") if reading else 0
     title, where = views.of(state).title(state)
-    used = canvas.text(
-        Box(box.x, box.y, max(0, box.width - room - 2 * UNIT), box.height), title, size=LARGE, face="bold"
-    )
-    where += ", as difference" if state.difference else ""
-    left = box.x + used + UNIT
-    canvas.text(
-        Box(left, box.y, max(0, box.right - left - room - 2 * UNIT), box.height),
-        where,
-        colour=canvas.theme.dim,
-    )
+    said = _listed(state) or _reading(state, picture) or _cluster_reading(state)
+    beside = box.width - canvas.width(title, "bold", LARGE) - UNIT
+    reading = canvas.fitting(said, beside, "mono") or (said[-1] if said else "")
+    room = canvas.width(reading, "mono")
+    free = Box(box.x, box.y, max(0, box.width - room - UNIT), box.height)
+    left = box.x + canvas.text(free, title, size=LARGE, face="bold") + UNIT
+    rest = Box(left, box.y, max(0, free.right - UNIT - left), box.height)
+    where = ", ".join(filter(None, ("as difference" if state.difference else "", where)))
+    parts = words.clauses(where)
+    cut = where if len(parts) == 1 and rest.width >= PART_LEAST else ""
+    shown = canvas.fitting(parts, rest.width) or cut
+    canvas.text(rest, shown, colour=canvas.theme.dim)
     canvas.text(Box(box.right - room, box.y, room, box.height), reading, face="mono", align="right")
 
 
@@ -43,7 +48,7 @@ def draw_bar(canvas: Canvas, box: Box, state: ViewState, picture: Picture) -> No
     colour_bar.draw(canvas, box, table, picture.scale, (words.scale(state), state.colour_map))
 
 
-def _reading(state: ViewState, picture: Picture | None) -> str:
+def _reading(state: ViewState, picture: Picture | None) -> Variants:
     """Give the unit under the pointer with its value, or else the only selected one."""
     view, subject = views.of(state), views.of(state).subject(state)
     index = view.read_at(state, state.pointer, picture.values) if state.pointer and picture else None
@@ -51,7 +56,7 @@ def _reading(state: ViewState, picture: Picture | None) -> str:
         here = (subject.index(place) for place in sorted(state.selection))
         index = next((index for index in here if index is not None), None)
     if index is None or subject is None or picture is None or index >= picture.values.size:
-        return ""
+        return ()
     layer, unit = subject.place(index)
     edit = state.standing.units.get((state.site, layer, unit))
     edited = f"  {edit_words.amount(edit)}" if edit is not None else ""
@@ -61,8 +66,8 @@ def _reading(state: ViewState, picture: Picture | None) -> str:
     if number >= 0:
         name = f"cluster {number}  {name}"
     alone = not _folded(state) or (layer, unit) not in state.selection
-    others = "" if alone else f"  of {len(state.selection)} selected"
-    return f"{name}  {words.number(float(picture.values[index]))}{edited}{others}"
+    value = f"{name}  {words.number(float(picture.values[index]))}{edited}"
+    return (value,) if alone else (f"{value}  of {len(state.selection)} selected", value)
 
 
 def _folded(state: ViewState) -> bool:
@@ -70,26 +75,27 @@ def _folded(state: ViewState) -> bool:
     return len(state.selection) > 1 and face.of(state.size).side is None
 
 
-def _listed(state: ViewState) -> str:
+def _listed(state: ViewState) -> Variants:
     """Give the size of the cluster whose row of the legend is pointed at."""
     number = legend.cluster_at(state, state.pointer) if state.pointer else None
     if number is None or state.clusters is None or state.ranking is None:
-        return ""
+        return ()
     cluster = state.clusters.clustering.cluster(number)
     where = words.layers(sorted({layer for layer, _ in state.clusters.places(number)}))
     size = words.count(cluster.units, "unit")
-    return f"cluster {number}  {size}, {where}  mean |z| {state.ranking.of(number):.2f}"
+    name, fires = f"cluster {number}  {size}", f"mean |z| {state.ranking.of(number):.2f}"
+    return f"{name}, {where}  {fires}", f"{name}  {fires}"
 
 
-def _cluster_reading(state: ViewState) -> str:
+def _cluster_reading(state: ViewState) -> Variants:
     """Give the selected cluster's evidence beside its null, where the side panel is folded away."""
     found = cluster.shown(state) if views.of(state).of_clusters else None
     if found is None or state.clusters is None or face.of(state.size).side is not None:
-        return ""
+        return ()
     null = words.number(found.null.inside)
     below = "" if found.real else ", below null"
     name = words.correlation(state.clusters.clustering.provenance)
     stability, chance = words.number(found.evidence.stability), words.number(found.null.stability)
     inside = f"{name} {words.number(found.evidence.inside)} (null {null})"
-    rest = f"  stability {stability} ({chance})" if state.size[0] >= EVIDENCE_FROM else ""
-    return f"cluster {found.number}  {inside}{rest}{below}"
+    rest = f"  stability {stability} ({chance})"
+    return f"cluster {found.number}  {inside}{rest}{below}", f"cluster {found.number}  {inside}{below}"

@@ -10,6 +10,7 @@ ROW = 20
 GAP = 3 * UNIT
 CHAT = "say something; {chat.send} sends, {chat.send_new} in a new conversation, {chat.leave} leaves"
 LOOKING = "{help.toggle} shows the keys"
+SILENT = "this window only looks; {chat.leave} leaves"
 HINT = "{chat.open} talks to the model · {help.toggle} shows the keys"
 
 
@@ -28,7 +29,7 @@ def draw(canvas: Canvas, box: Box, above: Box, state: ViewState, meters: str) ->
     notice = canvas.spelled(state.notice)
     typing = state.chat is not None
     if state.chat is not None:
-        _typed(canvas, left, "> ", state.chat, CHAT)
+        _typed(canvas, left, "> ", state.chat, SILENT if state.read_only else CHAT)
     elif notice and canvas.width(notice) <= left.width:
         canvas.text(left, notice, colour=theme.warning if state.warning else theme.text)
         return

@@ -6,7 +6,7 @@ from llmri_viewer.colours.theme import blend
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import edit_colour, mark
 from llmri_viewer.history.store import ScanStore
-from llmri_viewer.layout.face import UNIT, layer_row
+from llmri_viewer.layout.face import UNIT, layer_at, layer_row
 from llmri_viewer.layout.geometry import Box
 from llmri_viewer.state import ViewState
 from llmri_viewer.wording.effects import Effect
@@ -18,14 +18,18 @@ MARKED: tuple[Effect, ...] = ("more", "off", "less", "other", "steer", "same")  
 
 
 def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> None:
-    """Draw the rows; a bar is the layer's root mean square at the shown token, against the largest."""
+    """Draw the rows; a bar is the layer's root mean square at the shown token, against the largest.
+
+    The pointed layer's is written over them.
+    """
     theme = canvas.theme
     canvas.fill(box, theme.panel)
     canvas.line((box.right - 1, box.y), (box.right - 1, box.bottom), theme.line)
-    canvas.text(box.inset(UNIT, 0).row(UNIT, 2 * UNIT), "layer · rms", colour=theme.dim)
+    strengths = _strengths(state, store)
+    _heading(canvas, box, state, strengths)
     if state.card is None:
         return
-    strengths = _strengths(state, store)
+    largest = max(strengths.values(), default=0.0) or 1.0
     edited = state.standing.layers(state.site)
     count = state.card.layers
     every = -(-LABEL_HEIGHT // max(1, layer_row(box, count, 0).height))
@@ -35,22 +39,32 @@ def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> None:
         if shown:
             canvas.fill(Box(box.x, row.y, box.width - 1, row.height), blend(theme.accent, theme.panel, 0.25))
             canvas.fill(Box(box.x, row.y, 3, row.height), theme.accent)
-        _bar(canvas, row, strengths.get(layer, 0.0), shown)
+        _bar(canvas, row, strengths.get(layer, 0.0) / largest, shown)
         if shown or (layer % every == 0 and abs(layer - state.layer) >= every):
             _label(canvas, row, layer, shown)
         _marks(canvas, row, edited.get(layer, set()))
 
 
+def _heading(canvas: Canvas, box: Box, state: ViewState, strengths: dict[int, float]) -> None:
+    """Say what the rows are, or the root mean square of the pointed one."""
+    at = state.pointer if state.pointer is not None and box.holds(*state.pointer) else None
+    layer = layer_at(box, state.card.layers, at[1]) if at is not None and state.card else None
+    known = layer is not None and layer in strengths and not state.help
+    number = f"{strengths[layer]:.3g}" if known and layer is not None else ""
+    row = box.inset(UNIT, 0).row(UNIT, 2 * UNIT)
+    said = canvas.fitting((f"rms {number}", number), row.width) if number else "layer · rms"
+    canvas.text(row, said, colour=canvas.theme.text if number else canvas.theme.dim)
+
+
 def _strengths(state: ViewState, store: ScanStore) -> dict[int, float]:
-    """Give each layer's root mean square, as a share of the largest."""
+    """Give each layer's root mean square; none where one is not finite."""
     sheet = store.sheet(state.at, state.site)
     if sheet is None or not sheet.rows.size:
         return {}
     squares = np.sqrt(np.vecdot(sheet.rows, sheet.rows) / sheet.rows.shape[1])
-    largest = float(squares.max())
-    if not np.isfinite(largest) or largest <= 0:
+    if not np.isfinite(squares).all():
         return {}
-    return dict(zip(sheet.layers, (squares / largest).tolist(), strict=True))
+    return dict(zip(sheet.layers, squares.tolist(), strict=True))
 
 
 def _bar(canvas: Canvas, row: Box, strength: float, shown: bool) -> None:

@@ -15,8 +15,14 @@ from llmri_viewer.wording import words
 SIGN = 3 * UNIT
 """Pixels for an outline beside its words."""
 NUMBER = 5 * UNIT
-FULL = 3.0  # mean |z| of a bar that fills its row
+FULL = 3  # mean |z| of a bar that fills its row
+TICK = 3  # pixels
 BAR = 0.3  # of a cluster's colour in its bar, so that words can be read on it
+
+
+SCALE = "mean |z| at this token"
+QUOTED = "“ ”: what it fires most on"
+DASHED = "dashed: below null"
 
 
 def draw(canvas: Canvas, state: ViewState, picture: Picture | None) -> None:
@@ -73,7 +79,8 @@ def _ranked(canvas: Canvas, state: ViewState, atlas: Atlas, picture: Picture | N
     at = None if state.help else state.pointer
     _heading(canvas, heading, f"active in {ranking.where}", pointed=at is not None and heading.holds(*at))
     plain = picture is not None and not state.difference and ranking.atlas is atlas
-    now = ranking.now(picture.values) if plain and picture is not None else None
+    scale = legend.scale(state)
+    now = ranking.now(picture.values) if plain and scale and picture is not None else None
     pointed = legend.cluster_at(state, at) if at else None
     selected = chosen_clusters(atlas, state.selection)
     for number, row in legend.rows(state):
@@ -84,6 +91,8 @@ def _ranked(canvas: Canvas, state: ViewState, atlas: Atlas, picture: Picture | N
         ink = canvas.theme.accent if number in selected else canvas.theme.text
         _name(canvas, row, atlas, number, ink)
         canvas.text(row, f"{ranking.of(number):.2f}", face="mono", align="right", colour=ink)
+    if now is not None and scale is not None:
+        _scale(canvas, _barred(scale))
 
 
 def _heading(canvas: Canvas, row: Box, what: str, *, pointed: bool) -> None:
@@ -99,9 +108,26 @@ def _heading(canvas: Canvas, row: Box, what: str, *, pointed: bool) -> None:
 def _bar(canvas: Canvas, row: Box, number: int, z: float) -> None:
     """Show how much a cluster fires at the shown token."""
     colour = palette.of_cluster(number, canvas.theme.name)
-    length = round(min(1.0, z / FULL) * (row.width - SIGN))
-    bar = Box(row.x + SIGN - 3, row.y + 1, length, ROW - 2)
+    room = _barred(row)
+    bar = Box(room.x, row.y + 1, round(min(1.0, z / FULL) * room.width), ROW - 2)
     canvas.fill(bar, blend(colour, canvas.theme.background, BAR))
+
+
+def _barred(row: Box) -> Box:
+    """Give the part of a row that bars have."""
+    return Box(row.x + SIGN - 3, row.y, row.width - SIGN + 3, row.height)
+
+
+def _scale(canvas: Canvas, box: Box) -> None:
+    """Draw the axis of the bars over it."""
+    ink = canvas.theme.dim
+    canvas.line((box.x, box.y), (box.right - 1, box.y), ink)
+    for value in range(FULL + 1):
+        x = box.x + round(value / FULL * (box.width - 1))
+        canvas.line((x, box.y), (x, box.y + TICK), ink)
+    canvas.text(box, "0", face="mono", colour=ink)
+    canvas.text(box.inset(2 * UNIT + 2, 0), SCALE, colour=ink, align="centre")
+    canvas.text(box, f"{FULL}+", face="mono", colour=ink, align="right")
 
 
 def _name(canvas: Canvas, row: Box, atlas: Atlas, number: int, ink: Colour) -> None:
@@ -115,7 +141,7 @@ def _notes(canvas: Canvas, state: ViewState, atlas: Atlas) -> None:
     """Write what else a reader should know."""
     rest, made = legend.notes(state), atlas.clustering.provenance
     top = 0
-    for sentence in _sentences(atlas, drawn=state.view != "circles"):
+    for sentence in _sentences(atlas, state, listed=bool(legend.rows(state))):
         if rest is None or top + ROW > rest.height:
             return
         room = Box(rest.x, rest.y + top, rest.width, rest.height - top)
@@ -126,11 +152,14 @@ def _notes(canvas: Canvas, state: ViewState, atlas: Atlas) -> None:
         top += canvas.paragraph(room, sentence, ROW, colour=ink) + UNIT // 2
 
 
-def _sentences(atlas: Atlas, *, drawn: bool) -> list[str]:
+def _sentences(atlas: Atlas, state: ViewState, *, listed: bool) -> list[str]:
     made = atlas.clustering.provenance
     missing = int((~atlas.clustering.active).sum())
     sentences = list(made.warnings)
+    if listed:
+        sentences.append(QUOTED)
+        sentences += [DASHED] if state.view != "circles" and atlas.below_null else []
     if missing:
-        fate = "in no cluster" if drawn else "not drawn"
+        fate = "not drawn" if state.view == "circles" else "in no cluster"
         sentences.append(f"{words.count(missing, 'unit')} {fate}: constant or left out")
     return sentences + [f"left out: {what}" for what in made.left_out]

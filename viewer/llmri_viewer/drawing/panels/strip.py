@@ -10,9 +10,12 @@ from llmri_viewer.history.store import Moment, ScanStore, Turn
 from llmri_viewer.layout.face import STRIP_LINE, UNIT
 from llmri_viewer.layout.geometry import Box
 from llmri_viewer.state import ViewState
+from llmri_viewer.wording import words
+from llmri_viewer.wording.why import why_wordless
 
 SURPRISE_FULL = 6.0  # nats at which the tint is strongest
 TINT = 0.5
+SAID_MOST = 300  # characters of a prompt without tokens; more have no room in a line
 
 
 @dataclass(frozen=True)
@@ -29,10 +32,11 @@ def surprise(token: Token) -> float:
 
 
 def turn_of(state: ViewState, store: ScanStore) -> Turn | None:
-    """Give the turn whose text is shown: that of the shown token, or the newest."""
-    if state.at is not None:
-        return store.turns.get(state.at.turn)
-    return store.turns[store.order[-1]] if store.order else None
+    """Give the turn whose text is shown: that of the shown token, or the newest where that has no token."""
+    newest = store.turns[store.order[-1]] if store.order else None
+    if state.at is None or (newest is not None and newest.wordless and not state.paused):
+        return newest
+    return store.turns.get(state.at.turn)
 
 
 def cells(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> list[Cell]:
@@ -75,11 +79,21 @@ def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> None:
     turn = turn_of(state, store)
     laid = cells(canvas, box, state, store)
     if turn is None or not laid:
-        place = box.inset(2 * UNIT, UNIT).row(0, STRIP_LINE)
-        canvas.text(place, "The conversation appears here, a token a cell.", colour=theme.dim)
+        _empty(canvas, box.inset(2 * UNIT, UNIT), state, turn)
         return
     for cell in laid:
         _cell(canvas, cell, turn.tokens[cell.token], shown=state.at == (turn.number, cell.token))
+
+
+def _empty(canvas: Canvas, box: Box, state: ViewState, turn: Turn | None) -> None:
+    """Say why there is no text; of a turn that got no reply also what was said."""
+    theme, first = canvas.theme, box.row(0, STRIP_LINE)
+    if turn is None or not turn.wordless:
+        canvas.text(first, "The conversation appears here, a token a cell.", colour=theme.dim)
+        return
+    canvas.text(first, canvas.spelled(why_wordless(state, turn)), colour=theme.warning)
+    said = f"“{words.shown_text(turn.prompt[:SAID_MOST], str.isprintable)}”"
+    canvas.text(box.row(STRIP_LINE, STRIP_LINE), said, colour=theme.dim, face="mono")
 
 
 def _cell(canvas: Canvas, cell: Cell, token: Token, *, shown: bool) -> None:

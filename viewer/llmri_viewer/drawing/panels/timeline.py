@@ -5,8 +5,9 @@ from functools import lru_cache
 import numpy as np
 
 from llmri_viewer.colours.colour import Bytes
-from llmri_viewer.colours.theme import Theme, blend
+from llmri_viewer.colours.theme import Colour, Theme, blend
 from llmri_viewer.drawing.canvas import Canvas
+from llmri_viewer.drawing.panels.strip import SURPRISE_FULL
 from llmri_viewer.history.playback import news_words
 from llmri_viewer.history.store import Moment, ScanStore, Turn
 from llmri_viewer.history.timeline import GONE, Timeline, codes, timeline_of
@@ -15,13 +16,15 @@ from llmri_viewer.layout.geometry import Box
 from llmri_viewer.state import ViewState
 from llmri_viewer.wording.words import count
 
-LABEL = 31 * UNIT
+LABEL = 40 * UNIT
 LABEL_LEAST = 720  # pixels of width below which the line has all the room
 TRACK, THIN = 10, 2  # pixels of height: where scans are kept, and where none are
 NUMBERS = 2 * UNIT
 BORDER_FROM = 6  # pixels a turn takes at least for its border to be drawn
 NUMBER_GAP = UNIT
 NUMBER_EVERY = 5 * UNIT  # pixels from one turn's number to the next, at least about
+SWATCH = 8  # pixels
+TINTS = (f"tint: surprise to {SURPRISE_FULL:g} nats", "tint: surprise")  # at length, and shorter
 
 
 def track(box: Box) -> Box:
@@ -70,8 +73,8 @@ def _shown(store: ScanStore, _revision: int, site: str, width: int, theme: Theme
             blend(theme.dim, theme.panel, 0.4),
             blend(theme.dim, theme.panel, 0.7),
             blend(theme.dim, theme.panel, 0.7),
-            blend(theme.dim, theme.panel, 0.42),
-            blend(theme.text, theme.panel, 0.72),
+            _read(theme),
+            _written(theme),
         ],
         np.uint8,
     )
@@ -108,15 +111,35 @@ def _turns(canvas: Canvas, box: Box, line: Timeline, here: int, stop: int) -> No
 
 
 def _label(canvas: Canvas, box: Box, state: ViewState, store: ScanStore, turn: Turn | None) -> None:
-    """Say what the tint means and how long the turn is; under it what is new, or what was let go."""
+    """Say what tint and greys mean and how long the turn is; under it what is new, or what was let go."""
     theme = canvas.theme
     if turn is not None:
-        chosen = turn.generated()
-        said = f"tint: surprise · {len(turn.tokens) - chosen} read, {chosen} written"
-        canvas.text(box.row(0, NUMBERS), said, colour=theme.dim, align="right")
+        chosen, row = turn.generated(), box.row(0, NUMBERS)
+        row = _key(canvas, row, f"{chosen} written", _written(theme))
+        row = _key(canvas, row, f"{len(turn.tokens) - chosen} read", _read(theme))
+        canvas.text(row, canvas.fitting(TINTS, row.width), colour=theme.dim, align="right")
     gone = store.gone[state.site]
     under, fresh = box.row(NUMBERS, NUMBERS), news_words(state, store)
     used = canvas.text(under, fresh, colour=theme.accent, align="right") + UNIT if fresh else 0
     if gone:
         rest = Box(under.x, under.y, max(0, under.width - used), under.height)
         canvas.text(rest, f"{count(gone, 'scan')} let go", colour=theme.dim, align="right")
+
+
+def _key(canvas: Canvas, row: Box, text: str, ink: Colour) -> Box:
+    """Write a text at the right end of a row after a square of what it names; give the rest of the row."""
+    room = canvas.width(text)
+    canvas.text(row, text, colour=canvas.theme.dim, align="right")
+    left = row.right - room - UNIT // 2 - SWATCH
+    canvas.fill(Box(left, row.y + (row.height - SWATCH) // 2, SWATCH, SWATCH), ink)
+    return row._replace(width=max(0, left - UNIT - UNIT // 2 - row.x))
+
+
+def _read(theme: Theme) -> Colour:
+    """Give the colour of tokens that the model read."""
+    return blend(theme.dim, theme.panel, 0.42)
+
+
+def _written(theme: Theme) -> Colour:
+    """Give the colour of tokens that it wrote."""
+    return blend(theme.text, theme.panel, 0.72)

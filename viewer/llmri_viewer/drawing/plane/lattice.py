@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from llmri_viewer.colours.colour import UNKNOWN, Bytes
-from llmri_viewer.colours.theme import Colour
+from llmri_viewer.colours.theme import Colour, blend
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import MARK_FROM, TINT, edit_colour, ink_on, mark
 from llmri_viewer.drawing.palettes import TINT_LEVELS, palette
@@ -21,7 +22,10 @@ from llmri_viewer.wording.effects import Effect, effect
 LINES_FROM = 8  # pixels a cell, below which lines would be all there is
 FRAME, EDGE = 3, 2  # pixels around the selection: the window's ground, and the accent in it
 GUARD = 6  # pixels that the frame of a protected unit has at least
+BETWEEN = 0.55  # of the theme's lines in those between units
 FRAME_FROM = 12  # pixels a cell, below which the selection has a thin edge only
+Edge = tuple[int, int, int, bool]
+Edges = tuple[list[Edge], list[Edge]]  # along rows, along columns
 
 
 def draw(canvas: Canvas, view: LatticeView, subject: Subject, state: ViewState, picture: Picture) -> None:
@@ -39,7 +43,8 @@ def draw(canvas: Canvas, view: LatticeView, subject: Subject, state: ViewState, 
     canvas.clip(stage)
     units(canvas, stage, camera, levels, palette(state.colour_map, canvas.theme))
     if state.grid and camera.cell >= LINES_FROM:
-        _lines(canvas, stage, lattice.grid, camera)
+        _lines(canvas, stage, lattice, camera)
+    _bounds(canvas, stage, lattice, camera)
     if camera.cell >= MARK_FROM:
         for cell, done in edited.items():
             _edited(canvas, stage, camera.cell_box(lattice.grid, stage, cell), done)
@@ -86,18 +91,39 @@ def cell_levels(lattice: Lattice, levels: Bytes, tints: Mapping[int, Effect]) ->
     return cells.reshape(grid.rows, grid.columns)
 
 
-def _lines(canvas: Canvas, box: Box, grid: Grid, camera: Camera) -> None:
-    ink = canvas.theme.background
+def _lines(canvas: Canvas, box: Box, lattice: Lattice, camera: Camera) -> None:
+    """Draw lines between units, and none where there are no units."""
+    grid, ink = lattice.grid, blend(canvas.theme.line, canvas.theme.background, BETWEEN)
     left, top = box.x + round(camera.x), box.y + round(camera.y)
     right, bottom = left + grid.columns * camera.cell, top + grid.rows * camera.cell
-    for column in range(grid.columns + 1):
+    for column in range(1, grid.columns):
         x = left + column * camera.cell
         if box.x <= x < box.right:
-            canvas.line((x, max(top, box.y)), (x, min(bottom, box.bottom)), ink)
-    for row in range(grid.rows + 1):
+            canvas.line((x, max(top, box.y)), (x, min(bottom, box.bottom) - 1), ink)
+    for row in range(1, grid.rows):
         y = top + row * camera.cell
         if box.y <= y < box.bottom:
-            canvas.line((max(left, box.x), y), (min(right, box.right), y), ink)
+            canvas.line((max(left, box.x), y), (min(right, box.right) - 1, y), ink)
+    for cell in empty_cells(lattice).tolist():
+        canvas.fill(camera.cell_box(grid, box, cell), canvas.theme.background)
+
+
+def _bounds(canvas: Canvas, stage: Box, lattice: Lattice, camera: Camera) -> None:
+    """Draw a thin line around all units: the middle of a map may be the window's ground."""
+    _frame(canvas, stage, camera, bounds(lattice), thick=1, ink=canvas.theme.line)
+
+
+@lru_cache(maxsize=4)
+def empty_cells(lattice: Lattice) -> Ints:
+    """Give the cells without a unit, `[cells]`."""
+    return np.flatnonzero(lattice.units < 0)
+
+
+@lru_cache(maxsize=4)
+def bounds(lattice: Lattice) -> Edges:
+    """Give the edges between cells with a unit and those without."""
+    inside = (lattice.units >= 0).reshape(lattice.grid.rows, lattice.grid.columns)
+    return _edges(inside), _edges(inside.T)
 
 
 def _edited(canvas: Canvas, stage: Box, cell: Box, done: Effect) -> None:
@@ -122,22 +148,33 @@ def _selected(canvas: Canvas, stage: Box, camera: Camera, grid: Grid, cells: Int
     """Frame the selection along its outer edges, twice, so that it stands out on any colour."""
     if not cells.size:
         return
-    inside = np.zeros((grid.rows, grid.columns), np.bool_)
-    inside.ravel()[cells] = True
-    across, down = _edges(inside), _edges(inside.T)
-    left, top, cell = stage.x + round(camera.x), stage.y + round(camera.y), camera.cell
+    edges = _around(grid, tuple(cells.tolist()))
     small = ((1, canvas.theme.accent),)
     large = ((FRAME, canvas.theme.background), (EDGE, canvas.theme.accent))
-    for thick, ink in large if cell >= FRAME_FROM else small:
-        for line, first, last, before in across:
-            y = top + line * cell - (thick if before else 0)
-            canvas.fill(Box(left + first * cell - thick, y, (last - first) * cell + 2 * thick, thick), ink)
-        for line, first, last, before in down:
-            x = left + line * cell - (thick if before else 0)
-            canvas.fill(Box(x, top + first * cell - thick, thick, (last - first) * cell + 2 * thick), ink)
+    for thick, ink in large if camera.cell >= FRAME_FROM else small:
+        _frame(canvas, stage, camera, edges, thick=thick, ink=ink)
 
 
-def _edges(inside: npt.NDArray[np.bool_]) -> list[tuple[int, int, int, bool]]:
+@lru_cache(maxsize=4)
+def _around(grid: Grid, cells: tuple[int, ...]) -> Edges:
+    """Give the outer edges of some cells."""
+    inside = np.zeros((grid.rows, grid.columns), np.bool_)
+    inside.ravel()[list(cells)] = True
+    return _edges(inside), _edges(inside.T)
+
+
+def _frame(canvas: Canvas, stage: Box, camera: Camera, edges: Edges, *, thick: int, ink: Colour) -> None:
+    """Draw the edges of a shape of cells, outside it."""
+    left, top, cell = stage.x + round(camera.x), stage.y + round(camera.y), camera.cell
+    for line, first, last, before in edges[0]:
+        y = top + line * cell - (thick if before else 0)
+        canvas.fill(Box(left + first * cell - thick, y, (last - first) * cell + 2 * thick, thick), ink)
+    for line, first, last, before in edges[1]:
+        x = left + line * cell - (thick if before else 0)
+        canvas.fill(Box(x, top + first * cell - thick, thick, (last - first) * cell + 2 * thick), ink)
+
+
+def _edges(inside: npt.NDArray[np.bool_]) -> list[Edge]:
     """Give the edges along the rows of a shape, joined where they meet.
 
     Each is a line between rows, the columns from and to, and whether the shape begins (or ends) there.

@@ -30,8 +30,9 @@ def draw(canvas: Canvas, state: ViewState, store: ScanStore, picture: Picture | 
         empty.draw(canvas, face.of(state.size).view, *why)
         return
     stage, rows = VIEW.stage(state), VIEW.bands(state)
-    canvas.clip(stage)
+    canvas.clip(stage.inset(-1))  # the lines around the rows stand beside them
     _rows(canvas, state, found, seen, rows)
+    bands.bounds(canvas, rows)
     for layer in range(rows.layers):
         bands.marks(canvas, state, seen, rows, layer)
     bands.protected(canvas, state, seen, rows)

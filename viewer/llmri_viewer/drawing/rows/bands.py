@@ -11,7 +11,15 @@ from llmri_viewer.state import ViewState, by_layer
 from llmri_viewer.views.all_layers import GUTTER, Bands
 
 LABEL = 2 * UNIT  # pixels down a label takes
+LANE_LEAST = 3  # pixels of a lane with a line at either edge, from which each row has its own
 SHOWN = 0.25  # of the accent, behind the shown layer's number
+
+
+def bounds(canvas: Canvas, bands: Bands) -> None:
+    """Draw a thin line around each row, in the lanes: the middle of a map may be the window's ground."""
+    rows = [bands.row(layer) for layer in range(bands.layers)] if bands.lane >= LANE_LEAST else [bands.box]
+    for row in rows:
+        canvas.outline(row.inset(-1), canvas.theme.line)
 
 
 def marks(canvas: Canvas, state: ViewState, columns: Columns, bands: Bands, layer: int) -> None:

@@ -104,7 +104,7 @@ def _bar(canvas: Canvas, state: ViewState, found: InfluenceMap) -> None:
 def _number(scale: Scale, value: float) -> str:
     """Give a value of a scale with as many digits as its width needs, and a sign where it has both."""
     digits = max(2, 1 - math.floor(math.log10(max(abs(scale.low), abs(scale.high), LEAST))))
-    return f"{value:{'+' if scale.low < 0 else ''}.{digits}f}"
+    return f"{value:{'+' if scale.low < 0 < abs(value) else ''}.{digits}f}"
 
 
 def _legend(state: ViewState, found: InfluenceMap) -> str:
@@ -117,11 +117,12 @@ def _legend(state: ViewState, found: InfluenceMap) -> str:
 
 def _map(canvas: Canvas, state: ViewState, found: InfluenceMap, columns: Columns) -> None:
     bands = VIEW.bands(state)
-    canvas.clip(VIEW.stage(state))
+    canvas.clip(VIEW.stage(state).inset(-1))
     canvas.picture(_colours(found, columns, canvas.theme), bands.box)
+    for layer in range(bands.layers if bands.lane else 0):
+        canvas.fill(bands.lane_of(layer), canvas.theme.background)
+    around.bounds(canvas, bands)
     for layer in range(bands.layers):
-        if bands.lane:
-            canvas.fill(bands.lane_of(layer), canvas.theme.background)
         around.marks(canvas, state, columns, bands, layer)
         if found.causal:
             _ablated(canvas, found, columns, bands, layer)

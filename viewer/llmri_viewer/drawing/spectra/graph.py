@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,9 @@ from llmri_viewer.spectrum.spectra import Curve
 CLIPPED_AT, HEADROOM = 99.0, 1.25  # the percentile, and how far above it the axis goes
 DECADES = 3.0  # a logarithmic axis shows at most
 SHADES = 16  # from none to all of a pixel
-ROWS = 32  # worked out at once: what fits the processor's cache is done in a third of the time
+GRID = 2 * SHADES  # the level of the grid's lines: the curve goes over them
+ROWS = 128  # worked out at once: what fits the processor's cache takes less time
+WITHIN = 1e-6  # pixels that a sum of fractions is off at most
 THICK = 1.4  # pixels of the curve's line
 FILL = 0.16  # of the curve's colour under it
 Ints = npt.NDArray[np.intp]
@@ -30,6 +33,11 @@ class Graph:
     box: Box
     across: Axis
     up: Axis
+
+    def scaled(self, scale: int) -> "Graph":
+        """Give the graph on a screen with so many pixels for one, across and down."""
+        box = Box(*(scale * part for part in self.box))
+        return Graph(self.curve, box, self.across.scaled(scale), self.up.scaled(scale))
 
 
 @lru_cache(maxsize=4)
@@ -62,31 +70,58 @@ def points(graph: Graph) -> tuple[Floats, Floats]:
 
 
 @lru_cache(maxsize=2)
-def image(graph: Graph) -> npt.NDArray[np.uint8]:
-    """Give the shade of each pixel, `[rows, columns]`: how much of it the line covers, and more under it."""
+def image(graph: Graph, *, scale: int = 1, grid: bool = False) -> npt.NDArray[np.uint8]:
+    """Give the shade of each pixel, `[rows, columns]`: how much of it the line covers, and more under it.
+
+    `scale` is how many of the screen's pixels one of the graph's takes, across and down.
+    """
+    found = _curve(graph.scaled(scale), scale * THICK)
+    if grid:
+        for value in graph.across.ticks(axes.ROOM_ACROSS):
+            left = scale * (int(graph.across.pixel(value) + WITHIN) - graph.box.x)
+            _rule(found[:, left : left + scale])
+        for value in graph.up.ticks(axes.ROOM_UP):
+            top = scale * (int(graph.up.pixel(value) + WITHIN) - graph.box.y)
+            _rule(found[top : top + scale])
+    return found
+
+
+def _rule(part: npt.NDArray[np.uint8]) -> None:
+    """Draw a line of the grid in its part of the image, where nothing of the curve is."""
+    part[part % SHADES == 0] = GRID
+
+
+def _curve(graph: Graph, thick: float) -> npt.NDArray[np.uint8]:
+    """Draw the line and what is under it, in whole shades: small integers take half the time of floats."""
     box, (places, heights) = graph.box, points(graph)
     y = np.interp(np.arange(box.x, box.right + 1), places, heights, left=np.nan, right=np.nan) - box.y
-    upper = (np.minimum(y[:-1], y[1:]) - THICK / 2).astype(np.float32)
-    lower = (np.maximum(y[:-1], y[1:]) + THICK / 2).astype(np.float32)
-    middle, unknown = (upper + lower) / 2, np.isnan(lower)
-    upper[unknown], lower[unknown] = np.inf, -np.inf  # nothing of the line, and nothing under it
+    most, far = SHADES - 1, box.height + 1
+    small = np.dtype(np.int16 if most * (far + 1) <= np.iinfo(np.int16).max else np.int32)
+    upper, lower = np.minimum(y[:-1], y[1:]) - thick / 2, np.maximum(y[:-1], y[1:]) + thick / 2
+    unknown = np.isnan(lower)
+    upper[unknown], lower[unknown] = far, -1  # nothing of the line, and nothing under it
+    middle = np.where(unknown, far, (upper + lower) / 2)
+    edges: npt.NDArray[Any] = np.round(most * np.clip([upper, lower, middle], -1, far)).astype(small)
+    top, end, under = edges
     image = np.empty((box.height, box.width), np.uint8)
     for first in range(0, box.height, ROWS):
         part = image[first : first + ROWS]
-        rows = np.arange(first, first + len(part), dtype=np.float32)[:, None]
-        covered = np.minimum(rows + 1, lower)
-        covered -= np.maximum(rows, upper)
-        np.clip(covered, 0, 1, out=covered)
-        covered *= np.float32(SHADES - 1)
-        covered += np.float32(0.5)
+        rows: npt.NDArray[Any] = np.arange(first, first + len(part), dtype=small)[:, None]
+        rows *= most
+        covered = np.minimum(rows + most, end)
+        covered -= np.maximum(rows, top)
+        np.maximum(covered, 0, out=covered)
         part[:] = covered
-        part += (rows >= middle) * np.uint8(SHADES)
+        part += (rows >= under).view(np.uint8) * np.uint8(SHADES)
     return image
 
 
 @lru_cache(maxsize=4)
 def shades(theme: Theme) -> tuple[Colour, ...]:
-    """Give the colours of the shades: over the ground, and over what is tinted under the line."""
+    """Give the colours of the shades: over the ground, and over what is tinted under the line; the grid's."""
     tint = blend(theme.text, theme.panel, FILL)
     shares = [shade / (SHADES - 1) for shade in range(SHADES)]
-    return tuple(blend(theme.text, ground, share) for ground in (theme.panel, tint) for share in shares)
+    return (
+        *(blend(theme.text, ground, share) for ground in (theme.panel, tint) for share in shares),
+        theme.line,
+    )

@@ -13,11 +13,10 @@ GAP = 2 * UNIT
 
 
 def draw(canvas: Canvas, box: Box, curve: Curve, thing: str) -> None:
-    """Draw a bar a band, slow to fast, and a tick where a flat spectrum's would end."""
+    """Draw a bar a band, slow to fast, full for all of the power, and a tick where a flat spectrum's ends."""
     theme, count = canvas.theme, len(curve.shares)
     flat = np.diff(curve.edges) / (curve.edges[-1] - curve.edges[0])
     wide = (box.width + GAP) // count
-    longest = max(float(curve.shares.max()), float(flat.max()))
     for band in range(count):
         cell = Box(box.x + band * wide, box.y, wide - GAP, box.height)
         share = f"{100 * curve.shares[band]:.0f} %"
@@ -27,11 +26,11 @@ def draw(canvas: Canvas, box: Box, curve: Curve, thing: str) -> None:
         canvas.text(named, _period(curve, band), colour=theme.dim)
         bar = cell.row(LINE + 3, BAR)
         canvas.fill(bar, theme.raised)
-        long = round(float(curve.shares[band]) / longest * bar.width)
+        long = round(float(curve.shares[band]) * bar.width)
         canvas.fill(Box(bar.x, bar.y, max(1, long), BAR), theme.accent)
-        tick = bar.x + min(bar.width - 1, round(float(flat[band]) / longest * bar.width))
+        tick = bar.x + min(bar.width - 1, round(float(flat[band]) * bar.width))
         canvas.line((tick, bar.y - 2), (tick, bar.bottom + 1), theme.text)
-    said = f"share of the power by period in {thing}s; the tick is where a flat spectrum's bar would end"
+    said = f"share of the power by period in {thing}s; a full bar is 100 %, the tick a flat spectrum's share"
     canvas.text(box.row(LINE + BAR + UNIT, LINE), said, colour=theme.dim)
 
 

@@ -34,7 +34,8 @@ def _curve(canvas: Canvas, state: ViewState, signal: Signal) -> None:
         _without(canvas, state, signal, spectra.FEWEST)
         return
     _signal(canvas, state, signal, Reach())
-    said = f"amplitude of {_series(signal)}, mean and slope taken out; dashed: the same in random order"
+    order = f"dashed ({words.TIMES}1): the same in random order"
+    said = f"amplitude of {_series(signal)}, mean and slope taken out; {order}"
     spectrum.draw(canvas, parts, state, signal, found, said=said)
     octave_bars.draw(canvas, face.of(state.size).bar, found, signal.along)
 
@@ -45,7 +46,7 @@ def _moving(canvas: Canvas, state: ViewState, signal: Signal) -> None:
         _without(canvas, state, signal, spectra.FEWEST_MOVING)
         return
     _signal(canvas, state, signal, state.reach)
-    said = f"cycles per token, in windows of {found.length} tokens; mean and slope of each taken out"
+    said = f"cycles per token, in windows of {found.length} tokens, mean and slope of each taken out"
     if found.series < len(signal.units):
         said += f"; {found.series} of {signal.of} units"
     spectrogram.draw(canvas, parts, state, signal, found, said=said)

@@ -18,6 +18,7 @@ from llmri_viewer.state import ViewState, by_layer
 from llmri_viewer.views.spectral import AXIS, GUTTER, LINE
 
 LANE = 5  # pixels over the bars, for marks
+NUMBER = 16  # pixels between the numbers of values at least: a low chart has a scale, too
 Floats = npt.NDArray[np.floating]
 
 
@@ -65,9 +66,13 @@ def _bars(values: Floats, shown: npt.NDArray[np.uint8], up: Axis, box: Box) -> n
     """Give the bars as an image, `[rows, columns]`: the number of their colour, 0 beside them."""
     zero = up.pixel(0) - box.y
     ends = zero + values.astype(np.float64) / (up.high - up.low) * (up.end - up.start)
-    rows = np.arange(box.height)[:, None]
-    inside = (rows >= np.floor(np.minimum(zero, ends))) & (rows <= np.maximum(zero, ends))
-    return np.where(inside, shown, np.uint8(0))
+    beyond = float(box.height)
+    tops = np.clip(np.nan_to_num(np.minimum(zero, ends), nan=beyond), 0, beyond).astype(np.int16)
+    lasts = np.clip(np.nan_to_num(np.floor(np.maximum(zero, ends)), nan=-1), -1, beyond).astype(np.int16)
+    rows = np.arange(box.height, dtype=np.int16)[:, None]
+    inside: npt.NDArray[np.bool_] = (rows >= tops) & (rows <= lasts)
+    bars: npt.NDArray[np.uint8] = inside.view(np.uint8) * shown
+    return bars
 
 
 def over_tokens(canvas: Canvas, box: Box, state: ViewState, signal: Signal, reach: Reach) -> None:
@@ -115,5 +120,5 @@ def _up(canvas: Canvas, box: Box, values: Floats) -> Axis:
     """Draw the axis of the values, with zero in sight."""
     low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
     axis = Axis(low, high if high > low else low + 1, box.bottom - 1, box.y)
-    axes.up(canvas, Box(box.x - GUTTER, box.y, GUTTER, box.height), axis)
+    axes.up(canvas, Box(box.x - GUTTER, box.y, GUTTER, box.height), axis, NUMBER)
     return axis

@@ -25,9 +25,7 @@ def draw(canvas: Canvas, parts: Parts, state: ViewState, signal: Signal, curve: 
     plot, highest = parts.plot, 0.5 / step_of(signal)
     across = Axis(state.reach.start * highest, state.reach.stop * highest, plot.x, plot.right)
     shown = Graph(curve, plot, across, graph.vertical(curve, plot, log=state.log, clip=state.clip))
-    canvas.levels(graph.image(shown), graph.shades(canvas.theme), plot)
-    if state.grid:
-        axes.lines(canvas, plot, across, shown.up)
+    canvas.levels(graph.image(shown, scale=canvas.scale, grid=state.grid), graph.shades(canvas.theme), plot)
     canvas.clip(plot)
     _arrows(canvas, shown)
     _dashes(canvas, plot, shown.up.pixel(curve.flat))
@@ -40,12 +38,12 @@ def draw(canvas: Canvas, parts: Parts, state: ViewState, signal: Signal, curve: 
 
 
 def head(canvas: Canvas, box: Box, said: str, reading: str) -> None:
-    """Write what the plot shows, and at the right what is under the pointer."""
+    """Write what the plot shows, as many clauses as fit, and at the right what is under the pointer."""
     room = canvas.width(reading, "mono") if reading else 0
     wide = Box(box.x - GUTTER, box.y, box.width + GUTTER, LINE - 2)
     canvas.text(Box(wide.right - room, wide.y, room, wide.height), reading, face="mono", align="right")
     rest = Box(wide.x, wide.y, max(0, wide.width - room - 2 * UNIT), wide.height)
-    canvas.text(rest, said, colour=canvas.theme.dim)
+    canvas.text(rest, canvas.fitting(words.clauses(said), rest.width) or said, colour=canvas.theme.dim)
 
 
 def plain(value: float) -> str:
