@@ -1,49 +1,41 @@
 """What watching a GGUF file costs a token of llama.cpp, beside the same context without a callback.
 
-Whole turns of one runtime, without a server, in which the clock is read at every generated token. The
-contestants share the weights and take turns; each has contexts of its own.
+Capture is measured in whole turns of one runtime, without a server, in which the clock is read at every
+generated token. Asks are measured in passes alone: they are a small part of a token. The contestants share
+the weights and take turns; each has contexts of its own.
 """
 
+import os
 import statistics
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from benchmarks.gguf_asks import Unseen, asks
 from benchmarks.gguf_files import write_llama_16_by_2048
+from benchmarks.gguf_threads import threads
 from benchmarks.pairs import Runs, interleave, per_round, ratio, spread
 from benchmarks.report import Gate, Row, Section, microseconds, milliseconds, percent
 from benchmarks.runs import Advance, Findings, Track, run
 from llmri_server.llama_runtime import LlamaRuntime, load
 from llmri_server.llama_runtime.context import Context
-from llmri_server.llama_runtime.ggml import Tensor
-from llmri_server.llama_runtime.observer import Callback
+from llmri_server.llama_runtime.options import Options
 from llmri_server.pocket import WEIGHTS
 from llmri_server.runtime import CapturePlan, Sampling, ScanEvent, TokenEvent
 
 SITE = "resid_post"
-NONE, NONE_AGAIN, ASKED, LOOKED_UP, CAPTURE = (
-    "no callback",
-    "no callback again",
-    "a callback that wants nothing",
-    "each name looked up",
-    "capture",
-)
+POCKET = WEIGHTS.parent / "pocket-q8_0.gguf"
+ASK_ROUNDS, THREAD_ROUNDS = 60, 12
+NONE, NONE_AGAIN, CAPTURE = ("no callback", "no callback again", "capture")
 
 
 @dataclass(frozen=True)
 class Case:
-    """A file to measure on, what is said, for how long, and the gates.
-
-    Attributes:
-        share: Of what capture adds to a token.
-        asks: Of an ask that is answered by heart over one that looks the name up, where asks can be told
-            from the noise.
-    """
+    """A file to measure on, what is said, for how long, and the gate of what capture adds to a token."""
 
     title: str
     file: Callable[[Path], Path]
@@ -51,12 +43,11 @@ class Case:
     tokens: int
     rounds: int
     share: Gate
-    asks: Gate | None = None
 
 
 def pocket(_folder: Path) -> Path:
     """Give the bundled file."""
-    return WEIGHTS.parent / "pocket-q8_0.gguf"
+    return POCKET
 
 
 def llama_16_by_2048(folder: Path) -> Path:
@@ -72,7 +63,7 @@ CASES = (
         file=llama_16_by_2048,
         prompt="1234",
         tokens=12,
-        rounds=5,
+        rounds=12,
         share=Gate(0.04),
     ),
     Case(
@@ -80,9 +71,8 @@ CASES = (
         file=pocket,
         prompt="Tell me a story.",
         tokens=200,
-        rounds=12,
+        rounds=24,
         share=Gate(0.25),
-        asks=Gate(0.5),
     ),
 )
 
@@ -92,6 +82,9 @@ def sections(track: Track, rounds: int | None = None) -> Iterator[Section]:
     for case in CASES:
         with tempfile.TemporaryDirectory() as folder:
             yield measure(case, case.file(Path(folder)), track, rounds or case.rounds)
+    one, every = load(POCKET, Options(threads=1)), load(POCKET, Options(threads=os.cpu_count() or 1))
+    yield asks(one, track, rounds or ASK_ROUNDS)
+    yield threads(one, every, track, rounds or THREAD_ROUNDS)
 
 
 def measure(case: Case, file: Path, track: Track, rounds: int) -> Section:
@@ -112,12 +105,7 @@ def contestants_of(case: Case, runtime: LlamaRuntime) -> Mapping[str, Callable[[
     """Give what takes turns: the same runtime in contexts with other callbacks."""
     runtime.vocabulary.ends = frozenset()
     watch = runtime._memory.watch
-    model, flash_attention = runtime._model, runtime._discovery.flash_attention
-    ours, bare, looking = (
-        watch.context,
-        Context(model, Unseen(), flash_attention),
-        Context(model, Looking(), flash_attention),
-    )
+    ours, bare = watch.context, Context(runtime._model, Unseen(), runtime._discovery.flash_attention)
     nothing = CapturePlan()
     capture = CapturePlan(((SITE, tuple(range(runtime.card.layers))),), prompt_positions=0)
 
@@ -129,13 +117,7 @@ def contestants_of(case: Case, runtime: LlamaRuntime) -> Mapping[str, Callable[[
 
         return hold
 
-    return {
-        NONE: turn(bare, nothing),
-        ASKED: turn(ours, nothing),
-        CAPTURE: turn(ours, capture),
-        LOOKED_UP: turn(looking, nothing),
-        NONE_AGAIN: turn(bare, nothing),
-    }
+    return {NONE: turn(bare, nothing), CAPTURE: turn(ours, capture), NONE_AGAIN: turn(bare, nothing)}
 
 
 def seconds_a_token(runtime: LlamaRuntime, case: Case) -> float:
@@ -161,57 +143,16 @@ class _Clock:
         """Take a scan."""
 
 
-class Unseen:
-    """A context's watcher that llama.cpp does not know of."""
-
-    callback: object = None
-
-    def begin(self, count_reused: Callable[[], int]) -> None:
-        """Nothing is expected."""
-
-    def attentive(self) -> AbstractContextManager[None]:
-        """Nothing is raised."""
-        return nullcontext()
-
-    def end(self, *, complete: bool) -> None:
-        """Nothing was seen."""
-
-
-class Looking(Unseen):
-    """Looks each node's name and operation up, as one does who does not know addresses."""
-
-    def __init__(self) -> None:
-        wanted = frozenset((f"no_such_node-{layer}".encode(), 0) for layer in range(64))
-
-        def answer(address: int) -> bool:
-            tensor = Tensor.from_address(address)
-            return (tensor.name, tensor.op) in wanted
-
-        self.callback = Callback(answer)
-
-
 def findings(case: Case, runs: Runs[float]) -> Findings:
     """Work out the table."""
     tokens = per_round(runs, lambda seconds: seconds)
     bare = [(one + other) / 2 for one, other in zip(tokens[NONE], tokens[NONE_AGAIN], strict=True)]
-    more = {
-        name: [after - before for after, before in zip(tokens[name], bare, strict=True)]
-        for name in (ASKED, LOOKED_UP, CAPTURE)
-    }
-    asks = Row(
-        "what asks add, answered by heart / each name looked up",
-        ratio(more[ASKED], more[LOOKED_UP]),
-        case.asks,
-    )
+    more = [after - before for after, before in zip(tokens[CAPTURE], bare, strict=True)]
     return Findings(
         rows=(
-            Row(f"capture of every `{SITE}`, of a token", ratio(more[CAPTURE], bare), case.share, percent),
-            *((asks,) if case.asks else ()),
+            Row(f"capture of every `{SITE}`, of a token", ratio(more, bare), case.share, percent),
             Row("a token without a callback", spread(bare), write=milliseconds),
-            *(
-                Row(f"what is added to a token, {name}", spread(added), write=microseconds)
-                for name, added in more.items()
-            ),
+            Row("what capture adds to a token", spread(more), write=microseconds),
             Row("a token without a callback / the same (control)", ratio(tokens[NONE_AGAIN], tokens[NONE])),
         ),
         notes=(

@@ -1,21 +1,26 @@
 """A window in a process of its own that watches a real server in another, and tells how it went.
 
-`python -m benchmarks.live_viewer PORT WIDTH HEIGHT` is the window's process.
+`python -m benchmarks.live_viewer PORT WIDTH HEIGHT CLUSTERS VIEW LOOKS` is the window's process.
 """
 
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
 
 import pygame
 
+from llmri_clustering.files import load
 from llmri_protocol.messages import Chat
+from llmri_viewer.clusters.atlas import Atlas
 from llmri_viewer.colours.theme import THEMES
 from llmri_viewer.connection.link import Address
 from llmri_viewer.keys import bindings
@@ -26,12 +31,29 @@ from llmri_viewer.session import Session
 from llmri_viewer.timings import WORST, at_share
 from llmri_viewer.window import Window
 
+VIEWS: Mapping[str, str] = MappingProxyType(
+    {
+        "grid": "",
+        "Hebbian layout": "h",
+        "circles": "o",
+        "spectrum over units": "f",
+        "spectrum over tokens": "f shift+f",
+        "spectrogram": "f shift+f shift+f",
+        "influence map": "n",
+        "all layers": "a",
+        "tokens": "k",
+    }
+)
+"""What is watched, and the keys that lead there from the grid."""
+BEGIN = "wait:tokens=12 click:unit=40"  # a selected unit is what the influence map is of
 WARM_SECONDS = 1.0
-SPEAKING_SECONDS = 4.0
-CALM_SECONDS = 2.0  # without a scan, until the meters rest
-IDLE_SECONDS = 4.0
-PATIENCE = 60.0  # seconds for the server to start, and for the window to report
+LOOK_SECONDS = 1.5  # and before that, for the window's loop to be in its stride:
+BEFORE_SECONDS = 0.5
+CALM_SECONDS = 1.5  # without a scan, until the meters rest
+IDLE_SECONDS = 2.0
+PATIENCE = 180.0  # seconds for clusters to be built, and for a window to report, on a busy machine too
 PROMPTS = ("Tell me a story.", "Tell me a story about a fox.", "Tell me another story.")
+TURNS = "4"  # that clusters are built of
 ANNOUNCED = "LLMRI listening on "
 POLL = 0.002
 LEAVING = 2  # pictures that ending a look causes by itself
@@ -39,8 +61,8 @@ FIRST_ID = 1_000_000  # of our own requests, beyond the session's
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What the window's process measured; times in seconds, the 95th percentile beside the median."""
+class Look:
+    """What a window measured while the model spoke; seconds, the 95th percentile beside the median."""
 
     scans: float  # a second
     pictures: float  # a second
@@ -48,25 +70,43 @@ class Seen:
     frame_95: float
     delay: float
     delay_95: float
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the window's process measured: looks, and then the silence after them."""
+
+    looks: tuple[Look, ...]
     idle_cpu: float  # share of a core
     idle_pictures: float
 
 
-def watch(rounds: int, size: tuple[int, int], advance: Callable[[], None]) -> Iterator[Seen]:
-    """Watch a server with a window, so many times."""
-    with serving() as port:
-        for _ in range(rounds):
-            words = [sys.executable, "-m", "benchmarks.live_viewer", str(port), *map(str, size)]
+def watch(looks: int, size: tuple[int, int], advance: Callable[[], None]) -> Iterator[tuple[str, Seen]]:
+    """Watch a server with a window, view after view, so many looks at each."""
+    environment = {**os.environ, "SDL_VIDEODRIVER": "dummy"}
+    with serving() as port, tempfile.TemporaryDirectory() as folder:
+        clusters = Path(folder, "clusters.llmri")
+        cluster(port, clusters)
+        for view in VIEWS:
+            words = [str(port), *map(str, size), str(clusters), view, str(looks)]
             told = subprocess.run(
-                words,
-                stdout=subprocess.PIPE,
-                text=True,
-                timeout=PATIENCE,
-                check=True,
-                env={**os.environ, "SDL_VIDEODRIVER": "dummy"},
-            )
-            yield Seen(**json.loads(told.stdout.splitlines()[-1]))
+                [sys.executable, "-m", "benchmarks.live_viewer", *words],
+                stdout=subprocess.PIPE, text=True, timeout=PATIENCE, check=True, env=environment,
+            )  # fmt: skip
+            seen = json.loads(told.stdout.splitlines()[-1])
+            yield view, Seen(**{**seen, "looks": tuple(Look(**look) for look in seen["looks"])})
             advance()
+
+
+def cluster(port: int, file: Path) -> None:
+    """Let the server's units be clustered, for the views that show clusters."""
+    prompts = file.with_suffix(".txt")
+    prompts.write_text("\n".join(PROMPTS), encoding="utf-8")
+    words = ["cluster", f"127.0.0.1:{port}", "--prompts", str(prompts), "--turns", TURNS, "--out", str(file)]
+    subprocess.run(
+        [sys.executable, "-m", "llmri", *words], check=True, timeout=PATIENCE, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
 
 
 @contextmanager
@@ -100,13 +140,17 @@ def port_of(server: "subprocess.Popen[str]") -> int:
 class Watching:
     """A window on a server, whose own loop runs for as long as is asked."""
 
-    def __init__(self, port: int, size: tuple[int, int]) -> None:
+    def __init__(self, port: int, size: tuple[int, int], clusters: Path) -> None:
         options, self._table = Options(width=size[0], height=size[1], scale=1), bindings.load()
-        self.session = Session(Address(port=port), options)
+        atlas = Atlas.of(load(clusters))
+        self.session = Session(Address(port=port), options, site=atlas.site, atlas=atlas)
         self._window = Window(self.session, self._table, THEMES["dark"])
         self._stopped = threading.Event()
         self.session.link.start()
-        Pilot(self._window, PATIENCE).play(parse("wait:connected", self._table))
+
+    def press(self, keys: str) -> None:
+        """Play a script."""
+        Pilot(self._window, PATIENCE).play(parse(keys, self._table))
 
     def show(self, seconds: float) -> None:
         """Run the window for so long."""
@@ -115,6 +159,23 @@ class Watching:
         self._window.run()
         self.session.state = replace(self.session.state, quit=False)
         self._window.frame()
+
+    def look(self) -> Look:
+        """Run the window while the model speaks, and tell how that went."""
+        timings = self.session.meter.timings
+        threading.Timer(BEFORE_SECONDS, timings.clear).start()
+        scans, began = self.session.tally.scans, time.time()
+        self.show(BEFORE_SECONDS + LOOK_SECONDS)
+        scans, took, now = self.session.tally.scans - scans, time.time() - began, time.time()
+        frames, delays = timings.frames(now), timings.delays(now)
+        return Look(
+            scans=scans / took,
+            pictures=len(frames) / LOOK_SECONDS,
+            frame=at_share(frames, 0.5),
+            frame_95=at_share(frames, WORST),
+            delay=at_share(delays, 0.5),
+            delay_95=at_share(delays, WORST),
+        )
 
     def speak(self) -> None:
         """Ask for the next turn as soon as one is over, until `calm`."""
@@ -140,29 +201,22 @@ class Watching:
         self._window.close()
 
 
-def main(port: int, size: tuple[int, int]) -> Seen:
+def main(port: int, size: tuple[int, int], clusters: Path, view: str, looks: int) -> Seen:
     """Be the window: watch the model speak, and then be silent."""
-    watching = Watching(port, size)
-    session, timings = watching.session, watching.session.meter.timings
+    watching = Watching(port, size, clusters)
+    timings = watching.session.meter.timings
     try:
+        watching.press("wait:connected")
         threading.Thread(target=watching.speak, daemon=True).start()
+        watching.press(f"{BEGIN} {VIEWS[view]}")
         watching.show(WARM_SECONDS)
-        timings.clear()
-        scans, began = session.tally.scans, time.time()
-        watching.show(SPEAKING_SECONDS)
-        scans, took, now = session.tally.scans - scans, time.time() - began, time.time()
-        frames, delays = timings.frames(now), timings.delays(now)
+        seen = tuple(watching.look() for _ in range(looks))
         watching.calm()
         timings.clear()
         cpu, began = time.process_time(), time.time()
         watching.show(IDLE_SECONDS)
         return Seen(
-            scans=scans / took,
-            pictures=len(frames) / took,
-            frame=at_share(frames, 0.5),
-            frame_95=at_share(frames, WORST),
-            delay=at_share(delays, 0.5),
-            delay_95=at_share(delays, WORST),
+            seen,
             idle_cpu=(time.process_time() - cpu) / (time.time() - began),
             idle_pictures=len(timings.frames(time.time())) - LEAVING,
         )
@@ -172,4 +226,5 @@ def main(port: int, size: tuple[int, int]) -> Seen:
 
 if __name__ == "__main__":
     number, width, height = (int(word) for word in sys.argv[1:4])
-    print(json.dumps(asdict(main(number, (width, height)))))
+    file, name, times = Path(sys.argv[4]), sys.argv[5], int(sys.argv[6])
+    print(json.dumps(asdict(main(number, (width, height), file, name, times))))

@@ -50,6 +50,11 @@ def plain(figure: float) -> str:
     return f"{figure:,.0f}" if abs(figure) >= 100 else f"{figure:.3g}"
 
 
+def nanoseconds(figure: float) -> str:
+    """Write seconds in nanoseconds."""
+    return f"{plain(1e9 * figure)} ns"
+
+
 def microseconds(figure: float) -> str:
     """Write seconds in microseconds."""
     return f"{plain(1e6 * figure)} µs"
