@@ -1,5 +1,7 @@
 """The window itself: truth of its pixels, fine screens, the colour window by mouse, and what may go wrong."""
 
+import math
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +10,7 @@ import numpy as np
 import pygame
 import pytest
 
+from llmri_viewer import window
 from llmri_viewer.colours import colour
 from llmri_viewer.drawing import painters
 from llmri_viewer.drawing.palettes import palette
@@ -227,13 +230,19 @@ def test_the_time_of_scans_and_frames_is_shown_on_demand(desk: Desk) -> None:
     assert "scan shown after" in texts(desk)
 
 
-def test_news_from_the_server_end_the_windows_rest(told: Desk) -> None:
-    pygame.event.clear()
+def test_news_from_the_server_end_the_windows_rest(told: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window, "LOOK_SECONDS", 10.0)
+    told.window._awake.clear()
     told.server.speak()
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        if pygame.event.wait(1000).type == pygame.NOEVENT:
-            continue
-        break
-    else:
-        raise AssertionError("nothing woke the window")
+    told.window._rest()
+    assert told.window._awake.is_set()
+
+
+def test_what_a_person_does_ends_the_windows_rest(told: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window, "REST_SECONDS", math.inf)
+    told.window._awake.clear()
+    pygame.event.clear()
+    pressed = pygame.event.Event(pygame.KEYDOWN, key=pygame.K_a)
+    threading.Timer(0.05, pygame.event.post, [pressed]).start()
+    told.window._rest()
+    assert pygame.event.peek(pygame.KEYDOWN)

@@ -1,9 +1,9 @@
 """The window: events in, a picture out, sixty times a second where something changed."""
 
-import contextlib
 import gc
 import io
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -28,9 +28,9 @@ from llmri_viewer.state import Link
 from llmri_viewer.timings import FRAMES_A_SECOND
 from llmri_viewer.translate import Translator
 
-REST_MILLISECONDS = 100  # between looks while nothing comes; notices and meters change with time alone
+REST_SECONDS = 0.1  # at most, while nothing comes: notices and meters change with time alone
+LOOK_SECONDS = 1 / FRAMES_A_SECOND  # between looks for a person: SDL itself would look each millisecond
 REPEAT_AFTER, REPEAT_EVERY = 350, 45  # milliseconds
-WAKE = pygame.event.custom_type()
 PLACED = {pygame.MOUSEBUTTONDOWN, pygame.MOUSEBUTTONUP, pygame.MOUSEMOTION, pygame.VIDEORESIZE}
 SCREENLESS = {"dummy", "offscreen", "evdev"}  # what SDL falls back to where there is no screen
 
@@ -50,8 +50,7 @@ class Window:
         self._drawn: tuple[int, str, int] | None = None
         self._state = session.state
         self._last_frame = time.monotonic()
-        self._held: list[pygame.event.Event] = []  # what ended the last rest
-        self._woken = False
+        self._awake = threading.Event()  # something came from the server, or was made beside the loop
         try:
             pygame.display.init()
             pygame.font.init()
@@ -72,9 +71,8 @@ class Window:
     def frame(self) -> None:
         """Take in events and messages, and draw if anything changed."""
         began = time.time()
-        events, self._held = [*self._held, *pygame.event.get()], []
-        self._woken = False  # before the inbox is emptied, so that nothing comes unnoticed in between
-        for event in events:
+        self._awake.clear()  # before the inbox is emptied, so that nothing comes unnoticed in between
+        for event in pygame.event.get():
             for command in self.translator.commands(self._laid_out(event), self.session.state):
                 self.session.do(command)
         self.session.poll()
@@ -166,16 +164,13 @@ class Window:
 
     def _rest(self) -> None:
         """Sleep until something comes from a person or from the server, or a moment is over."""
-        event = pygame.event.wait(REST_MILLISECONDS)
-        if event.type not in {pygame.NOEVENT, WAKE}:
-            self._held.append(event)
+        end = time.monotonic() + REST_SECONDS
+        while not (self._awake.wait(LOOK_SECONDS) or pygame.event.peek()) and time.monotonic() < end:
+            pass
 
     def _wake(self) -> None:
-        """End the rest; the link's thread calls this."""
-        if not self._woken:
-            self._woken = True
-            with contextlib.suppress(pygame.error):  # the window may be closed already
-                pygame.event.post(pygame.event.Event(WAKE))
+        """End the rest; other threads call this."""
+        self._awake.set()
 
     def close(self) -> None:
         """Close the window, once what was to be written is."""
