@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from llmri_protocol.messages import Compare, ComparedToken, Comparison, Stop
 from llmri_viewer.views.compare import LINE, cells, chart_of, most_scroll, parts, token_at
+from llmri_viewer.wording import words as words_of
 from tests.viewer.conftest import Desk
 
 
@@ -78,7 +79,7 @@ def test_a_pointed_token_is_read_out(compared: Desk) -> None:
     box = parts(compared.state).texts[0]
     compared.play(f"point:{box.x + 3},{box.y + 3}")
     assert token_at(compared.state, (box.x + 3, box.y + 3)) == (0, 0)
-    assert f"token 0  90.5 %  KL {answer(compared).kl[0]:.3f}" in words(compared)
+    assert f"token 0  90.5 %  KL {words_of.nats(answer(compared).kl[0])}" in words(compared)
     strip = chart_of(parts(compared.state).strip)
     assert token_at(compared.state, (strip.right - 1, strip.y + 3)) == (0, len(answer(compared).kl) - 1)
 

@@ -32,3 +32,8 @@ def test_a_text_loses_its_last_clauses_first_and_no_quote_is_cut() -> None:
         "at mlp_act",
     )
     assert words.clauses("in reply to “one, two; three”") == ("in reply to “one, two; three”",)
+
+
+@pytest.mark.parametrize(("value", "said"), [(0.0, "0.000"), (1.2345, "1.234"), (0.00012, "1.2e-04")])
+def test_a_small_divergence_is_not_told_as_none(value: float, said: str) -> None:
+    assert words.nats(value) == said

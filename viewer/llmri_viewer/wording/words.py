@@ -103,6 +103,11 @@ def cluster_name(cluster: Cluster) -> str:
     return f"{cluster.number} “{cluster.tokens[0].text.strip(' ') or '␣'}”"
 
 
+def nats(value: float) -> str:
+    """Give a divergence with three digits behind the point, or an exponent where that would hide it."""
+    return f"{value:.3f}" if value >= SMALL or not value else f"{value:.1e}"
+
+
 def missing_samples(got: Gathered, what: str = "clusters") -> str:
     """Say how many scans there are for clusters, or something else made of as many, and how many it needs."""
     there = f"there {'is' if got.samples == 1 else 'are'} {got.samples}"

@@ -110,7 +110,7 @@ def _reading(answer: Comparison, pointed: tuple[int, int] | None, column: int) -
         return ""
     number = pointed[1]
     token = (answer.plain, answer.edited)[column][number]
-    apart = f"  KL {answer.kl[number]:.3g}" if column == 0 and number < len(answer.kl) else ""
+    apart = f"  KL {words.nats(answer.kl[number])}" if column == 0 and number < len(answer.kl) else ""
     return f"token {number}  {words.percent(token.logprob)}{apart}"
 
 

@@ -33,7 +33,7 @@ def draw(canvas: Canvas, box: Box, state: ViewState) -> None:
         )
         return
     answer = found[1]
-    canvas.text(box.row(0, ROW + 4), f"KL {_nats(answer.kl)} nats", face="mono", align="right")
+    canvas.text(box.row(0, ROW + 4), f"KL {words.nats(answer.kl)} nats", face="mono", align="right")
     top = ROW + 6
     rows = max(0, (box.height - top) // ROW - 3)
     gains, losses = (
@@ -62,7 +62,3 @@ def _shifts(canvas: Canvas, box: Box, top: int, title: str, shifts: Sequence[Shi
         both = f"{words.percent(shift.before):>7} {ARROW} {words.percent(shift.after):>7}"
         canvas.text(place, both, face="mono", align="right")
     return (1 + len(shifts)) * ROW
-
-
-def _nats(value: float) -> str:
-    return f"{value:.3f}" if value >= 0.0005 or not value else f"{value:.1e}"  # noqa: PLR2004
