@@ -1,12 +1,16 @@
-# Everything runs in .venv, made here from pinned versions. `make help` lists the targets.
+# Everything runs in .venv, made here from locks with hashes. `make help` lists the targets.
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+GGUF := .venv/ready-gguf
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+LOCKED := --require-hashes --no-deps --requirement
+LLAMA := $(shell sed -nE 's/^llama-cpp-python==([0-9.]+).*/\1/p' requirements/llama.txt)
 KEPT_WHEELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/llmri/wheels
 WHEELS := build/wheels
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench pictures pocket clean
+.PHONY: help demo test check format bench pictures pocket lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1  \2/p' $(MAKEFILE_LIST)
@@ -14,7 +18,7 @@ help: ## list the targets
 demo: $(READY) ## serve the bundled model, talk to it, ablate a skill; leaves pictures in demo-out/
 	$(BIN)/llmri demo --out demo-out
 
-test: $(READY) screen ## run every test
+test: $(GGUF) screen ## run every test
 	$(BIN)/pytest
 
 check: $(READY) ## lint, types, import rules, the wheel's contents
@@ -30,10 +34,10 @@ format: $(READY) ## put the code into house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY) ## measure everything, as ratios; writes docs/benchmarks.md
+bench: $(GGUF) ## measure everything, as ratios; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks
 
-pictures: $(READY) ## remake the pictures of the viewer that tests compare and documents show
+pictures: $(GGUF) ## remake the pictures of the viewer that tests compare and documents show
 	$(BIN)/python -m tests.golden.viewer.pictures
 	$(BIN)/python -m tests.golden.viewer.sessions
 	$(BIN)/python -m tests.golden.viewer.guide
@@ -41,22 +45,40 @@ pictures: $(READY) ## remake the pictures of the viewer that tests compare and d
 pocket: $(READY) ## train the bundled model anew (resumable; most of an hour on two cores)
 	$(BIN)/python -m llmri_server.pocket.train --out server/llmri_server/pocket/weights
 
+lock: ## make the locks of requirements/ anew (needs uv)
+	$(PYTHON) requirements/lock.py
+
 clean: ## remove what the targets made
 	rm -rf .venv build dist demo-out experiment-out
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml requirements/locked.txt requirements/torch.txt requirements/torch-cpu.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "LLMRI needs Python 3.11 or later; name one with: make PYTHON=/path/to/python3"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
 	  || { echo "Python's venv module is missing; on Debian: apt-get install python3-venv"; exit 1; }
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch hatchling editables
-	@# llama.cpp is compiled from source, about three minutes on two cores; its wheel is kept for the next .venv.
-	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check -c constraints.txt --no-deps \
-	  --find-links $(KEPT_WHEELS) --wheel-dir $(KEPT_WHEELS) llama-cpp-python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation \
-	  --find-links $(KEPT_WHEELS) -e '.[dev]'
-	touch $(READY)
+	@echo "Installing into .venv, from requirements/locked.txt; the downloads may take some minutes ..."
+	@$(PYTHON) -m venv .venv
+	$(PIP) install $(LOCKED) requirements/locked.txt
+	@# A build of torch without CUDA where pip is pointed to one (its find-links), else the index's own.
+	@$(PIP) install --no-index $(LOCKED) requirements/torch-cpu.txt 2>/dev/null || { \
+	  $(PIP) install $(LOCKED) requirements/torch.txt && \
+	  if $(BIN)/python -c 'import importlib.metadata as m; exit("nvidia" not in str(m.requires("torch")))'; then \
+	    echo "This build of torch wants CUDA's libraries: a few gigabytes more ..."; \
+	    $(PIP) install $(LOCKED) requirements/cuda.txt; fi; }
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(PIP) check
+	@touch $(READY)
+
+# llama.cpp is compiled from source; its wheel is kept for the next .venv.
+$(GGUF): $(READY) requirements/llama.txt requirements/llama-build.txt
+	@ls $(KEPT_WHEELS)/llama_cpp_python-$(LLAMA)-*.whl >/dev/null 2>&1 || { \
+	  command -v c++ >/dev/null || { echo "llama.cpp needs a C++ compiler; on Debian: apt-get install g++"; exit 1; }; \
+	  echo "Compiling llama.cpp $(LLAMA), once a machine: about three minutes on two cores ..."; \
+	  $(PIP) install $(LOCKED) requirements/llama-build.txt && \
+	  $(PIP) wheel --no-build-isolation --no-binary llama-cpp-python --wheel-dir $(KEPT_WHEELS) \
+	    $(LOCKED) requirements/llama.txt; }
+	$(PIP) install --no-deps --no-index --force-reinstall $(KEPT_WHEELS)/llama_cpp_python-$(LLAMA)-*.whl
+	@touch $(GGUF)
 
 # The tests of the real window bring their own screen; without these two programs they skip and say so.
 .PHONY: screen

@@ -75,6 +75,11 @@ class Client(Channel):
         welcome: What the server said of itself; `welcome.card` describes the model.
     """
 
+    def __repr__(self) -> str:
+        card = self.welcome.card
+        shape = f"{card.family}, {card.layers} layers x {card.hidden_size}"
+        return f"<llmri client of {card.name}: {shape}, {card.runtime} on {card.device}>"
+
     def say(self, text: str, *, new: bool = False) -> int:
         """Say something and give the number of its turn at once; what happens in it comes by iteration."""
         turn = self._ask(Chat(id=self._next_id(), text=text, new=new)).turn
@@ -90,7 +95,7 @@ class Client(Channel):
 
     def intervene(
         self,
-        edits: Sequence[Edit],
+        edits: Edit | Sequence[Edit],
         *,
         name: str | None = None,
         replace: bool = False,
@@ -100,7 +105,7 @@ class Client(Channel):
         """Add edits, all of them or none.
 
         Args:
-            edits: In order; a unit's later edit replaces its earlier one.
+            edits: One, or several in order; a unit's later edit replaces its earlier one.
             name: What the set is called from now on; None keeps its name.
             replace: Let these be all the edits that stand, in one change.
             force: Edit protected units too, where the server allows it.
@@ -112,7 +117,7 @@ class Client(Channel):
         self._ask(
             Intervene(
                 id=self._next_id(),
-                edits=tuple(edits),
+                edits=_several(edits),
                 force=force,
                 replace=replace,
                 name=name,
@@ -162,7 +167,7 @@ class Client(Channel):
 
     def influence(
         self,
-        edits: Sequence[Edit],
+        edits: Edit | Sequence[Edit],
         *,
         site: Site = "resid_post",
         text: str | None = None,
@@ -187,7 +192,7 @@ class Client(Channel):
             RefusedError: It can't be measured, or was stopped.
         """
         command = MeasureInfluence(
-            id=self._next_id(), edits=tuple(edits), site=site, text=text, turn=turn, token=token
+            id=self._next_id(), edits=_several(edits), site=site, text=text, turn=turn, token=token
         )
         return self._asked(command, Influence, progress)
 
@@ -231,7 +236,7 @@ class Client(Channel):
         self,
         prompt: str | None = None,
         *,
-        edits: Sequence[Edit] | None = None,
+        edits: Edit | Sequence[Edit] | None = None,
         new: bool = False,
         most: int | None = None,
         progress: Watch | None = None,
@@ -251,7 +256,7 @@ class Client(Channel):
         command = Compare(
             id=self._next_id(),
             prompt=prompt,
-            edits=None if edits is None else tuple(edits),
+            edits=None if edits is None else _several(edits),
             new=new,
             most=most,
         )
@@ -280,3 +285,8 @@ class Client(Channel):
         """
         command = ReadLens(id=self._next_id(), turn=turn, token=token, most=most, text=text)
         return self._asked(command, LogitLens, progress)
+
+
+def _several(edits: Edit | Sequence[Edit]) -> tuple[Edit, ...]:
+    """Return one edit, or several, as several."""
+    return (edits,) if isinstance(edits, Edit) else tuple(edits)

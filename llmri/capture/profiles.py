@@ -1,6 +1,5 @@
 """Profiles: which family a model is of, and what its nodes are; data in `configs/capture.toml`."""
 
-import difflib
 from collections.abc import Mapping
 from functools import cache
 
@@ -9,6 +8,7 @@ import msgspec
 from llmri.capture.document import Category
 from llmri.capture.errors import CaptureError
 from llmri_protocol.configs import folder, load
+from llmri_protocol.suggestions import did_you_mean
 
 OTHER = "other"  # the family of what no profile claims
 
@@ -71,9 +71,9 @@ def profile_of(family: str) -> Profile:
     """
     table = _table()
     if family not in table.families:
-        near = difflib.get_close_matches(family, table.families, n=1, cutoff=0.0)[0]
+        known = table.families
         raise CaptureError(
-            f"there is no family `{family}`; choose {', '.join(table.families)} (did you mean `{near}`?)"
+            f"there is no family `{family}`, known are {', '.join(known)}{did_you_mean(family, known)}"
         )
     own = table.families[family]
     beyond = [other.nodes for other in table.families.values() if other is not own]

@@ -1,13 +1,12 @@
 """Which units of a model are clustered."""
 
-from difflib import get_close_matches
-
 import numpy as np
 import numpy.typing as npt
 
 from llmri.cluster.errors import ClusterError
 from llmri_clustering.units import UnitSet
 from llmri_protocol.messages import ModelCard, SiteCard
+from llmri_protocol.suggestions import did_you_mean
 
 WISHED_SITE = "mlp_act"  # its units are neurons; elsewhere they are directions of a basis
 MOST_UNITS = 1 << 15  # their correlations are 4 GiB, and the dendrogram takes as much again
@@ -48,6 +47,5 @@ def _site(card: ModelCard, wished: str) -> SiteCard:
     name = wished or (WISHED_SITE if WISHED_SITE in sites else card.default_site)
     if name in sites:
         return sites[name]
-    near = get_close_matches(name, sites, n=1)
-    meant = f"; did you mean {near[0]}?" if near else ""
+    meant = did_you_mean(name, sites)
     raise ClusterError(f"{card.name} has no site {name!r}, it has {', '.join(sites)}{meant}")

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from llmri.cluster.summary import groups, summary
 from llmri_clustering.build import BuildOptions, build
 from llmri_clustering.clusters import Clustering
 from llmri_clustering.collecting import plural
+from llmri_protocol.suggestions import did_you_mean
 
 WIDE = 120  # characters a line, where the table goes into a file or a pipe
 
@@ -136,6 +136,5 @@ def _check_group(name: str, known: set[str] | tuple[str, ...]) -> None:
         raise ClusterError(
             f"there is no group {name!r} to rank by, no turns are named; --prompts or --group names them"
         )
-    near = get_close_matches(name, known, n=1)
-    meant = f"; did you mean {near[0]}?" if near else ""
+    meant = did_you_mean(name, known)
     raise ClusterError(f"there is no group {name!r} to rank by, known are {', '.join(sorted(known))}{meant}")

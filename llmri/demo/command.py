@@ -4,6 +4,7 @@ import json
 import random
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from llmri.demo.live import DemoError, has_screen, play
 from llmri.demo.report import draw_chart, results_table, write_csv
+from llmri_protocol.messages import Edit
 from llmri_server.experiments.ablation import (
     SITE,
     Condition,
@@ -40,7 +42,6 @@ class Plan:
     questions: int
     examples: int
     seed: int
-    layer: int
 
 
 @app.command()
@@ -57,47 +58,73 @@ def demo(
     console = Console()
     try:
         out.mkdir(parents=True, exist_ok=True)
-        runtime = load("pocket", device="cpu", dtype="float32")
-        plan = Plan(share, draws, each, examples, seed, layer=runtime.card.layers // 2)
-        chosen = choose(runtime, plan)
+        laboratory = Laboratory(Plan(share, draws, each, examples, seed), console)
         play(
             out,
-            edits_of(chosen[1].draws[0]),
-            plan.layer,
+            laboratory.edits,
             console,
             screen=has_screen(),
-            afterwards=lambda: report(experiment(runtime, chosen, plan, console), plan, out, console),
+            afterwards=lambda: report(laboratory.outcomes(), laboratory.plan, out, console),
         )
     except (DemoError, OSError) as error:
         sys.exit(f"llmri demo: {error}")
 
 
-def choose(runtime: TorchRuntime, plan: Plan) -> tuple[Condition, ...]:
-    """Choose units from right answers to training questions, and give the conditions to compare."""
-    rng = random.Random(plan.seed)
-    magnitudes = [
-        (skill, example_profile(runtime, SITE, examples).magnitude)
-        for skill in SKILLS
-        for examples in [[skill.sample(rng, "train") for _ in range(plan.examples)]]
-    ]
-    numeric, other = contrast(magnitudes)
-    return conditions(numeric, other, share=plan.share, draws=plan.draws, layer=plan.layer, seed=plan.seed)
+class Laboratory:
+    """The experiment, in this process; the model is loaded when it is first asked for something.
 
+    Attributes:
+        plan: What is done.
+    """
 
-def experiment(
-    runtime: TorchRuntime, chosen: tuple[Condition, ...], plan: Plan, console: Console
-) -> list[Outcome]:
-    """Mark every skill under every condition, with a progress bar."""
-    asked = [(skill, questions(skill, plan.questions, plan.seed)) for skill in SKILLS]
-    total = sum(len(condition.draws) for condition in chosen) * len(SKILLS)
-    columns = TextColumn("{task.description:<32}"), BarColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=console, transient=True) as progress:
-        bar = progress.add_task("experiment", total=total)
-        outcomes = []
-        for condition in chosen:
-            progress.update(bar, description=condition.name)
-            outcomes.append(run_condition(runtime, condition, asked, lambda _: progress.advance(bar)))
-    return outcomes
+    def __init__(self, plan: Plan, console: Console) -> None:
+        self.plan = plan
+        self._console = console
+
+    def edits(self) -> tuple[Edit, ...]:
+        """Return the edits that ablate the most selective units."""
+        return edits_of(self._conditions[1].draws[0])
+
+    def outcomes(self) -> list[Outcome]:
+        """Mark every skill under every condition, with a progress bar, or a line a condition in a pipe."""
+        asked = [(skill, questions(skill, self.plan.questions, self.plan.seed)) for skill in SKILLS]
+        total = sum(len(condition.draws) for condition in self._conditions) * len(SKILLS)
+        columns = TextColumn("{task.description:<32}"), BarColumn(), TimeElapsedColumn()
+        with Progress(*columns, console=self._console, transient=True) as progress:
+            bar = progress.add_task("experiment", total=total)
+            outcomes = []
+            for number, condition in enumerate(self._conditions, start=1):
+                progress.update(bar, description=condition.name)
+                if not self._console.is_terminal:
+                    sets = f", {len(condition.draws)} sets" if len(condition.draws) > 1 else ""
+                    self._say(f"experiment, {number} of {len(self._conditions)}: {condition.name}{sets} ...")
+                outcomes.append(
+                    run_condition(self._runtime, condition, asked, lambda _: progress.advance(bar))
+                )
+        return outcomes
+
+    @cached_property
+    def _runtime(self) -> TorchRuntime:
+        return load("pocket", device="cpu", dtype="float32")
+
+    @cached_property
+    def _conditions(self) -> tuple[Condition, ...]:
+        """What is compared; the units are chosen from right answers to training questions."""
+        plan, rng = self.plan, random.Random(self.plan.seed)
+        self._say(
+            f"choosing units from {plan.examples} training questions of each of {len(SKILLS)} skills ..."
+        )
+        magnitudes = [
+            (skill, example_profile(self._runtime, SITE, examples).magnitude)
+            for skill in SKILLS
+            for examples in [[skill.sample(rng, "train") for _ in range(plan.examples)]]
+        ]
+        numeric, other = contrast(magnitudes)
+        layer = self._runtime.card.layers // 2
+        return conditions(numeric, other, share=plan.share, draws=plan.draws, layer=layer, seed=plan.seed)
+
+    def _say(self, text: str) -> None:
+        self._console.print(f"[dim]{text}[/dim]", highlight=False)
 
 
 def report(outcomes: list[Outcome], plan: Plan, out: Path, console: Console) -> None:

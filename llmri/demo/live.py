@@ -44,8 +44,7 @@ def has_screen() -> bool:
 
 def play(
     out: Path,
-    edits: Sequence[Edit],
-    layer: int,
+    choose: Callable[[], Sequence[Edit]],
     console: Console,
     *,
     screen: bool,
@@ -53,18 +52,20 @@ def play(
 ) -> None:
     """Let the viewer hold the conversation while this process ablates in its middle and tells what is said.
 
-    Then `afterwards` is called. With a screen the viewer stays open meanwhile, and in the end what is typed
-    here is said to the model.
+    `choose` gives the edits when they are wanted; the first picture is there before. Then `afterwards` is
+    called. With a screen the viewer stays open meanwhile, and in the end what is typed here is said to the
+    model.
 
     Raises:
         DemoError: Server or viewer ended too early.
     """
+    console.print("[dim]starting a server with the bundled model, and a viewer ...[/dim]")
     with _serving() as address, connect(address) as client:
-        viewer = _viewer(address, out, layer, screen=screen)
+        viewer = _viewer(address, out, client.welcome.card.layers // 2, screen=screen)
         watch = threading.Thread(target=_close_when_over, args=(viewer, client, screen), daemon=True)
         watch.start()
         try:
-            _follow(client, edits, console)
+            _follow(client, choose, console)
             if not screen and viewer.wait(timeout=60) != 0:
                 raise DemoError("the viewer could not finish its script")
             afterwards()
@@ -104,7 +105,7 @@ def _close_when_over(viewer: subprocess.Popen[bytes], client: Client, screen: bo
         client.close()
 
 
-def _follow(client: Client, edits: Sequence[Edit], console: Console) -> None:
+def _follow(client: Client, choose: Callable[[], Sequence[Edit]], console: Console) -> None:
     """Tell the conversation, and ablate after its second turn."""
     ended = 0
     for message in client:
@@ -120,7 +121,7 @@ def _follow(client: Client, edits: Sequence[Edit], console: Console) -> None:
                 console.print()
                 ended += 1
                 if ended == ABLATE_AFTER:
-                    client.intervene(edits)
+                    client.intervene(choose())
                 if ended == TURNS:
                     return
 

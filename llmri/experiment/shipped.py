@@ -1,9 +1,9 @@
 """The experiments that come with LLMRI."""
 
-from difflib import get_close_matches
 from pathlib import Path
 
 from llmri_protocol.configs import folder
+from llmri_protocol.suggestions import did_you_mean
 from llmri_server.experiments.errors import ExperimentError
 
 
@@ -23,9 +23,8 @@ def located(given: str) -> Path:
         return known[given]
     path = Path(given)
     if not path.is_file():
-        near = get_close_matches(given, known, n=1, cutoff=0.0)
         raise ExperimentError(
             f"there is no file {given}, and no bundled experiment of that name; bundled are "
-            f"{', '.join(known)}" + (f"; did you mean `{near[0]}`?" if near else "")
+            f"{', '.join(known)}{did_you_mean(given, known)}"
         )
     return path

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from msgspec import Meta
+from msgspec.structs import force_setattr
 
 from llmri_protocol.fields import (
     MOST_POSITIONS,
@@ -18,6 +19,8 @@ from llmri_protocol.fields import (
     Unit,
     Value,
 )
+from llmri_protocol.plain_values import real, reals, whole, wholes
+from llmri_protocol.spans import spans
 
 Positions = PositionKind | Annotated[tuple[Count, ...], Meta(min_length=1, max_length=MOST_POSITIONS)]
 
@@ -33,7 +36,17 @@ class Schedule(Value, frozen=True, kw_only=True):
 
 
 class Edit(Value, frozen=True, kw_only=True):
-    """One intervention: what happens to some units of one site in one layer."""
+    """One intervention: what happens to some units of one site in one layer.
+
+    Whole numbers may be numpy's; `units` and `heads` one number, a range, an array, or any iterable.
+
+        Edit(site="mlp_act", layer=3, units=range(40))                   # ablates: scale by 0.0
+        Edit(site="mlp_act", layer=3, units=np.argsort(effect)[-20:], op="mean")
+        Edit(site="resid_post", layer=5, op="steer", value=2.0, direction=direction)
+
+    Raises:
+        TypeError: A field has no such number; the message names it.
+    """
 
     site: Site
     layer: Layer
@@ -74,6 +87,27 @@ class Edit(Value, frozen=True, kw_only=True):
     ] = None
     special: Annotated[bool, Meta(description="whether special tokens are edited too")] = True
     schedule: Annotated[Schedule | None, Meta(description="when in a reply it acts; null always")] = None
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "layer", whole(self.layer, "layer"))
+        force_setattr(self, "units", wholes(self.units, "units"))
+        force_setattr(self, "heads", wholes(self.heads, "heads"))
+        force_setattr(self, "value", real(self.value, "value"))
+        force_setattr(self, "direction", reals(self.direction, "direction"))
+        force_setattr(self, "seed", whole(self.seed, "seed"))
+        if not isinstance(self.positions, str):
+            force_setattr(self, "positions", wholes(self.positions, "positions"))
+        if self.since is not None:
+            force_setattr(self, "since", whole(self.since, "since"))
+
+    def __repr__(self) -> str:
+        whom = [f"units={spans(self.units)!r}"] if self.units else []
+        whom += [f"heads={spans(self.heads)!r}"] if self.heads else []
+        whom += [f"direction=[{len(self.direction)} numbers]"] if self.direction else []
+        amount = [] if self.op in {"mean", "resample"} else [f"value={self.value:g}"]
+        rest = [] if self.positions == "all" else [f"positions={self.positions!r}"]
+        told = ", ".join([*whom, f"op={self.op!r}", *amount, *rest])
+        return f"Edit({self.site!r}, layer={self.layer}, {told})"
 
 
 class Change(Value, frozen=True, kw_only=True):

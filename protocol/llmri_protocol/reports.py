@@ -1,7 +1,9 @@
 """What a server sends."""
 
-from typing import Annotated
+from typing import Annotated, Any, cast
 
+import numpy as np
+import numpy.typing as npt
 from msgspec import Meta
 
 from llmri_protocol.edits import Change, Edit
@@ -23,6 +25,7 @@ from llmri_protocol.fields import (
     Unit,
 )
 from llmri_protocol.parts import Candidate, ComparedToken, LensLayer, Limits, ModelCard, Shift, Stats
+from llmri_protocol.spans import spans
 
 
 class Welcome(Message, frozen=True, kw_only=True, tag="welcome"):
@@ -59,7 +62,20 @@ class Token(Message, frozen=True, kw_only=True, tag="token"):
     top: Annotated[tuple[Candidate, ...], Meta(description="the ten likeliest, likeliest first")] = ()
 
 
-class Scan(Message, frozen=True, kw_only=True, tag="scan"):
+class Numbers(Message, frozen=True, kw_only=True):
+    """A message with an array; `numpy.asarray(message)` is `array_of(message)`, in float32."""
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        from llmri_protocol.arrays import array_of  # noqa: PLC0415 - it reads these classes
+
+        array = array_of(cast("Scan | Influence | Attribution", self))
+        wanted = array.dtype if dtype is None else np.dtype(dtype)
+        if copy is False and wanted != array.dtype:
+            raise ValueError(f"a {type(self).__name__} in {wanted} is a copy; leave copy=False out")
+        return array.astype(wanted, copy=bool(copy))
+
+
+class Scan(Numbers, frozen=True, kw_only=True, tag="scan"):
     """The activations of some layers at one site, at one token's position."""
 
     turn: TurnNumber
@@ -72,6 +88,17 @@ class Scan(Message, frozen=True, kw_only=True, tag="scan"):
     stats: Annotated[Stats, Meta(description="statistics of each row")]
     time: Seconds
     data: Annotated[memoryview, Meta(description="rows in order, little-endian; always the last entry")]
+
+    def __repr__(self) -> str:
+        rows, width = self.shape
+        return (
+            f"Scan(turn {self.turn}, token {self.token}, {self.phase}, {self.site}, "
+            f"layers {spans(self.layers)}, [{rows}, {width}] {self.dtype})"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        fields = {name: getattr(self, name) for name in self.__struct_fields__}
+        return _unpickled_scan, (fields | {"data": bytes(self.data)},)
 
 
 class TurnEnd(Message, frozen=True, kw_only=True, tag="turn_end"):
@@ -145,7 +172,7 @@ class Progress(Message, frozen=True, kw_only=True, tag="progress"):
     what: Annotated[str, Meta(description="what is being done, in a few words")]
 
 
-class Influence(Message, frozen=True, kw_only=True, tag="influence_map"):
+class Influence(Numbers, frozen=True, kw_only=True, tag="influence_map"):
     """The answer to `influence`, before its `reply`."""
 
     id: CommandId
@@ -165,8 +192,15 @@ class Influence(Message, frozen=True, kw_only=True, tag="influence_map"):
         ),
     ]
 
+    def __repr__(self) -> str:
+        rows, width = self.shape
+        return (
+            f"Influence({self.site}, layers {spans(self.layers)}, [{rows}, {width}] in standard deviations, "
+            f"over {self.positions} tokens, KL {self.kl:.4g} nats)"
+        )
 
-class Attribution(Message, frozen=True, kw_only=True, tag="attribution"):
+
+class Attribution(Numbers, frozen=True, kw_only=True, tag="attribution"):
     """The answer to `attribute`, before its `reply`."""
 
     id: CommandId
@@ -187,6 +221,13 @@ class Attribution(Message, frozen=True, kw_only=True, tag="attribution"):
         bytes, Meta(description="float32, little-endian: each unit's share of the logit, over all positions")
     ]
 
+    def __repr__(self) -> str:
+        units = len(self.data) // np.dtype(np.float32).itemsize
+        return (
+            f"Attribution({self.site} layer {self.layer}, [{units}] shares of the logit of "
+            f"{self.target.text!r}, {self.method}, {len(self.checked)} checked by ablation)"
+        )
+
 
 class Comparison(Message, frozen=True, kw_only=True, tag="comparison"):
     """The answer to `compare`, before its `reply`."""
@@ -206,6 +247,9 @@ class Comparison(Message, frozen=True, kw_only=True, tag="comparison"):
     ]
     seconds: Annotated[float, Meta(description="how long it took")]
 
+    def __repr__(self) -> str:
+        return f"Comparison({self.plain_text!r} without the edits, {self.edited_text!r} with them)"
+
 
 class LogitLens(Message, frozen=True, kw_only=True, tag="logit_lens_map"):
     """The answer to `logit_lens`, before its `reply`."""
@@ -217,3 +261,11 @@ class LogitLens(Message, frozen=True, kw_only=True, tag="logit_lens_map"):
     came: Annotated[Candidate | None, Meta(description="the token that came next; null where none did")]
     layers: Annotated[tuple[LensLayer, ...], Meta(description="from the first layer to the last")]
     seconds: Annotated[float, Meta(description="how long it took")]
+
+    def __repr__(self) -> str:
+        says = ", ".join(f"{layer.layer}: {layer.top[0].text!r}" for layer in self.layers if layer.top)
+        return f"LogitLens(after token {self.token}, {says})"
+
+
+def _unpickled_scan(fields: dict[str, Any]) -> Scan:
+    return Scan(**fields | {"data": memoryview(fields["data"])})

@@ -10,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 from llmri_server.llama_runtime.header import is_gguf
+from llmri_server.model_names import find_here
 from llmri_server.runtime import LoadError, Runtime
 from llmri_server.settings import Settings
 
@@ -88,12 +89,14 @@ def _load_gguf_exactly(model: str) -> Runtime:
 
 
 def _load_torch(settings: Settings) -> Runtime:
+    find_here(settings.model)  # torch takes seconds to import, a wrong name needs none
     from llmri_server.torch_runtime import load  # noqa: PLC0415
 
     return load(settings.model, device=settings.device, dtype=settings.dtype)
 
 
 def _load_torch_exactly(model: str) -> Runtime:
+    find_here(model)
     from llmri_server.torch_runtime import load  # noqa: PLC0415
 
     return load(model, device="cpu", dtype="float32")

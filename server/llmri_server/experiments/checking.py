@@ -3,8 +3,8 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from difflib import get_close_matches
 
+from llmri_protocol.suggestions import did_you_mean
 from llmri_server.experiments.errors import ExperimentError
 from llmri_server.experiments.plan import (
     ClusterUnits,
@@ -118,6 +118,4 @@ def _twice(where: str, names: Sequence[str]) -> Iterator[str]:
 def _unknown(where: str, names: Iterable[str], known: Sequence[str]) -> Iterator[str]:
     for name in names:
         if name not in known:
-            near = get_close_matches(name, known, n=1, cutoff=0.0)
-            hint = f"; did you mean `{near[0]}`?" if near else ""
-            yield f"{where} has `{name}`, known are {', '.join(known)}{hint}"
+            yield f"{where} has `{name}`, known are {', '.join(known)}{did_you_mean(name, known)}"

@@ -1,26 +1,12 @@
 """From what the user typed to what the library shall load: a folder, or a model on the hub."""
 
-import os
-from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path
-
 from huggingface_hub import model_info, try_to_load_from_cache
 
+from llmri_server.model_names import Source, find_here
 from llmri_server.runtime import LoadError
 from llmri_server.torch_runtime.explanations import explain, is_offline
 
-BUNDLED = "pocket"
 HUB_PATIENCE = 10  # seconds
-
-
-@dataclass(frozen=True)
-class Source:
-    """A folder or hub id, the name to show, and whether the hub shall be left alone."""
-
-    location: str
-    name: str
-    local_only: bool = True
 
 
 def find_source(model: str) -> Source:
@@ -32,29 +18,7 @@ def find_source(model: str) -> Source:
     Raises:
         LoadError: There is no such model, or no way to it.
     """
-    if model == BUNDLED:
-        return Source(_bundled_folder(), BUNDLED)
-    folder = Path(os.path.expanduser(model))  # noqa: PTH111  `Path.expanduser` raises where nobody's home is
-    if os.path.isdir(folder):  # noqa: PTH112  `Path.is_dir` raises where a name is too long
-        if not (folder / "config.json").is_file():
-            raise LoadError(f"the folder {model} holds no model: it has no config.json")
-        return Source(str(folder), folder.resolve().name)
-    if os.path.exists(folder):  # noqa: PTH110  the same
-        raise LoadError(f"{model} is a file; a folder with config.json, weights and a tokenizer is needed")
-    if _looks_like_path(model):
-        raise LoadError(
-            f"there is no folder {model}; give `pocket`, a model's folder, or a hub id (owner/name)"
-        )
-    return _on_hub(model)
-
-
-def _bundled_folder() -> str:
-    weights = Path(str(resources.files("llmri_server.pocket"))) / "weights"
-    if not (weights / "config.json").is_file():
-        raise LoadError(
-            "the bundled model `pocket` is not installed; reinstall llmri, or train it: make pocket"
-        )
-    return str(weights)
+    return find_here(model) or _on_hub(model)
 
 
 def _on_hub(model: str) -> Source:
@@ -66,7 +30,3 @@ def _on_hub(model: str) -> Source:
             return Source(model, model)
         raise LoadError(explain(model, error)) from error
     return Source(model, model, local_only=False)
-
-
-def _looks_like_path(model: str) -> bool:
-    return model.startswith((".", "~", "/")) or model.count("/") > 1 or "\\" in model

@@ -9,7 +9,6 @@ or `point:` in place of `click:`, `type:TEXT`, `say:TEXT`, `new:TEXT` to say it 
 Quotes keep blanks together: `say:"count to five"`.
 """
 
-import difflib
 import re
 import shlex
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
 
+from llmri_protocol.suggestions import did_you_mean
 from llmri_viewer.keys.bindings import GESTURE_KEYS, Bindings
 
 Event = Literal["connected", "scan", "turn_end", "edits", "tokens", "clusters", "measured"]
@@ -127,8 +127,7 @@ def _action(word: str, table: Bindings) -> Action:
         return Shot()
     if not colon or verb not in READERS:
         known = (*sorted(keys), "shot", *(f"{name}:" for name in READERS))
-        nearest = difflib.get_close_matches(word, known, n=1, cutoff=0.0)[0]
-        raise ScriptError(f"`{word}` is no key and no word of a script; did you mean `{nearest}`?")
+        raise ScriptError(f"`{word}` is no key and no word of a script{did_you_mean(word, known)}")
     return READERS[verb](word, rest)
 
 
