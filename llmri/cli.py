@@ -8,6 +8,9 @@ from typing import Annotated
 
 import typer
 
+from llmri_protocol.command_line import application
+from llmri_protocol.extras import how_to_install
+
 
 @dataclass(frozen=True)
 class Side:
@@ -49,11 +52,8 @@ SIDES = {
 # The side's own command reads the options, so that `--help` and unknown ones are its business too.
 HANDED_OVER = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
-app = typer.Typer(
-    help="An MRI for language models: watch one think, token by token, and touch it while it does.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+app = application(
+    "An MRI for language models: watch one think, token by token, and touch it while it does.", commands=True
 )
 
 
@@ -117,7 +117,7 @@ def hand_over(name: str, arguments: list[str]) -> None:
         if (error.name or "").partition(".")[0] not in side.needs:
             raise
         plural = "extras" if "," in side.extra else "extra"
-        sys.exit(f"llmri {name} needs the {side.extra} {plural}: pip install 'llmri[{side.extra}]'")
+        sys.exit(f"llmri {name} needs the {side.extra} {plural}: {how_to_install(side.extra)}")
 
 
 def _print_version(wanted: bool) -> None:

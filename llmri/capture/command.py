@@ -24,9 +24,10 @@ from llmri.capture.profiles import default_prompts, families, guess_family, prof
 from llmri.capture.trials import Speaking, run_trial
 from llmri.cluster.errors import ClusterError
 from llmri.cluster.prompts import read
+from llmri_protocol.command_line import application
 from llmri_server.interrupts import noted
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = application()
 
 INTERRUPTED = 130  # the exit status of what Ctrl-C ended: 128 and the signal's number
 OK, FAILED = 0, 1

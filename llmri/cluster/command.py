@@ -13,12 +13,13 @@ from llmri.cluster.numbers import groups, numbers
 from llmri.cluster.numbers import sizes as sizes_of
 from llmri.cluster.prompts import read
 from llmri.cluster.server import access_token
+from llmri_protocol.command_line import application
 from llmri_viewer.connection.tls import CertificateError, trusting
 
 if TYPE_CHECKING:
     from llmri_clustering.clusters import Distance
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = application()
 
 ADDRESS = "127.0.0.1:9999"
 TURNS = 20  # that are listened to, where nothing is said

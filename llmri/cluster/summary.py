@@ -10,6 +10,7 @@ from rich.text import Text
 from llmri_clustering.clusters import Cluster, Clustering, Effect, TokenLabel
 from llmri_clustering.collecting import plural
 from llmri_clustering.evidence import rank_by_selectivity
+from llmri_protocol.command_line import Fitting
 
 BEFORE, AFTER = 16, 8  # characters shown around a token
 
@@ -28,7 +29,7 @@ def summary(clustering: Clustering, group: str = "", most: int = 0) -> Renderabl
     notes = [Text(line, style=style) for line, style in _lines(clustering)]
     rest = len(ranked) - len(shown)
     more = [Text(f"{plural(rest, 'more cluster')}; --top 0 shows all.", style="dim")] if rest else []
-    return Group(*notes, Text(), _table(shown, group), *more)
+    return Group(*notes, Text(), Fitting(_table(shown, group)), *more)
 
 
 def groups(clustering: Clustering) -> tuple[str, ...]:

@@ -17,10 +17,11 @@ from llmri.compare.errors import CompareError
 from llmri.compare.table import markdown, tables, write_csv
 from llmri.edits import files as edit_files
 from llmri.edits.errors import EditsError
+from llmri_protocol.command_line import Fitting, application
 from llmri_protocol.configs import ConfigError
 from llmri_server.calibration import MOST_TOKENS, calibration_text
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = application()
 
 INTERRUPTED = 130  # the exit status of what Ctrl-C ended: 128 and the signal's number
 
@@ -49,7 +50,7 @@ def compare_runtimes(
             sys.stdout.write(markdown(results))
         else:
             for table in tables(results):
-                console.print(table)
+                console.print(Fitting(table))
         for compared in results:
             if compared.absent:
                 missing = ", ".join(compared.absent)

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from llmri.demo.live import DemoError, has_screen, play
 from llmri.demo.report import draw_chart, results_table, write_csv
+from llmri_protocol.command_line import Fitting, application
 from llmri_protocol.messages import Edit
 from llmri_server.experiments.ablation import (
     SITE,
@@ -30,7 +31,7 @@ from llmri_server.pocket.score import questions
 from llmri_server.pocket.skills import SKILLS
 from llmri_server.torch_runtime import TorchRuntime, load
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = application()
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ class Laboratory:
 def report(outcomes: list[Outcome], plan: Plan, out: Path, console: Console) -> None:
     """Print the table; leave it as CSV, as a chart, and with all that is needed to run it again."""
     names = [skill.name for skill in SKILLS]
-    console.print(results_table(outcomes, names))
+    console.print(Fitting(results_table(outcomes, names)))
     write_csv(outcomes, names, out / "ablation.csv")
     draw_chart(outcomes, names, out / "ablation.png")
     record = {

@@ -17,17 +17,13 @@ from llmri.edits import control_vector, files
 from llmri.edits.errors import EditsError
 from llmri.edits.options import LOCAL, Access, Address, Source, Tls, TlsCa, TokenFile
 from llmri.edits.tables import edits_table, journal_table, printable
+from llmri_protocol.command_line import Fitting, application
 from llmri_protocol.edit_fit import another_model, fits
 from llmri_protocol.edit_hooks import as_hooks
 from llmri_protocol.edit_sets import EditSet, EditSetError, edit_set
 from llmri_viewer.connection.tls import CertificateError
 
-app = typer.Typer(
-    help="Keep sets of edits in files, and bring them back.",
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
+app = application("Keep sets of edits in files, and bring them back.", commands=True)
 
 INTERRUPTED = 130  # the exit status of what Ctrl-C ended: 128 and the signal's number
 
@@ -105,7 +101,7 @@ def show(
             return
         with Access.of(token_file, tls, tls_ca).to(source, "viewer") as client:
             if journal:
-                Console().print(journal_table(client.journal()))
+                Console().print(Fitting(journal_table(client.journal())))
                 return
             _show(_standing(client))
             stale = client.welcome.stale_cache
@@ -159,7 +155,7 @@ def _show(document: EditSet) -> None:
     model = document.model
     _say(f"{_counted(document)}, {model.name} ({model.family}, {model.layers} layers), {document.made}")
     if document.edits:
-        Console().print(edits_table(document.edits))
+        Console().print(Fitting(edits_table(document.edits)))
 
 
 def _counted(document: EditSet) -> str:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from llmri.edits.errors import EditsError
 from llmri_protocol.edit_sets import EditSet
 from llmri_protocol.edits import Edit
+from llmri_protocol.extras import how_to_install
 
 ARCHITECTURE = "controlvector"
 SITE = "resid_post"
@@ -53,7 +54,7 @@ def write(path: Path, document: EditSet) -> None:
     try:
         from gguf import GGUFWriter  # noqa: PLC0415 - an extra
     except ModuleNotFoundError:
-        raise EditsError("a control vector needs the gguf extra: pip install 'llmri[gguf]'") from None
+        raise EditsError(f"a control vector needs the gguf extra: {how_to_install('gguf')}") from None
     writer = GGUFWriter(path, ARCHITECTURE)
     try:
         writer.add_string(f"{ARCHITECTURE}.model_hint", document.model.family)

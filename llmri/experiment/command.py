@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+from llmri_protocol.command_line import application
+
+app = application()
 
 INTERRUPTED = 130  # the exit status of what Ctrl-C ended: 128 and the signal's number
 
@@ -29,13 +31,16 @@ def experiment(
     listed: Annotated[bool, typer.Option("--list", help="List the bundled experiments.")] = False,
 ) -> None:
     """Test what units are for: edit them and random ones, ask, and tell the difference with its doubt."""
-    from llmri.experiment.plans import planned  # noqa: PLC0415 - torch takes a second, and may be missing
-    from llmri.experiment.shipped import shipped  # noqa: PLC0415
+    from llmri.experiment.shipped import located, shipped  # noqa: PLC0415 - its packages may be missing
 
     console = Console()
     if sum((file is not None, again is not None, listed)) != 1:
         raise typer.BadParameter("expected one of FILE.toml, --again RESULTS.json and --list")
     with _one_sentence():
+        if file is not None:
+            located(file)
+        from llmri.experiment.plans import planned  # noqa: PLC0415 - torch takes a second
+
         if listed:
             for name in shipped():
                 console.print(f"[bold]{name}[/bold]  {planned(name).about}", highlight=False)

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from llmri.experiment.plots.choice import draw
 from llmri.experiment.table import CAPTION, tables, write_csv
+from llmri_protocol.command_line import Fitting
 from llmri_server.experiments.errors import ExperimentError
 from llmri_server.experiments.plan import Plan
 from llmri_server.experiments.results import Observation, Results, differences, load, save
@@ -71,7 +72,8 @@ def report(results: Results, out: Path, console: Console) -> None:
     write_csv(results, rows, out / "table.csv")
     pictures = draw(results, rows, out)
     for table in tables(results, rows, console.width):
-        console.print(table, "")
+        console.print(Fitting(table))
+        console.print()
     console.print(CAPTION, style="dim", highlight=False)
     if not results.finished:
         console.print(f"[yellow]Unfinished[/yellow]: {results.ended}.", highlight=False)

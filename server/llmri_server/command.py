@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import msgspec
 import typer
 
+from llmri_protocol.command_line import application
 from llmri_protocol.configs import ConfigError
 from llmri_server import protection
 from llmri_server.access import TOKEN_VARIABLE, ServeError, access_token, bind, tls_context
@@ -20,7 +21,7 @@ from llmri_server.server import Server
 from llmri_server.settings import Settings, read
 from llmri_server.summary import protection_summary, summary
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = application()
 
 Model = Annotated[
     str | None,

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from llmri_protocol.bundled import BUNDLED
 from llmri_server.runtime import LoadError
-
-BUNDLED = "pocket"
 
 
 @dataclass(frozen=True)

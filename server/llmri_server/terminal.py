@@ -2,6 +2,7 @@
 
 import contextlib
 
+from llmri_protocol.bundled import BUNDLED, KNOWS
 from llmri_protocol.messages import Edit
 from llmri_server.server import Server
 from llmri_server.session import TooManyTurnsError
@@ -78,7 +79,7 @@ def chat(server: Server) -> None:
     """Chat until the person quits; Ctrl-C at the prompt raises `KeyboardInterrupt`."""
     with contextlib.suppress(ImportError):  # it isn't on every system; the chat works without
         import readline  # noqa: F401, PLC0415 - importing it gives `input` its history and line editing
-    say("Say something, or /help.")
+    say("Say something, or /help." + (f" {KNOWS}" if server.runtime.card.name == BUNDLED else ""))
     terminal = Terminal(server)
     going_on = True
     while going_on:

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from importlib.metadata import version
@@ -67,7 +68,7 @@ def test_an_unknown_option_is_refused_by_the_side() -> None:
 def test_without_its_extra_serving_says_what_to_install(missing: str) -> None:
     done = llmri("serve", "--port", "0", missing=frozenset({missing}))
     assert done.returncode == 1
-    assert done.stderr == "llmri serve needs the server extra: pip install 'llmri[server]'\n"
+    assert done.stderr == "llmri serve needs the server extra: in a clone of LLMRI, pip install '.[server]'\n"
 
 
 def test_sets_of_edits_need_no_extra() -> None:
@@ -84,6 +85,36 @@ def test_a_control_vector_without_its_extra_says_what_to_install(tmp_path: Path)
     words = ("edits", "export", str(tmp_path / "v.gguf"), str(tmp_path / "set.toml"))
     done = llmri(*words, missing=frozenset({"gguf"}))
     assert done.returncode == 1
-    assert done.stderr == ("llmri edits: a control vector needs the gguf extra: pip install 'llmri[gguf]'\n")
+    assert done.stderr == (
+        "llmri edits: a control vector needs the gguf extra: in a clone of LLMRI, pip install '.[gguf]'\n"
+    )
     assert llmri(*words).returncode == 0
     assert (tmp_path / "v.gguf").read_bytes()[:4] == b"GGUF"
+
+
+@pytest.mark.parametrize(
+    "command", ["", "serve", "view", "cluster", "capture", "edits show", "experiment", "demo"]
+)
+def test_at_40_columns_no_option_is_cut_off(command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "llmri", *command.split(), "--help"],
+        capture_output=True, text=True, timeout=120, check=False, env={**os.environ, "COLUMNS": "40"},
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert "…" not in done.stdout
+    assert not {"╭", "│"} & set(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("serve", "./no-such-model"), "there is no folder ./no-such-model"),
+        (("serve", str(Path(__file__).parent)), "it has no config.json"),
+        (("experiment", "mathematics-and-poetri"), "did you mean `mathematics-and-poetry`?"),
+    ],
+)
+def test_a_wrong_name_is_told_before_torch_is_loaded(words: tuple[str, ...], sentence: str) -> None:
+    done = llmri(*words, *(("--port", "0") if words[0] == "serve" else ()))
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -74,6 +74,21 @@ def test_a_mistake_is_answered_in_one_line(arguments: list[str], sentence: str) 
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("keys", [[], ["--keys", "up"], ["--keys", "sleep:0.2"]])
+def test_without_a_server_a_picture_is_a_failure(keys: list[str], tmp_path: Path) -> None:
+    done = view("127.0.0.1:1", "--headless", "--shot", str(tmp_path / "a.png"), "--patience", "1", *keys)
+    assert done.returncode == 1
+    assert "no server at 127.0.0.1:1" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_picture_without_keys_waits_for_the_server(server: SyntheticServer, tmp_path: Path) -> None:
+    shot = tmp_path / "a.png"
+    done = view(address(server), "--headless", "--shot", str(shot))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert shot.is_file()
+
+
 def test_saved_clusters_are_shown_and_edited_by_their_keys(server: SyntheticServer, tmp_path: Path) -> None:
     file, shot = tmp_path / "some.clusters", tmp_path / "shot.png"
     made = clusters.clustering()
@@ -137,7 +152,10 @@ def test_without_pygame_one_sentence_names_the_extra() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 1
-    assert done.stderr.strip() == "llmri view needs the viewer extra: pip install 'llmri[viewer]'"
+    assert (
+        done.stderr.strip()
+        == "llmri view needs the viewer extra: in a clone of LLMRI, pip install '.[viewer]'"
+    )
 
 
 def test_a_persons_own_keys_are_found_and_a_clash_in_them_is_refused(tmp_path: Path) -> None:

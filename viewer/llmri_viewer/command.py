@@ -11,6 +11,7 @@ from typing import Annotated, Literal, NoReturn
 import typer
 
 from llmri_protocol.addresses import AddressError
+from llmri_protocol.command_line import application
 from llmri_protocol.configs import ConfigError
 from llmri_viewer import homes, options
 from llmri_viewer.clusters.atlas import Atlas
@@ -29,7 +30,7 @@ TOKEN_VARIABLE = "LLMRI_TOKEN"  # noqa: S105 - the variable's name, not a token
 ScaleWord = Literal["auto", "1", "2", "3"]
 DENSITIES: dict[ScaleWord | None, DensityWish] = {"auto": "auto", "1": 1, "2": 2, "3": 3}
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = application()
 
 
 class _UserError(Exception):
@@ -120,6 +121,8 @@ def view(
 def _actions(keys: str, table: bindings.Bindings, *, last_shot: bool) -> list[script.Action]:
     """Give the script's actions, with a screenshot at the end where one is wanted and none is in it."""
     actions = script.parse(keys, table)
+    if last_shot and not actions:
+        actions.append(script.Wait("connected"))
     if last_shot and not any(isinstance(action, script.Shot) for action in actions):
         actions.append(script.Shot())
     return actions
@@ -170,7 +173,7 @@ def _show(
         session.close()
         if window is not None:
             window.close()
-    if session.state.link.link is Link.REFUSED:
+    if session.state.link.link is Link.REFUSED or (headless and session.state.card is None):
         raise _UserError(session.state.link.sentence)
 
 

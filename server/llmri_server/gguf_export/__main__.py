@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from llmri_protocol.command_line import application
 from llmri_server.gguf_export import PRECISIONS, ExportError, export_gguf
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = application()
 
 
 @app.command()

@@ -9,6 +9,7 @@ from functools import cache
 from types import ModuleType
 from typing import NoReturn
 
+from llmri_protocol.extras import how_to_install
 from llmri_server.llama_runtime import layout
 from llmri_server.llama_runtime.ggml import Ggml
 from llmri_server.runtime import LoadError
@@ -48,7 +49,7 @@ def engine() -> Engine:
     except ImportError as error:
         raise LoadError(
             f"GGUF files need llama-cpp-python, which cannot be imported ({error}); "
-            "install it: pip install llmri[gguf]"
+            f"install it: {how_to_install('gguf')}"
         ) from None
     except (OSError, RuntimeError) as error:
         raise LoadError(f"llama-cpp-python's library cannot be loaded: {error}") from None

@@ -287,4 +287,4 @@ def test_without_the_extra_that_is_said() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "pip install llmri[gguf]" in done.stderr
+    assert "pip install '.[gguf]'" in done.stderr

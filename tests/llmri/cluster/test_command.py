@@ -286,7 +286,10 @@ def test_too_little_is_told(run: Run, server: Server, tmp_path: Path) -> None:
 def test_without_its_extra_it_says_what_to_install(missing: str) -> None:
     done = llmri("cluster", missing=frozenset({missing}))
     assert done.returncode == 1
-    assert done.stderr == "llmri cluster needs the clustering extra: pip install 'llmri[clustering]'\n"
+    assert (
+        done.stderr
+        == "llmri cluster needs the clustering extra: in a clone of LLMRI, pip install '.[clustering]'\n"
+    )
 
 
 def test_the_words_of_the_options_are_those_of_the_library() -> None:

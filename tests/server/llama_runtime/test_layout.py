@@ -47,7 +47,7 @@ def test_a_missing_llama_cpp_python_is_told_with_the_extra(
     monkeypatch: pytest.MonkeyPatch, not_loaded_yet: None
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "llama_cpp", None)
-    with pytest.raises(LoadError, match=r"pip install llmri\[gguf\]"):
+    with pytest.raises(LoadError, match=r"pip install '\.\[gguf\]'"):
         engine()
 
 

@@ -3,6 +3,7 @@
 A command's name in braces stands for its key; `Bindings.spelled` puts that in where the words are drawn.
 """
 
+from llmri_protocol.bundled import BUNDLED, KNOWS
 from llmri_protocol.messages import ModelCard
 from llmri_viewer import views
 from llmri_viewer.history.store import ScanStore, Turn
@@ -81,7 +82,8 @@ def _why_no_values(state: ViewState, store: ScanStore, card: ModelCard) -> Words
             f"Connected to {card.name}",
             "It shows here what others say to the model, or somebody types in the server's terminal."
             if state.read_only
-            else "Say something to the model: press {chat.open}, or type in the server's terminal.",
+            else "Say something to the model: press {chat.open}, or type in the server's terminal."
+            + (f" {KNOWS}" if card.name == BUNDLED else ""),
         )
     if state.difference and store.sheet(state.at, state.site):
         return (

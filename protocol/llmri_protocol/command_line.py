@@ -1,0 +1,63 @@
+"""What every command line of LLMRI has in common: how it is made, and tables that fit narrow terminals."""
+
+import shutil
+from collections.abc import Iterator
+
+import typer
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import Measurement
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+NARROW = 70  # columns; below it boxes cut options and words off
+ROOMY = 10_000  # columns: as many as any table wants
+
+
+def application(help_text: str | None = None, *, commands: bool = False) -> typer.Typer:
+    """Return an application to put commands into; its help has boxes only where there is room for them.
+
+    Args:
+        help_text: What it is for.
+        commands: Whether it has several commands, and shows its help where none is named.
+    """
+    return typer.Typer(
+        help=help_text,
+        no_args_is_help=commands,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich" if shutil.get_terminal_size().columns >= NARROW else None,
+    )
+
+
+class Fitting:
+    """A table where there is room for it; else a line a cell, each under its row's first cell.
+
+    Args:
+        table: The table.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        needed = Measurement.get(console, options.update(max_width=ROOMY), self._table).minimum
+        if needed <= options.max_width:
+            yield self._table
+        else:
+            yield from _stacked(self._table)
+
+
+def _stacked(table: Table) -> Iterator[RenderableType]:
+    if table.title:
+        yield table.title
+    headings = [_one_line(column.header) for column in table.columns]
+    for first, *rest in zip(*(column.cells for column in table.columns), strict=True):
+        yield Text.assemble((_one_line(first), "bold"))
+        for heading, cell in zip(headings[1:], rest, strict=True):
+            yield Padding(Text(f"{heading}: {_one_line(cell)}"), (0, 0, 0, 2))
+
+
+def _one_line(cell: RenderableType) -> str:
+    text = Text.from_markup(cell) if isinstance(cell, str) else cell
+    return " ".join((text.plain if isinstance(text, Text) else str(text)).split())
