@@ -8,6 +8,7 @@ from pathlib import Path
 from huggingface_hub import model_info, try_to_load_from_cache
 
 from llmri_server.runtime import LoadError
+from llmri_server.torch_runtime.checkpoint_files import refuse_adapters
 from llmri_server.torch_runtime.explanations import explain, is_offline
 
 BUNDLED = "pocket"
@@ -21,6 +22,18 @@ class Source:
     location: str
     name: str
     local_only: bool = True
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder, where it is one."""
+        return Path(self.location) if os.path.isdir(self.location) else None  # noqa: PTH112  as below
+
+    @property
+    def in_words(self) -> str:
+        """What to call it in a sentence."""
+        return (
+            f"`{self.name}`" if self.folder is None or self.name == BUNDLED else f"the folder {self.location}"
+        )
 
 
 def find_source(model: str) -> Source:
@@ -36,6 +49,7 @@ def find_source(model: str) -> Source:
         return Source(_bundled_folder(), BUNDLED)
     folder = Path(os.path.expanduser(model))  # noqa: PTH111  `Path.expanduser` raises where nobody's home is
     if os.path.isdir(folder):  # noqa: PTH112  `Path.is_dir` raises where a name is too long
+        refuse_adapters(f"the folder {model}", (file.name for file in folder.iterdir()))
         if not (folder / "config.json").is_file():
             raise LoadError(f"the folder {model} holds no model: it has no config.json")
         return Source(str(folder), folder.resolve().name)
@@ -60,11 +74,12 @@ def _bundled_folder() -> str:
 def _on_hub(model: str) -> Source:
     try:
         downloaded = isinstance(try_to_load_from_cache(model, "config.json"), str)
-        model_info(model, timeout=HUB_PATIENCE)
+        files = model_info(model, timeout=HUB_PATIENCE).siblings or []
     except Exception as error:
         if is_offline(error) and downloaded:
             return Source(model, model)
         raise LoadError(explain(model, error)) from error
+    refuse_adapters(f"`{model}`", (file.rfilename for file in files))
     return Source(model, model, local_only=False)
 
 
