@@ -66,7 +66,7 @@ def _notices(model: PreTrainedModel, name: str, unexpected: list[str]) -> Iterat
     read = model.get_input_embeddings()
     written = model.get_output_embeddings()  # type: ignore[no-untyped-call]
     if said and written is not None and written.weight is not getattr(read, "weight", written.weight):
-        yield f"{name} ties embedding and head by its config, but its weights hold two that differ: both count"
+        yield f"{name} ties embedding and head by its config, but its weights hold two that differ"
 
 
 def refuse_broken_values(model: PreTrainedModel, name: str) -> None:
