@@ -55,7 +55,7 @@ def assemble(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, name
     verified = find_sites(model, name)
     sites = verified.sites
     for site, why in verified.reasons.items():
-        logger.info("%s has no %s: %s", name, site, why)
+        logger.warning("no %s in %s: %s", site, name, why)
     ends = _ends(model, tokenizer)
     _plain_generation(model, tokenizer, ends)
     card = _card(model, tokenizer, sites, name)
@@ -132,6 +132,7 @@ def _card(
         absent=tuple(site for site in SITE_NAMES if site not in sites),
         attributable=True,
         lens="resid_post" in sites,
+        default_site="resid_post" if "resid_post" in sites else next(iter(sites)),
         default_layer=layers // 2,
     )
 

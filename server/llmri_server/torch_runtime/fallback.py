@@ -174,7 +174,7 @@ def _is_added(block: Block, numbers: Multipliers, child: str, earlier: list[Tens
 
 
 def _last_linear(block: Block, child: str) -> str | None:
-    """Give the last linear layer inside an attention, if it is as wide as the stream and not also the first."""
+    """Give the last linear layer inside an attention, as wide as the stream and not also the first."""
     found = [
         path
         for path in block.outputs
