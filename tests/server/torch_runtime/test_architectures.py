@@ -219,7 +219,10 @@ def test_what_is_shown_adds_up_and_is_what_a_block_gets_and_gives(
     runtime = runtime_of(kind, tokenizer)
     rows = recorded(runtime)
     assert torch.equal(rows["resid_pre"][:, 1:], rows["resid_post"][:, :-1])
-    sums = [("resid_mid", "resid_pre", "attn_out"), ("resid_post", "resid_mid", "mlp_out")]
+    sums: list[tuple[str, ...]] = [
+        ("resid_mid", "resid_pre", "attn_out"),
+        ("resid_post", "resid_mid", "mlp_out"),
+    ]
     if "resid_mid" not in rows:
         sums = [("resid_post", "resid_pre", "attn_out", "mlp_out")]
     for total, *parts in sums:
