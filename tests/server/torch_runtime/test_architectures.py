@@ -13,7 +13,7 @@ from llmri_protocol.messages import Edit
 from llmri_server.runtime import CapturePlan
 from llmri_server.torch_runtime import TorchRuntime, assemble
 from llmri_server.torch_runtime.architectures import known_architecture
-from tests.server.torch_runtime.tiny_models import Say, single, tiny_model
+from tests.server.torch_runtime.tiny_models import Say, blocks_of, single, tiny_model
 
 SMALL: dict[str, object] = {
     **dict.fromkeys(("hidden_size", "n_embd", "d_model", "lru_width", "attention_hidden_size"), 32),
@@ -36,6 +36,7 @@ SMALL: dict[str, object] = {
     **{"linear_key_head_dim": 8, "linear_value_head_dim": 8},
 }
 DEPENDENT = ("layer_types", "mlp_layer_types", "layers_block_type")  # lists of a length: made anew
+IDS = (5, 9, 2, 7, 3, 250)
 INNER = ("resid_mid", "attn_out", "z", "mlp_act", "mlp_out")
 
 
@@ -171,18 +172,19 @@ KNOWN: dict[str, Known] = {
 
 
 def runtime_of(
-    kind: str, tokenizer: PreTrainedTokenizerFast, dtype: torch.dtype = torch.float32
+    kind: str, tokenizer: PreTrainedTokenizerFast, dtype: torch.dtype = torch.float32, **changes: object
 ) -> TorchRuntime:
     base = CONFIG_MAPPING[kind]()
     small = {key: value for key, value in SMALL.items() if hasattr(base, key)}
     anew = {key: None for key in DEPENDENT if isinstance(vars(base).get(key), list)}
-    model = tiny_model(kind, dtype, **small, **anew, **KNOWN[kind].changes)
+    known = KNOWN[kind].changes if kind in KNOWN else {}
+    model = tiny_model(kind, dtype, **{**small, **anew, **known, **changes})
     return assemble(model, tokenizer, name=kind)
 
 
 def recorded(runtime: TorchRuntime) -> dict[str, Tensor]:
     """Give every site of one pass, `[positions, layers, width]`."""
-    ids = torch.tensor([[5, 9, 2, 7, 3, 250]])
+    ids = torch.tensor([list(IDS)])
     rows = {}
     for site in runtime.card.sites:
         with runtime.record(site.name) as recording, torch.no_grad():
@@ -235,6 +237,45 @@ def test_what_is_shown_adds_up_and_is_what_a_block_gets_and_gives(
                 with torch.no_grad():
                     written = tap.module(rows[inner][:, layer]) * factor
                 torch.testing.assert_close(written, rows[branch][:, layer], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [("rwkv", {"num_hidden_layers": 7}), ("mamba2", {"num_heads": 8, "n_groups": 1}), ("mamba", {})],
+)
+def test_blocks_without_attention_show_the_stream(
+    kind: str, changes: dict[str, object], tokenizer: PreTrainedTokenizerFast
+) -> None:
+    runtime = runtime_of(kind, tokenizer, **changes)
+    rows = recorded(runtime)
+    blocks = blocks_of(runtime.model)
+    assert len(blocks) == runtime.card.layers == rows["resid_pre"].shape[1]
+    seen: list[Tensor] = []
+    for block in blocks:
+        block.register_forward_pre_hook(lambda _m, args: seen.append(args[0][0].clone()))
+        block.register_forward_hook(lambda _m, _a, out: seen.append(single(out)[0].clone()))
+    with torch.no_grad():
+        runtime.model(torch.tensor([list(IDS)]), use_cache=False)
+    assert torch.equal(rows["resid_pre"], torch.stack(seen[::2], dim=1))
+    assert torch.equal(rows["resid_post"], torch.stack(seen[1::2], dim=1))
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "factor"),
+    [
+        ("minicpm3", {"scale_depth": 1.4}, 1.4 / 3**0.5),
+        ("hyperclovax", {"residual_multiplier": 0.3}, 0.3),
+        ("granitemoehybrid", {"residual_multiplier": 0.3, "layer_types": ["attention"] * 3}, 0.3),
+    ],
+)
+def test_the_number_that_branches_are_multiplied_with_is_found(
+    kind: str, changes: dict[str, object], factor: float, tokenizer: PreTrainedTokenizerFast
+) -> None:
+    mla = {"num_key_value_heads": 4, "qk_rope_head_dim": 8, "qk_nope_head_dim": 8, "v_head_dim": 8}
+    runtime = runtime_of(kind, tokenizer, **(mla | changes if kind == "minicpm3" else changes))
+    assert [tap.factor for tap in runtime._sites["attn_out"].taps] == pytest.approx([factor] * 3, rel=1e-6)
+    rows = recorded(runtime)
+    torch.testing.assert_close(rows["resid_mid"], rows["resid_pre"] + rows["attn_out"], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["bloom", "granitemoe", "mpt", "glm4_moe"])
