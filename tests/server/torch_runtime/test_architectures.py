@@ -172,7 +172,7 @@ KNOWN: dict[str, Known] = {
 
 
 def runtime_of(
-    kind: str, tokenizer: PreTrainedTokenizerFast, dtype: torch.dtype = torch.float32, **changes: object
+    kind: str, tokenizer: PreTrainedTokenizerFast, dtype: torch.dtype = torch.float32, **changes: Any
 ) -> TorchRuntime:
     base = CONFIG_MAPPING[kind]()
     small = {key: value for key, value in SMALL.items() if hasattr(base, key)}
