@@ -246,7 +246,7 @@ def test_what_is_shown_adds_up_and_is_what_a_block_gets_and_gives(
 def test_blocks_without_attention_show_the_stream(
     kind: str, changes: dict[str, object], tokenizer: PreTrainedTokenizerFast
 ) -> None:
-    runtime = runtime_of(kind, tokenizer, **changes)
+    runtime = runtime_of(kind, tokenizer, torch.float32, **changes)
     rows = recorded(runtime)
     blocks = blocks_of(runtime.model)
     assert len(blocks) == runtime.card.layers == rows["resid_pre"].shape[1]
@@ -272,7 +272,7 @@ def test_the_number_that_branches_are_multiplied_with_is_found(
     kind: str, changes: dict[str, object], factor: float, tokenizer: PreTrainedTokenizerFast
 ) -> None:
     mla = {"num_key_value_heads": 4, "qk_rope_head_dim": 8, "qk_nope_head_dim": 8, "v_head_dim": 8}
-    runtime = runtime_of(kind, tokenizer, **(mla | changes if kind == "minicpm3" else changes))
+    runtime = runtime_of(kind, tokenizer, torch.float32, **(mla | changes if kind == "minicpm3" else changes))
     assert [tap.factor for tap in runtime._sites["attn_out"].taps] == pytest.approx([factor] * 3, rel=1e-6)
     rows = recorded(runtime)
     torch.testing.assert_close(rows["resid_mid"], rows["resid_pre"] + rows["attn_out"], rtol=1e-4, atol=1e-4)
