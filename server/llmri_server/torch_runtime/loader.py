@@ -93,6 +93,8 @@ def _weights(
             raise
         why = first_line(error)
         raise LoadError(f"{name} is quantised by `{method}` and cannot be loaded so here: {why}") from error
+    if source.folder is None and source.fetched is not None:
+        check_files(source.fetched, quantised=method is not None)
     model: PreTrainedModel = loaded[0]
     for notice in judge(model, name, loaded[1]):
         logger.warning("%s", notice)

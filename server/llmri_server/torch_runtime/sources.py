@@ -29,6 +29,12 @@ class Source:
         return Path(self.location) if os.path.isdir(self.location) else None  # noqa: PTH112  as below
 
     @property
+    def fetched(self) -> Path | None:
+        """The folder in which the hub's files lie once they were fetched."""
+        config = try_to_load_from_cache(self.location, "config.json")
+        return Path(config).parent if isinstance(config, str) else None
+
+    @property
     def in_words(self) -> str:
         """What to call it in a sentence."""
         return (
@@ -77,7 +83,10 @@ def _on_hub(model: str) -> Source:
         files = model_info(model, timeout=HUB_PATIENCE).siblings or []
     except Exception as error:
         if is_offline(error) and downloaded:
-            return Source(model, model)
+            here = Source(model, model)
+            if here.fetched is not None:
+                refuse_adapters(f"`{model}`", (file.name for file in here.fetched.iterdir()))
+            return here
         raise LoadError(explain(model, error)) from error
     refuse_adapters(f"`{model}`", (file.rfilename for file in files))
     return Source(model, model, local_only=False)

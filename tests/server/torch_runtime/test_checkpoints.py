@@ -230,6 +230,19 @@ def test_an_adapter_on_the_hub_is_refused_before_anything_is_fetched(monkeypatch
     assert "`owner/name` holds an adapter" in sentence("owner/name")
 
 
+def test_an_adapter_that_was_fetched_before_is_refused_without_the_hub(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_way(*_: object, **__: object) -> None:
+        raise ConnectionError("no route")
+
+    folder = make()
+    (folder / "adapter_config.json").write_text("{}")
+    monkeypatch.setattr(sources, "model_info", no_way)
+    monkeypatch.setattr(sources, "try_to_load_from_cache", lambda *_: str(folder / "config.json"))
+    assert "`owner/name` holds an adapter" in sentence("owner/name")
+
+
 @pytest.fixture
 def sharded(tmp_path: Path, tokenizer: PreTrainedTokenizerFast) -> Path:
     tiny_model("llama").save_pretrained(tmp_path / "tiny", max_shard_size="60kB")
