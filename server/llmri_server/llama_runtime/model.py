@@ -34,6 +34,7 @@ class Model:
             )
         parameters = lib.llama_model_default_params()
         parameters.n_gpu_layers = options.gpu_layers
+        parameters.check_tensors = True  # values that are no numbers are found here, with their tensor's name
         engine.errors.clear()
         self.pointer: Any = lib.llama_model_load_from_file(str(path).encode(), parameters)
         if not self.pointer:

@@ -1,5 +1,6 @@
 """A loaded model and its tokenizer made into a runtime: sites found, checked, and written on a card."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -13,8 +14,10 @@ from llmri_server.torch_runtime.fallback import propose
 from llmri_server.torch_runtime.probe import probe
 from llmri_server.torch_runtime.runtime import TorchRuntime
 from llmri_server.torch_runtime.scans import SCAN_DTYPES
-from llmri_server.torch_runtime.taps import Site, bind
-from llmri_server.torch_runtime.verification import verify
+from llmri_server.torch_runtime.taps import Site, Tap, Taps, bind
+from llmri_server.torch_runtime.verification import Verified, verify
+
+logger = logging.getLogger(__name__)
 
 UNITS: Mapping[SiteName, str] = {
     "resid_pre": "residual direction",
@@ -24,6 +27,15 @@ UNITS: Mapping[SiteName, str] = {
     "z": "attention head component",
     "mlp_act": "MLP neuron",
     "mlp_out": "direction written by the MLP",
+}
+ABSENT: Mapping[SiteName, str] = {
+    "resid_pre": "no block takes the stream as its first argument",
+    "resid_mid": "no module reads the stream between attention and MLP alone",
+    "resid_post": "no block gives the stream",
+    "attn_out": "no module gives what an attention adds to the stream",
+    "z": "no linear layer gives what an attention writes",
+    "mlp_act": "no one linear layer gives what an MLP writes, as in a mixture of experts",
+    "mlp_out": "no module gives what an MLP adds to the stream",
 }
 CONTEXT_UNKNOWN = 2048  # for models that say nothing and have no position limit of their own
 
@@ -40,29 +52,58 @@ def assemble(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, name
     if model.dtype not in SCAN_DTYPES:
         raise LoadError(f"`{name}` computes in {model.dtype}; choose float32, float16 or bfloat16")
     model.eval()  # type: ignore[no-untyped-call]
-    sites = find_sites(model, name)
+    verified = find_sites(model, name)
+    sites = verified.sites
+    for site, why in verified.reasons.items():
+        logger.warning("no %s in %s: %s", site, name, why)
     ends = _ends(model, tokenizer)
     _plain_generation(model, tokenizer, ends)
     card = _card(model, tokenizer, sites, name)
     return TorchRuntime(model, tokenizer, card, sites, ends)
 
 
-def find_sites(model: PreTrainedModel, name: str) -> dict[SiteName, Site]:
-    """Give the sites that stood the check, by the table or, where it knows nothing, by structure."""
+def find_sites(model: PreTrainedModel, name: str) -> Verified:
+    """Give the sites that stood the check, by the table or, where it knows nothing, by structure.
+
+    Raises:
+        LoadError: There are none.
+    """
     known = known_architecture(model.config.model_type)
-    architecture = known if known is not None and _has(model, known.blocks) else propose(model)
-    if architecture is None:
-        raise LoadError(
-            f"the blocks of `{name}` ({model.config.model_type}) were not found; it cannot be watched"
-        )
-    sites = verify(model, architecture, probe(model, bind(model, architecture)))
+    if known is not None and _has(model, known.blocks):
+        architecture, taps = known, bind(model, known)
+    else:
+        proposed = propose(model)
+        if proposed is None:
+            raise LoadError(
+                f"the blocks of `{name}` ({model.config.model_type}) were not found; it cannot be watched"
+            )
+        architecture, taps = proposed
+    everywhere, lacking = _in_every_layer(taps)
+    verified = verify(model, architecture, probe(model, everywhere))
+    sites, reasons = verified.sites, lacking | verified.reasons
     if not sites:
         raise LoadError(
             f"no site of `{name}` ({model.config.model_type}) could be found; it cannot be watched"
         )
     if "resid_mid" in sites and not writing_reaches_residual(model, sites):
         sites["resid_mid"] = replace(sites["resid_mid"], editable=False)
-    return sites
+    return Verified(sites, {site: reasons[site] for site in SITE_NAMES if site not in sites})
+
+
+def _in_every_layer(taps: Mapping[SiteName, tuple[Tap | None, ...]]) -> tuple[Taps, dict[SiteName, str]]:
+    """Sort sites into those that all layers have, and why each other one is absent."""
+    there: dict[SiteName, tuple[Tap, ...]] = {}
+    lacking: dict[SiteName, str] = {}
+    for site in SITE_NAMES:
+        found = taps.get(site, ())
+        present = tuple(tap for tap in found if tap is not None)
+        without = [str(number) for number, tap in enumerate(found) if tap is None]
+        if present and not without:
+            there[site] = present
+        else:
+            where = f"layers {', '.join(without)}: " if present else ""
+            lacking[site] = where + ABSENT[site]
+    return there, lacking
 
 
 def _has(model: PreTrainedModel, path: str) -> bool:
@@ -91,6 +132,7 @@ def _card(
         absent=tuple(site for site in SITE_NAMES if site not in sites),
         attributable=True,
         lens="resid_post" in sites,
+        default_site="resid_post" if "resid_post" in sites else next(iter(sites)),
         default_layer=layers // 2,
     )
 

@@ -1,8 +1,10 @@
 """From what the user typed to what the library shall load: a folder, or a model on the hub."""
 
+from pathlib import Path
+
 from huggingface_hub import model_info, try_to_load_from_cache
 
-from llmri_server.model_names import Source, find_here
+from llmri_server.model_names import Source, find_here, refuse_adapters
 from llmri_server.runtime import LoadError
 from llmri_server.torch_runtime.explanations import explain, is_offline
 
@@ -21,12 +23,23 @@ def find_source(model: str) -> Source:
     return find_here(model) or _on_hub(model)
 
 
+def fetched(source: Source) -> Path | None:
+    """Give the folder in which the hub's files lie once they were fetched."""
+    config = try_to_load_from_cache(source.location, "config.json")
+    return Path(config).parent if isinstance(config, str) else None
+
+
 def _on_hub(model: str) -> Source:
     try:
         downloaded = isinstance(try_to_load_from_cache(model, "config.json"), str)
-        model_info(model, timeout=HUB_PATIENCE)
+        files = model_info(model, timeout=HUB_PATIENCE).siblings or []
     except Exception as error:
         if is_offline(error) and downloaded:
-            return Source(model, model)
+            here = Source(model, model)
+            place = fetched(here)
+            if place is not None:
+                refuse_adapters(f"`{model}`", (file.name for file in place.iterdir()))
+            return here
         raise LoadError(explain(model, error)) from error
+    refuse_adapters(f"`{model}`", (file.rfilename for file in files))
     return Source(model, model, local_only=False)
