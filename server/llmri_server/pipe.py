@@ -1,11 +1,14 @@
 """Turns from a pipe: each line is a prompt, each reply goes to standard output."""
 
+import logging
 import os
 import sys
 from io import TextIOWrapper
 from typing import TextIO
 
 from llmri_server.server import Server
+
+log = logging.getLogger(__name__)
 
 
 def answer_lines(server: Server, lines: TextIO) -> None:
@@ -20,7 +23,7 @@ def answer_lines(server: Server, lines: TextIO) -> None:
             if line.strip():
                 print(_reply(server, line.rstrip("\r\n")), flush=True)  # noqa: T201
     except BrokenPipeError:
-        print("standard output was closed; replies go to viewers only", file=sys.stderr)  # noqa: T201
+        log.warning("standard output was closed; replies go to viewers only")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
