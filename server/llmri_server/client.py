@@ -55,6 +55,7 @@ class Client:
         number: int,
         address: str,
         transport: Transport,
+        *,
         connection: ServerConnection,
         outbox: Outbox,
         commands: Commands,

@@ -163,10 +163,10 @@ class Server:
             number,
             address,
             transport,
-            connection,
-            Outbox(self.settings.outbox),
-            self._commands,
-            self._wrong_tokens,
+            connection=connection,
+            outbox=Outbox(self.settings.outbox),
+            commands=self._commands,
+            wrong_tokens=self._wrong_tokens,
         )
 
 
