@@ -17,7 +17,7 @@ import pytest
 from llmri_protocol.messages import Bye, Chat, Notice, Ping, Reply, TurnEnd, Welcome
 from tests.server.fakes import Viewer
 
-PATIENCE = 120
+PATIENCE = 60
 PROGRAM = """
 import sys
 from llmri_server import Server, Settings
@@ -45,11 +45,18 @@ PANIC = """
         raise PanicError("pathological")
     runtime.generate = panic
 """
+IN_FRONT = (  # makes standard input the terminal of a session of its own, as a login does
+    "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
 BROKEN = "server.hub.tell = panic"
 BUSY = """
     def talk():
-        while not server.session._closed:
-            server.session.submit("x").reply()
+        try:
+            while True:
+                server.session.submit("x").reply()
+        except RuntimeError:  # it ended
+            pass
     import threading
     threading.Thread(target=talk, daemon=True).start()
 """
@@ -143,7 +150,7 @@ def test_a_goodbye_that_hangs_does_not_keep_the_process() -> None:
 def on_a_terminal(words: list[str]) -> Iterator[tuple["subprocess.Popen[str]", int]]:
     ours, theirs = pty.openpty()
     try:
-        with started(words, stdin=theirs, stdout=theirs) as process:
+        with started([sys.executable, "-c", IN_FRONT, *words], stdin=theirs, stdout=theirs) as process:
             os.close(theirs)
             yield process, ours
     finally:
@@ -169,7 +176,9 @@ def test_a_signal_at_the_prompt_ends_with_a_goodbye(number: signal.Signals) -> N
 
 
 def test_ctrl_c_stops_a_reply_and_a_request_to_terminate_ends_it() -> None:
-    endless = 'runtime.words = ["on "] * 10**6; runtime.before_token = lambda n: __import__("time").sleep(0.01)'
+    endless = (
+        'runtime.words = ["on "] * 10**6; runtime.before_token = lambda n: __import__("time").sleep(0.01)'
+    )
     with on_a_terminal(program(endless)) as (process, terminal):
         viewer = welcomed(seen(terminal, "> "))
         os.write(terminal, b"go\n")
@@ -186,7 +195,8 @@ def test_ctrl_c_stops_a_reply_and_a_request_to_terminate_ends_it() -> None:
 
 def test_a_terminal_that_is_closed_is_a_hang_up() -> None:
     ours, theirs = pty.openpty()
-    with started(program(), stdin=theirs, stdout=theirs) as process:
+    words = [sys.executable, "-c", IN_FRONT, *program()]
+    with started(words, stdin=theirs, stdout=theirs) as process:
         os.close(theirs)
         viewer = welcomed(seen(ours, "> "))
         os.close(ours)

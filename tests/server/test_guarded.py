@@ -171,5 +171,8 @@ def test_a_thread_tells_why_it_ended_only_where_that_was_an_error() -> None:
 def test_every_thread_of_the_server_is_guarded(server: Server, viewer: Viewer) -> None:
     server.chat("a").reply(PATIENCE)
     ours = [thread for thread in threading.enumerate() if thread.name.startswith("llmri-")]
-    assert {thread.name.rpartition("-")[0] or thread.name for thread in ours} >= {"llmri-reader", "llmri-sender"}
+    assert {thread.name.rpartition("-")[0] or thread.name for thread in ours} >= {
+        "llmri-reader",
+        "llmri-sender",
+    }
     assert all(isinstance(thread, GuardedThread) for thread in ours)
