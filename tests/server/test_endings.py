@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -223,10 +223,6 @@ def ends_with_a_reason(process: "subprocess.Popen[str]", ready: str) -> None:
     assert process.wait(PATIENCE) == 1
     assert process.stderr
     assert "llmri serve: the thread that runs the model ended" in process.stderr.read()
-
-
-def without(stream: str) -> Callable[["subprocess.Popen[str]"], None]:
-    return lambda process: getattr(process, stream).close()
 
 
 @pytest.mark.parametrize("merged", [True, False], ids=["2>&1 | head", "2> >(head)"])

@@ -8,11 +8,12 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from llmri_protocol.connection import ClientConnection
+from llmri_protocol.connection import ClientConnection, FromServer
 from llmri_protocol.frames import header
 from llmri_protocol.messages import Error, Reply, Role, Subscribe, TurnEnd, Welcome
 from llmri_server import Server, Settings
@@ -22,7 +23,6 @@ from tests.server.fakes import Connect, Eventually, FakeRuntime, Viewer
 
 PATIENCE = 60
 PING = header(15) + b'{"type":"ping"}'
-Silent = Iterator[list[socket.socket]]
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def welcomed_in_tls(server: Server, certificate: Path, role: Role = "viewer") ->
     with context.wrap_socket(raw, server_hostname="localhost") as connection:
         client = ClientConnection()
         connection.sendall(b"".join(client.hello("test", role)))
-        events = []
+        events: list[FromServer] = []
         while not events:
             count = connection.recv_into(client.buffer())
             assert count, "the server left without a word"
@@ -146,7 +146,7 @@ def test_silent_clients_give_way_to_who_says_hello_the_oldest_first(
         silent = []
         for count in range(1, most + 1):
             silent += stack.enter_context(sockets(server, 1))
-            eventually(lambda count=count: len(server.hub) == count)
+            eventually(partial(inside, server, count))
         comers = []
         for gone in silent[:2]:
             comers.append(connect())
@@ -301,6 +301,10 @@ def test_a_listener_without_threads_to_give_lives_on(
             assert rest(refused) == b""
     assert "can't start new thread" in caplog.text
     assert isinstance(connect().receive(), Welcome)
+
+
+def inside(server: Server, count: int) -> bool:
+    return len(server.hub) == count
 
 
 def void(_: object) -> None:
