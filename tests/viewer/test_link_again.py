@@ -3,9 +3,7 @@
 import contextlib
 import queue
 import socket
-import ssl
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from llmri_protocol.messages import Welcome
 from llmri_server import Server, Settings
 from llmri_server.access import tls_context
 from llmri_viewer.connection import link as links
+from llmri_viewer.connection.conversation import Conversation
 from llmri_viewer.connection.link import Address, ServerLink
 from llmri_viewer.connection.tls import trusting
 from llmri_viewer.options import Options, load
@@ -80,7 +79,7 @@ def test_a_hello_that_was_late_is_welcomed_and_the_plain_frames_before_it_are_pa
     tls = tls_context(*certificate) if secure else None
     with Server(runtime, Settings(port=0), tls=tls) as server:
 
-        class Slow(links.Conversation):
+        class Slow(Conversation):
             def _greet(self) -> None:
                 eventually(lambda: len(server.hub) == 1)
                 server.chat("hello").reply(PATIENCE)  # plain scans and the turn's start are on their way
