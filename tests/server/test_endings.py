@@ -245,6 +245,18 @@ def test_turns_end_with_a_reason_though_nobody_reads_standard_error(merged: bool
         assert process.wait(PATIENCE) == 0
 
 
+def test_nobody_waits_for_a_reader_of_standard_error_that_does_not_read() -> None:
+    with started(program(PANIC.replace("pathological", "x" * 2000))) as process:
+        assert process.stdout
+        viewer = welcomed(process.stdout.readline())
+        for _ in range(60):  # each two kilobytes and more: twice what a pipe holds
+            viewer.tell(Chat, text="hello")
+            assert viewer.last(TurnEnd).reason == "error"
+        process.terminate()
+        assert isinstance(viewer.last(Bye), Bye)
+        assert process.wait(PATIENCE) == 0
+
+
 def test_lines_from_a_pipe_are_answered_to_the_end_though_nobody_reads_them() -> None:
     with started(program(exit_at_eof=True)) as process:
         assert process.stdout
