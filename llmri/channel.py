@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from types import TracebackType
@@ -62,14 +63,11 @@ class Channel:
         self._arrived: deque[ServerMessage | RemoteProtocolError] = deque()
         self._kept: deque[ServerMessage] = deque(maxlen=KEPT)
         self._last_id = 0
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for buffer in self._connection.hello("llmri.connect", role, token):
-            self._socket.sendall(buffer)
-        first = self._next()
-        if isinstance(first, Error):
+        try:
+            self.welcome = self._greet(role, token)
+        except BaseException:
             self.close()
-            raise RefusedError(first)
-        self.welcome = cast("Welcome", first)
+            raise
 
     def messages(self) -> list[ServerMessage]:
         """Give what was kept so far, without waiting."""
@@ -97,6 +95,22 @@ class Channel:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _greet(self, role: Role, token: str | None) -> Welcome:
+        """Say hello, and wait for the answer; what a server sends that took us for a plain client is none."""
+        timeout = self._socket.gettimeout()
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with contextlib.suppress(ConnectionError):  # who refuses us may be quicker, and what it said is there
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for buffer in self._connection.hello("llmri.connect", role, token):
+                self._socket.sendall(buffer)
+        first = self._next(deadline)
+        self._socket.settimeout(timeout)
+        if isinstance(first, Error):
+            raise RefusedError(first)
+        if isinstance(first, Bye):
+            raise ConnectionEndedError(f"the server said goodbye: {first.reason}")
+        return cast("Welcome", first)
 
     def _next_id(self) -> int:
         self._last_id += 1
@@ -156,10 +170,12 @@ class Channel:
         for buffer in self._connection.send(message):
             self._socket.sendall(buffer)
 
-    def _next(self) -> ServerMessage:
-        """Wait for the next message."""
+    def _next(self, deadline: float | None = None) -> ServerMessage:
+        """Wait for the next message, until a time of the monotonic clock where one is given."""
         while not self._arrived:
             try:
+                if deadline is not None:
+                    self._socket.settimeout(remaining(deadline))
                 count = self._socket.recv_into(self._connection.buffer())
             except TimeoutError:
                 raise
@@ -172,3 +188,15 @@ class Channel:
         if isinstance(event, RemoteProtocolError):
             raise ConnectionEndedError(f"the server broke the protocol: {event}")
         return event
+
+
+def remaining(deadline: float) -> float:
+    """Give the seconds until a time of the monotonic clock.
+
+    Raises:
+        TimeoutError: It is over.
+    """
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
+        raise TimeoutError("the server did not answer in time")
+    return seconds

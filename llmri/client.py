@@ -58,11 +58,17 @@ def connect(
         AddressError: That is no address.
         OSError: Nobody listens there, or there can be no TLS (`ssl.SSLError`).
         ConnectionEndedError: The server left without a word, as one that wants TLS does.
-        RefusedError: The server does not let this client in.
+        RefusedError: The server does not let this client in; of `code` `too_many_clients`, not now.
+        TimeoutError: There was no answer in time.
     """
     host, port = parse_address(address)
     sock = socket.create_connection((host, port), timeout)
-    return Client(sock if tls is None else tls.wrap_socket(sock, server_hostname=host), role, token)
+    try:
+        stream = sock if tls is None else tls.wrap_socket(sock, server_hostname=host)
+    except BaseException:
+        sock.close()
+        raise
+    return Client(stream, role, token)
 
 
 class Client(Channel):

@@ -72,13 +72,16 @@ class Commands:
         self._edits = edits
         self._measurements = measurements
 
-    def join(self, outbox: Outbox) -> Member | None:
-        """Let a native client in; None where the server is full."""
-        return self._edits.join(outbox)
+    def join(self, outbox: Outbox, instead_of: Member | None = None) -> Member | None:
+        """Let a native client in, instead of the plain one that it was taken for; None where it is full."""
+        return self._edits.join(outbox, instead_of)
 
-    def join_plain(self, outbox: Outbox) -> Member | None:
-        """Let a plain client in, which gets all layers of the default site; None where the server is full."""
-        member = self._hub.join(outbox)
+    def join_plain(self, outbox: Outbox, *, silent: bool) -> Member | None:
+        """Let a plain client in, which gets all layers of the default site; None where the server is full.
+
+        One that is `silent` gives way to who speaks, where the server is full.
+        """
+        member = self._hub.join(outbox, silent=silent)
         if member is not None:
             site = frozenset({self._card.default_site})
             self._hub.subscribe(member, Wish(site, tuple(range(self._card.layers)), dtype="f32"))
@@ -97,7 +100,7 @@ class Commands:
                 self._session.submit_task(Task(caller.member.outbox, command.id, work, refusal))
                 return None
             turn = self._carry_out(caller, command)
-        except Exception as error:
+        except BaseException as error:  # a panic of a tokenizer is none of `Exception`
             return refusal(error, command.id)
         return Reply(id=command.id, turn=turn, time=time.time())
 
@@ -113,7 +116,7 @@ class Commands:
                 case PlainIntervention():
                     count = self._edits.replace(command, caller.name)
                     return InterventionActive(count=count, layer=command.layer)
-        except Exception as error:
+        except BaseException as error:  # a panic of a tokenizer is none of `Exception`
             return refusal(error, None)
 
     def _carry_out(self, caller: Caller, command: Command) -> int | None:

@@ -1,8 +1,7 @@
 """What was said so far, and how one more turn is held."""
 
-import sys
+import logging
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 
 from llmri_protocol.messages import Notice, Token, TurnEnd, TurnStart
@@ -19,6 +18,8 @@ from llmri_server.runtime import (
 from llmri_server.scans import SharedScan
 from llmri_server.transcript import Told, Transcript
 from llmri_server.turns import Turn
+
+log = logging.getLogger(__name__)
 
 
 class Conversation:
@@ -100,9 +101,9 @@ class Conversation:
             return outcome, None
         except NonFiniteError as error:
             failure = f"turn {turn.number} was ended: {error}"
-        except Exception as error:
+        except BaseException as error:  # a panic of a tokenizer is none of `Exception`
             failure = f"turn {turn.number} failed: {type(error).__name__}: {error}"
-            traceback.print_exc(file=sys.stderr)
+            log.exception("turn %d failed", turn.number)
         return Outcome(text="", tokens=0, reason="error"), failure
 
     def _end(self, turn: Turn, outcome: Outcome, seconds: float) -> None:

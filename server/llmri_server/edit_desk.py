@@ -45,7 +45,7 @@ class EditDesk:
         self._in_force = JournalState()
         self.journal = Journal(self._changed)
 
-    def join(self, outbox: Outbox) -> Member | None:
+    def join(self, outbox: Outbox, instead_of: Member | None = None) -> Member | None:
         """Let a viewer in, with `welcome` and the present edits first; None where the hub is full."""
         with self._announcing:
             welcome = Welcome(
@@ -57,7 +57,7 @@ class EditDesk:
                 stale_cache=self._runtime.stale(),
                 limits=self._limits,
             )
-            return self._hub.join(outbox, welcome)
+            return self._hub.join(outbox, welcome, instead_of=instead_of)
 
     def intervene(self, command: Intervene, by: str) -> None:
         """Add edits or, with `replace`, let them be all that stand; all or none, as one change.

@@ -3,6 +3,7 @@
 import secrets
 import socket
 import ssl
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -22,6 +23,7 @@ from llmri_server.session import Session
 from llmri_server.settings import Settings
 from llmri_server.transport import Transport
 from llmri_server.turns import Turn
+from llmri_server.wrong_tokens import WrongTokens
 
 GRACE = 0.6  # seconds for the model's thread to end, and again for the clients to leave: together under two
 
@@ -39,6 +41,10 @@ class Server:
         tls: The TLS side, where there is one.
         place: The bound socket to listen on; without it the settings' address is taken.
 
+    Attributes:
+        failure: Why the server cannot go on, a sentence; None while it can.
+        on_failure: Is called in whatever thread failed, after everybody was said goodbye to.
+
     Raises:
         ServeError: The address can't be had.
     """
@@ -55,7 +61,10 @@ class Server:
         settings = settings or Settings()
         self.settings = settings
         self.runtime = runtime
+        self.failure: str | None = None
+        self.on_failure: Callable[[], None] = _nothing
         self._token = token
+        self._wrong_tokens = WrongTokens()
         place = place or bind(settings.host, settings.port, token)
         self.hub = Hub(runtime.card, runtime.capture, settings.prompt_positions, settings.max_clients)
         self.edits = EditDesk(
@@ -72,10 +81,17 @@ class Server:
             settings.system,
             settings.queue_turns,
             announce_edits=self.edits.announce,
+            failed=self.fail,
         )
         measurements = MeasurementDesk(runtime, self.session.conversation, self.edits)
         self._commands = Commands(runtime.card, self.hub, self.session, self.edits, measurements)
-        self._listener = Listener(place, self._client, tls, settings.max_clients)
+        self._listener = Listener(
+            place,
+            self._client,
+            tls,
+            settings.max_clients,
+            lambda why: self.fail(f"the thread that lets clients in ended by an error ({why})"),
+        )
 
     @property
     def address(self) -> tuple[str, int]:
@@ -111,6 +127,14 @@ class Server:
         """
         return self.session.submit(text, new=new)
 
+    def fail(self, why: str) -> None:
+        """Take note that the server cannot go on, and say goodbye to everybody; `close` ends the rest."""
+        self.failure = self.failure or why
+        try:
+            self.hub.close(f"the server failed: {why}")
+        finally:
+            self.on_failure()
+
     def close(self, reason: str = "the server was stopped") -> bool:
         """Say goodbye and end; give whether the model's thread has ended too."""
         self._listener.stop_accepting()
@@ -131,11 +155,23 @@ class Server:
     ) -> None:
         self.close()
 
-    def _client(self, number: int, transport: Transport) -> Client:
+    def _client(self, number: int, address: str, transport: Transport) -> Client:
         connection = ServerConnection(
             self.settings.client_frame, access_token=self._token, send_limit=self.settings.server_frame
         )
-        return Client(number, transport, connection, Outbox(self.settings.outbox), self._commands)
+        return Client(
+            number,
+            address,
+            transport,
+            connection=connection,
+            outbox=Outbox(self.settings.outbox),
+            commands=self._commands,
+            wrong_tokens=self._wrong_tokens,
+        )
+
+
+def _nothing() -> None:
+    pass
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -1,15 +1,21 @@
 """The one thread that touches the model, and what waits for it."""
 
+import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
+from llmri_protocol.messages import Notice, TurnEnd, TurnStart
 from llmri_server.conversation import Conversation
 from llmri_server.hub import Hub
 from llmri_server.outbox import Outbox
 from llmri_server.runtime import Runtime, Sampling, StoppedError
 from llmri_server.tasks import Task
+from llmri_server.threads import GuardedThread, described
 from llmri_server.turns import Turn
+
+log = logging.getLogger(__name__)
 
 
 class TooManyTurnsError(RuntimeError):
@@ -30,6 +36,7 @@ class Session:
         system: The system message in front of every conversation, if any.
         most_queued: How many turns may wait, and how many tasks.
         announce_edits: As `Conversation` takes it.
+        failed: Is called with why, where the model's thread ended by an error.
 
     Attributes:
         conversation: What was said; for tasks, on the model's thread.
@@ -44,7 +51,9 @@ class Session:
         most_queued: int,
         *,
         announce_edits: Callable[[], None] = lambda: None,
+        failed: Callable[[str], None] = lambda _: None,
     ) -> None:
+        self._hub = hub
         self.conversation = Conversation(runtime, hub, sampling, system, announce_edits)
         self._most_queued = most_queued
         self._changed = threading.Condition()
@@ -53,7 +62,8 @@ class Session:
         self._numbers = 0
         self._closed = False
         # A daemon: a forward pass can't be broken off, and must not keep the process alive.
-        self._thread = threading.Thread(target=self._run, name="llmri-model", daemon=True)
+        self._failed = failed
+        self._thread = GuardedThread("llmri-model", self._run, self._broken)
 
     def start(self) -> None:
         """Start the model's thread."""
@@ -114,6 +124,13 @@ class Session:
 
     def close(self, timeout: float) -> bool:
         """Stop everything; give whether the model's thread ended within `timeout` seconds."""
+        self._abandon()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _abandon(self) -> None:
+        """Take nothing more, and end what runs and what waits."""
         with self._changed:
             self._closed = True
             if self._current:
@@ -125,9 +142,13 @@ class Session:
                 job.finish(None, "the server ended before this turn began")
             else:
                 job.fail(ClosedError("the server ended before this was done"))
-        if self._thread.is_alive():
-            self._thread.join(timeout)
-        return not self._thread.is_alive()
+
+    def _broken(self, why: str) -> None:
+        """Take note that the model's thread ended by an error."""
+        try:
+            self._abandon()
+        finally:
+            self._failed(f"the thread that runs the model ended by an error ({why})")
 
     def _check_room(self, kind: type[Turn | Task], name: str) -> None:
         """Pass if one more may wait; the lock is held."""
@@ -145,13 +166,39 @@ class Session:
 
     def _run(self) -> None:
         while (job := self._next()) is not None:
+            try:
+                self._do(job)
+            finally:
+                with self._changed:
+                    self._current = None
+                    self._changed.notify_all()
+
+    def _do(self, job: Turn | Task) -> None:
+        """Do one job; whatever goes wrong in it, who waits for it hears why, and the next comes."""
+        try:
             if isinstance(job, Turn):
                 self.conversation.hold(job)
             else:
                 job.run()
-            with self._changed:
-                self._current = None
-                self._changed.notify_all()
+        except BaseException as error:  # a panic of a library in Rust is none of `Exception`
+            log.critical("a job of the model's thread failed", exc_info=error)
+            if isinstance(job, Turn):
+                self._fail(job, f"turn {job.number} failed: {described(error)}")
+            else:
+                job.fail(error)
+
+    def _fail(self, turn: Turn, why: str) -> None:
+        """End a turn that could not be held to its end."""
+        try:
+            now = time.time()
+            self._hub.fail(
+                TurnStart(turn=turn.number, prompt=turn.text, new=turn.new, time=now),
+                Notice(level="warning", message=why),
+                TurnEnd(turn=turn.number, reason="error", text="", tokens=0, seconds=0.0),
+            )
+        finally:
+            if not turn.done.is_set():
+                turn.finish(None, why)
 
     def _next(self) -> Turn | Task | None:
         with self._changed:

@@ -4,6 +4,7 @@ import contextlib
 
 from llmri_protocol.bundled import BUNDLED, KNOWS
 from llmri_protocol.messages import Edit
+from llmri_server.interrupts import Interrupts
 from llmri_server.server import Server
 from llmri_server.session import TooManyTurnsError
 from llmri_server.turns import Turn
@@ -24,10 +25,12 @@ class Terminal:
 
     Args:
         server: The running server.
+        interrupts: Tell of Ctrl-C during a reply.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, interrupts: Interrupts | None = None) -> None:
         self._server = server
+        self._interrupts = interrupts or Interrupts()
         self._new = False  # whether the next turn begins a conversation
 
     def handle(self, line: str) -> bool:
@@ -61,8 +64,9 @@ class Terminal:
         self._new = False
         while True:
             try:
-                for piece in turn.pieces():
-                    print(piece, end="", flush=True)  # noqa: T201
+                with self._interrupts.heard():
+                    for piece in turn.pieces():
+                        print(piece, end="", flush=True)  # noqa: T201
                 break
             except KeyboardInterrupt:
                 turn.stop.set()
@@ -75,16 +79,18 @@ class Terminal:
         return "\n".join(map(described, edits))
 
 
-def chat(server: Server) -> None:
+def chat(server: Server, interrupts: Interrupts | None = None) -> None:
     """Chat until the person quits; Ctrl-C at the prompt raises `KeyboardInterrupt`."""
+    interrupts = interrupts or Interrupts()
     with contextlib.suppress(ImportError):  # it isn't on every system; the chat works without
         import readline  # noqa: F401, PLC0415 - importing it gives `input` its history and line editing
     say("Say something, or /help." + (f" {KNOWS}" if server.runtime.card.name == BUNDLED else ""))
-    terminal = Terminal(server)
+    terminal = Terminal(server, interrupts)
     going_on = True
     while going_on:
         try:
-            line = input("> ")
+            with interrupts.heard():
+                line = input("> ")
         except EOFError:
             say("")
             return

@@ -28,7 +28,7 @@ class ListeningHub:
     def tell(self, message: Edits) -> None:
         self.told.append(message)
 
-    def join(self, _outbox: Outbox, welcome: Welcome) -> None:
+    def join(self, _outbox: Outbox, welcome: Welcome, instead_of: object = None) -> None:
         self.welcomes.append(welcome)
 
 
