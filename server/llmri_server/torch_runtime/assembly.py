@@ -6,11 +6,13 @@ from dataclasses import replace
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from llmri_protocol.messages import ModelCard, SiteCard
+from llmri_server.prompts import check_context
 from llmri_server.runtime import LoadError
 from llmri_server.torch_runtime.architectures import SITE_NAMES, SiteName, known_architecture
 from llmri_server.torch_runtime.effects import writing_reaches_residual
 from llmri_server.torch_runtime.fallback import propose
 from llmri_server.torch_runtime.probe import probe
+from llmri_server.torch_runtime.prompts import PromptWriter
 from llmri_server.torch_runtime.runtime import TorchRuntime
 from llmri_server.torch_runtime.scans import SCAN_DTYPES
 from llmri_server.torch_runtime.taps import Site, bind
@@ -35,16 +37,20 @@ def assemble(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, name
     The model's own sampling defaults are replaced by plain ones, so that `Sampling` says all there is.
 
     Raises:
-        LoadError: The blocks of the model cannot be found, or its dtype is none that scans can carry.
+        LoadError: The blocks of the model cannot be found, its dtype is none that scans can carry, its
+            context is too short, or its tokenizer or chat template cannot be used.
     """
     if model.dtype not in SCAN_DTYPES:
         raise LoadError(f"`{name}` computes in {model.dtype}; choose float32, float16 or bfloat16")
+    check_context(_context(model, tokenizer), f"`{name}`")
+    prompts = PromptWriter(tokenizer, _rows(model))
+    prompts.check()
     model.eval()  # type: ignore[no-untyped-call]
     sites = find_sites(model, name)
     ends = _ends(model, tokenizer)
     _plain_generation(model, tokenizer, ends)
-    card = _card(model, tokenizer, sites, name)
-    return TorchRuntime(model, tokenizer, card, sites, ends)
+    card = _card(model, tokenizer, sites, name, chat=prompts.chat)
+    return TorchRuntime(model, tokenizer, card, sites, ends, prompts=prompts)
 
 
 def find_sites(model: PreTrainedModel, name: str) -> dict[SiteName, Site]:
@@ -70,7 +76,12 @@ def _has(model: PreTrainedModel, path: str) -> bool:
 
 
 def _card(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, sites: Mapping[SiteName, Site], name: str
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    sites: Mapping[SiteName, Site],
+    name: str,
+    *,
+    chat: bool,
 ) -> ModelCard:
     config = model.config.get_text_config()
     layers = int(config.num_hidden_layers)
@@ -86,7 +97,7 @@ def _card(
         context=_context(model, tokenizer),
         dtype=SCAN_DTYPES[model.dtype],
         device=str(model.device),
-        chat=bool(tokenizer.chat_template),
+        chat=chat,
         sites=tuple(_site_card(sites[site], heads) for site in SITE_NAMES if site in sites),
         absent=tuple(site for site in SITE_NAMES if site not in sites),
         attributable=True,
@@ -111,6 +122,11 @@ def _context(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
     """Give the longest sequence that both the model and the tokenizer allow."""
     limit = getattr(model.config.get_text_config(), "max_position_embeddings", None) or CONTEXT_UNKNOWN
     return int(min(limit, tokenizer.model_max_length))
+
+
+def _rows(model: PreTrainedModel) -> int:
+    """Give how many tokens the model has an embedding for."""
+    return int(model.get_input_embeddings().weight.shape[0])
 
 
 def _ends(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
