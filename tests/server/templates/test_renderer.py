@@ -8,9 +8,7 @@ from llmri_server.runtime import PromptError, StoppedError
 from llmri_server.templates.renderer import Renderer
 
 ENDLESS = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
-DOUBLING = (
-    "{% set n = namespace(x='12345678') %}{% for i in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}"
-)
+DOUBLING = "{% set n = namespace(x='12345') %}{% for i in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}"
 WORDS = {"messages": [{"role": "user", "content": "hi"}]}
 
 
@@ -18,6 +16,11 @@ WORDS = {"messages": [{"role": "user", "content": "hi"}]}
 def hasty() -> Renderer:
     """Give a renderer of little patience."""
     return Renderer(seconds=1.0)
+
+
+@pytest.fixture(scope="module")
+def patient() -> Renderer:
+    return Renderer()
 
 
 def sentence(renderer: Renderer, source: str) -> str:
@@ -57,11 +60,11 @@ def test_a_template_that_writes_without_measure_is_refused() -> None:
     ("source", "said"),
     [
         ("{{ 1 / 0 }}", "the chat template failed: ZeroDivisionError: division by zero"),
-        ("{{ none.x }}", "the chat template failed: 'None' has no attribute 'x'"),
+        ("{{ none.x.y }}", "the chat template failed: 'None' has no attribute 'x'"),
         ("{{ messages[9].content }}", "the chat template failed: list object has no element 9"),
         (
             "{{ messages + 1 }}",
-            'the chat template failed: TypeError: can only concatenate list (not "int") to',
+            "the chat template failed: TypeError: can only concatenate list",
         ),
         ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "the chat template failed: RecursionError: "),
         ("{% include 'other' %}", "the chat template failed: TypeError: no loader"),
@@ -72,8 +75,8 @@ def test_a_template_that_writes_without_measure_is_refused() -> None:
         ("{{" + "(" * 5000 + ")" * 5000 + "}}", "the chat template cannot be read: RecursionError: "),
     ],
 )
-def test_whatever_a_template_raises_is_one_sentence(hasty: Renderer, source: str, said: str) -> None:
-    assert sentence(hasty, source).startswith(said)
+def test_whatever_a_template_raises_is_one_sentence(patient: Renderer, source: str, said: str) -> None:
+    assert sentence(patient, source).startswith(said)
 
 
 def test_a_stop_is_heard_while_a_template_runs() -> None:
@@ -84,12 +87,12 @@ def test_a_stop_is_heard_while_a_template_runs() -> None:
     assert renderer.render("{{ messages[0].content }}", WORDS) == "hi"
 
 
-def test_any_thread_may_ask(hasty: Renderer) -> None:
+def test_any_thread_may_ask(patient: Renderer) -> None:
     texts: list[str] = []
     source = "{{ messages[0].content }}"
 
     def ask(number: int) -> None:
-        texts.append(hasty.render(source, {"messages": [{"content": f"{number}\ud800é"}]}))
+        texts.append(patient.render(source, {"messages": [{"content": f"{number}\ud800é"}]}))
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
     for thread in threads:

@@ -63,7 +63,7 @@ def test_a_template_that_prints_nothing_of_what_is_said_is_refused(source: str, 
         ("{{ messages[0].content }}", "replies and later messages"),
         ("{% for m in messages if m.role != 'assistant' %}{{ m.content }}{% endfor %}", "replies"),
         (
-            "{% if messages | length > 2 %}{{ raise_exception('too many') }}{% endif %}{{ messages[-1].content }}",
+            "{% if messages[1] %}{{ raise_exception('too many') }}{% endif %}{{ messages[-1].content }}",
             "more than one message: the chat template refuses the conversation: too many",
         ),
     ],
