@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 import jinja2
 from jinja2 import nodes
+from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.runtime import Macro
@@ -148,7 +149,7 @@ def _refuse(message: str) -> NoReturn:
 
 def _check_name(name: object) -> None:
     if isinstance(name, str) and name.startswith("_"):
-        raise jinja2.sandbox.SecurityError(f"a namespace has no place for the inner name {name!r}")
+        raise SecurityError(f"a namespace has no place for the inner name {name!r}")
 
 
 def _address_space() -> int:

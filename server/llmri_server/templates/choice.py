@@ -56,12 +56,15 @@ def _named(templates: object) -> dict[str, str]:
         LoadError: A template is no text.
     """
     several = templates if isinstance(templates, Mapping) else {DEFAULT: templates or ""}
+    named: dict[str, str] = {}
     for name, template in several.items():
         if not isinstance(template, str):
             raise LoadError(
                 f"the chat template `{name}` is a {type(template).__name__}, expected a text in Jinja"
             )
-    return {str(name): template for name, template in several.items() if template.strip()}
+        if template.strip():
+            named[str(name)] = template
+    return named
 
 
 def _checked(name: str, source: str, tokens: Mapping[str, str]) -> ChatTemplate:

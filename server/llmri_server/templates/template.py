@@ -10,10 +10,10 @@ from llmri_server.templates.renderer import renderer
 Role = Literal["system", "user", "assistant"]
 Shape = Literal["text", "parts"]
 SHAPES: tuple[Shape, ...] = ("text", "parts")
-SYSTEM, USER, ASSISTANT, LATER = (
-    ChatMessage(role=role, content=f"llmri {word} probe")
-    for role, word in (("system", "system"), ("user", "user"), ("assistant", "reply"), ("user", "later"))
-)
+SYSTEM = ChatMessage(role="system", content="llmri system probe")
+USER = ChatMessage(role="user", content="llmri user probe")
+ASSISTANT = ChatMessage(role="assistant", content="llmri reply probe")
+LATER = ChatMessage(role="user", content="llmri later probe")
 
 
 class ChatTemplate:
