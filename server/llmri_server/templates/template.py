@@ -10,10 +10,10 @@ from llmri_server.templates.renderer import renderer
 Role = Literal["system", "user", "assistant"]
 Shape = Literal["text", "parts"]
 SHAPES: tuple[Shape, ...] = ("text", "parts")
-SYSTEM = ChatMessage(role="system", content="llmri system probe")
-USER = ChatMessage(role="user", content="llmri user probe")
-ASSISTANT = ChatMessage(role="assistant", content="llmri reply probe")
-LATER = ChatMessage(role="user", content="llmri later probe")
+SYSTEM = ChatMessage(role="system", content="llmrisystemprobe")
+USER = ChatMessage(role="user", content="llmriuserprobe")
+ASSISTANT = ChatMessage(role="assistant", content="llmrireplyprobe")
+LATER = ChatMessage(role="user", content="llmrilaterprobe")
 
 
 class ChatTemplate:

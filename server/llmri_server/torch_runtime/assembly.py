@@ -1,5 +1,6 @@
 """A loaded model and its tokenizer made into a runtime: sites found, checked, and written on a card."""
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -27,6 +28,7 @@ UNITS: Mapping[SiteName, str] = {
     "mlp_act": "MLP neuron",
     "mlp_out": "direction written by the MLP",
 }
+KEPT = {"past_key_values", "cache_params", "state"}  # under which names `forward` takes what was kept
 CONTEXT_UNKNOWN = 2048  # for models that say nothing and have no position limit of their own
 
 
@@ -37,11 +39,12 @@ def assemble(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, name
     The model's own sampling defaults are replaced by plain ones, so that `Sampling` says all there is.
 
     Raises:
-        LoadError: The blocks of the model cannot be found, its dtype is none that scans can carry, its
-            context is too short, or its tokenizer or chat template cannot be used.
+        LoadError: The blocks of the model cannot be found, its dtype is none that scans can carry, it keeps
+            nothing between passes, its context is too short, or its tokenizer or template cannot be used.
     """
     if model.dtype not in SCAN_DTYPES:
         raise LoadError(f"`{name}` computes in {model.dtype}; choose float32, float16 or bfloat16")
+    _refuse_forgetful(model, name)
     check_context(_context(model, tokenizer), f"`{name}`")
     prompts = PromptWriter(tokenizer, _rows(model))
     prompts.check()
@@ -122,6 +125,19 @@ def _context(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
     """Give the longest sequence that both the model and the tokenizer allow."""
     limit = getattr(model.config.get_text_config(), "max_position_embeddings", None) or CONTEXT_UNKNOWN
     return int(min(limit, tokenizer.model_max_length))
+
+
+def _refuse_forgetful(model: PreTrainedModel, name: str) -> None:
+    """Refuse a model whose class takes nothing that earlier passes kept, such as the first GPT.
+
+    Raises:
+        LoadError: It takes nothing.
+    """
+    if KEPT.isdisjoint(inspect.signature(model.forward).parameters):
+        raise LoadError(
+            f"`{name}` ({model.config.model_type}) cannot be chatted with: its class in transformers keeps "
+            "no keys and values between passes, and LLMRI reads each token once; choose a newer model"
+        )
 
 
 def _rows(model: PreTrainedModel) -> int:
