@@ -123,8 +123,8 @@ def _site_card(site: Site, heads: int) -> SiteCard:
 
 def _context(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
     """Give the longest sequence that both the model and the tokenizer allow."""
-    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None) or CONTEXT_UNKNOWN
-    return int(min(limit, tokenizer.model_max_length))
+    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None) or 0
+    return int(min(limit if limit > 0 else CONTEXT_UNKNOWN, tokenizer.model_max_length))
 
 
 def _refuse_forgetful(model: PreTrainedModel, name: str) -> None:
