@@ -73,5 +73,7 @@ def _checked(name: str, source: str, tokens: Mapping[str, str]) -> ChatTemplate:
     except PromptError as error:
         raise LoadError(str(error)) from None
     if template.left_out:
-        logger.warning("the chat template `%s` does not print %s", name, template.left_out)
+        logger.warning(
+            "of a longer conversation the chat template `%s` leaves out %s", name, template.left_out
+        )
     return template

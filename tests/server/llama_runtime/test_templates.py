@@ -44,10 +44,7 @@ def make(tiny: Callable[[str], GgufModel], tmp_path: Path) -> Make:
         ([{"name": "rag", "template": "R"}, {"name": "talk", "template": PARTS}], None),
         ([{"name": "rag", "template": PARTS}, {"name": "default", "template": GENERATION}], '"é"so"why?"'),
         (" \n", "ésowhy?"),
-        (
-            f"{TEMPLATE}{{# {'long ' * 20_000} #}}",
-            "<|user|>é<|end|><|assistant|>so<|end|><|user|>why?<|end|><|assistant|>",
-        ),
+        (f"{PARTS}{{# {'long ' * 20_000} #}}", None),
     ],
 )
 def test_a_file_of_any_usable_template_is_served(make: Make, template: object, written: str | None) -> None:

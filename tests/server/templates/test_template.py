@@ -74,7 +74,7 @@ def test_what_is_left_out_of_a_longer_conversation_is_known(source: str, left_ou
 
 def test_what_is_left_out_is_said_at_load(caplog: pytest.LogCaptureFixture) -> None:
     choose_template(LAST_ONLY, {})
-    assert caplog.messages == ["the chat template `default` does not print replies"]
+    assert caplog.messages == ["of a longer conversation the chat template `default` leaves out replies"]
 
 
 @pytest.mark.parametrize("change", ["upper", "title", "tojson", "trim"])
