@@ -140,9 +140,10 @@ def _refuse_forgetful(model: PreTrainedModel, name: str) -> None:
         )
 
 
-def _rows(model: PreTrainedModel) -> int:
-    """Give how many tokens the model has an embedding for."""
-    return int(model.get_input_embeddings().weight.shape[0])
+def _rows(model: PreTrainedModel) -> int | None:
+    """Give how many tokens the model has an embedding for; None where it does not say."""
+    rows: int | None = getattr(model.get_input_embeddings(), "num_embeddings", None)
+    return rows
 
 
 def _ends(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:

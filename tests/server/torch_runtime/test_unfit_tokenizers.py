@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import torch
 from transformers import AddedToken, PreTrainedTokenizerFast
 
 from llmri_server.runtime import LoadError, PromptError, Sampling
@@ -32,8 +33,8 @@ def with_a_token_beyond() -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def folder(path: Path, template: object, **changes: object) -> str:
-    tiny_model("llama", **changes).save_pretrained(path)
+def folder(path: Path, template: object) -> str:
+    tiny_model("llama").save_pretrained(path)
     byte_tokenizer(None).save_pretrained(path)
     config = json.loads((path / "tokenizer_config.json").read_text("utf-8"))
     (path / "tokenizer_config.json").write_text(json.dumps(config | {"chat_template": template}), "utf-8")
@@ -41,13 +42,13 @@ def folder(path: Path, template: object, **changes: object) -> str:
 
 
 def prompt(runtime: TorchRuntime) -> str:
-    return str(runtime.tokenizer.decode(runtime.prompt_ids([user("hi")])))
+    return str(runtime.tokenizer.decode(list(runtime.prompt_ids([user("hi")]))))
 
 
 def test_a_tokenizer_whose_template_needs_a_token_beyond_the_embedding_is_refused() -> None:
     last = len(with_a_token_beyond()) - 1
     tokenizer = with_a_token_beyond()
-    name = tokenizer.convert_ids_to_tokens(last)
+    name = str(tokenizer.convert_ids_to_tokens(last))
     tokenizer.chat_template = "{% for m in messages %}{{ m.content }}{% endfor %}" + name
     with pytest.raises(LoadError) as refusal:
         assemble(tiny_model("llama"), tokenizer, name="tiny")
@@ -60,7 +61,7 @@ def test_a_tokenizer_whose_template_needs_a_token_beyond_the_embedding_is_refuse
 def test_a_token_beyond_the_embedding_is_refused_where_it_is_said() -> None:
     tokenizer = with_a_token_beyond()
     runtime = assemble(tiny_model("llama"), tokenizer, name="tiny")
-    beyond = tokenizer.convert_ids_to_tokens(VOCABULARY)
+    beyond = str(tokenizer.convert_ids_to_tokens(VOCABULARY))
     conversation = [user(f"the cat {beyond}")]
     with pytest.raises(PromptError, match=rf"gives token {VOCABULARY} .*has {VOCABULARY} rows"):
         runtime.generate(conversation, Sampling(), Listener(), threading.Event())
@@ -77,8 +78,8 @@ def test_a_token_beyond_the_embedding_is_refused_where_it_is_said() -> None:
         ("xlm", {"emb_dim": 32, "n_layers": 2, "n_heads": 4, "n_words": VOCABULARY}),
     ],
 )
-def test_a_model_that_keeps_nothing_between_passes_is_refused(kind: str, sizes: dict[str, int]) -> None:
-    model = tiny_model(kind, **sizes)
+def test_a_model_that_keeps_nothing_between_passes_is_refused(kind: str, sizes: dict[str, object]) -> None:
+    model = tiny_model(kind, torch.float32, **sizes)
     with pytest.raises(LoadError, match=rf"`tiny` \({kind}\) cannot be chatted with: its class in transf"):
         assemble(model, byte_tokenizer(), name="tiny")
 
