@@ -7,8 +7,9 @@ from dataclasses import replace
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from llmri_protocol.messages import ModelCard, SiteCard
+from llmri_server.calibration import calibration_ids
 from llmri_server.prompts import check_context
-from llmri_server.runtime import LoadError
+from llmri_server.runtime import LoadError, PromptError
 from llmri_server.torch_runtime.architectures import SITE_NAMES, SiteName, known_architecture
 from llmri_server.torch_runtime.effects import writing_reaches_residual
 from llmri_server.torch_runtime.fallback import propose
@@ -53,7 +54,9 @@ def assemble(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, name
     ends = _ends(model, tokenizer)
     _plain_generation(model, tokenizer, ends)
     card = _card(model, tokenizer, sites, name, chat=prompts.chat)
-    return TorchRuntime(model, tokenizer, card, sites, ends, prompts=prompts)
+    runtime = TorchRuntime(model, tokenizer, card, sites, ends, prompts=prompts)
+    _check_text(runtime)
+    return runtime
 
 
 def find_sites(model: PreTrainedModel, name: str) -> dict[SiteName, Site]:
@@ -138,6 +141,18 @@ def _refuse_forgetful(model: PreTrainedModel, name: str) -> None:
             f"`{name}` ({model.config.model_type}) cannot be chatted with: its class in transformers keeps "
             "no keys and values between passes, and LLMRI reads each token once; choose a newer model"
         )
+
+
+def _check_text(runtime: TorchRuntime) -> None:
+    """Pass if the model has all tokens of the text that it is measured on, which is plain.
+
+    Raises:
+        LoadError: It has not.
+    """
+    try:
+        calibration_ids(runtime)
+    except PromptError as error:
+        raise LoadError(str(error)) from None
 
 
 def _rows(model: PreTrainedModel) -> int | None:

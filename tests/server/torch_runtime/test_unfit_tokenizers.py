@@ -71,6 +71,13 @@ def test_a_token_beyond_the_embedding_is_refused_where_it_is_said() -> None:
     assert said.tokens == 3
 
 
+def test_a_tokenizer_with_plain_text_beyond_the_embedding_is_refused() -> None:
+    tokenizer = byte_tokenizer()
+    rows = 1 + max(tokenizer("Hello")["input_ids"])  # enough for a greeting, too few for a page
+    with pytest.raises(LoadError, match=rf"^the tokenizer gives token \d+ .* embedding has {rows} rows; "):
+        assemble(tiny_model("llama", vocab_size=rows), tokenizer, name="tiny")
+
+
 @pytest.mark.parametrize(
     ("kind", "sizes"),
     [
