@@ -25,7 +25,7 @@ class PromptWriter(prompts.PromptWriter):
         super().__init__(choose_template(tokenizer.chat_template, tokens))
 
     def _tokens(self, text: str, *, add_special: bool) -> list[int]:
-        ids = list(self._tokenizer(text, add_special_tokens=add_special)["input_ids"])
+        ids = self._split(text, add_special=add_special)
         highest = max(ids, default=0)
         if self._rows is not None and highest >= self._rows:
             token = self._tokenizer.convert_ids_to_tokens(highest)
@@ -34,6 +34,15 @@ class PromptWriter(prompts.PromptWriter):
                 f"{self._rows} rows; the tokenizer is another model's, or tokens were added to it alone"
             )
         return ids
+
+    def _split(self, text: str, *, add_special: bool) -> list[int]:
+        try:
+            return list(self._tokenizer(text, add_special_tokens=add_special)["input_ids"])
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # a panic of the tokenizers library is no `Exception`
+            said = " ".join(str(error).split())
+            raise PromptError(f"the tokenizer failed: {type(error).__name__}: {said}") from error
 
     def _beginning(self) -> int:
         start = self._tokenizer.bos_token_id

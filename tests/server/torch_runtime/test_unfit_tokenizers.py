@@ -78,6 +78,33 @@ def test_a_tokenizer_with_plain_text_beyond_the_embedding_is_refused() -> None:
         assemble(tiny_model("llama", vocab_size=rows), tokenizer, name="tiny")
 
 
+class PanicException(BaseException):
+    """As pyo3 raises it."""
+
+
+@pytest.mark.parametrize("error", [Exception("WordPiece error:\nno [UNK]"), PanicException("no [UNK]")])
+def test_a_tokenizer_that_fails_is_told_in_a_sentence(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    tokenizer = byte_tokenizer()
+    monkeypatch.setattr(type(tokenizer), "__call__", fail)
+    with pytest.raises(LoadError, match=rf"^the tokenizer failed: {type(error).__name__}: .*no \[UNK\]$"):
+        assemble(tiny_model("llama"), tokenizer, name="tiny")
+
+
+def test_a_tokenizer_without_end_or_beginning_is_served() -> None:
+    tokenizer = byte_tokenizer("{% for m in messages %}{{ m.content }}{{ eos_token }}{% endfor %}")
+    tokenizer.eos_token = None
+    model = tiny_model("llama", bos_token_id=None, eos_token_id=None)
+    runtime = assemble(model, tokenizer, name="tiny")
+    assert prompt(runtime) == "hi"
+    said = runtime.generate([user("hi")], Sampling(max_new_tokens=3), Listener(), threading.Event())
+    assert (said.tokens, said.reason) == (3, "length")
+
+
 @pytest.mark.parametrize(
     ("kind", "sizes"),
     [
