@@ -54,7 +54,7 @@ class Renderer:
         """
         order = json.dumps({"template": source, "variables": variables}).encode() + b"\n"
         with self._lock:
-            if self._child is None:
+            if self._child is None or not self._child.alive:
                 self._child = _Child()
             answer = self._answer(self._child, order, stop)
         if (fault := answer.get("fault")) is not None:
@@ -97,12 +97,18 @@ class _Child:
             raise PromptError(
                 f"the process that renders chat templates cannot be started: {error}", final=True
             ) from None
+        self._process = process
         self._orders = cast("IO[bytes]", process.stdin)
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         hearing = (cast("IO[bytes]", process.stdout), self._lines)
         threading.Thread(target=_hear, args=hearing, name="llmri-templates", daemon=True).start()
         self.end = weakref.finalize(self, _end, process)
         self._ready = False
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended, as when the system had no memory for it."""
+        return self._process.poll() is None
 
     def ask(self, order: bytes, seconds: float, stop: threading.Event | None) -> bytes:
         """Give the answer to an order, empty where the process ended.

@@ -87,6 +87,15 @@ def test_a_stop_is_heard_while_a_template_runs() -> None:
     assert renderer.render("{{ messages[0].content }}", WORDS) == "hi"
 
 
+def test_a_process_that_was_ended_by_others_is_started_again() -> None:
+    renderer, source = Renderer(), "{{ messages[0].content }}"
+    assert renderer.render(source, WORDS) == "hi"
+    assert renderer._child
+    renderer._child._process.kill()
+    renderer._child._process.wait()
+    assert renderer.render(source, WORDS) == "hi"
+
+
 def test_any_thread_may_ask(patient: Renderer) -> None:
     texts: list[str] = []
     source = "{{ messages[0].content }}"
