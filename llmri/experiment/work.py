@@ -20,7 +20,7 @@ from llmri_server.experiments.results import Observation, Results, differences, 
 from llmri_server.experiments.running import make_ready, observe
 from llmri_server.experiments.summary import summarised
 from llmri_server.llama_runtime import is_gguf
-from llmri_server.runtime import NonFiniteError
+from llmri_server.runtime import NonFiniteError, PromptError
 from llmri_server.torch_runtime import TorchRuntime
 from llmri_server.torch_runtime import load as load_model
 
@@ -108,7 +108,7 @@ def _gathered(observations: Iterator[Observation]) -> tuple[Sequence[Observation
         found.extend(observations)
     except KeyboardInterrupt:
         return found, INTERRUPTED
-    except (ExperimentError, NonFiniteError) as error:
+    except (ExperimentError, NonFiniteError, PromptError) as error:
         return found, str(error)
     return found, ""
 

@@ -10,6 +10,7 @@ from llmri_server.runtime import (
     ChatMessage,
     NonFiniteError,
     Outcome,
+    PromptError,
     Runtime,
     Sampling,
     ScanEvent,
@@ -51,12 +52,14 @@ class Conversation:
         self._system: list[ChatMessage] = [ChatMessage(role="system", content=system)] if system else []
         self._announce_edits = announce_edits
         self._history: list[ChatMessage] = []
+        self._left_out = 0  # messages that were before the history, and stay left out
         self._last: list[ChatMessage] = []  # what the latest turn replied to, system message and all
 
     def hold(self, turn: Turn) -> None:
         """Run one turn from its start to its end, whatever happens in between."""
         if turn.new:
             self._history.clear()
+            self._left_out = 0
         asked = ChatMessage(role="user", content=turn.text)
         self._last = [*self._system, *self._history, asked]
         started = time.time()
@@ -65,11 +68,12 @@ class Conversation:
         was_stale = self._runtime.stale()
         self._hub.begin(TurnStart(turn=turn.number, prompt=turn.text, new=new, time=started))
         outcome, failure = self._reply(turn)
+        left_out = self._left_out + outcome.trimmed
         if failure is None:
             self._remember(asked, outcome)
         else:
             self._hub.tell(Notice(level="warning", message=failure))
-        self._end(turn, outcome, time.perf_counter() - clock)
+        self._end(turn, outcome, left_out, time.perf_counter() - clock)
         if was_stale or self._runtime.stale():
             self._announce_edits()
         turn.finish(None if failure else outcome, failure)
@@ -99,15 +103,15 @@ class Conversation:
             outcome = self._runtime.generate(self._last, self.sampling, sink, turn.stop)
             self.transcript.add(turn.number, Told(tuple(self._last), outcome.trimmed, *sink.told))
             return outcome, None
-        except NonFiniteError as error:
+        except (NonFiniteError, PromptError) as error:
             failure = f"turn {turn.number} was ended: {error}"
         except BaseException as error:  # a panic of a tokenizer is none of `Exception`
             failure = f"turn {turn.number} failed: {type(error).__name__}: {error}"
             log.exception("turn %d failed", turn.number)
         return Outcome(text="", tokens=0, reason="error"), failure
 
-    def _end(self, turn: Turn, outcome: Outcome, seconds: float) -> None:
-        for notice in _notices(turn.number, outcome, self._runtime.card.context):
+    def _end(self, turn: Turn, outcome: Outcome, left_out: int, seconds: float) -> None:
+        for notice in _notices(turn.number, outcome, left_out, self._runtime.card.context):
             self._hub.tell(notice)
         self._hub.end(
             TurnEnd(
@@ -122,11 +126,18 @@ class Conversation:
     def _remember(self, asked: ChatMessage, outcome: Outcome) -> None:
         """Keep a turn for the next ones' context, unless it failed or ended before it said anything.
 
-        A prompt that leaves no room for a reply would push everything older out of the next turns.
+        A prompt that leaves no room for a reply would push everything older out of the next turns. What was
+        left out of a turn that is kept is forgotten: no later prompt is written with it again, so that a turn
+        costs the same however long the conversation is.
         """
         if outcome.reason == "error" or (outcome.reason in ("stopped", "context") and not outcome.text):
             return
-        self._history += [asked, ChatMessage(role="assistant", content=outcome.text)]
+        self._left_out += outcome.trimmed
+        self._history = [
+            *self._history[outcome.trimmed :],
+            asked,
+            ChatMessage(role="assistant", content=outcome.text),
+        ]
 
 
 class _Announcer:
@@ -168,12 +179,12 @@ class _Announcer:
         self._hub.scan(SharedScan(self._turn.number, time.time(), event))
 
 
-def _notices(turn: int, outcome: Outcome, context: int) -> Iterator[Notice]:
+def _notices(turn: int, outcome: Outcome, left_out: int, context: int) -> Iterator[Notice]:
     """Say what the context's length did to a turn, if anything."""
-    if outcome.trimmed:
+    if left_out:
         yield Notice(
             level="info",
-            message=f"the conversation is too long for the model: its {outcome.trimmed} oldest "
+            message=f"the conversation is too long for the model: its {left_out} oldest "
             f"messages were left out of turn {turn}",
         )
     if outcome.reason == "context":

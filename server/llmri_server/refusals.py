@@ -7,7 +7,7 @@ from llmri_server.edit_desk import NothingToRedoError, NothingToUndoError
 from llmri_server.hub import SubscriptionError
 from llmri_server.measurement_desk import NothingToMeasureError, UnfitError
 from llmri_server.protection import ProtectedError
-from llmri_server.runtime import EditError, NonFiniteError, StoppedError, UnsupportedError
+from llmri_server.runtime import EditError, NonFiniteError, PromptError, StoppedError, UnsupportedError
 from llmri_server.session import ClosedError, TooManyTurnsError
 from llmri_server.threads import described
 
@@ -22,6 +22,7 @@ CODES: dict[type[BaseException], str] = {
     NothingToMeasureError: "nothing_to_measure",
     NothingToRedoError: "nothing_to_redo",
     NothingToUndoError: "nothing_to_undo",
+    PromptError: "unsupported",
     ProtectedError: "protected",
     StoppedError: "stopped",
     TooManyTurnsError: "too_many_turns",

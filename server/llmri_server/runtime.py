@@ -119,6 +119,18 @@ class NonFiniteError(RuntimeError):
     """A value became infinite or not a number; the message names the edit that made it so, if one did."""
 
 
+class PromptError(RuntimeError):
+    """A conversation or a text cannot be written for the model; the message is one sentence.
+
+    Attributes:
+        final: Whether no other conversation can be, either.
+    """
+
+    def __init__(self, message: str, *, final: bool = False) -> None:
+        super().__init__(message)
+        self.final = final
+
+
 class StoppedError(RuntimeError):
     """What was being computed was stopped before it had a result."""
 

@@ -1,5 +1,6 @@
 """A loaded model and its tokenizer made into a runtime: sites found, checked, and written on a card."""
 
+import inspect
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,11 +8,14 @@ from dataclasses import replace
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from llmri_protocol.messages import ModelCard, SiteCard
-from llmri_server.runtime import LoadError
+from llmri_server.calibration import calibration_ids
+from llmri_server.prompts import check_context
+from llmri_server.runtime import LoadError, PromptError
 from llmri_server.torch_runtime.architectures import SITE_NAMES, SiteName, known_architecture
 from llmri_server.torch_runtime.effects import writing_reaches_residual
 from llmri_server.torch_runtime.fallback import propose
 from llmri_server.torch_runtime.probe import probe
+from llmri_server.torch_runtime.prompts import PromptWriter
 from llmri_server.torch_runtime.runtime import TorchRuntime
 from llmri_server.torch_runtime.scans import SCAN_DTYPES
 from llmri_server.torch_runtime.taps import Site, Tap, Taps, bind
@@ -37,6 +41,7 @@ ABSENT: Mapping[SiteName, str] = {
     "mlp_act": "no one linear layer gives what an MLP writes, as in a mixture of experts",
     "mlp_out": "no module gives what an MLP adds to the stream",
 }
+KEPT = {"past_key_values", "cache_params", "state"}  # under which names `forward` takes what was kept
 CONTEXT_UNKNOWN = 2048  # for models that say nothing and have no position limit of their own
 
 
@@ -47,10 +52,15 @@ def assemble(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, name
     The model's own sampling defaults are replaced by plain ones, so that `Sampling` says all there is.
 
     Raises:
-        LoadError: The blocks of the model cannot be found, or its dtype is none that scans can carry.
+        LoadError: The blocks of the model cannot be found, its dtype is none that scans can carry, it keeps
+            nothing between passes, its context is too short, or its tokenizer or template cannot be used.
     """
     if model.dtype not in SCAN_DTYPES:
         raise LoadError(f"`{name}` computes in {model.dtype}; choose float32, float16 or bfloat16")
+    _refuse_forgetful(model, name)
+    check_context(_context(model, tokenizer), f"`{name}`")
+    prompts = PromptWriter(tokenizer, _rows(model))
+    prompts.check()
     model.eval()  # type: ignore[no-untyped-call]
     verified = find_sites(model, name)
     sites = verified.sites
@@ -58,8 +68,10 @@ def assemble(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, name
         logger.warning("no %s in %s: %s", site, name, why)
     ends = _ends(model, tokenizer)
     _plain_generation(model, tokenizer, ends)
-    card = _card(model, tokenizer, sites, name)
-    return TorchRuntime(model, tokenizer, card, sites, ends)
+    card = _card(model, tokenizer, sites, name, chat=prompts.chat)
+    runtime = TorchRuntime(model, tokenizer, card, sites, ends, prompts=prompts)
+    _check_text(runtime)
+    return runtime
 
 
 def find_sites(model: PreTrainedModel, name: str) -> Verified:
@@ -111,7 +123,12 @@ def _has(model: PreTrainedModel, path: str) -> bool:
 
 
 def _card(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, sites: Mapping[SiteName, Site], name: str
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    sites: Mapping[SiteName, Site],
+    name: str,
+    *,
+    chat: bool,
 ) -> ModelCard:
     config = model.config.get_text_config()
     layers = int(config.num_hidden_layers)
@@ -127,7 +144,7 @@ def _card(
         context=_context(model, tokenizer),
         dtype=SCAN_DTYPES[model.dtype],
         device=str(model.device),
-        chat=bool(tokenizer.chat_template),
+        chat=chat,
         sites=tuple(_site_card(sites[site], heads) for site in SITE_NAMES if site in sites),
         absent=tuple(site for site in SITE_NAMES if site not in sites),
         attributable=True,
@@ -151,8 +168,39 @@ def _site_card(site: Site, heads: int) -> SiteCard:
 
 def _context(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
     """Give the longest sequence that both the model and the tokenizer allow."""
-    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None) or CONTEXT_UNKNOWN
-    return int(min(limit, tokenizer.model_max_length))
+    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None) or 0
+    return int(min(limit if limit > 0 else CONTEXT_UNKNOWN, tokenizer.model_max_length))
+
+
+def _refuse_forgetful(model: PreTrainedModel, name: str) -> None:
+    """Refuse a model whose class takes nothing that earlier passes kept, such as the first GPT.
+
+    Raises:
+        LoadError: It takes nothing.
+    """
+    if KEPT.isdisjoint(inspect.signature(model.forward).parameters):
+        raise LoadError(
+            f"`{name}` ({model.config.model_type}) cannot be chatted with: its class in transformers keeps "
+            "no keys and values between passes, and LLMRI reads each token once; choose a newer model"
+        )
+
+
+def _check_text(runtime: TorchRuntime) -> None:
+    """Pass if the model has all tokens of the text that it is measured on, which is plain.
+
+    Raises:
+        LoadError: It has not.
+    """
+    try:
+        calibration_ids(runtime)
+    except PromptError as error:
+        raise LoadError(str(error)) from None
+
+
+def _rows(model: PreTrainedModel) -> int | None:
+    """Give how many tokens the model has an embedding for; None where it does not say."""
+    rows: int | None = getattr(model.get_input_embeddings(), "num_embeddings", None)
+    return rows
 
 
 def _ends(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:

@@ -57,13 +57,15 @@ class TorchRuntime:
         card: ModelCard,
         sites: Mapping[SiteName, Site],
         ends: frozenset[int],
+        *,
+        prompts: PromptWriter,
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.card = card
         self._sites: Mapping[str, Site] = {str(name): site for name, site in sites.items()}
         self._plan = CapturePlan()
-        self._prompts = PromptWriter(tokenizer)
+        self._prompts = prompts
         self._vocabulary = Vocabulary(tokenizer)
         self._instruments = Instruments(model, sites, self._calibration, self._vocabulary.special)
         self._speaker = Speaker(
@@ -178,7 +180,7 @@ class TorchRuntime:
 
     def text_ids(self, text: str) -> tuple[int, ...]:
         """Give the tokens of a plain text."""
-        return tuple(self.tokenizer(text)["input_ids"])
+        return tuple(self._prompts.text_ids(text))
 
     def text_of(self, token: int) -> str:
         """Give a token's own text."""
