@@ -48,7 +48,7 @@ def received(state: ViewState, store: ScanStore, event: ServerMessage | LinkStat
         case LinkStatus():
             state = _linked(state, event)
         case Edits():
-            state = replace(state, standing=Standing.told(event))
+            state = replace(state, standing=_standing(store, event), rereading=False)
         case Notice():
             state = replace(state, notice=event.message, warning=event.level == "warning")
         case Progress() | Influence() | Comparison() | LogitLens():
@@ -56,8 +56,17 @@ def received(state: ViewState, store: ScanStore, event: ServerMessage | LinkStat
         case Error():
             event = _plain(event)
             measurements = state.measurements.received(event)
-            state = replace(state, notice=event.message, warning=True, measurements=measurements)
+            state = replace(
+                state, notice=event.message, warning=True, measurements=measurements, rereading=False
+            )
     return Step(state)
+
+
+def _standing(store: ScanStore, message: Welcome | Edits) -> Standing:
+    """Give what stands; the very edits that the store has, so that they are soon found to be the same."""
+    known = store.stand(message).edits
+    told = Standing.told(message)
+    return told if known is None else replace(told, edits=known)
 
 
 def _plain(error: Error) -> Error:
@@ -74,16 +83,16 @@ def _told(store: ScanStore, event: TurnStart | Token | TurnEnd) -> None:
     """Keep what was said."""
     match event:
         case TurnStart():
-            store.turn(event.turn).prompt = event.prompt
+            store.begin(event)
         case Token():
             store.add_token(event)
         case TurnEnd():
-            store.turn(event.turn).end = event
+            store.end(event)
 
 
 def _linked(state: ViewState, status: LinkStatus) -> ViewState:
     """Take news of the connection; what was being measured is lost with it."""
-    state = replace(state, link=status)
+    state = replace(state, link=status, rereading=False)
     if status.link is Link.CONNECTED or not state.measurements.pending:
         return state
     return replace(state, measurements=state.measurements.abandoned("the connection ended meanwhile"))
@@ -95,6 +104,7 @@ def _welcomed(state: ViewState, store: ScanStore, welcome: Welcome) -> Step:
     if state.session != welcome.session:
         state = _anew(state, len(store.turns))
         store.clear()
+    standing = _standing(store, welcome)
     names = [site.name for site in card.sites]
     site = state.site if state.site in names else _default_site(card)
     wanted = state.layer if state.card else state.wanted_layer
@@ -105,7 +115,7 @@ def _welcomed(state: ViewState, store: ScanStore, welcome: Welcome) -> Step:
         session=welcome.session,
         site=site,
         layer=max(0, min(layer, card.layers - 1)),
-        standing=Standing.told(welcome),
+        standing=standing,
         link=LinkStatus(Link.CONNECTED, f"connected to {card.name}"),
         misfit=state.atlas.misfit(card) if state.atlas else "",
         measurements=state.measurements.retried("lens"),
