@@ -30,6 +30,7 @@ from llmri_viewer.measured.measuring import Measurements
 from llmri_viewer.state import Link, LinkStatus, Standing, ViewState
 from llmri_viewer.wording import words
 
+REREAD = "all that was said was read anew: earlier tokens keep no edits but those that stand"
 MAY_ONLY_LOOK = "the server lets this window only look: it takes no chat and no edits from it"
 
 
@@ -48,7 +49,9 @@ def received(state: ViewState, store: ScanStore, event: ServerMessage | LinkStat
         case LinkStatus():
             state = _linked(state, event)
         case Edits():
+            done = state.rereading and not event.stale_cache
             state = replace(state, standing=_standing(store, event), rereading=False)
+            state = replace(state, notice=REREAD, warning=False) if done else state
         case Notice():
             state = replace(state, notice=event.message, warning=event.level == "warning")
         case Progress() | Influence() | Comparison() | LogitLens():

@@ -24,6 +24,7 @@ from llmri_viewer.wording.effects import Effect, effect
 
 At = tuple[int, int]
 Selection = frozenset[tuple[int, int]]
+NO_UNITS: Mapping[Place, Edit] = MappingProxyType({})
 ViewMode = Literal["view", "hebbian", "circles", "spectral", "influence", "layers", "tokens", "compare"]
 ViewName = Literal["grid", "hebbian", "circles", "spectral", "influence", "layers", "tokens", "compare"]
 SpectrumName = Literal["units", "tokens", "spectrogram"]
@@ -101,6 +102,11 @@ def layers_of(edits: EditSet, site: str) -> dict[int, set[Effect]]:
 def _later(standing: EditSet, under: Under) -> EditSet:
     known = frozenset(under.sure)
     return tuple(edit for edit in standing if edit not in known)
+
+
+@lru_cache(maxsize=8)
+def _later_units(standing: EditSet, under: Under) -> Mapping[Place, Edit]:
+    return units_of(_later(standing, under))
 
 
 @dataclass(frozen=True)
@@ -201,7 +207,7 @@ class ViewState:
 
     @property
     def shown_edits(self) -> EditSet:
-        """Give the edits that the shown token was computed under for certain; those that stand without one."""
+        """Give the edits that the shown token was computed under for certain; without one, what stands."""
         return self.standing.edits if self.at is None else self.under.sure
 
     @property
@@ -213,6 +219,11 @@ class ViewState:
     def later_edits(self) -> EditSet:
         """Give the edits that stand now, and that the shown token was not computed under for certain."""
         return _later(self.standing.edits, self.under) if self.apart else ()
+
+    @property
+    def later_units(self) -> Mapping[Place, Edit]:
+        """Give the edit of each unit that those edits name."""
+        return _later_units(self.standing.edits, self.under) if self.apart else NO_UNITS
 
     @property
     def clusters(self) -> Atlas | None:

@@ -21,6 +21,7 @@ Switch = Literal[
     "grid",
     "difference",
     "per_layer",
+    "fixed",
     "timings",
 ]
 TENTHS = 10

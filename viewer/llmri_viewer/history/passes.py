@@ -60,10 +60,10 @@ class Passes:
 
     @property
     def changes(self) -> npt.NDArray[np.intp]:
-        """Give the tokens from which on the edits were others than before, ascending."""
+        """Give the tokens from which on the edits were others than before, or may have been, ascending."""
         if self._seen != len(self._firsts):
             pairs = zip(self._firsts[1:], self._unders[1:], self._unders, strict=False)
-            found = [first for first, under, before in pairs if not under.alike(before)]
+            found = [first for first, under, before in pairs if under.changed_since(before)]
             self._changes, self._seen = np.asarray(found, np.intp), len(self._firsts)
         return self._changes
 

@@ -1,8 +1,8 @@
 """Which edits a pass was computed under: a table of what stood when, from the order in which news arrives.
 
-The wire tells which edits stand, and not with a token or scan which of them it was computed under. A server puts
-a change in force from the next pass on, and tells it then: what arrives before was computed under the edits
-before, what the pass under way makes under either, and all that comes later under the new ones.
+The wire tells which edits stand, and not with a token or scan which of them it was computed under. A server
+puts a change in force from the next pass on, and tells it then: what arrives before was computed under the
+edits before, what the pass under way makes under either, and all that comes later under the new ones.
 """
 
 from collections.abc import Iterable, Mapping
@@ -113,11 +113,12 @@ class Under:
         """The units that obeyed another edit, or none, perhaps."""
         return _possible(self)
 
-    def alike(self, other: "Under") -> bool:
-        """Tell whether both are known to be of the same edits, or can have been just the same."""
-        if self.revisions == other.revisions:
-            return True
-        return self.certain and other.certain and self.newest.same(other.newest)
+    def changed_since(self, before: "Under") -> bool:
+        """Tell whether the edits changed after an earlier pass, or in it; a change is told of once.
+
+        It is not told again of the pass after the one that it came in the middle of.
+        """
+        return self.revisions != before.revisions and not (self.certain and self.newest.same(before.newest))
 
 
 class Revisions:

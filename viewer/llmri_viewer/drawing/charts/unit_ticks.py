@@ -9,7 +9,7 @@ import numpy as np
 from llmri_protocol.messages import Edit
 from llmri_viewer.colours.theme import Colour
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.drawing.marks import edit_colour
+from llmri_viewer.drawing.marks import edit_colour, faded
 from llmri_viewer.layout.columns import Columns
 from llmri_viewer.layout.geometry import Box
 from llmri_viewer.state import Selection, by_layer
@@ -36,7 +36,7 @@ def selected(selection: Selection, layer: int, columns: Columns) -> Runs:
     return runs(columns, by_layer(selection).get(layer, ()))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def edited(edits: tuple[Edit, ...], site: str) -> Mapping[int, Mapping[Effect, list[int]]]:
     """Sort the edited units of a site by layer and by what is done to them; the last edit of a unit holds."""
     done = {
@@ -54,10 +54,21 @@ def draw(canvas: Canvas, lane: Box, stretches: Runs, ink: Colour) -> None:
         canvas.fill(place_of(lane, start, end), ink)
 
 
-def draw_edits(canvas: Canvas, lane: Box, columns: Columns, done: Mapping[Effect, Iterable[int]]) -> None:
-    """Draw the ticks of edited units: an arrow up for more, down for less and off, a block for the rest."""
+def draw_edits(
+    canvas: Canvas,
+    lane: Box,
+    columns: Columns,
+    done: Mapping[Effect, Iterable[int]],
+    *,
+    now: bool = False,
+) -> None:
+    """Draw the ticks of edited units: an arrow up for more, down for less and off, a block for the rest.
+
+    They are faded where that stands `now`, and what is shown is from before.
+    """
     for kind, units in done.items():
         ink = edit_colour(canvas.theme, kind)
+        ink = faded(canvas.theme, ink) if now else ink
         for start, end in runs(columns, units):
             place = place_of(lane, start, end)
             if lane.height < SHAPED_FROM or place.width > 2 * lane.height:

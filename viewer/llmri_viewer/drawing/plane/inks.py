@@ -31,7 +31,7 @@ def inks(theme: Theme, atlas: Atlas, state: ViewState, picture: Picture | None) 
     rim = inner.copy()
     whole = np.isin(atlas.clustering.labels, chosen_clusters(atlas, state.selection))
     rim[chosen(atlas, state.selection) & ~whole] = theme.accent
-    units, effects = edited(atlas, state.standing.edits)
+    units, effects = edited(atlas, state.shown_edits)
     tints = np.asarray([edit_colour(theme, done) for done in effects], np.float32).reshape(-1, 3)
     inner[units] = np.round(TINT * tints + (1 - TINT) * inner[units])
     rim[units] = tints
@@ -44,7 +44,7 @@ def packed(colours: Bytes) -> npt.NDArray[np.uint32]:
     return np.asarray(rows[:, 0] | rows[:, 1] << 8 | rows[:, 2] << 16, np.uint32)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def edited(atlas: Atlas, edits: tuple[Edit, ...]) -> tuple[Ints, tuple[Effect, ...]]:
     """Give the edited units of the set and what is done to them; the last edit of a unit holds."""
     found = {
