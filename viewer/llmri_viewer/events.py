@@ -49,9 +49,7 @@ def received(state: ViewState, store: ScanStore, event: ServerMessage | LinkStat
         case LinkStatus():
             state = _linked(state, event)
         case Edits():
-            done = state.rereading and not event.stale_cache
-            state = replace(state, standing=_standing(store, event), rereading=False)
-            state = replace(state, notice=REREAD, warning=False) if done else state
+            state = _edited(state, store, event)
         case Notice():
             state = replace(state, notice=event.message, warning=event.level == "warning")
         case Progress() | Influence() | Comparison() | LogitLens():
@@ -63,6 +61,15 @@ def received(state: ViewState, store: ScanStore, event: ServerMessage | LinkStat
                 state, notice=event.message, warning=True, measurements=measurements, rereading=False
             )
     return Step(state)
+
+
+def _edited(state: ViewState, store: ScanStore, edits: Edits) -> ViewState:
+    """Take the edits that stand from now on; a measurement under way is of those before, or of these."""
+    if edits.edits != state.standing.edits:
+        state = replace(state, measurements=state.measurements.disturbed())
+    done = state.rereading and not edits.stale_cache
+    state = replace(state, standing=_standing(store, edits), rereading=False)
+    return replace(state, notice=REREAD, warning=False) if done else state
 
 
 def _standing(store: ScanStore, message: Welcome | Edits) -> Standing:
