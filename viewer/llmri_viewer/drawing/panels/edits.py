@@ -16,6 +16,12 @@ LEAST = HEADING + 4 * ROW + UNIT
 REREADING = "reading all of it anew …"
 
 
+def least(state: ViewState) -> int:
+    """Give the height that is needed at least: two lists take more than one."""
+    both = state.apart and state.under.sure and state.standing.edits
+    return LEAST + (3 * ROW if both else 0)
+
+
 def draw(canvas: Canvas, box: Box, state: ViewState) -> None:
     """Draw the newest edits that have room, and count the earlier ones.
 
