@@ -163,6 +163,12 @@ def test_what_came_before_the_first_news_of_edits_is_unknown() -> None:
     assert not found[1].certain, "it was under way as the edits were told"
 
 
+def test_edits_that_cannot_be_are_told_as_unknown_from_then_on() -> None:
+    impossible = (Edit(site="mlp_act", layer=99, units=(1,)),)
+    heard = Heard(welcome(), *turn(1), stand(impossible), *turn(2), stand(ABLATED), *turn(3))
+    assert [heard.of(number, 2) for number in (1, 2, 3)] == [NONE, None, ABLATED]
+
+
 def test_who_joins_in_the_middle_of_a_turn_does_not_know_the_pass_under_way() -> None:
     heard = Heard(welcome(ABLATED), start(7), scan(7, 20), wrote(7, 21), scan(7, 21))
     assert heard.of(7, 20) is None

@@ -40,7 +40,7 @@ def received(state: ViewState, store: ScanStore, event: ServerMessage | LinkStat
         odd = odd_card(event.card)
         return _refused(state, odd) if odd else _welcomed(state, store, event)
     if not isinstance(event, LinkStatus) and (odd := why_not(event, state.card)):
-        return _refused(state, odd)
+        return _left_out(state, store, event, odd)
     match event:
         case TurnStart() | Token() | TurnEnd():
             _told(store, event)
@@ -87,6 +87,13 @@ def _plain(error: Error) -> Error:
 def _refused(state: ViewState, odd: str) -> Step:
     """Keep nothing of a message that cannot be, and say why."""
     return Step(replace(state, notice=f"the server sent something odd: {odd}", warning=True))
+
+
+def _left_out(state: ViewState, store: ScanStore, event: ServerMessage, odd: str) -> Step:
+    """Keep nothing of it; of edits that cannot be, that others stand from now on."""
+    if isinstance(event, Edits):
+        store.revisions.lost()
+    return _refused(state, odd)
 
 
 def _told(store: ScanStore, event: TurnStart | Token | TurnEnd) -> None:

@@ -164,6 +164,12 @@ class Revisions:
         self._joined = self._joined and self._running
         return self._now
 
+    def lost(self) -> None:
+        """Take news of a change that cannot be understood: what stands from now on is not known."""
+        before = [each for each in self._flight.revisions if each is not UNKNOWN]
+        self._now = UNKNOWN
+        self._flight = Under(*before, UNKNOWN) if self._running else Under(UNKNOWN)
+
     def begin(self, *, new: bool) -> None:
         """Take the start of a turn; the first of a new conversation is read without anything from before.
 

@@ -79,7 +79,7 @@ def edit_changes(line: Timeline, store: ScanStore) -> Places:
 def changed_in(store: ScanStore, turn: int) -> Places:
     """Give the tokens of a turn from which on the edits were others; the first where they changed before."""
     at = bisect_left(store.order, turn)
-    earlier = (store.turns[number].passes.last for number in reversed(store.order[:at]))
+    earlier = (store.turns[store.order[place]].passes.last for place in range(at - 1, -1, -1))
     return _changed(store.turns[turn].passes, next(filter(None, earlier), None))
 
 

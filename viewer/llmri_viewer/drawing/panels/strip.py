@@ -82,7 +82,7 @@ def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> None:
     if turn is None or not laid:
         _empty(canvas, box.inset(2 * UNIT, UNIT), state, turn)
         return
-    changed = changed_in(store, turn.number)
+    changed = frozenset(changed_in(store, turn.number).tolist())
     for cell in laid:
         _cell(canvas, cell, turn.tokens[cell.token], shown=state.at == (turn.number, cell.token))
         under = turn.passes.of(cell.token)
