@@ -9,7 +9,7 @@ import numpy as np
 from llmri_protocol.messages import Edit
 from llmri_viewer.colours.theme import Colour
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.drawing.marks import edit_colour, faded
+from llmri_viewer.drawing.marks import edit_colour
 from llmri_viewer.layout.columns import Columns
 from llmri_viewer.layout.geometry import Box
 from llmri_viewer.state import Selection, by_layer
@@ -64,14 +64,15 @@ def draw_edits(
 ) -> None:
     """Draw the ticks of edited units: an arrow up for more, down for less and off, a block for the rest.
 
-    They are faded where that stands `now`, and what is shown is from before.
+    Of what stands `now`, while what is shown is from before, there is only the foot.
     """
     for kind, units in done.items():
         ink = edit_colour(canvas.theme, kind)
-        ink = faded(canvas.theme, ink) if now else ink
         for start, end in runs(columns, units):
             place = place_of(lane, start, end)
-            if lane.height < SHAPED_FROM or place.width > 2 * lane.height:
+            if now:
+                canvas.fill(place.row(place.height - 1, min(1, place.height)), ink)
+            elif lane.height < SHAPED_FROM or place.width > 2 * lane.height:
                 canvas.fill(place, ink)
             else:
                 _arrow(canvas, place, kind, ink)

@@ -64,13 +64,12 @@ def _sheets(canvas: Canvas, view: Still, selected: tuple[int, ...]) -> Sheets | 
 
 
 def _marks(canvas: Canvas, atlas: Atlas, state: ViewState, view: Still, colours: Bytes) -> None:
-    """Mark the edited units in sight; those of edits that stand now only in their colour, and ringed."""
+    """Mark the edited units in sight; smaller and in their colour those of edits that only stand now."""
     lens, stage = view.lens, view.stage
     units, effects = edited(atlas, state.later_edits)
     circles, seen = _in_sight(atlas.packing.units[units], lens, stage)
     for (x, y, radius), place in zip(circles.tolist(), seen.tolist(), strict=True):
         tint = edit_colour(canvas.theme, effects[place])
-        canvas.circle((x, y), radius, tint)
         mark(canvas, (round(x), round(y)), min(3, int(radius / 2)), effects[place], tint)
     units, effects = edited(atlas, state.shown_edits)
     circles, seen = _in_sight(atlas.packing.units[units], lens, stage)

@@ -25,7 +25,7 @@ def bounds(canvas: Canvas, bands: Bands) -> None:
 def marks(canvas: Canvas, state: ViewState, columns: Columns, bands: Bands, layer: int) -> None:
     """Mark the selection and the edits of a layer: selected above, edited between them and the row.
 
-    Edits that stand now, and that nothing shown here is of yet, are faded.
+    Of edits that stand now, and that nothing shown here is of yet, there is only a line over the row.
     """
     lane, row = bands.lane_of(layer), bands.row(layer)
     chosen = unit_ticks.selected(state.selection, layer, columns)
