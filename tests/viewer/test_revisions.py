@@ -1,6 +1,7 @@
 """What was computed under which edits: from the order in which news, tokens and scans arrive."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 
@@ -106,7 +107,9 @@ def end(turn: int) -> TurnEnd:
 
 def turn(number: int, tokens: int = 3, *, new: bool = False) -> tuple[ServerMessage, ...]:
     """A turn that reads two tokens and writes some; all but the last are scanned."""
-    steps = ((wrote(number, 2 + step), scan(number, 2 + step)) for step in range(tokens - 1))
+    steps: Iterator[tuple[ServerMessage, ...]] = (
+        (wrote(number, 2 + step), scan(number, 2 + step)) for step in range(tokens - 1)
+    )
     return (
         start(number, new=new), read(number, 0), read(number, 1), scan(number, 0), scan(number, 1),
         *chain.from_iterable(steps), wrote(number, 1 + tokens), end(number),

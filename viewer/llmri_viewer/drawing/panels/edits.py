@@ -9,10 +9,10 @@ from llmri_viewer.layout.geometry import Box
 from llmri_viewer.state import ViewState
 from llmri_viewer.wording import edit_words, footing
 from llmri_viewer.wording.effects import effect
-from llmri_viewer.wording.footing import STALE
 
 ROW = 20
 LEAST = HEADING + 4 * ROW + UNIT
+STALE = footing.STALE
 REREADING = "reading all of it anew …"
 
 

@@ -49,8 +49,8 @@ def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore, turn: Tur
         canvas.fill(Box(place.x, place.y + (TRACK - THIN) // 2, place.width, THIN), theme.raised)
         return
     canvas.picture(_shown(store, store.revision, state.site, place.width, theme), place)
-    for x in _changes(store, store.revision, place.width):
-        canvas.fill(Box(place.x + x, place.y - CHANGE, 2, TRACK + CHANGE), theme.warning)
+    for pixel in _changes(store, store.revision, place.width):
+        canvas.fill(Box(place.x + pixel, place.y - CHANGE, 2, TRACK + CHANGE), theme.warning)
     here = state.at.turn if state.at else -1
     fresh = news_words(state, store)
     stop = place.right
