@@ -111,9 +111,13 @@ def test_of_more_edits_than_have_room_the_newest_are_shown(desk: Desk) -> None:
 
 def test_without_edits_a_stale_cache_is_still_told(desk: Desk) -> None:
     desk.play("wait:connected")
+    trained = "None: the model runs as it was trained."
     shown = tell(desk, stale=True)
-    assert {STALE, "None: the model runs as it was trained."} <= shown
-    assert STALE not in tell(desk)
+    assert {STALE, "None now; U reads all anew"} <= shown
+    assert trained not in shown
+    shown = tell(desk)
+    assert trained in shown
+    assert STALE not in shown
 
 
 def test_a_layer_is_marked_for_all_that_is_done_in_it() -> None:

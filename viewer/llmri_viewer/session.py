@@ -58,7 +58,9 @@ class Session:
         atlas: Atlas | None = None,
         link: Connection | None = None,
     ) -> None:
-        self.state: ViewState = states.first(
+        self.options = options
+        self.store = ScanStore(options.memory_mib << 20)
+        self.state = states.first(
             options,
             str(address),
             site=site,
@@ -66,8 +68,6 @@ class Session:
             atlas=atlas,
             read_only=address.role == "viewer",
         )
-        self.options = options
-        self.store = ScanStore(options.memory_mib << 20)
         self.meter = Meter()
         self.tally = Tally()
         self.link: Connection = link or ServerLink(address, options, reconnect=reconnect)
@@ -80,6 +80,16 @@ class Session:
         self._next_id = 1
         self._pings: deque[tuple[int, float]] = deque(maxlen=8)
         self._last_ping = 0.0
+
+    @property
+    def state(self) -> ViewState:
+        """What is shown; always with the edits that the shown token was computed under."""
+        return self._state
+
+    @state.setter
+    def state(self, state: ViewState) -> None:
+        under = self.store.under(state.at)
+        self._state = state if state.under == under else replace(state, under=under)
 
     def poll(self) -> None:
         """Take in what arrived since, and ask for the server's clock now and then."""

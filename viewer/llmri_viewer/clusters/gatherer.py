@@ -80,7 +80,9 @@ class Gatherer:
         key = (scan.site, together(state.card, scan.site, state.layer))
         collection = self._collections.pop(key, None) or self._begun(key, state, sheet.rows.shape[1])
         self._collections[key] = collection
-        collection.edited = self._edited
+        under = store.under(Moment(scan.turn, scan.token))
+        collection.edited = bool(under.edits if under.certain else self._edited)
+        collection.edits = None if under.edits is None else hash(under.edits)
         collection.scan(scan.turn, scan.token, _values(sheet, key[1]))
         self._make_room()
 
