@@ -3,6 +3,7 @@
 import secrets
 import socket
 import ssl
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -17,6 +18,8 @@ from llmri_server.hub import Hub
 from llmri_server.listener import Listener
 from llmri_server.measurement_desk import MeasurementDesk
 from llmri_server.outbox import Outbox
+from llmri_server.protection.starting import Search
+from llmri_server.protection_desk import ProtectionDesk
 from llmri_server.runtime import Runtime
 from llmri_server.session import Session
 from llmri_server.settings import Settings
@@ -38,6 +41,8 @@ class Server:
         token: The access token, where there is one.
         tls: The TLS side, where there is one.
         place: The bound socket to listen on; without it the settings' address is taken.
+        search: The search for protected units that is left to make, between turns.
+        log: Writes a line to whoever runs the server.
 
     Raises:
         ServeError: The address can't be had.
@@ -51,6 +56,8 @@ class Server:
         token: str | None = None,
         tls: ssl.SSLContext | None = None,
         place: socket.socket | None = None,
+        search: Search | None = None,
+        log: Callable[[str], None] = lambda _: None,
     ) -> None:
         settings = settings or Settings()
         self.settings = settings
@@ -73,8 +80,11 @@ class Server:
             settings.queue_turns,
             announce_edits=self.edits.announce,
         )
+        self.protection = ProtectionDesk(runtime, search or Search(), self.edits, self.hub, log=log)
         measurements = MeasurementDesk(runtime, self.session.conversation, self.edits)
-        self._commands = Commands(runtime.card, self.hub, self.session, self.edits, measurements)
+        self._commands = Commands(
+            runtime.card, self.hub, self.session, self.edits, measurements, stop=self.stop
+        )
         self._listener = Listener(place, self._client, tls, settings.max_clients)
 
     @property
@@ -100,7 +110,7 @@ class Server:
             self._listener.start()
         except OSError as error:
             raise unavailable(self.settings.host, self.settings.port, error) from None
-        self.session.start()
+        self.session.start(self.protection)
 
     def chat(self, text: str, *, new: bool = False) -> Turn:
         """Queue a turn; `new` forgets the conversation so far.
@@ -110,6 +120,10 @@ class Server:
             ClosedError: The server was closed.
         """
         return self.session.submit(text, new=new)
+
+    def stop(self) -> bool:
+        """End the reply of whoever is answered, or else the search for protected units; is there either?"""
+        return self.session.stop() or self.protection.stop()
 
     def close(self, reason: str = "the server was stopped") -> bool:
         """Say goodbye and end; give whether the model's thread has ended too."""

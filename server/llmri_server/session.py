@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 from llmri_server.conversation import Conversation
 from llmri_server.hub import Hub
@@ -18,6 +19,19 @@ class TooManyTurnsError(RuntimeError):
 
 class ClosedError(RuntimeError):
     """The session takes no more turns."""
+
+
+class Idle(Protocol):
+    """Work for the model's thread while nothing waits for it, a piece at a time."""
+
+    @property
+    def more(self) -> bool:
+        """Whether there is a piece left."""
+        ...
+
+    def run(self) -> None:
+        """Do the next piece; never raises."""
+        ...
 
 
 class Session:
@@ -52,11 +66,13 @@ class Session:
         self._current: Turn | Task | None = None
         self._numbers = 0
         self._closed = False
+        self._idle: Idle | None = None
         # A daemon: a forward pass can't be broken off, and must not keep the process alive.
         self._thread = threading.Thread(target=self._run, name="llmri-model", daemon=True)
 
-    def start(self) -> None:
-        """Start the model's thread."""
+    def start(self, idle: Idle | None = None) -> None:
+        """Start the model's thread; `idle` is done while nothing waits, and whatever comes goes before it."""
+        self._idle = idle
         self._thread.start()
 
     def submit(self, text: str, *, new: bool = False) -> Turn:
@@ -84,12 +100,13 @@ class Session:
             self._check_room(Task, "measurements")
             self._queue(task)
 
-    def stop(self) -> None:
-        """End the reply being generated; where none has begun yet, the next one."""
+    def stop(self) -> bool:
+        """End the reply being generated; where none has begun yet, the next one; is there one?"""
         with self._changed:
             turn = next((job for job in (self._current, *self._waiting) if isinstance(job, Turn)), None)
             if turn:
                 turn.stop.set()
+            return turn is not None
 
     def stop_tasks(self, outbox: Outbox, command: int | None = None) -> None:
         """End a client's task with this command's id, or all of its tasks, running or waiting."""
@@ -148,14 +165,16 @@ class Session:
             if isinstance(job, Turn):
                 self.conversation.hold(job)
             else:
-                job.run()
+                job.run()  # a piece of idle work, too
             with self._changed:
                 self._current = None
                 self._changed.notify_all()
 
-    def _next(self) -> Turn | Task | None:
+    def _next(self) -> Turn | Task | Idle | None:
         with self._changed:
             while not self._waiting and not self._closed:
+                if self._idle is not None and self._idle.more:
+                    return self._idle
                 self._changed.wait()
             self._current = self._waiting.popleft() if self._waiting else None
             return self._current

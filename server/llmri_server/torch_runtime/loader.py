@@ -11,6 +11,7 @@ from transformers.models.auto.modeling_auto import (
 )
 from transformers.utils import logging as transformers_logging
 
+from llmri_server.loading import tell
 from llmri_server.runtime import LoadError
 from llmri_server.torch_runtime.assembly import assemble
 from llmri_server.torch_runtime.explanations import explain
@@ -38,15 +39,18 @@ def load(model: str, *, device: str = "auto", dtype: str = "auto") -> TorchRunti
     wanted = _dtype(dtype, place)
     source = find_source(model)
     options: dict[str, Any] = {"local_files_only": source.local_only, "trust_remote_code": False}
+    tell("configuration and tokenizer")
     try:
         config = AutoConfig.from_pretrained(source.location, **options)
         _refuse_other_kinds(model, config)
         tokenizer = AutoTokenizer.from_pretrained(source.location, **options)
+        tell("weights")
         loaded = AutoModelForCausalLM.from_pretrained(source.location, dtype=wanted, **options)
     except LoadError:
         raise
     except Exception as error:
         raise LoadError(explain(model, error)) from error
+    tell("sites, by trying them")
     try:
         return assemble(_moved(loaded, place), tokenizer, name=source.name)
     except torch.OutOfMemoryError:

@@ -12,6 +12,7 @@ from llmri_server.torch_runtime.explanations import explain, is_offline
 
 BUNDLED = "pocket"
 HUB_PATIENCE = 10  # seconds
+SUFFIXES = (".safetensors", ".bin", ".json", ".model", ".txt")  # of weights, configurations and tokenizers
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,21 @@ def find_source(model: str) -> Source:
             f"there is no folder {model}; give `pocket`, a model's folder, or a hub id (owner/name)"
         )
     return _on_hub(model)
+
+
+def files_of(model: str) -> tuple[Path, ...]:
+    """Give the files that a loaded model came from; none where they are not known."""
+    own = Path(os.path.expanduser(model))  # noqa: PTH111
+    if model == BUNDLED:
+        folder = Path(_bundled_folder())
+    elif os.path.isdir(own):  # noqa: PTH112
+        folder = own
+    else:
+        config = try_to_load_from_cache(model, "config.json")
+        if not isinstance(config, str):
+            return ()
+        folder = Path(config).parent
+    return tuple(sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file()))
 
 
 def _bundled_folder() -> str:
