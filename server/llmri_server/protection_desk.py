@@ -75,7 +75,8 @@ class ProtectionDesk:
             self._break_off(f"ended, {error},")
         except Exception as error:
             logger.exception("the search for protected units failed")
-            self._break_off(f"failed, {type(error).__name__}: {error},")
+            first = next(iter(str(error).splitlines()), "")
+            self._break_off(f"failed, {type(error).__name__}: {first},")
 
     def stop(self) -> bool:
         """Have the search end after the pass that is running; give whether there was one."""

@@ -107,7 +107,7 @@ def recall(key: Key, card: ModelCard) -> tuple[ProtectedUnit, ...] | None:
     path = cache_folder() / key.name
     try:
         kept = msgspec.json.decode(_read(path), type=_Kept)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, RecursionError) as error:
         logger.warning("%s is ignored: %s", path, str(error).splitlines()[0][:200])
