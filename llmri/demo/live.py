@@ -120,6 +120,7 @@ def _follow(client: Client, edits: Sequence[Edit], console: Console) -> None:
                 console.print()
                 ended += 1
                 if ended == ABLATE_AFTER:
+                    client.wait_until_searched()
                     client.intervene(edits)
                 if ended == TURNS:
                     return

@@ -11,7 +11,7 @@ from typing import Literal, cast
 import msgspec
 
 from llmri_protocol.fields import ProtectionTest
-from llmri_protocol.messages import ModelCard, Notice, ProtectedUnit
+from llmri_protocol.messages import Edit, ModelCard, Notice, ProtectedUnit
 from llmri_protocol.spans import spans
 
 Phase = Literal["searching", "over"]
@@ -60,6 +60,13 @@ def with_found(card: ModelCard, notice: Notice) -> ModelCard:
             known.add((unit.site, unit.layer, unit.unit))
             new.append(unit)
     return msgspec.structs.replace(card, protected=(*card.protected, *new)) if new else card
+
+
+def protected_of(edit: Edit, card: ModelCard | None) -> int:
+    """Count the protected units that an edit names."""
+    known = card.protected if card else ()
+    here = {unit.unit for unit in known if (unit.site, unit.layer) == (edit.site, edit.layer)}
+    return len(here.intersection(edit.units)) if here else 0
 
 
 def _units_in(sentence: str, card: ModelCard) -> Iterator[ProtectedUnit]:

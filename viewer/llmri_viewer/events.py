@@ -21,6 +21,7 @@ from llmri_protocol.messages import (
     TurnStart,
     Welcome,
 )
+from llmri_protocol.protection import phase_of, with_found
 from llmri_viewer.commands.base import Step
 from llmri_viewer.commands.clusters import unzoomed
 from llmri_viewer.commands.looking import subscription
@@ -50,7 +51,7 @@ def received(state: ViewState, store: ScanStore, event: ServerMessage | LinkStat
         case Edits():
             state = replace(state, standing=Standing.told(event))
         case Notice():
-            state = replace(state, notice=event.message, warning=event.level == "warning")
+            state = _noticed(state, event)
         case Progress() | Influence() | Comparison() | LogitLens():
             state = replace(state, measurements=state.measurements.received(event))
         case Error():
@@ -58,6 +59,18 @@ def received(state: ViewState, store: ScanStore, event: ServerMessage | LinkStat
             measurements = state.measurements.received(event)
             state = replace(state, notice=event.message, warning=True, measurements=measurements)
     return Step(state)
+
+
+def _noticed(state: ViewState, notice: Notice) -> ViewState:
+    """Show a notice, and follow the search for protected units: what it finds belongs to the model's card."""
+    phase = phase_of(notice)
+    return replace(
+        state,
+        notice=notice.message,
+        warning=notice.level == "warning",
+        searching=phase == "searching" if phase else state.searching,
+        card=with_found(state.card, notice) if state.card else None,
+    )
 
 
 def _plain(error: Error) -> Error:
@@ -102,6 +115,7 @@ def _welcomed(state: ViewState, store: ScanStore, welcome: Welcome) -> Step:
     shown = replace(
         state,
         card=card,
+        searching=False,
         session=welcome.session,
         site=site,
         layer=max(0, min(layer, card.layers - 1)),

@@ -3,10 +3,12 @@
 from itertools import islice
 
 import numpy as np
+import numpy.typing as npt
 
 from llmri_clustering.collecting import Collection, Transcript
 from llmri_clustering.units import UnitSet
 from llmri_protocol.messages import Edits, Notice, Scan, ServerMessage, Token, TurnEnd, TurnStart, Welcome
+from llmri_protocol.protection import FOUND
 from llmri_viewer.clusters.gathered import NEEDED, Gathered, together
 from llmri_viewer.history.store import Moment, ScanStore, Sheet
 from llmri_viewer.state import LinkStatus, ViewState
@@ -45,8 +47,7 @@ class Gatherer:
             case Edits():
                 self._edited = bool(event.edits)
             case Notice():
-                for collection in self._collections.values():
-                    collection.tally.dropped = max(collection.tally.dropped, event.dropped)
+                self._noticed(event, state)
             case _:
                 pass
         return self.gathered(state)
@@ -73,6 +74,12 @@ class Gatherer:
             self._transcript = Transcript(TURNS)
             self._collections.clear()
 
+    def _noticed(self, notice: Notice, state: ViewState) -> None:
+        for collection in self._collections.values():
+            collection.tally.dropped = max(collection.tally.dropped, notice.dropped)
+            if notice.message.startswith(FOUND):
+                collection.leave_out(_protected(collection.units, state))
+
     def _scanned(self, scan: Scan, state: ViewState, store: ScanStore) -> None:
         sheet = store.sheet(Moment(scan.turn, scan.token), scan.site)
         if state.card is None or sheet is None:
@@ -87,10 +94,9 @@ class Gatherer:
     def _begun(self, key: Key, state: ViewState, width: int) -> Collection:
         site, layers = key
         units = UnitSet.of_layers(site, layers, width)
-        protected = state.card.protected if state.card else ()
         return Collection(
             units,
-            left_out=units.among({(unit.layer, unit.unit) for unit in protected if unit.site == site}),
+            left_out=_protected(units, state),
             keep=max(NEEDED, min(SAMPLES, SITE_BYTES // (4 * max(1, len(units))))),
             transcript=self._transcript,
             read_again=False,
@@ -105,6 +111,12 @@ class Gatherer:
                 return
             excess -= taken[key]
             del self._collections[key]
+
+
+def _protected(units: UnitSet, state: ViewState) -> npt.NDArray[np.bool_]:
+    """Mark those whose ablation breaks the model, `[units]`: they dominate every correlation."""
+    known = state.card.protected if state.card else ()
+    return units.among({(unit.layer, unit.unit) for unit in known if unit.site == units.site})
 
 
 def _values(sheet: Sheet, layers: tuple[int, ...]) -> np.ndarray[tuple[int], np.dtype[np.float32]] | None:

@@ -1,6 +1,7 @@
 """The side panel's second part: the standing edits, in order, as the server told them."""
 
 from llmri_protocol.messages import Edit
+from llmri_protocol.protection import protected_of
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import edit_colour, mark
 from llmri_viewer.drawing.panels.section import HEADING, heading
@@ -33,7 +34,7 @@ def draw(canvas: Canvas, box: Box, state: ViewState) -> None:
         top += ROW
     for edit in shown:
         height = min(_rows(edit) * ROW, max(ROW, body.height - top))
-        _edit(canvas, body.row(top, height), edit)
+        _edit(canvas, body.row(top, height), edit, protected_of(edit, state.card))
         top += height
 
 
@@ -50,7 +51,7 @@ def _rows(edit: Edit) -> int:
     return 2 if edit_words.conditions(edit) else 1
 
 
-def _edit(canvas: Canvas, box: Box, edit: Edit) -> None:
+def _edit(canvas: Canvas, box: Box, edit: Edit, guarded: int) -> None:
     """Write what is edited and how, and beneath it, where the box has room, where in the conversation."""
     row = box.row(0, ROW)
     done = effect(edit)
@@ -59,7 +60,9 @@ def _edit(canvas: Canvas, box: Box, edit: Edit) -> None:
     amount = edit_words.amount(edit)
     room = canvas.width(amount, "mono")
     left = row.x + 2 * UNIT + 2
-    canvas.text(Box(left, row.y, row.right - left - room - UNIT, row.height), edit_words.where(edit))
+    where = edit_words.where(edit) + edit_words.guarded(guarded)
+    ink = canvas.theme.warning if guarded else None
+    canvas.text(Box(left, row.y, row.right - left - room - UNIT, row.height), where, colour=ink)
     canvas.text(
         Box(row.right - room, row.y, room, row.height), amount, face="mono", colour=tint, align="right"
     )
