@@ -128,9 +128,7 @@ def _listen(client: Client, collector: Collector, plan: Plan, console: Console) 
 
 def _wait_until_searched(client: Client, collector: Collector, console: Console) -> str:
     """Wait for the units to leave out that the server still looks for; give why it ended early, if it did."""
-    console.print(
-        Text("Waiting until the server has looked for protected units. Ctrl-C goes on without.")
-    )
+    console.print(Text("Waiting until the server has looked for protected units. Ctrl-C goes on without."))
     try:
         with hangs_up_on_interrupt(client) as interrupted:
             client.wait_until_searched()
