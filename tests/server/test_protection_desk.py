@@ -10,6 +10,7 @@ import pytest
 
 from llmri_protocol.messages import (
     Chat,
+    Edit,
     Error,
     Intervene,
     Notice,
@@ -24,7 +25,7 @@ from llmri_server import Server, Settings
 from llmri_server.protection import memory
 from llmri_server.protection.starting import begin
 from llmri_server.runtime import UnsupportedError
-from tests.server.fakes import LAYERS, Connect, Edit, Eventually, FakeRuntime
+from tests.server.fakes import LAYERS, Connect, Eventually, FakeRuntime
 
 PATIENCE = 60.0
 UNIT = 5
@@ -179,7 +180,12 @@ def test_closing_in_the_middle_of_a_pass_does_not_wait_for_the_search(slow: Slow
     server.start()
     slow.let(1)
     ended = threading.Event()
-    threading.Thread(target=lambda: (server.close(), ended.set()), daemon=True).start()
+
+    def close() -> None:
+        server.close()
+        ended.set()
+
+    threading.Thread(target=close, daemon=True).start()
     assert ended.wait(PATIENCE)  # the pass still runs
     assert len(slow.order) <= 2
     slow.let(1000)
