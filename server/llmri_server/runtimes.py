@@ -12,6 +12,7 @@ from importlib import resources
 from pathlib import Path
 
 from llmri_server.llama_runtime.header import is_gguf
+from llmri_server.loading import tell
 from llmri_server.runtime import LoadError, Runtime
 from llmri_server.settings import Settings
 
@@ -76,6 +77,7 @@ def _kind_of(model: str) -> Kind:
 
 
 def _load_gguf(settings: Settings) -> Runtime:
+    tell("llama.cpp")
     from llmri_server.llama_runtime import Options, load  # noqa: PLC0415
 
     if settings.dtype != "auto":
@@ -99,6 +101,7 @@ def _load_gguf_exactly(model: str) -> Runtime:
 
 
 def _load_torch(settings: Settings) -> Runtime:
+    tell("PyTorch")
     from llmri_server.torch_runtime import load  # noqa: PLC0415
 
     return load(settings.model, device=settings.device, dtype=settings.dtype)
