@@ -19,6 +19,7 @@ Phase = Literal["searching", "over"]
 SEARCHING = "looking for protected units"
 FOUND = "protected from now on"
 NOTHING = "no protected units were found"
+UNCHECKED = "this edit was not checked yet"
 BROKEN_OFF = "the search for protected units"
 PHASES: dict[str, Phase] = {SEARCHING: "searching", FOUND: "over", NOTHING: "over", BROKEN_OFF: "over"}
 

@@ -16,7 +16,7 @@ from llmri_protocol.messages import (
     Welcome,
 )
 from llmri_protocol.plain import PlainIntervention
-from llmri_protocol.protection import found_in_words
+from llmri_protocol.protection import UNCHECKED, found_in_words
 from llmri_server.edits import Journal, JournalState, normalised
 from llmri_server.hub import Hub, Member
 from llmri_server.outbox import Outbox
@@ -196,7 +196,7 @@ class EditDesk:
     def _unchecked(self, edits: Sequence[Edit]) -> str:
         """Say that it is not known whether these take protected units away; empty where it is."""
         why = self._doubt() if self._doubt and any(map(may_take_away, edits)) else ""
-        return f"this edit was not checked yet, {why}" if why else ""
+        return f"{UNCHECKED}, {why}" if why else ""
 
     def _refuse_back(self, edits: Sequence[Edit]) -> None:
         """Pass unless these edits take protected units away that none does now."""

@@ -34,7 +34,7 @@ class Gatherer:
         """Take an event that led to this state; give how much there is of what is shown."""
         match event:
             case Welcome():
-                self._welcomed(event)
+                self._welcomed(event, state)
             case TurnStart():
                 self._transcript.begin(event.turn)
             case Token():
@@ -66,19 +66,28 @@ class Gatherer:
         keys = [key for key in self._collections if key[0] == site and layer in key[1]]
         return self._collections[keys[-1]] if keys else None
 
-    def _welcomed(self, welcome: Welcome) -> None:
-        """Begin anew with another session: it may be another model, and counts its turns anew."""
+    def _welcomed(self, welcome: Welcome, state: ViewState) -> None:
+        """Begin anew with another session: it may be another model, and counts its turns anew.
+
+        Of the same one, units may have been found protected while nobody listened.
+        """
         self._edited = bool(welcome.edits)
         if welcome.session != self._session:
             self._session = welcome.session
             self._transcript = Transcript(TURNS)
             self._collections.clear()
+        self._leave_out(state)
 
     def _noticed(self, notice: Notice, state: ViewState) -> None:
         for collection in self._collections.values():
             collection.tally.dropped = max(collection.tally.dropped, notice.dropped)
-            if notice.message.startswith(FOUND):
-                collection.leave_out(_protected(collection.units, state))
+        if notice.message.startswith(FOUND):
+            self._leave_out(state)
+
+    def _leave_out(self, state: ViewState) -> None:
+        """Let protected units take no part, also in collections that began before they were known."""
+        for collection in self._collections.values():
+            collection.leave_out(_protected(collection.units, state))
 
     def _scanned(self, scan: Scan, state: ViewState, store: ScanStore) -> None:
         sheet = store.sheet(Moment(scan.turn, scan.token), scan.site)
