@@ -5,7 +5,7 @@ that follows it knows as much as one that connects afterwards.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, cast
 
 import msgspec
@@ -63,10 +63,20 @@ def with_found(card: ModelCard, notice: Notice) -> ModelCard:
     return msgspec.structs.replace(card, protected=(*card.protected, *new)) if new else card
 
 
-def protected_of(edit: Edit, card: ModelCard | None) -> int:
+Guarded = Mapping[tuple[str, int], frozenset[int]]
+
+
+def guarded_places(card: ModelCard | None) -> Guarded:
+    """Give the protected units of each site and layer that has any."""
+    places: dict[tuple[str, int], set[int]] = {}
+    for unit in card.protected if card else ():
+        places.setdefault((unit.site, unit.layer), set()).add(unit.unit)
+    return {place: frozenset(units) for place, units in places.items()}
+
+
+def protected_of(edit: Edit, guarded: Guarded) -> int:
     """Count the protected units that an edit names."""
-    known = card.protected if card else ()
-    here = {unit.unit for unit in known if (unit.site, unit.layer) == (edit.site, edit.layer)}
+    here = guarded.get((edit.site, edit.layer))
     return len(here.intersection(edit.units)) if here else 0
 
 

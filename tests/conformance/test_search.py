@@ -38,7 +38,8 @@ def held(runtime: Runtime, pieces: int) -> tuple[list[Listener], list[object], l
     """Hold a conversation with so much of the search before each turn; give all that is heard and kept."""
     examination = Examination(runtime, 1.0)
     runtime.capture(CapturePlan(tuple((site.name, (0, 1)) for site in runtime.card.sites)))
-    heard, kept = [], []
+    heard: list[Listener] = []
+    kept: list[object] = []
     conversation = [user("the cat")]
     for edits in ((), EDITS, EDITS):
         for _ in range(pieces):

@@ -35,8 +35,8 @@ def where(edit: Edit) -> str:
 
 
 def guarded(protected: int) -> str:
-    """Say how many protected units an edit names, after where it is; empty for none."""
-    return f" · {protected} protected" if protected else ""
+    """Say how many protected units an edit names; empty for none."""
+    return words.count(protected, "protected unit") if protected else ""
 
 
 def conditions(edit: Edit) -> str:

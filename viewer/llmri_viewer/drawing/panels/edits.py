@@ -1,7 +1,7 @@
 """The side panel's second part: the standing edits, in order, as the server told them."""
 
 from llmri_protocol.messages import Edit
-from llmri_protocol.protection import protected_of
+from llmri_protocol.protection import Guarded, guarded_places, protected_of
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import edit_colour, mark
 from llmri_viewer.drawing.panels.section import HEADING, heading
@@ -28,30 +28,31 @@ def draw(canvas: Canvas, box: Box, state: ViewState) -> None:
     if not standing.edits:
         canvas.text(body.row(top, ROW), "None: the model runs as it was trained.", colour=theme.dim)
         return
-    shown = _newest(standing.edits, max(1, (body.height - UNIT - top) // ROW))
+    guarded = guarded_places(state.card)
+    rows = [_rows(edit, guarded) for edit in standing.edits]
+    shown = _newest(standing.edits, rows, max(1, (body.height - UNIT - top) // ROW))
     if len(shown) < len(standing.edits):
         canvas.text(body.row(top, ROW), f"{len(standing.edits) - len(shown)} earlier", colour=theme.dim)
         top += ROW
     for edit in shown:
-        height = min(_rows(edit) * ROW, max(ROW, body.height - top))
-        _edit(canvas, body.row(top, height), edit, protected_of(edit, state.card))
+        height = min(_rows(edit, guarded) * ROW, max(ROW, body.height - top))
+        _edit(canvas, body.row(top, height), edit, guarded)
         top += height
 
 
-def _newest(edits: tuple[Edit, ...], room: int) -> tuple[Edit, ...]:
+def _newest(edits: tuple[Edit, ...], rows: list[int], room: int) -> tuple[Edit, ...]:
     """Give the last edits that fit so many rows, with one for the count of the others; at least the last."""
-    rows = [_rows(edit) for edit in edits]
     first = len(edits) - 1
     while first > 0 and sum(rows[first - 1 :]) + (first > 1) <= room:
         first -= 1
     return edits[first:]
 
 
-def _rows(edit: Edit) -> int:
-    return 2 if edit_words.conditions(edit) else 1
+def _rows(edit: Edit, guarded: Guarded) -> int:
+    return 2 if edit_words.conditions(edit) or protected_of(edit, guarded) else 1
 
 
-def _edit(canvas: Canvas, box: Box, edit: Edit, guarded: int) -> None:
+def _edit(canvas: Canvas, box: Box, edit: Edit, guarded: Guarded) -> None:
     """Write what is edited and how, and beneath it, where the box has room, where in the conversation."""
     row = box.row(0, ROW)
     done = effect(edit)
@@ -60,12 +61,12 @@ def _edit(canvas: Canvas, box: Box, edit: Edit, guarded: int) -> None:
     amount = edit_words.amount(edit)
     room = canvas.width(amount, "mono")
     left = row.x + 2 * UNIT + 2
-    where = edit_words.where(edit) + edit_words.guarded(guarded)
-    ink = canvas.theme.warning if guarded else None
-    canvas.text(Box(left, row.y, row.right - left - room - UNIT, row.height), where, colour=ink)
+    canvas.text(Box(left, row.y, row.right - left - room - UNIT, row.height), edit_words.where(edit))
     canvas.text(
         Box(row.right - room, row.y, room, row.height), amount, face="mono", colour=tint, align="right"
     )
     if box.height >= 2 * ROW:
         beneath = Box(left, row.bottom, row.right - left, ROW)
-        canvas.text(beneath, edit_words.conditions(edit), colour=canvas.theme.dim)
+        count = protected_of(edit, guarded)
+        said = ", ".join(filter(None, (edit_words.guarded(count), edit_words.conditions(edit))))
+        canvas.text(beneath, said, colour=canvas.theme.warning if count else canvas.theme.dim)
