@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self, TypeVar, cast
 
+import msgspec
+
 from llmri_protocol.connection import ClientConnection
 from llmri_protocol.errors import RemoteProtocolError
 from llmri_protocol.messages import (
@@ -20,6 +22,7 @@ from llmri_protocol.messages import (
     Error,
     Influence,
     LogitLens,
+    Notice,
     Progress,
     Reply,
     Role,
@@ -27,6 +30,7 @@ from llmri_protocol.messages import (
     Stop,
     Welcome,
 )
+from llmri_protocol.protection import phase_of, with_found
 
 KEPT = 10_000  # messages kept for the iteration; of more the oldest go
 
@@ -54,7 +58,9 @@ class Channel:
     arrive while a method waits for its answer are kept for the iteration, the newest 10,000 of them.
 
     Attributes:
-        welcome: What the server said of itself; `welcome.card` describes the model.
+        welcome: What the server said of itself; `welcome.card` describes the model, with the protected units
+            that were found since.
+        searching: Whether the server still looks for protected units, as far as it has said so.
     """
 
     def __init__(self, sock: socket.socket, role: Role, token: str | None) -> None:
@@ -63,6 +69,7 @@ class Channel:
         self._arrived: deque[ServerMessage | RemoteProtocolError] = deque()
         self._kept: deque[ServerMessage] = deque(maxlen=KEPT)
         self._last_id = 0
+        self.searching = False
         try:
             self.welcome = self._greet(role, token)
         except BaseException:
@@ -187,7 +194,17 @@ class Channel:
         event = self._arrived.popleft()
         if isinstance(event, RemoteProtocolError):
             raise ConnectionEndedError(f"the server broke the protocol: {event}")
+        if isinstance(event, Notice):
+            self._learn(event)
         return event
+
+    def _learn(self, notice: Notice) -> None:
+        """Follow the search for protected units: what it finds belongs to the model's card."""
+        phase = phase_of(notice)
+        self.searching = phase == "searching" if phase else self.searching
+        card = with_found(self.welcome.card, notice)
+        if card is not self.welcome.card:
+            self.welcome = msgspec.structs.replace(self.welcome, card=card)
 
 
 def remaining(deadline: float) -> float:

@@ -1,5 +1,6 @@
 """A blocking client for scripts and notebooks: connect, talk, edit, and read what happens."""
 
+import contextlib
 import itertools
 import socket
 import ssl
@@ -22,6 +23,7 @@ from llmri_protocol.messages import (
     Intervene,
     LogitLens,
     MeasureInfluence,
+    Ping,
     ReadLens,
     Redo,
     RePrefill,
@@ -98,6 +100,19 @@ class Client(Channel):
         turn = self.say(text, new=new)
         messages = itertools.chain(tuple(self._kept), self._wait())  # a short turn may end before the reply
         return next(end for end in messages if isinstance(end, TurnEnd) and end.turn == turn)
+
+    def wait_until_searched(self) -> None:
+        """Wait until the server has looked for protected units; `welcome.card` names them then.
+
+        Until then an ablation is not checked. A server that looks for none is not waited for.
+
+        Raises:
+            ConnectionEndedError: The server left meanwhile.
+        """
+        self._ask(Ping(id=self._next_id()))  # what it says of the search to newcomers comes before the answer
+        while self.searching:
+            with contextlib.suppress(TimeoutError):  # a pass may take longer than any message
+                next(self._wait())
 
     def intervene(
         self,

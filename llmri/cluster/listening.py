@@ -9,7 +9,9 @@ from types import FrameType
 from llmri.client import Client, ConnectionEndedError, RefusedError
 from llmri.cluster.collector import Collector
 from llmri.cluster.prompts import Prompt
-from llmri_protocol.messages import Bye, ServerMessage, TurnEnd
+from llmri.cluster.wanted import protected
+from llmri_protocol.messages import Bye, Notice, ServerMessage, TurnEnd
+from llmri_protocol.protection import FOUND
 
 BY_USER = "you ended it"
 
@@ -49,6 +51,8 @@ def collect(
             ours = _say(client, collector, waiting)
             for message in _messages(client):
                 collector.take(message)
+                if isinstance(message, Notice) and message.message.startswith(FOUND):
+                    collector.leave_out(protected(client.welcome.card, collector.units))
                 shown()
                 if interrupted.came:
                     break

@@ -101,6 +101,13 @@ than those that stand, `stale_cache` says so, and `re_prefill` computes all of t
 comes again. A unit of `card.protected` is only ablated by `force`, and only where the server allows it;
 otherwise the error is `protected`.
 
+A server may still look for such units when a client joins: a `notice` after `welcome` then begins with
+`looking for protected units`. Until the search is over no edit is checked against what it will find, and a
+`notice` before the `reply` says so. What it finds comes in a `notice`, and belongs to the card from then on:
+`protected from now on: unit 5 of `resid_post` in layers 0-2,7 (massive); unit 9 of `mlp_act` in layer 3
+(loss)`. Otherwise one begins with `no protected units were found`, or with `the search for protected units`
+where it was stopped or failed. A `stop` without `command` ends the search where no turn runs or waits.
+
 ### Measurements
 
 `influence`, `attribute`, `compare` and `logit_lens` compute beside the conversation and leave it as it

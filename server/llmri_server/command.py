@@ -8,18 +8,18 @@ import time
 from pathlib import Path
 from typing import Annotated, NoReturn
 
-import msgspec
 import typer
 
 from llmri_protocol.command_line import application
 from llmri_protocol.configs import ConfigError
-from llmri_server import protection
 from llmri_server.access import TOKEN_VARIABLE, ServeError, access_token, bind, tls_context
-from llmri_server.console import converse
+from llmri_server.console import converse, say_aside
 from llmri_server.interrupts import Interrupts
+from llmri_server.loading import told
 from llmri_server.log import to_standard_error
-from llmri_server.runtime import LoadError, Runtime
-from llmri_server.runtimes import load_runtime
+from llmri_server.protection.starting import begin
+from llmri_server.runtime import LoadError
+from llmri_server.runtimes import load_runtime, model_files
 from llmri_server.server import Server
 from llmri_server.settings import Settings, read
 from llmri_server.streams import harden
@@ -148,23 +148,12 @@ def prepare(
     token = access_token(token_file)
     tls = tls_context(tls_cert, tls_key)
     place = bind(settings.host, settings.port, token)
-    runtime = load_runtime(settings)
-    print(summary(runtime.card), file=sys.stderr)  # noqa: T201
-    seconds = add_protection(runtime, settings)
-    print(protection_summary(runtime.card, seconds), file=sys.stderr)  # noqa: T201
-    return Server(runtime, settings, token=token, tls=tls, place=place)
-
-
-def add_protection(runtime: Runtime, settings: Settings) -> float:
-    """Write on the model's card which units are protected; give how many seconds the search took.
-
-    Raises:
-        ConfigError: The bundled lists or the calibration text can't be used.
-    """
-    began = time.perf_counter()
-    protected = protection.protect(runtime, settings)
-    runtime.card = msgspec.structs.replace(runtime.card, protected=protected)
-    return time.perf_counter() - began
+    with told(settings.model):
+        runtime = load_runtime(settings)
+    say_aside(summary(runtime.card))
+    search = begin(runtime, settings, model_files(settings.model))
+    say_aside(protection_summary(runtime.card, settings, search))
+    return Server(runtime, settings, token=token, tls=tls, place=place, search=search, log=say_aside)
 
 
 def run(server: Server, exit_at_eof: bool, interrupts: Interrupts) -> NoReturn:

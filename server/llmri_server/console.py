@@ -33,6 +33,12 @@ def announce(server: Server) -> None:
     print(f"LLMRI listening on {shown(server.address)}", flush=True)  # noqa: T201
 
 
+def say_aside(text: str) -> None:
+    """Write a line to standard error, from any thread, whether anybody reads it or not."""
+    with contextlib.suppress(OSError, ValueError):
+        print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
 def on_terminal() -> bool:
     """Whether a person sits in front of both standard input and output."""
     both = sys.stdin is not None and sys.stdout is not None

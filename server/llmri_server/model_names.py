@@ -44,7 +44,7 @@ def find_here(model: str) -> Source | None:
         return Source(_bundled_folder(), BUNDLED)
     folder = Path(os.path.expanduser(model))  # noqa: PTH111  `Path.expanduser` raises where nobody's home is
     if os.path.isdir(folder):  # noqa: PTH112  `Path.is_dir` raises where a name is too long
-        refuse_adapters(f"the folder {model}", os.listdir(folder))
+        refuse_adapters(f"the folder {model}", (file.name for file in folder.iterdir()))
         if not (folder / "config.json").is_file():
             raise LoadError(f"the folder {model} holds no model: it has no config.json")
         return Source(str(folder), folder.resolve().name)

@@ -18,6 +18,8 @@ from llmri_server.hub import Hub
 from llmri_server.listener import Listener
 from llmri_server.measurement_desk import MeasurementDesk
 from llmri_server.outbox import Outbox
+from llmri_server.protection.starting import Search
+from llmri_server.protection_desk import ProtectionDesk
 from llmri_server.runtime import Runtime
 from llmri_server.session import Session
 from llmri_server.settings import Settings
@@ -40,6 +42,8 @@ class Server:
         token: The access token, where there is one.
         tls: The TLS side, where there is one.
         place: The bound socket to listen on; without it the settings' address is taken.
+        search: The search for protected units that is left to make, between turns.
+        log: Writes a line to whoever runs the server.
 
     Attributes:
         failure: Why the server cannot go on, a sentence; None while it can.
@@ -57,6 +61,8 @@ class Server:
         token: str | None = None,
         tls: ssl.SSLContext | None = None,
         place: socket.socket | None = None,
+        search: Search | None = None,
+        log: Callable[[str], None] = lambda _: None,
     ) -> None:
         settings = settings or Settings()
         self.settings = settings
@@ -83,8 +89,11 @@ class Server:
             announce_edits=self.edits.announce,
             failed=self.fail,
         )
+        self.protection = ProtectionDesk(runtime, search or Search(), self.edits, self.hub, log=log)
         measurements = MeasurementDesk(runtime, self.session.conversation, self.edits)
-        self._commands = Commands(runtime.card, self.hub, self.session, self.edits, measurements)
+        self._commands = Commands(
+            runtime.card, self.hub, self.session, self.edits, measurements, stop=self.stop
+        )
         self._listener = Listener(
             place,
             self._client,
@@ -116,7 +125,7 @@ class Server:
             self._listener.start()
         except OSError as error:
             raise unavailable(self.settings.host, self.settings.port, error) from None
-        self.session.start()
+        self.session.start(self.protection)
 
     def chat(self, text: str, *, new: bool = False) -> Turn:
         """Queue a turn; `new` forgets the conversation so far.
@@ -134,6 +143,10 @@ class Server:
             self.hub.close(f"the server failed: {why}")
         finally:
             self.on_failure()
+
+    def stop(self) -> bool:
+        """End the reply of whoever is answered, or else the search for protected units; is there either?"""
+        return self.session.stop() or self.protection.stop()
 
     def close(self, reason: str = "the server was stopped") -> bool:
         """Say goodbye and end; give whether the model's thread has ended too."""

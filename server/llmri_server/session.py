@@ -5,6 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 from llmri_protocol.messages import Notice, TurnEnd, TurnStart
 from llmri_server.conversation import Conversation
@@ -24,6 +25,19 @@ class TooManyTurnsError(RuntimeError):
 
 class ClosedError(RuntimeError):
     """The session takes no more turns."""
+
+
+class Idle(Protocol):
+    """Work for the model's thread while nothing waits for it, a piece at a time."""
+
+    @property
+    def more(self) -> bool:
+        """Whether there is a piece left."""
+        ...
+
+    def run(self) -> None:
+        """Do the next piece; never raises."""
+        ...
 
 
 class Session:
@@ -61,12 +75,14 @@ class Session:
         self._current: Turn | Task | None = None
         self._numbers = 0
         self._closed = False
+        self._idle: Idle | None = None
         # A daemon: a forward pass can't be broken off, and must not keep the process alive.
         self._failed = failed
         self._thread = GuardedThread("llmri-model", self._run, self._broken)
 
-    def start(self) -> None:
-        """Start the model's thread."""
+    def start(self, idle: Idle | None = None) -> None:
+        """Start the model's thread; `idle` is done while nothing waits, and whatever comes goes before it."""
+        self._idle = idle
         self._thread.start()
 
     def submit(self, text: str, *, new: bool = False) -> Turn:
@@ -94,12 +110,13 @@ class Session:
             self._check_room(Task, "measurements")
             self._queue(task)
 
-    def stop(self) -> None:
-        """End the reply being generated; where none has begun yet, the next one."""
+    def stop(self) -> bool:
+        """End the reply being generated; where none has begun yet, the next one; is there one?"""
         with self._changed:
             turn = next((job for job in (self._current, *self._waiting) if isinstance(job, Turn)), None)
             if turn:
                 turn.stop.set()
+            return turn is not None
 
     def stop_tasks(self, outbox: Outbox, command: int | None = None) -> None:
         """End a client's task with this command's id, or all of its tasks, running or waiting."""
@@ -173,19 +190,21 @@ class Session:
                     self._current = None
                     self._changed.notify_all()
 
-    def _do(self, job: Turn | Task) -> None:
+    def _do(self, job: Turn | Task | Idle) -> None:
         """Do one job; whatever goes wrong in it, who waits for it hears why, and the next comes."""
         try:
             if isinstance(job, Turn):
                 self.conversation.hold(job)
             else:
-                job.run()
+                job.run()  # a piece of idle work, too
         except BaseException as error:  # a panic of a library in Rust is none of `Exception`
             log.critical("a job of the model's thread failed", exc_info=error)
             if isinstance(job, Turn):
                 self._fail(job, f"turn {job.number} failed: {described(error)}")
-            else:
+            elif isinstance(job, Task):
                 job.fail(error)
+            else:
+                self._idle = None
 
     def _fail(self, turn: Turn, why: str) -> None:
         """End a turn that could not be held to its end."""
@@ -200,9 +219,11 @@ class Session:
             if not turn.done.is_set():
                 turn.finish(None, why)
 
-    def _next(self) -> Turn | Task | None:
+    def _next(self) -> Turn | Task | Idle | None:
         with self._changed:
             while not self._waiting and not self._closed:
+                if self._idle is not None and self._idle.more:
+                    return self._idle
                 self._changed.wait()
             self._current = self._waiting.popleft() if self._waiting else None
             return self._current

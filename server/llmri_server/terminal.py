@@ -5,6 +5,7 @@ import contextlib
 from llmri_protocol.bundled import BUNDLED, KNOWS
 from llmri_protocol.messages import Edit
 from llmri_server.interrupts import Interrupts
+from llmri_server.protection import refused
 from llmri_server.server import Server
 from llmri_server.session import TooManyTurnsError
 from llmri_server.turns import Turn
@@ -13,7 +14,8 @@ UNITS_SHOWN = 8
 
 HELP = """\
 /clear  forget the conversation
-/stop   stop the reply of whichever client is being answered
+/stop   stop the reply of whichever client is being answered, or else the search for protected units
+/search tell how far the search for protected units is
 /edits  list the edits that stand
 /help   show this
 /quit   end the server
@@ -46,7 +48,9 @@ class Terminal:
                 self._new = True
                 say("the conversation is forgotten")
             case "/stop":
-                self._server.session.stop()
+                self._server.stop()
+            case "/search":
+                say(self._server.protection.in_words() or "the search for protected units is over")
             case "/edits":
                 say(self._edits())
             case command if command.startswith("/"):
@@ -76,7 +80,8 @@ class Terminal:
         edits = self._server.journal.state.edits
         if not edits:
             return "no edits stand"
-        return "\n".join(map(described, edits))
+        protected = self._server.runtime.card.protected
+        return "\n".join(described(edit) + _mark(len(refused([edit], protected))) for edit in edits)
 
 
 def chat(server: Server, interrupts: Interrupts | None = None) -> None:
@@ -105,6 +110,11 @@ def described(edit: Edit) -> str:
         f"{edit.site} layer {edit.layer}: {edit.op} {edit.value:g} at {edit.positions} positions, "
         f"{len(edit.units)} units: {units}{more}"
     )
+
+
+def _mark(protected: int) -> str:
+    """Say how many protected units an edit takes away; empty for none."""
+    return f" ({protected:,} protected)" if protected else ""
 
 
 def ending(turn: Turn) -> str:

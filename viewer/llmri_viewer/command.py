@@ -162,7 +162,8 @@ def _show(
         window = Window(session, table, THEMES[session.options.theme])
         window.shot_file = shot
         session.link.start()
-        Pilot(window, patience).play(actions)
+        careful = table.keys_for("edit.boost", "edit.ablate") if headless else ()
+        Pilot(window, patience, careful).play(actions)
         if not headless:
             window.run()
     except (WindowError, ScriptFailedError) as fault:

@@ -21,6 +21,7 @@ from llmri_protocol.messages import (
     TurnStart,
     Welcome,
 )
+from llmri_protocol.protection import phase_of, with_found
 from llmri_viewer.commands.base import Step
 from llmri_viewer.commands.clusters import unzoomed
 from llmri_viewer.commands.looking import subscription
@@ -51,7 +52,7 @@ def received(state: ViewState, store: ScanStore, event: ServerMessage | LinkStat
         case Edits():
             state = _edited(state, store, event)
         case Notice():
-            state = replace(state, notice=event.message, warning=event.level == "warning")
+            state = _noticed(state, event)
         case Progress() | Influence() | Comparison() | LogitLens():
             state = replace(state, measurements=state.measurements.received(event))
         case Error():
@@ -77,6 +78,18 @@ def _standing(store: ScanStore, message: Welcome | Edits) -> Standing:
     known = store.stand(message).edits
     told = Standing.told(message)
     return told if known is None else replace(told, edits=known)
+
+
+def _noticed(state: ViewState, notice: Notice) -> ViewState:
+    """Show a notice, and follow the search for protected units: what it finds belongs to the model's card."""
+    phase = phase_of(notice)
+    return replace(
+        state,
+        notice=notice.message,
+        warning=notice.level == "warning",
+        searching=phase == "searching" if phase else state.searching,
+        card=with_found(state.card, notice) if state.card else None,
+    )
 
 
 def _plain(error: Error) -> Error:
@@ -129,6 +142,7 @@ def _welcomed(state: ViewState, store: ScanStore, welcome: Welcome) -> Step:
     shown = replace(
         state,
         card=card,
+        searching=False,
         session=welcome.session,
         site=site,
         layer=max(0, min(layer, card.layers - 1)),

@@ -39,6 +39,7 @@ class Tally:
     """How many events of each kind came so far; scripts wait for these."""
 
     welcomes: int = 0
+    answers: int = 0  # since the latest welcome
     scans: int = 0
     turn_ends: int = 0
     edits: int = 0
@@ -172,6 +173,7 @@ class Session:
         match event:
             case Welcome():
                 self.tally.welcomes += 1
+                self.tally.answers = 0
                 self.meter.dropped = 0
                 self._pings.clear()
             case Scan():
@@ -184,6 +186,7 @@ class Session:
             case Notice():
                 self.meter.dropped = max(self.meter.dropped, event.dropped)
             case Reply():
+                self.tally.answers += 1
                 self._answered(event)
             case _:
                 pass

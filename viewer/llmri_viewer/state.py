@@ -123,6 +123,7 @@ class ViewState:
     amount_step: float
     read_only: bool = False  # chat and edits are left to others
     card: ModelCard | None = None
+    searching: bool = False  # whether the server still looks for protected units
     session: str = ""
     site: str = ""
     layer: int = 0

@@ -98,6 +98,10 @@ class Collection:
             return True
         return False
 
+    def leave_out(self, units: npt.NDArray[np.bool_]) -> None:
+        """Let more units, `[units]`, not take part: of the samples that came already, too."""
+        self.left_out = self.left_out | units
+
     def _known(self, turn: int, token: int) -> bool:
         """Tell whether the token was scanned here in the turn before; from now on it was in this one."""
         self._scanned.setdefault(turn, set()).add(token)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from llmri_protocol.messages import ProtectedUnit
 from llmri_server.experiments.errors import ExperimentError
 from llmri_server.experiments.plan import Measure, Part, Place, Plan
 from llmri_server.experiments.sets import Kind
@@ -56,6 +57,7 @@ class Results(Part, frozen=True, kw_only=True):
 
     `plan` holds its prompts and its clusters' units itself, so that no other file is needed. Floating-point
     sums depend on `threads` and `device`, which is why they stand here. `ended` says what ended it early.
+    `protected` are the units that were not drawn, nor chosen as selective.
     """
 
     format: str = FORMAT
@@ -69,6 +71,7 @@ class Results(Part, frozen=True, kw_only=True):
     device: str
     tasks: tuple[TaskRecord, ...]
     sets: tuple[SetRecord, ...]
+    protected: tuple[ProtectedUnit, ...] = ()
     observations: tuple[Observation, ...]
 
 

@@ -12,6 +12,7 @@ from llmri_server.llama_runtime.prompts import PromptWriter
 from llmri_server.llama_runtime.runtime import LlamaRuntime
 from llmri_server.llama_runtime.sites import ALWAYS, RESID_POST, UNITS, Site
 from llmri_server.llama_runtime.vocabulary import Vocabulary
+from llmri_server.loading import tell
 from llmri_server.prompts import check_context
 
 
@@ -24,6 +25,7 @@ def load(path: Path, options: Options | None = None) -> LlamaRuntime:
     check_file(path)
     model = Model(engine(), path, options or Options())
     check_context(model.options.context_of(model.trained_context), str(path))
+    tell("sites, by trying them")
     discovery = discover(model)
     vocabulary = Vocabulary(model)
     prompts = PromptWriter(vocabulary, model.chat_templates)

@@ -10,6 +10,7 @@ from llmri_server.llama_runtime.engine import Engine
 from llmri_server.llama_runtime.header import not_loaded
 from llmri_server.llama_runtime.options import Options
 from llmri_server.llama_runtime.room import check_room
+from llmri_server.loading import tell
 from llmri_server.runtime import LoadError
 from llmri_server.templates import DEFAULT
 
@@ -38,6 +39,8 @@ class Model:
         parameters = lib.llama_model_default_params()
         parameters.n_gpu_layers = options.gpu_layers
         parameters.check_tensors = True  # values that are no numbers are found here, with their tensor's name
+        progress = lib.llama_progress_callback(_progress)
+        parameters.progress_callback = progress
         engine.errors.clear()
         self.pointer: Any = lib.llama_model_load_from_file(str(path).encode(), parameters)
         if not self.pointer:
@@ -77,6 +80,12 @@ class Model:
     def metadata(self, key: str) -> str | None:
         """Give a value of the file's metadata as text, or None without it."""
         return metadata(self.engine.lib, self.pointer, key)
+
+
+def _progress(share: float, _data: object) -> bool:
+    """Tell what share of the weights is read; llama.cpp goes on where that gives true."""
+    tell("weights", share)
+    return True
 
 
 def metadata(lib: ModuleType, pointer: object, key: str) -> str | None:

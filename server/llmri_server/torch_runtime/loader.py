@@ -11,6 +11,8 @@ from transformers.models.auto.modeling_auto import (
 )
 from transformers.utils import logging as transformers_logging
 
+from llmri_server.loading import tell
+from llmri_server.model_names import Source
 from llmri_server.runtime import LoadError
 from llmri_server.torch_runtime.assembly import assemble
 from llmri_server.torch_runtime.checkpoint_files import check_files
@@ -22,7 +24,6 @@ from llmri_server.torch_runtime.loading_report import (
     told_in_full,
 )
 from llmri_server.torch_runtime.runtime import TorchRuntime
-from llmri_server.model_names import Source
 from llmri_server.torch_runtime.sources import fetched, find_source
 
 logger = logging.getLogger(__name__)
@@ -48,15 +49,18 @@ def load(model: str, *, device: str = "auto", dtype: str = "auto") -> TorchRunti
     wanted = _dtype(dtype, place)
     source = find_source(model)
     options: dict[str, Any] = {"local_files_only": source.local_only, "trust_remote_code": False}
+    tell("configuration and tokenizer")
     try:
         config = AutoConfig.from_pretrained(source.location, **options)
         _refuse_other_kinds(model, config)
         tokenizer = AutoTokenizer.from_pretrained(source.location, **options)
+        tell("weights")
         loaded = _weights(source, config, wanted, options)
     except LoadError:
         raise
     except Exception as error:
         raise LoadError(explain(model, error)) from error
+    tell("sites, by trying them")
     try:
         return assemble(_moved(loaded, place), tokenizer, name=source.name)
     except torch.OutOfMemoryError:

@@ -9,6 +9,7 @@ from llmri_server.runtime import LoadError
 from llmri_server.torch_runtime.explanations import explain, is_offline
 
 HUB_PATIENCE = 10  # seconds
+SUFFIXES = (".safetensors", ".bin", ".json", ".model", ".txt")  # of weights, configurations and tokenizers
 
 
 def find_source(model: str) -> Source:
@@ -27,6 +28,15 @@ def fetched(source: Source) -> Path | None:
     """Give the folder in which the hub's files lie once they were fetched."""
     config = try_to_load_from_cache(source.location, "config.json")
     return Path(config).parent if isinstance(config, str) else None
+
+
+def files_of(model: str) -> tuple[Path, ...]:
+    """Give the files that a loaded model came from; none where they are not known."""
+    source = find_here(model)
+    folder = source.folder if source is not None else fetched(Source(model, model))
+    if folder is None:
+        return ()
+    return tuple(sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file()))
 
 
 def _on_hub(model: str) -> Source:

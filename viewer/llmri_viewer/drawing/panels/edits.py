@@ -1,6 +1,7 @@
 """The side panel's second part: the edits that the shown token was computed under, and those that stand."""
 
 from llmri_protocol.messages import Edit
+from llmri_protocol.protection import Guarded, guarded_places, protected_of
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import edit_colour, mark
 from llmri_viewer.drawing.panels.section import HEADING, heading
@@ -34,7 +35,7 @@ def draw(canvas: Canvas, box: Box, state: ViewState) -> None:
     if state.apart:
         _both(canvas, rest, state)
     elif standing.edits:
-        _listed(canvas, rest, standing.edits)
+        _listed(canvas, rest, standing.edits, guarded_places(state.card))
     else:
         canvas.text(rest.row(0, ROW), canvas.spelled(footing.without(state)), colour=canvas.theme.dim)
 
@@ -47,8 +48,8 @@ def _stale(canvas: Canvas, box: Box, state: ViewState) -> Box:
     if not footing.stale(state):
         return box
     canvas.text(box.row(0, ROW), STALE, colour=canvas.theme.warning)
-    stand = state.standing.edits
-    needed = 1 + (2 + _height(stand) + _height(state.under.sure) if state.apart else _height(stand))
+    stand, guarded = state.standing.edits, guarded_places(state.card)
+    needed = 1 + _height(stand, guarded) + (2 + _height(state.under.sure, guarded) if state.apart else 0)
     spare = box.height // ROW > needed and (stand or state.apart)
     if not spare or not footing.cured_by_rereading(state):
         return _below(box, ROW)
@@ -60,31 +61,32 @@ def _both(canvas: Canvas, box: Box, state: ViewState) -> None:
     """Draw the edits of the shown token, then those that stand now, in about half of the rows each."""
     said, known = footing.at_token(state.under)
     theme, shown, stand = canvas.theme, state.under.sure, state.standing.edits
+    guarded = guarded_places(state.card)
     used = canvas.text(box.row(0, ROW), said, colour=theme.dim if known else theme.warning)
     if not shown or not stand:  # one list at most: both headings stand over it
         right = Box(box.x + used + UNIT, box.y, max(0, box.width - used - UNIT), ROW)
         canvas.text(right, footing.now(state), colour=theme.dim, align="right")
-        _listed(canvas, _below(box, ROW), shown or stand)
+        _listed(canvas, _below(box, ROW), shown or stand, guarded)
         return
     rows = max(0, box.height // ROW - 2)  # without both headings
-    first = min(_height(shown), max(rows - _height(stand), (rows + 1) // 2))
-    below = _below(box, ROW + _listed(canvas, box.row(ROW, first * ROW), shown))
+    first = min(_height(shown, guarded), max(rows - _height(stand, guarded), (rows + 1) // 2))
+    below = _below(box, ROW + _listed(canvas, box.row(ROW, first * ROW), shown, guarded))
     canvas.text(below.row(0, ROW), footing.now(state), colour=theme.dim)
-    _listed(canvas, _below(below, ROW), stand)
+    _listed(canvas, _below(below, ROW), stand, guarded)
 
 
-def _listed(canvas: Canvas, box: Box, edits: tuple[Edit, ...]) -> int:
+def _listed(canvas: Canvas, box: Box, edits: tuple[Edit, ...], guarded: Guarded) -> int:
     """Write the newest edits that have room, under how many came before them; give the height taken."""
     top = 0
     if not edits or box.height < ROW:
         return 0
-    shown = _newest(edits, box.height // ROW)
+    shown = _newest(edits, guarded, box.height // ROW)
     if len(shown) < len(edits) and box.height >= 2 * ROW:
         canvas.text(box.row(0, ROW), f"{len(edits) - len(shown)} earlier", colour=canvas.theme.dim)
         top = ROW
     for edit in shown:
-        height = min(_rows(edit) * ROW, max(ROW, box.height - top))
-        _edit(canvas, box.row(top, height), edit)
+        height = min(_rows(edit, guarded) * ROW, max(ROW, box.height - top))
+        _edit(canvas, box.row(top, height), edit, guarded)
         top += height
     return top
 
@@ -93,25 +95,25 @@ def _below(box: Box, height: int) -> Box:
     return box._replace(y=box.y + height, height=max(0, box.height - height))
 
 
-def _newest(edits: tuple[Edit, ...], room: int) -> tuple[Edit, ...]:
+def _newest(edits: tuple[Edit, ...], guarded: Guarded, room: int) -> tuple[Edit, ...]:
     """Give the last edits that fit so many rows, with one for the count of the others; at least the last."""
-    rows = [_rows(edit) for edit in edits]
+    rows = [_rows(edit, guarded) for edit in edits]
     first = len(edits) - 1
     while first > 0 and sum(rows[first - 1 :]) + (first > 1) <= room:
         first -= 1
     return edits[first:]
 
 
-def _height(edits: tuple[Edit, ...]) -> int:
+def _height(edits: tuple[Edit, ...], guarded: Guarded) -> int:
     """Count the rows that edits take."""
-    return sum(map(_rows, edits))
+    return sum(_rows(edit, guarded) for edit in edits)
 
 
-def _rows(edit: Edit) -> int:
-    return 2 if edit_words.conditions(edit) else 1
+def _rows(edit: Edit, guarded: Guarded) -> int:
+    return 2 if edit_words.conditions(edit) or protected_of(edit, guarded) else 1
 
 
-def _edit(canvas: Canvas, box: Box, edit: Edit) -> None:
+def _edit(canvas: Canvas, box: Box, edit: Edit, guarded: Guarded) -> None:
     """Write what is edited and how, and beneath it, where the box has room, where in the conversation."""
     row = box.row(0, ROW)
     done = effect(edit)
@@ -126,4 +128,6 @@ def _edit(canvas: Canvas, box: Box, edit: Edit) -> None:
     )
     if box.height >= 2 * ROW:
         beneath = Box(left, row.bottom, row.right - left, ROW)
-        canvas.text(beneath, edit_words.conditions(edit), colour=canvas.theme.dim)
+        count = protected_of(edit, guarded)
+        said = ", ".join(filter(None, (edit_words.guarded(count), edit_words.conditions(edit))))
+        canvas.text(beneath, said, colour=canvas.theme.warning if count else canvas.theme.dim)
