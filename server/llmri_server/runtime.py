@@ -202,7 +202,11 @@ class Runtime(Protocol):
         ...
 
     def context(self) -> tuple[int, ...]:
-        """Give the tokens whose keys and values are kept: the conversation so far."""
+        """Give the tokens of the conversation that were computed so far.
+
+        When a turn tells its first token, they are its prompt as it was read, whatever was left out; then
+        each token is added as it is chosen. They are none after a turn that failed.
+        """
         ...
 
     def stale(self) -> bool:
