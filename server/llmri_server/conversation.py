@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from llmri_protocol.messages import Notice, Token, TurnEnd, TurnStart
 from llmri_server.hub import Hub
+from llmri_server.keeping import NOTHING_KEPT
 from llmri_server.runtime import (
     ChatMessage,
     NonFiniteError,
@@ -50,12 +51,14 @@ class Conversation:
         self._system: list[ChatMessage] = [ChatMessage(role="system", content=system)] if system else []
         self._announce_edits = announce_edits
         self._history: list[ChatMessage] = []
+        self._said_anew = False  # once a conversation
         self._last: list[ChatMessage] = []  # what the latest turn read and replied to, system message and all
 
     def hold(self, turn: Turn) -> None:
         """Run one turn from its start to its end, whatever happens in between."""
         if turn.new:
             self._history.clear()
+            self._said_anew = False
         asked = ChatMessage(role="user", content=turn.text)
         self._last = [*self._system, *self._history, asked]
         started = time.time()
@@ -107,6 +110,9 @@ class Conversation:
     def _end(self, turn: Turn, outcome: Outcome, seconds: float) -> None:
         for notice in _notices(turn.number, outcome, self._runtime.card.context):
             self._hub.tell(notice)
+        if outcome.anew and not self._said_anew:
+            self._hub.tell(Notice(level="info", message=NOTHING_KEPT))
+        self._said_anew |= outcome.anew
         self._hub.end(
             TurnEnd(
                 turn=turn.number,

@@ -109,6 +109,7 @@ class Outcome:
     tokens: int
     reason: EndReason
     trimmed: int = 0  # messages left out of the front of the conversation, because it was too long
+    anew: bool = False  # earlier turns were read again, because nothing of the model's state can be kept
 
 
 class EditError(ValueError):

@@ -1,20 +1,25 @@
 """A loaded model and its tokenizer made into a runtime: sites found, checked, and written on a card."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from llmri_protocol.messages import ModelCard, SiteCard
+from llmri_server.keeping import NOTHING_KEPT
 from llmri_server.runtime import LoadError
 from llmri_server.torch_runtime.architectures import SITE_NAMES, SiteName, known_architecture
 from llmri_server.torch_runtime.effects import writing_reaches_residual
 from llmri_server.torch_runtime.fallback import propose
+from llmri_server.torch_runtime.keeping import measure_caches
 from llmri_server.torch_runtime.probe import probe
 from llmri_server.torch_runtime.runtime import TorchRuntime
 from llmri_server.torch_runtime.scans import SCAN_DTYPES
 from llmri_server.torch_runtime.taps import Site, bind
 from llmri_server.torch_runtime.verification import verify
+
+logger = logging.getLogger(__name__)
 
 UNITS: Mapping[SiteName, str] = {
     "resid_pre": "residual direction",
@@ -31,7 +36,8 @@ CONTEXT_UNKNOWN = 2048  # for models that say nothing and have no position limit
 def assemble(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, name: str) -> TorchRuntime:
     """Make a runtime of a model that is already on its device.
 
-    Two forward passes check every site and its edits, three where the table does not know the architecture.
+    Two forward passes check every site and its edits, three where the table does not know the architecture;
+    a few more try what of a conversation can be kept.
     The model's own sampling defaults are replaced by plain ones, so that `Sampling` says all there is.
 
     Raises:
@@ -44,7 +50,10 @@ def assemble(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, name
     ends = _ends(model, tokenizer)
     _plain_generation(model, tokenizer, ends)
     card = _card(model, tokenizer, sites, name)
-    return TorchRuntime(model, tokenizer, card, sites, ends)
+    keeping = measure_caches(model)
+    if not keeping.whole.goes_on:
+        logger.warning("%s: %s", name, NOTHING_KEPT)
+    return TorchRuntime(model, tokenizer, card, sites, ends, keeping=keeping)
 
 
 def find_sites(model: PreTrainedModel, name: str) -> dict[SiteName, Site]:
