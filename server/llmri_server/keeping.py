@@ -21,6 +21,7 @@ NOTHING_KEPT = (
     "each of them reads the whole conversation again"
 )
 FIRST, MORE, STEP = 5, 4, 1  # tokens read at first, then in one piece behind them, and then alone
+LENGTH = FIRST + MORE + STEP
 BACK = 3  # tokens that are taken back; they reach into the piece
 TRIES = 2  # with other tokens: where rounding chooses another expert, not both are far off
 ROUNDINGS = 16  # times as far as the same tokens are from themselves in passes of other lengths
@@ -30,7 +31,11 @@ class Trial(Protocol):
     """A state to try."""
 
     def whole(self, ids: Sequence[int]) -> Logits:
-        """Read a sequence in one piece from nothing, whatever is kept."""
+        """Read a sequence in one piece from nothing; what was kept may be gone."""
+        ...
+
+    def disturb(self, ids: Sequence[int]) -> None:
+        """Do what is done between turns, with other tokens."""
         ...
 
     def begin(self, ids: Sequence[int]) -> Logits:
@@ -61,16 +66,17 @@ class Keeping:
     cuts: bool = True
 
 
-def measure_keeping(trial: Trial, vocabulary: int, exactness: float) -> Keeping:
+def measure_keeping(trial: Trial, vocabulary: int, context: int, exactness: float) -> Keeping:
     """Try what a state allows: every way to read a sequence must give what one piece gives.
 
     Args:
         trial: The state.
         vocabulary: How many tokens there are.
+        context: How many may be read; with too few nothing is tried, and nothing kept.
         exactness: How far logits may be off whatever the roundings, relative to their spread.
     """
-    found = Keeping(steps=False, goes_on=False, cuts=False)
-    for number in range(TRIES):
+    found = Keeping(steps=True, goes_on=False, cuts=False)
+    for number in range(TRIES if context >= LENGTH else 0):
         found = _measured(trial, _spread(vocabulary, number), exactness)
         if found.goes_on:
             break
@@ -88,7 +94,7 @@ def _measured(trial: Trial, ids: Sequence[int], exactness: float) -> Keeping:
 
     def goes_on() -> bool:
         trial.begin(ids[:FIRST])
-        trial.whole(ids[::-1])  # what is measured between turns
+        trial.disturb(ids[::-1])
         return right(trial.go_on(ids[FIRST:end]), FIRST) and right(trial.go_on(ids[end:]), end)
 
     def cuts() -> bool:
@@ -128,5 +134,4 @@ def _holds(attempt: Callable[[], bool]) -> bool:
 
 def _spread(vocabulary: int, number: int) -> list[int]:
     """Give different tokens from all over the vocabulary."""
-    count = FIRST + MORE + STEP
-    return [(vocabulary * (place + 1) // (count + 1) + number) % vocabulary for place in range(count)]
+    return [(vocabulary * (place + 1) // (LENGTH + 1) + number) % vocabulary for place in range(LENGTH)]

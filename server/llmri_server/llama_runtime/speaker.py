@@ -54,7 +54,8 @@ class Speaker:
             raise
         memory.settle()
         reason = end_reason(reply.ids, self._vocabulary.ends, stopped=stop.is_set(), full=full)
-        return Outcome(reply.text, len(reply.ids), reason, prompt.trimmed)
+        anew = not (turn.begins or memory.goes_on)
+        return Outcome(reply.text, len(reply.ids), reason, prompt.trimmed, anew=anew)
 
 
 class _Reply:

@@ -50,7 +50,7 @@ def assemble(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, name
     ends = _ends(model, tokenizer)
     _plain_generation(model, tokenizer, ends)
     card = _card(model, tokenizer, sites, name)
-    keeping = measure_caches(model)
+    keeping = measure_caches(model, card.context)
     if not keeping.whole.goes_on:
         logger.warning("%s: %s", name, NOTHING_KEPT)
     return TorchRuntime(model, tokenizer, card, sites, ends, keeping=keeping)

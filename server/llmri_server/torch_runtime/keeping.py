@@ -30,14 +30,16 @@ class CacheKeeping:
     overflowed: Keeping = field(default_factory=Keeping)
 
 
-def measure_caches(model: PreTrainedModel) -> CacheKeeping:
-    """Try the model's caches with a few tokens; where it has windows, with short ones too."""
+def measure_caches(model: PreTrainedModel, context: int) -> CacheKeeping:
+    """Try the caches of a model of so long a context; where it has windows, with short ones too."""
     exactness = EXACTNESS.get(model.dtype, EXACTNESS[torch.bfloat16])
     vocabulary = int(model.config.get_text_config().vocab_size)
     with torch.no_grad():
-        whole = measure_keeping(_Trial(model), vocabulary, exactness)
+        whole = measure_keeping(_Trial(model), vocabulary, context, exactness)
         with _short_windows(model) as shortened:
-            overflowed = measure_keeping(_Trial(model), vocabulary, exactness) if shortened else whole
+            overflowed = (
+                measure_keeping(_Trial(model), vocabulary, context, exactness) if shortened else whole
+            )
     return CacheKeeping(whole, overflowed)
 
 
@@ -52,6 +54,9 @@ class _Trial:
 
     def whole(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
         return self._read(ids, 0, use_cache=False)
+
+    def disturb(self, ids: Sequence[int]) -> None:
+        self.whole(ids)  # some models keep a state in their modules
 
     def begin(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
         self._cache, self._length = DynamicCache(config=self._model.config), 0
