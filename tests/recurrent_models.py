@@ -12,8 +12,14 @@ from tests.server.torch_runtime.tiny_models import LLAMA_LIKE, SPECIALS, TEMPLAT
 
 BYTES = [chr(code if 32 < code < 127 else 256 + code) for code in range(256)]
 WORDS = [first + second for first in "abcdefgh" for second in "mnopqrst"]  # never two ways to cut
-SSM = {"mamba_d_state": 8, "mamba_n_heads": 8, "mamba_d_head": 8, "mamba_n_groups": 1, "mamba_chunk_size": 8}
-SHORT_WINDOW = {"sliding_window": 8}
+SSM: dict[str, object] = {
+    "mamba_d_state": 8,
+    "mamba_n_heads": 8,
+    "mamba_d_head": 8,
+    "mamba_n_groups": 1,
+    "mamba_chunk_size": 8,
+}
+SHORT_WINDOW: dict[str, object] = {"sliding_window": 8}
 
 # Of each kind of state one or two, with what `tiny_model` needs beyond its own configs.
 RECURRENT: dict[str, dict[str, object]] = {

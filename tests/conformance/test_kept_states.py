@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from llmri_protocol.messages import Edit
 from llmri_server.llama_runtime import Options, load
@@ -23,14 +24,15 @@ EVERY = "resid_post"  # which all of them have
 def made(kind: str, folder: Path) -> Runtime:
     engine, family = kind.split()
     if engine == "torch":
-        runtime = assemble(tiny_model(family, **RECURRENT[family]), word_tokenizer(), name=family)
-        runtime.model.generation_config.eos_token_id = None
-        runtime.model.generation_config.suppress_tokens = list(range(len(SPECIALS)))  # no part of a text
+        model = tiny_model(family, torch.float32, **RECURRENT[family])
+        runtime = assemble(model, word_tokenizer(), name=family)
+        model.generation_config.eos_token_id = None
+        model.generation_config.suppress_tokens = list(range(len(SPECIALS)))  # no part of a text
         return runtime
     path = folder / f"{family}.gguf"
-    runtime = load(path if path.exists() else mamba_gguf(path), Options(threads=1))
-    runtime.vocabulary.ends = frozenset()
-    return runtime
+    loaded = load(path if path.exists() else mamba_gguf(path), Options(threads=1))
+    loaded.vocabulary.ends = frozenset()
+    return loaded
 
 
 @pytest.fixture
@@ -48,11 +50,12 @@ def assert_same_turn(given: Listener, expected: Listener) -> None:
     """Compare what was chosen, and the scans of the positions that both computed."""
     ours, theirs = generated(given), generated(expected)
     assert [token.id for token in ours] == [token.id for token in theirs]
-    logprobs = [[token.logprob for token in each] for each in (ours, theirs)]
-    np.testing.assert_allclose(*logprobs, atol=2e-5)
+    for token, same in zip(ours, theirs, strict=True):
+        assert token.logprob == pytest.approx(same.logprob, abs=2e-5)
     assert len(given.scans) <= len(expected.scans)
     for one, other in zip(reversed(given.scans), reversed(expected.scans), strict=False):
-        np.testing.assert_allclose(one.rows, other.rows, atol=1e-4 * float(np.abs(other.rows).max()))
+        given_rows, expected_rows = one.rows.astype(np.float32), other.rows.astype(np.float32)
+        np.testing.assert_allclose(given_rows, expected_rows, atol=1e-4 * float(np.abs(expected_rows).max()))
 
 
 def generated(heard: Listener) -> list[TokenEvent]:
