@@ -130,3 +130,21 @@ def test_edits_find_the_reply_of_a_state_that_counts_no_positions(
         runtime.apply_edits([Edit(site=EVERY, layer=0, units=tuple(range(16)), value=0.0, **edit)])
         told.append([token.logprob for token in say(runtime, [user(SAID[0])])[1].tokens])
     assert told[0] == told[1] != told[2]
+
+
+def test_measuring_a_baseline_in_the_middle_of_a_reply_leaves_the_state_in_the_modules(
+    make: Callable[[str], Runtime],
+) -> None:
+    plain = say(make("torch recurrent_gemma"), [user(SAID[0])])[1]
+    runtime = make("torch recurrent_gemma")
+    far = Edit(site=EVERY, layer=0, units=(1,), op="mean", since=100)  # acts nowhere, and needs a pass
+
+    class Editing(Listener):
+        def token(self, event: TokenEvent) -> None:
+            super().token(event)
+            if event.phase == "generate":
+                runtime.apply_edits([far])
+
+    heard = Editing()
+    runtime.generate([user(SAID[0])], Sampling(max_new_tokens=TOKENS), heard, threading.Event())
+    assert heard.tokens == plain.tokens

@@ -146,9 +146,10 @@ class LlamaRuntime:
     def stale(self) -> bool:
         """Whether any key or value that is kept was computed under other edits than those that stand.
 
-        Edits that cannot reach it do not count, such as those of later positions.
+        Edits that cannot reach it do not count, such as those of later positions. What the next turn computes
+        anew is never stale.
         """
-        return self._memory.provenance.differs_from(self._standing.edits)
+        return self._memory.goes_on and self._memory.provenance.differs_from(self._standing.edits)
 
     def refill(self) -> int:
         """Compute all kept keys and values anew under the standing edits; give how many positions.
