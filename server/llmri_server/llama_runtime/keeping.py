@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from llmri_server.keeping import Keeping, measure_keeping
 from llmri_server.llama_runtime.interventions import Compiled
+from llmri_server.llama_runtime.reading import chunks
 from llmri_server.llama_runtime.watch import Watch
 
 EXACTNESS = 1e-4  # keys and values are float16 in every piece, so they round alike
@@ -39,13 +40,18 @@ class _Trial:
         return self.go_on(ids)
 
     def go_on(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
+        return np.concatenate(
+            [self._read(ids[first:stop]) for first, stop in chunks(0, len(ids), self._watch.context.largest)]
+        )
+
+    def cut(self, count: int) -> bool:
+        self._length -= count
+        return self._watch.context.keep(self._length)
+
+    def _read(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
         start = self._length
         self._length += len(ids)
         _, logits = self._watch.run(
             ids, first=start, prompt=self._length, compiled=Compiled(), logits=len(ids)
         )
         return logits.copy()
-
-    def cut(self, count: int) -> bool:
-        self._length -= count
-        return self._watch.context.keep(self._length)
