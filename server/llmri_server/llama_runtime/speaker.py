@@ -89,9 +89,9 @@ class _Reply:
         Raises:
             NonFiniteError: The logits became infinite or not a number.
         """
+        self._direction.converse(self._prompt)  # which may measure in the context that a replay then takes
         self._known = self._memory.take(self._prompt)
         self._announce_prompt()
-        self._direction.converse(self._prompt)
         logits = self._read_prompt()
         with sampler(self._memory.watch.context, self._turn.sampling) as chain:
             while logits is not None:
