@@ -2,10 +2,11 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from llmri_protocol.messages import Notice, Token, TurnEnd, TurnStart
 from llmri_server.hub import Hub
+from llmri_server.keeping import NOTHING_KEPT
 from llmri_server.runtime import (
     ChatMessage,
     NonFiniteError,
@@ -17,7 +18,7 @@ from llmri_server.runtime import (
     TokenEvent,
 )
 from llmri_server.scans import SharedScan
-from llmri_server.transcript import Told, Transcript
+from llmri_server.transcript import Told, Transcript, read_of
 from llmri_server.turns import Turn
 
 log = logging.getLogger(__name__)
@@ -48,18 +49,20 @@ class Conversation:
         self._runtime = runtime
         self._hub = hub
         self.sampling = sampling
-        self.transcript = Transcript(runtime)
+        self.transcript = Transcript()
         self._system: list[ChatMessage] = [ChatMessage(role="system", content=system)] if system else []
         self._announce_edits = announce_edits
         self._history: list[ChatMessage] = []
         self._left_out = 0  # messages that were before the history, and stay left out
-        self._last: list[ChatMessage] = []  # what the latest turn replied to, system message and all
+        self._said_anew = False  # once a conversation
+        self._last: list[ChatMessage] = []  # what the latest turn read and replied to, system message and all
 
     def hold(self, turn: Turn) -> None:
         """Run one turn from its start to its end, whatever happens in between."""
         if turn.new:
             self._history.clear()
             self._left_out = 0
+            self._said_anew = False
         asked = ChatMessage(role="user", content=turn.text)
         self._last = [*self._system, *self._history, asked]
         started = time.time()
@@ -91,28 +94,31 @@ class Conversation:
             return [*self._system, *before, ChatMessage(role="user", content=prompt)]
         return [*self._system, self._last[-1]] if new and self._last else list(self._last)
 
-    def prompt_length(self, context: Sequence[int]) -> int | None:
-        """Give how many first tokens of the context the latest turn began with; None where it didn't."""
-        ids = self._runtime.prompt_ids(self._last) if self._last else ()
-        return len(ids) if ids and tuple(context[: len(ids)]) == ids else None
-
     def _reply(self, turn: Turn) -> tuple[Outcome, str | None]:
-        """Generate; give how it ended, and a sentence where it failed."""
+        """Generate, and keep what was read and chosen; give how it ended, and a sentence where it failed."""
+        sink = _Announcer(self._hub, turn, self._runtime.context)
+        lost: str | None = "failed"
         try:
-            sink = _Announcer(self._hub, turn)
             outcome = self._runtime.generate(self._last, self.sampling, sink, turn.stop)
-            self.transcript.add(turn.number, Told(tuple(self._last), outcome.trimmed, *sink.told))
+            self._last = read_of(self._last, outcome.trimmed)
+            lost = sink.why_nothing(outcome)
             return outcome, None
         except (NonFiniteError, PromptError) as error:
             failure = f"turn {turn.number} was ended: {error}"
         except BaseException as error:  # a panic of a tokenizer is none of `Exception`
             failure = f"turn {turn.number} failed: {type(error).__name__}: {error}"
             log.exception("turn %d failed", turn.number)
+        finally:
+            begins = not self._history and not self._left_out
+            self.transcript.add(turn.number, sink.told(begins=begins, lost=lost))
         return Outcome(text="", tokens=0, reason="error"), failure
 
     def _end(self, turn: Turn, outcome: Outcome, left_out: int, seconds: float) -> None:
         for notice in _notices(turn.number, outcome, left_out, self._runtime.card.context):
             self._hub.tell(notice)
+        if outcome.anew and not self._said_anew:
+            self._hub.tell(Notice(level="info", message=NOTHING_KEPT))
+        self._said_anew |= outcome.anew
         self._hub.end(
             TurnEnd(
                 turn=turn.number,
@@ -141,21 +147,37 @@ class Conversation:
 
 
 class _Announcer:
-    """Turns what the runtime reports into messages, on the model's thread."""
+    """Turns what the runtime reports into messages, on the model's thread.
 
-    def __init__(self, hub: Hub, turn: Turn) -> None:
+    Args:
+        hub: Where they go.
+        turn: The turn.
+        context: The runtime's.
+    """
+
+    def __init__(self, hub: Hub, turn: Turn, context: Callable[[], tuple[int, ...]]) -> None:
         self._hub = hub
         self._turn = turn
+        self._context = context
+        self._prompt: tuple[int, ...] = ()
         self._read = 0
         self._chosen: list[int] = []
 
-    @property
-    def told(self) -> tuple[int, tuple[int, ...]]:
-        """Give how many tokens were read, and those that were chosen."""
-        return self._read, tuple(self._chosen)
+    def told(self, *, begins: bool, lost: str | None) -> Told:
+        """Give what was told so far."""
+        return Told(self._prompt, self._read, self._chosen, begins, lost)
+
+    def why_nothing(self, outcome: Outcome) -> str | None:
+        """Say why a turn that ended well read nothing, if it did not."""
+        if self._read:
+            return None
+        full = outcome.reason == "context"
+        return "left no room for a reply" if full else "was stopped before it read anything"
 
     def token(self, event: TokenEvent) -> None:
         """Announce a token."""
+        if not self._read:
+            self._prompt = self._context()  # at the first token it is the prompt, as it was read
         if event.phase == "generate":
             self._turn.add_piece(event.text)
             self._chosen.append(event.id)

@@ -109,6 +109,7 @@ class Outcome:
     tokens: int
     reason: EndReason
     trimmed: int = 0  # messages left out of the front of the conversation, because it was too long
+    anew: bool = False  # earlier turns were read again, because nothing of the model's state can be kept
 
 
 class EditError(ValueError):
@@ -214,7 +215,11 @@ class Runtime(Protocol):
         ...
 
     def context(self) -> tuple[int, ...]:
-        """Give the tokens whose keys and values are kept: the conversation so far."""
+        """Give the tokens of the conversation that were computed so far.
+
+        When a turn tells its first token, they are its prompt as it was read, whatever was left out; then
+        each token is added as it is chosen. They are none after a turn that failed.
+        """
         ...
 
     def stale(self) -> bool:

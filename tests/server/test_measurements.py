@@ -105,7 +105,7 @@ def test_influence_is_over_the_conversation_or_a_text(viewer: Viewer, runtime: F
     converse(viewer)
     viewer.tell(MeasureInfluence, edits=(EDIT,))
     found = viewer.last(Influence)
-    assert found.positions == len(runtime.context()) == 3
+    assert found.positions == len(runtime.context()) == 6  # three were asked, three read of the reply
     assert found.shape == (len(found.layers), WIDTH) == (LAYERS - 1, WIDTH)
     data = np.frombuffer(found.data, dtype="<f4").reshape(found.shape)
     assert data[0, 2] > 0

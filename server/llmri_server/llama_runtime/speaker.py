@@ -58,7 +58,8 @@ class Speaker:
             raise
         memory.settle()
         reason = end_reason(reply.ids, self._vocabulary.ends, stopped=stop.is_set(), full=full)
-        return Outcome(reply.text, len(reply.ids), reason, prompt.trimmed)
+        anew = not (turn.begins or memory.goes_on)
+        return Outcome(reply.text, len(reply.ids), reason, prompt.trimmed, anew=anew)
 
 
 class _Reply:
@@ -92,9 +93,9 @@ class _Reply:
         Raises:
             NonFiniteError: The logits became infinite or not a number.
         """
+        self._direction.converse(self._prompt)  # which may measure in the context that a replay then takes
         self._known = self._memory.take(self._prompt)
         self._announce_prompt()
-        self._direction.converse(self._prompt)
         logits = self._read_prompt()
         with sampler(self._memory.watch.context, self._turn.sampling) as chain:
             while logits is not None:

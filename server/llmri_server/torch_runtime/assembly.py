@@ -9,11 +9,13 @@ from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerB
 
 from llmri_protocol.messages import ModelCard, SiteCard
 from llmri_server.calibration import calibration_ids
+from llmri_server.keeping import NOTHING_KEPT
 from llmri_server.prompts import check_context
 from llmri_server.runtime import LoadError, PromptError
 from llmri_server.torch_runtime.architectures import SITE_NAMES, SiteName, known_architecture
 from llmri_server.torch_runtime.effects import writing_reaches_residual
 from llmri_server.torch_runtime.fallback import propose
+from llmri_server.torch_runtime.keeping import measure_caches
 from llmri_server.torch_runtime.probe import probe
 from llmri_server.torch_runtime.prompts import PromptWriter
 from llmri_server.torch_runtime.runtime import TorchRuntime
@@ -48,7 +50,8 @@ CONTEXT_UNKNOWN = 2048  # for models that say nothing and have no position limit
 def assemble(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, name: str) -> TorchRuntime:
     """Make a runtime of a model that is already on its device.
 
-    Two forward passes check every site and its edits, three where the table does not know the architecture.
+    Two forward passes check every site and its edits, three where the table does not know the architecture;
+    a few more try what of a conversation can be kept.
     The model's own sampling defaults are replaced by plain ones, so that `Sampling` says all there is.
 
     Raises:
@@ -69,7 +72,10 @@ def assemble(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, name
     ends = _ends(model, tokenizer)
     _plain_generation(model, tokenizer, ends)
     card = _card(model, tokenizer, sites, name, chat=prompts.chat)
-    runtime = TorchRuntime(model, tokenizer, card, sites, ends, prompts=prompts)
+    keeping = measure_caches(model, card.context)
+    if not keeping.whole.goes_on:
+        logger.warning("%s: %s", name, NOTHING_KEPT)
+    runtime = TorchRuntime(model, tokenizer, card, sites, ends, prompts=prompts, keeping=keeping)
     _check_text(runtime)
     return runtime
 

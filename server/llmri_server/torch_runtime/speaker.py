@@ -67,7 +67,7 @@ class Speaker:
             memory.forget()
             raise
         reason = end_reason(ids, self._ends, stopped=stop.is_set(), full=full)
-        return Outcome(text, len(ids), reason, prompt.trimmed)
+        return Outcome(text, len(ids), reason, prompt.trimmed, anew=not (turn.begins or memory.goes_on))
 
     def _reply(
         self, turn: Turn, prompt: list[int], limit: int, memory: PrefixCache, attach: Attach
