@@ -1,0 +1,281 @@
+"""Families that choose among experts."""
+
+import torch
+import transformers as hf
+
+from tests.server.llama_runtime.families.family import Family, Value
+from tests.server.llama_runtime.families.places import NO_NEURONS, NOT_EVERYWHERE, mixture, serial, without_neurons
+from tests.server.llama_runtime.families.sizes import (
+    CONTEXT,
+    EXPERT_NEURONS,
+    EXPERTS,
+    HEAD,
+    HEADS,
+    KEY_HEADS,
+    LAYER_NORM,
+    LAYERS,
+    LLAMA_LIKE,
+    MIXTURE,
+    NEURONS,
+    PLAIN,
+    RMS,
+    USED,
+    VOCABULARY,
+    WIDTH,
+)
+from tests.server.llama_runtime.families.tensors import PAIRS, halves
+
+ROOT = {"rms_norm_eps": 1e-6}
+CHOICE: dict[str, int] = {
+    "num_experts": EXPERTS,
+    "num_experts_per_tok": USED,
+    "moe_intermediate_size": EXPERT_NEURONS,
+}
+
+ROUTED: dict[str, object] = {
+    "n_routed_experts": EXPERTS,
+    "num_experts_per_tok": USED,
+    "moe_intermediate_size": EXPERT_NEURONS,
+    "n_shared_experts": 1,
+    "n_group": 1,
+    "topk_group": 1,
+    "norm_topk_prob": True,
+    "routed_scaling_factor": 1.5,
+}
+SIGMOID: dict[str, Value] = {
+    "expert_shared_count": 1,
+    "expert_gating_func": 2,
+    "expert_weights_norm": True,
+    "expert_weights_scale": 1.5,
+}
+
+MIXTURES = (
+    Family(
+        name="qwen2moe",
+        architecture="qwen2moe",
+        twin=lambda: hf.Qwen2MoeForCausalLM(
+            hf.Qwen2MoeConfig(**LLAMA_LIKE, **ROOT, **CHOICE, shared_expert_intermediate_size=NEURONS)
+        ),
+        sites=mixture(serial()),
+        absent=NO_NEURONS,
+        values=RMS | MIXTURE | {"expert_shared_feed_forward_length": NEURONS},
+    ),
+    Family(
+        name="qwen3moe",
+        architecture="qwen3moe",
+        twin=lambda: hf.Qwen3MoeForCausalLM(
+            hf.Qwen3MoeConfig(**LLAMA_LIKE, **ROOT, **CHOICE, head_dim=HEAD, norm_topk_prob=True)
+        ),
+        sites=mixture(serial()),
+        absent=NO_NEURONS,
+        values=RMS | MIXTURE,
+    ),
+    Family(
+        name="olmoe",
+        architecture="olmoe",
+        twin=lambda: hf.OlmoeForCausalLM(
+            hf.OlmoeConfig(
+                **LLAMA_LIKE | {"intermediate_size": EXPERT_NEURONS},
+                **ROOT,
+                num_experts=EXPERTS,
+                num_experts_per_tok=USED,
+            )
+        ),
+        sites=mixture(serial()),
+        absent=NO_NEURONS,
+        values=RMS | MIXTURE | {"feed_forward_length": EXPERT_NEURONS},
+    ),
+    Family(
+        name="granitemoe",
+        architecture="granitemoe",
+        twin=lambda: hf.GraniteMoeForCausalLM(
+            hf.GraniteMoeConfig(
+                **LLAMA_LIKE | {"intermediate_size": EXPERT_NEURONS},
+                **ROOT,
+                num_local_experts=EXPERTS,
+                num_experts_per_tok=USED,
+                residual_multiplier=0.3,
+                embedding_multiplier=3.0,
+                logits_scaling=2.0,
+                attention_multiplier=0.25,
+            )
+        ),
+        sites=mixture(serial(mlp="block_sparse_moe", factor=0.3), "block_sparse_moe", "router", factor=0.3),
+        absent=NO_NEURONS,
+        values=RMS
+        | MIXTURE
+        | {
+            "feed_forward_length": EXPERT_NEURONS,
+            "residual_scale": 0.3,
+            "embedding_scale": 3.0,
+            "logit_scale": 2.0,
+            "attention.scale": 0.25,
+        },
+        changes=PAIRS | {r"input_linear\.weight": halves("ffn_gate_exps.weight", "ffn_up_exps.weight")},
+        names={
+            r"model\.layers\.(\d+)\.block_sparse_moe\.(ffn_\w+_exps\.weight)": r"blk.\1.\2",
+            r"model\.layers\.(\d+)\.block_sparse_moe\.output_linear": r"blk.\1.ffn_down_exps",
+        },
+    ),
+    Family(
+        name="dbrx",
+        architecture="dbrx",
+        twin=lambda: hf.DbrxForCausalLM(
+            hf.DbrxConfig(
+                d_model=WIDTH,
+                n_heads=HEADS,
+                n_layers=LAYERS,
+                max_seq_len=CONTEXT,
+                vocab_size=VOCABULARY,
+                attn_config={"clip_qkv": 1.0, "kv_n_heads": KEY_HEADS, "rope_theta": 10000.0},
+                ffn_config={
+                    "hidden_size": WIDTH,
+                    "ffn_hidden_size": EXPERT_NEURONS,
+                    "moe_num_experts": EXPERTS,
+                    "moe_top_k": USED,
+                    "moe_normalize_expert_weights": 1.0,
+                },
+            )
+        ),
+        sites=mixture(
+            serial("norm_attn_norm.attn", "out_proj", "norm_attn_norm.norm_2", "ffn"), "ffn", "router.layer"
+        ),
+        absent=NO_NEURONS,
+        values=LAYER_NORM
+        | MIXTURE
+        | {"feed_forward_length": EXPERT_NEURONS, "attention.clamp_kqv": 1.0},
+        changes={
+            r"mlp\.(w1|v1)": lambda tensor: tensor.reshape(EXPERTS, EXPERT_NEURONS, WIDTH),
+            r"mlp\.w2": lambda tensor: tensor.reshape(EXPERTS, EXPERT_NEURONS, WIDTH).transpose(1, 2),
+        },
+    ),
+    Family(
+        name="hunyuan-moe",
+        architecture="hunyuan-moe",
+        twin=lambda: hf.HunYuanMoEV1ForCausalLM(
+            hf.HunYuanMoEV1Config(
+                **LLAMA_LIKE | {"intermediate_size": EXPERT_NEURONS},
+                **ROOT,
+                head_dim=HEAD,
+                num_experts=EXPERTS,
+                moe_topk=USED,
+            )
+        ),
+        sites=mixture(serial(), gate="gate.wg"),
+        absent=NO_NEURONS,
+        values=RMS
+        | MIXTURE
+        | {"feed_forward_length": EXPERT_NEURONS, "expert_shared_feed_forward_length": EXPERT_NEURONS},
+    ),
+    Family(
+        name="ernie4.5-moe",
+        architecture="ernie4_5-moe",
+        twin=lambda: hf.Ernie4_5_MoeForCausalLM(
+            hf.Ernie4_5_MoeConfig(
+                **LLAMA_LIKE,
+                **ROOT,
+                moe_num_experts=EXPERTS,
+                moe_k=USED,
+                moe_intermediate_size=EXPERT_NEURONS,
+                moe_num_shared_experts=1,
+                moe_layer_start_index=1,
+            )
+        ),
+        sites=without_neurons(serial()),
+        absent=NOT_EVERYWHERE,
+        values=RMS
+        | MIXTURE
+        | {
+            "expert_shared_count": 1,
+            "expert_shared_feed_forward_length": EXPERT_NEURONS,
+            "interleave_moe_layer_step": 1,
+            "leading_dense_block_count": 1,
+        },
+    ),
+    Family(
+        name="dots1",
+        architecture="dots1",
+        twin=lambda: hf.Dots1ForCausalLM(
+            hf.Dots1Config(**LLAMA_LIKE, **ROOT, **ROUTED, head_dim=HEAD, first_k_dense_replace=0)
+        ),
+        sites=mixture(serial(), probability=torch.sigmoid),
+        absent=NO_NEURONS,
+        values=RMS | MIXTURE | SIGMOID | {"leading_dense_block_count": 0},
+    ),
+    Family(
+        name="glm4moe",
+        architecture="glm4moe",
+        twin=lambda: hf.Glm4MoeForCausalLM(
+            hf.Glm4MoeConfig(
+                **LLAMA_LIKE,
+                **ROOT,
+                **ROUTED,
+                head_dim=HEAD,
+                first_k_dense_replace=1,
+                use_qk_norm=True,
+                attention_bias=True,
+                partial_rotary_factor=0.5,
+            )
+        ),
+        sites=without_neurons(serial()),
+        absent=NOT_EVERYWHERE,
+        values=RMS | MIXTURE | SIGMOID | {"leading_dense_block_count": 1, "rope.dimension_count": HEAD // 2},
+    ),
+    Family(
+        name="minimax-m2",
+        architecture="minimax-m2",
+        twin=lambda: hf.MiniMaxM2ForCausalLM(
+            hf.MiniMaxM2Config(
+                **LLAMA_LIKE | {"intermediate_size": EXPERT_NEURONS},
+                **ROOT,
+                num_local_experts=EXPERTS,
+                num_experts_per_tok=USED,
+                head_dim=HEAD,
+                partial_rotary_factor=0.5,
+            )
+        ),
+        sites=mixture(serial(), probability=torch.sigmoid),
+        absent=NO_NEURONS,
+        values=RMS | MIXTURE | {"expert_gating_func": 2, "rope.dimension_count": HEAD // 2},
+    ),
+    Family(
+        name="gpt-oss",
+        architecture="gpt-oss",
+        twin=lambda: hf.GptOssForCausalLM(
+            hf.GptOssConfig(
+                **LLAMA_LIKE | {"intermediate_size": EXPERT_NEURONS},
+                rms_norm_eps=1e-6,
+                num_local_experts=EXPERTS,
+                num_experts_per_tok=USED,
+                head_dim=HEAD,
+                sliding_window=64,
+                rope_parameters=PLAIN,
+            )
+        ),
+        sites=mixture(serial(), gate="router", probability=None),
+        absent=NO_NEURONS,
+        values=RMS | MIXTURE | {"feed_forward_length": EXPERT_NEURONS, "attention.sliding_window": 64},
+    ),
+    Family(
+        name="llama4",
+        architecture="llama4",
+        twin=lambda: hf.Llama4ForCausalLM(
+            hf.Llama4TextConfig(
+                **LLAMA_LIKE | {"intermediate_size": EXPERT_NEURONS, "num_hidden_layers": 4},
+                **ROOT,
+                intermediate_size_mlp=NEURONS,
+                num_local_experts=EXPERTS,
+                num_experts_per_tok=1,
+                head_dim=HEAD,
+                interleave_moe_layer_step=2,
+                attn_temperature_tuning=False,
+                rope_parameters=PLAIN,
+            )
+        ),
+        sites=without_neurons(serial(mlp="feed_forward")),
+        absent=NOT_EVERYWHERE,
+        values=RMS
+        | MIXTURE
+        | {"block_count": 4, "expert_used_count": 1, "interleave_moe_layer_step": 2, "attention.sliding_window": 8192},
+    ),
+)

@@ -1,0 +1,63 @@
+"""Families with a norm after each branch, before it is added to the residual stream."""
+
+import transformers as hf
+
+from tests.server.llama_runtime.families.family import GELU_TABLE, Family
+from tests.server.llama_runtime.families.places import normed_after
+from tests.server.llama_runtime.families.sizes import HEAD, LLAMA_LIKE, RMS
+from tests.server.llama_runtime.families.tensors import plus_one
+
+ROOT = {"rms_norm_eps": 1e-6}
+ONLY_AFTER = normed_after("mlp", "post_attention_layernorm", "post_feedforward_layernorm")
+SIX = {"num_hidden_layers": 6}  # every sixth sees all positions
+FOUR = {"num_hidden_layers": 4}  # every fourth
+
+NORMED = (
+    Family(
+        name="gemma3",
+        architecture="gemma3",
+        twin=lambda: hf.Gemma3ForCausalLM(
+            hf.Gemma3TextConfig(
+                **LLAMA_LIKE | SIX, **ROOT, head_dim=HEAD, query_pre_attn_scalar=HEAD, sliding_window=64
+            )
+        ),
+        sites=normed_after(
+            "pre_feedforward_layernorm", "post_attention_layernorm", "post_feedforward_layernorm"
+        ),
+        values=RMS
+        | {
+            "block_count": 6,
+            "attention.key_length": HEAD,
+            "attention.value_length": HEAD,
+            "attention.sliding_window": 64,
+            "rope.freq_base": 1000000.0,
+        },
+        changes={r"norm\.weight": plus_one},
+        tolerance=GELU_TABLE,
+    ),
+    Family(
+        name="olmo2",
+        architecture="olmo2",
+        twin=lambda: hf.Olmo2ForCausalLM(hf.Olmo2Config(**LLAMA_LIKE, **ROOT)),
+        sites=ONLY_AFTER,
+        values=RMS,
+    ),
+    Family(
+        name="exaone4",
+        architecture="exaone4",
+        twin=lambda: hf.Exaone4ForCausalLM(
+            hf.Exaone4Config(**LLAMA_LIKE | FOUR, **ROOT, sliding_window=64, sliding_window_pattern=4)
+        ),
+        sites=ONLY_AFTER,
+        values=RMS | {"block_count": 4, "attention.sliding_window": 64},
+    ),
+    Family(
+        name="glm4",
+        architecture="glm4",
+        twin=lambda: hf.Glm4ForCausalLM(
+            hf.Glm4Config(**LLAMA_LIKE, **ROOT, head_dim=HEAD, attention_bias=True, partial_rotary_factor=0.5)
+        ),
+        sites=normed_after("post_attention_layernorm", "post_self_attn_layernorm", "post_mlp_layernorm"),
+        values=RMS | {"rope.dimension_count": HEAD // 2},
+    ),
+)

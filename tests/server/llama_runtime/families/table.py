@@ -1,0 +1,10 @@
+"""All families, which the tests are held over."""
+
+from tests.server.llama_runtime.families.classics import CLASSICS
+from tests.server.llama_runtime.families.gated import GATED
+from tests.server.llama_runtime.families.latent import LATENTS
+from tests.server.llama_runtime.families.mixtures import MIXTURES
+from tests.server.llama_runtime.families.normed import NORMED
+from tests.server.llama_runtime.families.recurrent import RECURRENT
+
+FAMILIES = (*CLASSICS, *GATED, *NORMED, *MIXTURES, *LATENTS, *RECURRENT)

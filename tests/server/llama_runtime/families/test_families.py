@@ -1,0 +1,81 @@
+"""Every site of every layer of many architectures, against a model of transformers with the same weights."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from llmri_protocol.messages import Edit
+from llmri_server.runtime import ScanEvent
+from tests.server.llama_runtime.families.conftest import Member
+from tests.server.llama_runtime.families.table import FAMILIES
+from tests.server.llama_runtime.turns import Everything, Generate, distance
+
+NAMES = [family.name for family in FAMILIES]
+IDS = (116, 104, 101, 32, 99, 97, 116, 5, 254, 31)
+PROMPT, REPLY = "the cat sat", 5
+UNITS, ADDED = (3, 11, 40), 0.75
+BRANCHES = ("attn_out", "mlp_out", "mlp_act")
+
+Make = Callable[[str], Member]
+
+pytestmark = pytest.mark.parametrize("name", NAMES)
+
+
+def test_the_file_computes_what_its_twin_computes(member: Make, name: str) -> None:
+    """What the other tests stand on: where this fails, the file is wrong and not the runtime."""
+    subject = member(name)
+    logits = subject.runtime.measure(IDS, [[]], logits=len(IDS)).logits[0]
+    assert distance(logits, subject.twin.run(IDS).logits) < subject.family.tolerance
+
+
+def test_every_site_is_there_or_has_a_reason_not_to_be(member: Make, name: str) -> None:
+    subject = member(name)
+    sites = {site.name for site in subject.runtime.card.sites}
+    assert sites == subject.twin.spots.keys()
+    assert set(subject.runtime.card.absent) == subject.family.absent.keys()
+
+
+def test_every_scan_holds_what_the_twin_computes_there(
+    member: Make, generate: Generate, everything: Everything, name: str
+) -> None:
+    """Over a prompt and over tokens that are generated, one by one."""
+    subject = member(name)
+    subject.runtime.capture(everything(subject.runtime))
+    turn = generate(subject.runtime, PROMPT, max_new_tokens=REPLY, temperature=0.0)
+    ids = [token.id for token in turn.listener.tokens][:-1]  # the last one was chosen and not read
+    expected = subject.twin.run(ids).rows
+    wrong = []
+    for site, layer in sorted(expected):
+        scans = [scan for scan in turn.listener.scans if scan.site == site]
+        if not scans:
+            continue  # that it is absent is tested above
+        off = distance(rows_of(scans, layer), expected[site, layer])
+        if not off < subject.family.tolerance:
+            wrong.append(f"{site} of layer {layer} is off by {off:.2%}")
+    assert not wrong
+
+
+def rows_of(scans: list[ScanEvent], layer: int) -> np.ndarray:
+    return np.stack([scan.rows[layer] for scan in scans]).astype(np.float32)
+
+
+@pytest.mark.parametrize("site", ["resid_pre", "resid_mid", "resid_post", "z", *BRANCHES])
+def test_an_edit_does_what_it_does_to_the_twin(member: Make, name: str, site: str) -> None:
+    subject = member(name)
+    if site in subject.family.absent:
+        pytest.skip(subject.family.absent[site])
+    layer = subject.runtime.card.layers // 2
+    factor = subject.twin.spots[site].factor
+    edits = [Edit(site=site, layer=layer, units=UNITS), Edit(site=site, layer=layer, units=(7,), op="add", value=ADDED)]
+
+    def by_hand(rows):
+        rows = rows.clone()
+        rows[:, list(UNITS)] = 0
+        rows[:, 7] += ADDED / factor
+        return rows
+
+    ours = subject.runtime.measure(IDS, [edits], logits=len(IDS)).logits[0]
+    theirs = subject.twin.run(IDS, {(site, layer): by_hand}).logits
+    assert distance(ours, theirs) < subject.family.tolerance
+    assert distance(theirs, subject.twin.run(IDS).logits) > 4 * subject.family.tolerance

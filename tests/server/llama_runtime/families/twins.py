@@ -1,0 +1,107 @@
+"""The twin: a model of transformers that is watched and edited by hooks of our own."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from tests.server.llama_runtime.families.family import Family, Spot
+from tests.server.torch_runtime.tiny_models import blocks_of
+
+Floats = npt.NDArray[np.float32]
+Hand = Callable[[Tensor], Tensor]  # from what passes at a site to what goes on
+
+BLOCK = {"resid_pre": Spot("", "in"), "resid_post": Spot("", "out")}
+KEPT = ("A_log", ".D", "dt_", "time_", "act_fn")  # weights whose range is part of their meaning
+
+
+def randomise(model: PreTrainedModel, seed: int = 7) -> PreTrainedModel:
+    """Make all weights random, norms and biases too, so that nothing cancels or is equal by accident."""
+    source = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, weights in model.named_parameters():
+            noise = torch.randn(weights.shape, generator=source)
+            if any(part in name for part in KEPT):
+                continue
+            if weights.ndim > 1:
+                embedding = "embed" in name or "wte" in name
+                weights.copy_(noise * (0.5 if embedding else 1.2 / weights.shape[-1] ** 0.5))
+            elif name.endswith("weight"):
+                weights.copy_(1 + 0.2 * noise)
+            else:
+                weights.copy_(0.2 * noise)
+    return model.eval()
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What one pass gave: `[positions, vocabulary]`, and `[positions, width]` a site and layer."""
+
+    logits: Floats
+    rows: Mapping[tuple[str, int], Floats]
+
+
+class Twin:
+    """A family's model of transformers."""
+
+    def __init__(self, family: Family) -> None:
+        torch.manual_seed(1)
+        self.model = randomise(family.twin())
+        self.spots = {**BLOCK, **family.sites}
+
+    def run(self, ids: Sequence[int], hands: Mapping[tuple[str, int], Hand] | None = None) -> Passed:
+        """Read a sequence; hands change what passes at a site of a layer."""
+        rows: dict[tuple[str, int], Floats] = {}
+        with torch.no_grad(), self._hooked(len(ids), hands or {}, rows):
+            logits = self.model(torch.tensor([list(ids)]), use_cache=False).logits[0]
+        return Passed(logits.float().numpy(), rows)
+
+    @contextmanager
+    def _hooked(
+        self, count: int, hands: Mapping[tuple[str, int], Hand], rows: dict[tuple[str, int], Floats]
+    ) -> Iterator[None]:
+        handles = []
+        for layer, block in enumerate(blocks_of(self.model)):
+            for site, spot in self.spots.items():
+                module = block.get_submodule(spot.module)
+                look = partial(_look, spot, count, hands.get((site, layer)), rows, (site, layer))
+                if spot.side == "in":
+                    handles.append(module.register_forward_pre_hook(look, with_kwargs=True))
+                else:
+                    handles.append(module.register_forward_hook(look, with_kwargs=True))
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+
+def _look(
+    spot: Spot,
+    count: int,
+    hand: Hand | None,
+    rows: dict[tuple[str, int], Floats],
+    place: tuple[str, int],
+    module: nn.Module,
+    args: tuple[Any, ...],
+    named: dict[str, Any],
+    output: Any = None,
+) -> Any:
+    """Keep what passes, and give what goes on in its place, or None for the same."""
+    if spot.read is not None:
+        values = spot.read(module, args, named, output)
+        rows[place] = values.reshape(count, -1).float().numpy() * np.float32(spot.factor)
+        return None
+    passed = args or tuple(named.values()) if spot.side == "in" else output
+    tensor: Tensor = passed[0] if isinstance(passed, tuple) else passed
+    if hand is not None:
+        tensor.copy_(hand(tensor.reshape(count, -1)).reshape(tensor.shape))
+    rows[place] = tensor.reshape(count, -1).float().numpy() * np.float32(spot.factor)
+    return None
