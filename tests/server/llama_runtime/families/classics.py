@@ -20,7 +20,7 @@ from tests.server.llama_runtime.families.sizes import (
     VOCABULARY,
     WIDTH,
 )
-from tests.server.llama_runtime.families.tensors import PAIRS, apart, by_head, plus_one, transposed
+from tests.server.llama_runtime.families.tensors import PAIRS, apart, by_head, plus_one, turned
 
 GPT: dict[str, int] = {
     "n_embd": WIDTH,
@@ -66,7 +66,7 @@ CLASSICS = (
         twin=lambda: hf.GPT2LMHeadModel(hf.GPT2Config(**GPT, tie_word_embeddings=False)),
         sites=OF_GPT,
         values=LAYER_NORM | OWN_KEYS,
-        changes={r"(c_attn|c_proj|c_fc)\.weight": transposed},
+        changes={r"(c_attn|c_proj|c_fc)\.weight": turned},
         tolerance=GELU_TABLE,
     ),
     Family(

@@ -41,8 +41,8 @@ class Family:
         twin: Makes the model; its weights are made random afterwards.
         sites: Where each site but `resid_pre` and `resid_post` is in each of its blocks.
         absent: Why a site is not there.
-        values: What the file says besides what all of them say, by key; without the architecture's name
-            before it. None leaves out what the others say.
+        values: What the file says besides what all of them say, by key: behind the architecture's name, or
+            alone after a slash. None leaves out what the others say.
         changes: How tensors differ from the checkpoint's, by the end of their names there.
         names: Names of tensors that `gguf` does not know, by patterns of theirs in the checkpoint.
         tolerance: How far a site may be from the twin's, over its length.

@@ -10,6 +10,7 @@ from tests.server.llama_runtime.families.sizes import HEAD, LAYERS, LLAMA_LIKE, 
 from tests.server.llama_runtime.families.tensors import PAIRS, left_out, plus_one
 
 ROOT = {"rms_norm_eps": 1e-6}
+MANY = {"num_hidden_layers": 32}  # by which llama.cpp tells one that turns from one with ALiBi
 XIELU = {"alpha_n": 0.2, "alpha_p": 0.4, "beta": 0.5, "eps": -1e-6}  # its own activation's
 
 
@@ -34,9 +35,9 @@ GATED = (
     Family(
         name="baichuan",
         architecture="baichuan",
-        twin=lambda: hf.LlamaForCausalLM(hf.LlamaConfig(**LLAMA_LIKE, **ROOT)),
+        twin=lambda: hf.LlamaForCausalLM(hf.LlamaConfig(**LLAMA_LIKE | MANY, **ROOT)),
         sites=serial(),
-        values=RMS,
+        values=RMS | {"block_count": MANY["num_hidden_layers"]},
         changes=PAIRS,
     ),
     Family(
@@ -99,7 +100,7 @@ GATED = (
         name="smollm3",
         architecture="smollm3",
         twin=lambda: hf.SmolLM3ForCausalLM(
-            hf.SmolLM3Config(**LLAMA_LIKE | {"num_hidden_layers": 4}, **ROOT, use_sliding_window=False)
+            hf.SmolLM3Config(**LLAMA_LIKE | {"num_hidden_layers": 4}, **ROOT, rope_parameters=PLAIN)
         ),
         sites=serial(),
         values=RMS | {"block_count": 4},
@@ -108,7 +109,7 @@ GATED = (
     Family(
         name="ernie4.5",
         architecture="ernie4_5",
-        twin=lambda: hf.Ernie4_5ForCausalLM(hf.Ernie4_5Config(**LLAMA_LIKE, **ROOT, head_dim=HEAD)),
+        twin=lambda: hf.Ernie4_5ForCausalLM(hf.Ernie4_5Config(**LLAMA_LIKE, **ROOT, head_dim=HEAD, rope_parameters=PLAIN)),
         sites=serial(),
         values=RMS,
     ),
@@ -126,7 +127,7 @@ GATED = (
         architecture="apertus",
         twin=lambda: apertus(),
         sites=serial(middle="feedforward_layernorm"),
-        values=RMS | {f"xielu.{name}": [value] * LAYERS for name, value in XIELU.items()},
+        values=RMS | {f"/xielu.{name}": [value] * LAYERS for name, value in XIELU.items()},
         changes={"act_fn": left_out},
     ),
 )

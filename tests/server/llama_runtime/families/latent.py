@@ -16,6 +16,7 @@ from tests.server.llama_runtime.families.sizes import (
     EXPERT_NEURONS,
     EXPERTS,
     HEADS,
+    LAYERS,
     MIXTURE,
     MODEL,
     NEURONS,
@@ -92,5 +93,25 @@ LATENTS = (
         values=FILE
         | {"leading_dense_block_count": 0, "expert_gating_func": 2, "expert_weights_norm": True},
         changes={"kv_b_proj": apart_by_head},
+    ),
+    Family(
+        name="minicpm3",
+        architecture="minicpm3",
+        twin=lambda: hf.MiniCPM3ForCausalLM(
+            hf.MiniCPM3Config(
+                **{key: value for key, value in LATENT.items() if key in hf.MiniCPM3Config().to_dict()},
+                head_dim=TURNED,
+            )
+        ),
+        sites=serial(factor=1.4 / LAYERS**0.5),
+        values=RMS
+        | {
+            "attention.head_count_kv": HEADS,
+            "attention.q_lora_rank": QUERIES,
+            "attention.kv_lora_rank": KEYS,
+            "attention.key_length": PLAIN + TURNED,
+            "attention.value_length": VALUES,
+            "rope.dimension_count": TURNED,
+        },
     ),
 )

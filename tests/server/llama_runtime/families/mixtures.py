@@ -4,7 +4,17 @@ import torch
 import transformers as hf
 
 from tests.server.llama_runtime.families.family import Family, Value
-from tests.server.llama_runtime.families.places import NO_NEURONS, NOT_EVERYWHERE, mixture, serial, without_neurons
+from tests.server.llama_runtime.families.places import (
+    NO_NEURONS,
+    NO_PROBABILITIES,
+    NO_SHARES,
+    NOT_EVERYWHERE,
+    mixture,
+    normed_after,
+    serial,
+    without,
+    without_neurons,
+)
 from tests.server.llama_runtime.families.sizes import (
     CONTEXT,
     EXPERT_NEURONS,
@@ -17,13 +27,14 @@ from tests.server.llama_runtime.families.sizes import (
     LLAMA_LIKE,
     MIXTURE,
     NEURONS,
+    OWN_KEYS,
     PLAIN,
     RMS,
     USED,
     VOCABULARY,
     WIDTH,
 )
-from tests.server.llama_runtime.families.tensors import PAIRS, halves
+from tests.server.llama_runtime.families.tensors import PAIRS, by_inputs, halves, turned
 
 ROOT = {"rms_norm_eps": 1e-6}
 CHOICE: dict[str, int] = {
@@ -75,7 +86,7 @@ MIXTURES = (
         architecture="olmoe",
         twin=lambda: hf.OlmoeForCausalLM(
             hf.OlmoeConfig(
-                **LLAMA_LIKE | {"intermediate_size": EXPERT_NEURONS},
+                **LLAMA_LIKE | {"intermediate_size": EXPERT_NEURONS, "num_key_value_heads": HEADS},
                 **ROOT,
                 num_experts=EXPERTS,
                 num_experts_per_tok=USED,
@@ -83,7 +94,7 @@ MIXTURES = (
         ),
         sites=mixture(serial()),
         absent=NO_NEURONS,
-        values=RMS | MIXTURE | {"feed_forward_length": EXPERT_NEURONS},
+        values=RMS | MIXTURE | OWN_KEYS | {"feed_forward_length": EXPERT_NEURONS},
     ),
     Family(
         name="granitemoe",
@@ -100,8 +111,10 @@ MIXTURES = (
                 attention_multiplier=0.25,
             )
         ),
-        sites=mixture(serial(mlp="block_sparse_moe", factor=0.3), "block_sparse_moe", "router", factor=0.3),
-        absent=NO_NEURONS,
+        sites=without(
+            mixture(serial(mlp="block_sparse_moe", factor=0.3), "block_sparse_moe", "router"), NO_SHARES
+        ),
+        absent=NO_NEURONS | NO_SHARES,
         values=RMS
         | MIXTURE
         | {
@@ -179,6 +192,7 @@ MIXTURES = (
                 moe_intermediate_size=EXPERT_NEURONS,
                 moe_num_shared_experts=1,
                 moe_layer_start_index=1,
+                rope_parameters=PLAIN,
             )
         ),
         sites=without_neurons(serial()),
@@ -196,11 +210,17 @@ MIXTURES = (
         name="dots1",
         architecture="dots1",
         twin=lambda: hf.Dots1ForCausalLM(
-            hf.Dots1Config(**LLAMA_LIKE, **ROOT, **ROUTED, head_dim=HEAD, first_k_dense_replace=0)
+            hf.Dots1Config(
+                **LLAMA_LIKE | {"num_key_value_heads": HEADS},
+                **ROOT,
+                **ROUTED,
+                head_dim=HEAD,
+                first_k_dense_replace=0,
+            )
         ),
         sites=mixture(serial(), probability=torch.sigmoid),
         absent=NO_NEURONS,
-        values=RMS | MIXTURE | SIGMOID | {"leading_dense_block_count": 0},
+        values=RMS | MIXTURE | OWN_KEYS | SIGMOID | {"leading_dense_block_count": 0},
     ),
     Family(
         name="glm4moe",
@@ -231,12 +251,14 @@ MIXTURES = (
                 num_local_experts=EXPERTS,
                 num_experts_per_tok=USED,
                 head_dim=HEAD,
-                partial_rotary_factor=0.5,
+                rope_parameters=PLAIN | {"partial_rotary_factor": 0.5},
             )
         ),
         sites=mixture(serial(), probability=torch.sigmoid),
         absent=NO_NEURONS,
-        values=RMS | MIXTURE | {"expert_gating_func": 2, "rope.dimension_count": HEAD // 2},
+        values=RMS
+        | MIXTURE
+        | {"feed_forward_length": EXPERT_NEURONS, "expert_gating_func": 2, "rope.dimension_count": HEAD // 2},
     ),
     Family(
         name="gpt-oss",
@@ -252,9 +274,15 @@ MIXTURES = (
                 rope_parameters=PLAIN,
             )
         ),
-        sites=mixture(serial(), gate="router", probability=None),
-        absent=NO_NEURONS,
+        sites=without(mixture(serial(), gate="router"), NO_PROBABILITIES),
+        absent=NO_NEURONS | NO_PROBABILITIES,
         values=RMS | MIXTURE | {"feed_forward_length": EXPERT_NEURONS, "attention.sliding_window": 64},
+        changes={
+            "gate_up_proj$": by_inputs("gate_proj", "up_proj", by_turns=True),
+            "gate_up_proj_bias$": lambda bias: {"gate_proj.bias": bias[:, ::2], "up_proj.bias": bias[:, 1::2]},
+            "down_proj$": turned,
+            "down_proj_bias$": lambda bias: {"down_proj.bias": bias},
+        },
     ),
     Family(
         name="llama4",
@@ -277,5 +305,94 @@ MIXTURES = (
         values=RMS
         | MIXTURE
         | {"block_count": 4, "expert_used_count": 1, "interleave_moe_layer_step": 2, "attention.sliding_window": 8192},
+        changes={
+            "experts.gate_up_proj$": by_inputs("experts.gate_proj", "experts.up_proj", by_turns=False),
+            "experts.down_proj$": turned,
+        },
+    ),
+    Family(
+        name="llama4-all",
+        architecture="llama4",
+        twin=lambda: hf.Llama4ForCausalLM(
+            hf.Llama4TextConfig(
+                **LLAMA_LIKE | {"intermediate_size": EXPERT_NEURONS},
+                **ROOT,
+                num_local_experts=EXPERTS,
+                num_experts_per_tok=1,
+                head_dim=HEAD,
+                interleave_moe_layer_step=1,
+                attn_temperature_tuning=False,
+                rope_parameters=PLAIN,
+            )
+        ),
+        sites=without_neurons(serial(mlp="feed_forward")),
+        absent=NO_NEURONS,
+        values=RMS
+        | MIXTURE
+        | {"expert_used_count": 1, "interleave_moe_layer_step": 1, "attention.sliding_window": 8192},
+        changes={
+            "experts.gate_up_proj$": by_inputs("experts.gate_proj", "experts.up_proj", by_turns=False),
+            "experts.down_proj$": turned,
+        },
+    ),
+    Family(
+        name="afmoe",
+        architecture="afmoe",
+        twin=lambda: hf.AfmoeForCausalLM(
+            hf.AfmoeConfig(
+                **LLAMA_LIKE | {"num_hidden_layers": 4},
+                **ROOT,
+                **CHOICE,
+                head_dim=HEAD,
+                num_dense_layers=0,
+                num_shared_experts=1,
+                route_scale=1.5,
+                global_attn_every_n_layers=4,
+                sliding_window=64,
+                mup_enabled=True,
+            )
+        ),
+        sites=without(
+            mixture(
+                normed_after("pre_mlp_layernorm", "post_attention_layernorm", "post_mlp_layernorm"),
+                gate="router",
+                probability=torch.sigmoid,
+            ),
+            NO_SHARES,
+        ),
+        absent=NO_NEURONS | NO_SHARES,
+        values=RMS
+        | MIXTURE
+        | SIGMOID
+        | {"block_count": 4, "leading_dense_block_count": 0, "attention.sliding_window": 64},
+    ),
+    Family(
+        name="exaone-moe",
+        architecture="exaone-moe",
+        twin=lambda: hf.ExaoneMoeForCausalLM(
+            hf.ExaoneMoeConfig(
+                **LLAMA_LIKE | {"num_hidden_layers": 4},
+                **ROOT,
+                **CHOICE,
+                num_shared_experts=1,
+                norm_topk_prob=True,
+                routed_scaling_factor=1.5,
+                sliding_window=64,
+                sliding_window_pattern=4,
+                mlp_layer_types=["sparse"] * 4,
+                first_k_dense_replace=0,
+            )
+        ),
+        sites=mixture(serial(), probability=torch.sigmoid),
+        absent=NO_NEURONS,
+        values=RMS
+        | MIXTURE
+        | SIGMOID
+        | {
+            "block_count": 4,
+            "leading_dense_block_count": 0,
+            "attention.sliding_window": 64,
+            "attention.sliding_window_pattern": [True, True, True, False],
+        },
     ),
 )

@@ -3,14 +3,14 @@
 import transformers as hf
 
 from tests.server.llama_runtime.families.family import GELU_TABLE, Family
-from tests.server.llama_runtime.families.places import normed_after
-from tests.server.llama_runtime.families.sizes import HEAD, LLAMA_LIKE, RMS
+from tests.server.llama_runtime.families.places import normed_after, serial
+from tests.server.llama_runtime.families.sizes import HEAD, LAYERS, LLAMA_LIKE, PLAIN, RMS
 from tests.server.llama_runtime.families.tensors import plus_one
 
 ROOT = {"rms_norm_eps": 1e-6}
 ONLY_AFTER = normed_after("mlp", "post_attention_layernorm", "post_feedforward_layernorm")
-SIX = {"num_hidden_layers": 6}  # every sixth sees all positions
 FOUR = {"num_hidden_layers": 4}  # every fourth
+SIX = {"num_hidden_layers": 6}  # every sixth sees all positions
 
 NORMED = (
     Family(
@@ -46,10 +46,10 @@ NORMED = (
         name="exaone4",
         architecture="exaone4",
         twin=lambda: hf.Exaone4ForCausalLM(
-            hf.Exaone4Config(**LLAMA_LIKE | FOUR, **ROOT, sliding_window=64, sliding_window_pattern=4)
+            hf.Exaone4Config(**LLAMA_LIKE, **ROOT, sliding_window=None, layer_types=["full_attention"] * LAYERS, rope_parameters=PLAIN)
         ),
         sites=ONLY_AFTER,
-        values=RMS | {"block_count": 4, "attention.sliding_window": 64},
+        values=RMS,
     ),
     Family(
         name="glm4",
@@ -59,5 +59,35 @@ NORMED = (
         ),
         sites=normed_after("post_attention_layernorm", "post_self_attn_layernorm", "post_mlp_layernorm"),
         values=RMS | {"rope.dimension_count": HEAD // 2},
+    ),
+    Family(
+        name="olmo3",
+        architecture="olmo2",
+        twin=lambda: hf.Olmo3ForCausalLM(
+            hf.Olmo3Config(
+                **LLAMA_LIKE | FOUR,
+                **ROOT,
+                sliding_window=64,
+                rope_parameters={"sliding_attention": PLAIN, "full_attention": PLAIN},
+            )
+        ),
+        sites=ONLY_AFTER,
+        values=RMS
+        | {
+            "block_count": 4,
+            "attention.sliding_window": 64,
+            "attention.sliding_window_pattern": [True, True, True, False],
+        },
+    ),
+    Family(
+        name="bitnet",
+        architecture="bitnet",
+        twin=lambda: hf.BitNetForCausalLM(
+            hf.BitNetConfig(
+                **LLAMA_LIKE, **ROOT, hidden_act="silu", tie_word_embeddings=True, rope_parameters=PLAIN
+            )
+        ),
+        sites=serial(),  # its norms stand before the last matrix of a branch
+        values=RMS,
     ),
 )

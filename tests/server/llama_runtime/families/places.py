@@ -12,6 +12,12 @@ Sites = dict[str, Spot]
 
 NO_MIDDLE = {"resid_mid": "attention and the MLP read the same input, and are added together"}
 NO_NEURONS = {"mlp_act": "each expert has its own"}
+NO_SHARES = {"expert_out": "what the experts write is multiplied once more when it is added up"}
+NO_PROBABILITIES = {"router": "only the chosen experts' are turned into probabilities"}
+NO_ATTENTION = dict.fromkeys(("attn_out", "z"), "some blocks have a state and no attention")
+ONE_BRANCH = dict.fromkeys(
+    ("resid_mid", "attn_out", "z", "mlp_act", "mlp_out"), "each block has one branch only"
+)
 NOT_EVERYWHERE = {"mlp_act": "some blocks have experts, which have their own"}
 ONLY_BLOCKS = dict.fromkeys(
     ("resid_mid", "attn_out", "z", "mlp_act", "mlp_out"), "the block has no attention and no MLP"
@@ -52,6 +58,11 @@ def normed_after(middle: str, attention_norm: str, mlp_norm: str) -> Sites:
         "attn_out": Spot(attention_norm, "out"),
         "mlp_out": Spot(mlp_norm, "out"),
     }
+
+
+def without(sites: Mapping[str, Spot], absent: Mapping[str, str]) -> Sites:
+    """Leave out the sites that are absent for a reason."""
+    return {site: spot for site, spot in sites.items() if site not in absent}
 
 
 def without_neurons(sites: Mapping[str, Spot]) -> Sites:

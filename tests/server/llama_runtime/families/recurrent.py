@@ -2,16 +2,48 @@
 
 import transformers as hf
 
-from tests.server.llama_runtime.families.family import Family
-from tests.server.llama_runtime.families.places import ONLY_BLOCKS, Sites, serial
-from tests.server.llama_runtime.families.sizes import HEAD, KEY_HEADS, LAYERS, LLAMA_LIKE, MODEL, RMS
-from tests.server.llama_runtime.families.tensors import negative_exponential, squeezed
+from tests.server.llama_runtime.families.family import Change, Family, Spot, Value
+from tests.server.llama_runtime.families.places import (
+    NO_ATTENTION,
+    NO_NEURONS,
+    NOT_EVERYWHERE,
+    ONE_BRANCH,
+    ONLY_BLOCKS,
+    serial,
+    without,
+)
+from tests.server.llama_runtime.families.sizes import (
+    EXPERT_NEURONS,
+    EXPERTS,
+    HEAD,
+    KEY_HEADS,
+    LLAMA_LIKE,
+    MIXTURE,
+    MODEL,
+    NEURONS,
+    PLAIN,
+    RMS,
+    USED,
+    VOCABULARY,
+)
+from tests.server.llama_runtime.families.tensors import halves, negative_exponential, squeezed
 
-STATE, INNER, KERNEL, RANK = 16, 128, 4, 4
-MIXED = {
-    "attn_out": "not every block has attention",
-    "z": "not every block has attention",
+ROOT = {"rms_norm_eps": 1e-6}
+STATE, INNER, KERNEL, RANK, GROUPS = 16, 128, 4, 4, 2
+SSM: dict[str, Value] = {
+    "ssm.conv_kernel": KERNEL,
+    "ssm.inner_size": INNER,
+    "ssm.state_size": STATE,
+    "ssm.time_step_rank": RANK,
 }
+MAMBA2: dict[str, Value] = SSM | {"ssm.time_step_rank": INNER // HEAD, "ssm.group_count": GROUPS}
+OF_MAMBA2: dict[str, Change] = {
+    "A_log": lambda tensor: negative_exponential(tensor)[:, None],
+    r"\.D$": lambda tensor: tensor[:, None],
+    r"(mixer|mamba)\.norm\.weight": lambda tensor: tensor.reshape(GROUPS, -1),
+    r"conv1d\.weight": squeezed,
+}
+BIAS = {r"\.dt_bias": ".dt_proj.bias"}
 
 RECURRENT = (
     Family(
@@ -32,11 +64,8 @@ RECURRENT = (
             "feed_forward_length": 0,
             "attention.head_count": 0,
             "attention.head_count_kv": None,
-            "ssm.conv_kernel": KERNEL,
-            "ssm.inner_size": INNER,
-            "ssm.state_size": STATE,
-            "ssm.time_step_rank": RANK,
-        },
+        }
+        | SSM,
         changes={"A_log": negative_exponential, r"conv1d\.weight": squeezed},
     ),
     Family(
@@ -47,18 +76,192 @@ RECURRENT = (
                 **LLAMA_LIKE,
                 norm_eps=1e-6,
                 block_auto_adjust_ff_dim=False,
+                rope_parameters=PLAIN,
                 layer_types=["conv", "full_attention", "conv"],
             )
         ),
-        sites={
-            site: spot
-            for site, spot in serial(middle="ffn_norm", mlp="feed_forward", down="w2").items()
-            if site not in MIXED
-        },
-        absent=MIXED,
+        sites=without(serial(middle="ffn_norm", mlp="feed_forward", down="w2"), NO_ATTENTION),
+        absent=NO_ATTENTION,
         values=RMS | {"shortconv.l_cache": 3, "attention.head_count_kv": [0, KEY_HEADS, 0]},
         changes={r"conv\.conv\.weight": squeezed},
     ),
+    Family(
+        name="mamba2",
+        architecture="mamba2",
+        twin=lambda: hf.Mamba2ForCausalLM(
+            hf.Mamba2Config(
+                **{key: value for key, value in MODEL.items() if key != "num_attention_heads"},
+                state_size=STATE,
+                num_heads=INNER // HEAD,
+                head_dim=HEAD,
+                n_groups=GROUPS,
+                layer_norm_epsilon=1e-6,
+            )
+        ),
+        sites={},
+        absent=ONLY_BLOCKS,
+        values=RMS
+        | MAMBA2
+        | {"feed_forward_length": 0, "attention.head_count": 0, "attention.head_count_kv": None},
+        changes=OF_MAMBA2,
+        names=BIAS,
+    ),
+    Family(
+        name="jamba",
+        architecture="jamba",
+        twin=lambda: hf.JambaForCausalLM(
+            hf.JambaConfig(
+                **LLAMA_LIKE | {"num_hidden_layers": 4},
+                num_experts=EXPERTS,
+                num_experts_per_tok=USED,
+                expert_layer_period=2,
+                expert_layer_offset=1,
+                attn_layer_period=4,
+                attn_layer_offset=2,
+                mamba_d_state=STATE,
+                mamba_dt_rank=RANK,
+                use_mamba_kernels=False,
+            )
+        ),
+        sites=without(serial(middle="pre_ff_layernorm", mlp="feed_forward"), NO_ATTENTION | NOT_EVERYWHERE),
+        absent=NO_ATTENTION | NOT_EVERYWHERE,
+        values=RMS
+        | SSM
+        | {
+            "block_count": 4,
+            "attention.head_count_kv": [0, 0, KEY_HEADS, 0],
+            "expert_count": EXPERTS,
+            "expert_used_count": USED,
+        },
+        changes={"A_log": negative_exponential, r"conv1d\.weight": squeezed},
+        names={r"feed_forward\.experts": "mlp.experts"},
+    ),
+    Family(
+        name="lfm2moe",
+        architecture="lfm2moe",
+        twin=lambda: hf.Lfm2MoeForCausalLM(
+            hf.Lfm2MoeConfig(
+                **LLAMA_LIKE,
+                norm_eps=1e-6,
+                num_experts=EXPERTS,
+                num_experts_per_tok=USED,
+                moe_intermediate_size=EXPERT_NEURONS,
+                num_dense_layers=1,
+                layer_types=["conv", "full_attention", "conv"],
+                rope_parameters=PLAIN,
+            )
+        ),
+        sites=without(
+            serial(middle="ffn_norm", mlp="feed_forward", down="w2"), NO_ATTENTION | NOT_EVERYWHERE
+        ),
+        absent=NO_ATTENTION | NOT_EVERYWHERE,
+        values=RMS
+        | MIXTURE
+        | {
+            "shortconv.l_cache": 3,
+            "attention.head_count_kv": [0, KEY_HEADS, 0],
+            "leading_dense_block_count": 1,
+            "expert_gating_func": 2,
+            "vocab_size": VOCABULARY,
+        },
+        changes={r"conv\.conv\.weight": squeezed},
+        names={"expert_bias": "expert_bias.bias", r"model\.(layers\.\d+\.feed_forward\.experts)": r"\1"},
+    ),
+    Family(
+        name="granite-hybrid",
+        architecture="granitehybrid",
+        twin=lambda: hf.GraniteMoeHybridForCausalLM(
+            hf.GraniteMoeHybridConfig(
+                **LLAMA_LIKE | {"intermediate_size": EXPERT_NEURONS},
+                **ROOT,
+                num_local_experts=EXPERTS,
+                num_experts_per_tok=USED,
+                shared_intermediate_size=NEURONS,
+                layer_types=["mamba", "attention", "mamba"],
+                residual_multiplier=0.3,
+                embedding_multiplier=3.0,
+                logits_scaling=2.0,
+                attention_multiplier=0.25,
+                mamba_n_heads=INNER // HEAD,
+                mamba_d_head=HEAD,
+                mamba_n_groups=GROUPS,
+                mamba_d_state=STATE,
+            )
+        ),
+        sites={"resid_mid": Spot("post_attention_layernorm", "in")},
+        absent=NO_ATTENTION | NO_NEURONS,
+        values=RMS
+        | MIXTURE
+        | MAMBA2
+        | {
+            "feed_forward_length": EXPERT_NEURONS,
+            "expert_shared_feed_forward_length": NEURONS,
+            "attention.head_count_kv": [0, KEY_HEADS, 0],
+            "rope.scaling.finetuned": False,
+            "residual_scale": 0.3,
+            "embedding_scale": 3.0,
+            "logit_scale": 2.0,
+            "attention.scale": 0.25,
+        },
+        changes=OF_MAMBA2
+        | {
+            r"block_sparse_moe\.input_linear\.weight": halves("ffn_gate_exps.weight", "ffn_up_exps.weight"),
+            r"shared_mlp\.input_linear\.weight": halves("ffn_gate_shexp.weight", "ffn_up_shexp.weight"),
+        },
+        names=BIAS
+        | {
+            r"model\.layers\.(\d+)\.(ffn_\w+\.weight)": r"blk.\1.\2",
+            r"model\.layers\.(\d+)\.block_sparse_moe\.output_linear": r"blk.\1.ffn_down_exps",
+            r"model\.layers\.(\d+)\.shared_mlp\.output_linear": r"blk.\1.ffn_down_shexp",
+        },
+    ),
+    Family(
+        name="nemotron-h",
+        architecture="nemotron_h",
+        twin=lambda: hf.NemotronHForCausalLM(
+            hf.NemotronHConfig(
+                **{key: value for key, value in LLAMA_LIKE.items() if key != "num_hidden_layers"},
+                layers_block_type=["linear_attention", "full_attention", "mlp"],
+                head_dim=HEAD,
+                ssm_state_size=STATE,
+                mamba_num_heads=INNER // HEAD,
+                mamba_head_dim=HEAD,
+                n_groups=GROUPS,
+                layer_norm_epsilon=1e-6,
+            )
+        ),
+        sites={},
+        absent=ONE_BRANCH,
+        values=RMS
+        | MAMBA2
+        | {
+            "attention.head_count_kv": [0, KEY_HEADS, 0],
+            "feed_forward_length": [0, 0, NEURONS],
+            "attention.key_length": HEAD,
+            "attention.value_length": HEAD,
+        },
+        changes=OF_MAMBA2,
+        names=BIAS | {r"model\.layers": "backbone.layers"},
+    ),
+    Family(
+        name="falcon-h1",
+        architecture="falcon-h1",
+        twin=lambda: hf.FalconH1ForCausalLM(
+            hf.FalconH1Config(
+                **LLAMA_LIKE,
+                **ROOT,
+                head_dim=HEAD,
+                mamba_d_ssm=INNER,
+                mamba_n_heads=INNER // HEAD,
+                mamba_d_head=HEAD,
+                mamba_n_groups=GROUPS,
+                mamba_d_state=STATE,
+                rope_parameters=PLAIN,
+            )
+        ),
+        sites=serial(middle="pre_ff_layernorm", mlp="feed_forward"),
+        values=RMS | MAMBA2,
+        changes=OF_MAMBA2,
+        names=BIAS,
+    ),
 )
-_: Sites = {}
-__ = (HEAD, LAYERS)

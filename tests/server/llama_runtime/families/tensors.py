@@ -14,6 +14,7 @@ from tests.server.llama_runtime.families.family import Change, Family
 from tests.server.llama_runtime.families.sizes import HEADS, KEY_HEADS
 
 ENDS = (".weight", ".bias")
+BARE = (".ssm_a", ".ssm_d")  # tensors whose names in the file end so
 NUMBERED = re.compile(r"(.*\.(?:experts|norms))\.(\d+)\.?(\w*)\.(weight|bias)")  # of one expert, or one head
 
 
@@ -45,7 +46,7 @@ def _name(family: Family, names: gguf.TensorNameMap, name: str) -> str:
     known = names.get_name(given, ENDS) or (given if given.startswith("blk.") else None)
     if known is None:
         raise KeyError(f"{family.name}: `{name}` has no name in a file of `{family.architecture}`")
-    return str(known)
+    return known if known.endswith((*ENDS, *BARE)) else f"{known}.weight"
 
 
 def changed(changes: Mapping[str, Change], name: str, tensor: Tensor) -> dict[str, Tensor]:
@@ -92,14 +93,27 @@ def plus_one(tensor: Tensor) -> Tensor:
     return tensor + 1
 
 
-def transposed(tensor: Tensor) -> Tensor:
-    """Turn a matrix that is kept by inputs, as GPT-2's are; a bias stays."""
-    return tensor.T
-
-
 def halves(first: str, second: str) -> Change:
     """Take a fused matrix of gates and neurons apart, `[..., 2 * neurons, width]`."""
     return lambda tensor: dict(zip((first, second), tensor.chunk(2, dim=-2), strict=True))
+
+
+def by_inputs(first: str, second: str, *, by_turns: bool) -> Change:
+    """Take a fused matrix of experts apart that is kept by inputs, `[experts, width, 2 * neurons]`.
+
+    Gates and neurons stand by turns, or all gates first.
+    """
+
+    def split(tensor: Tensor) -> dict[str, Tensor]:
+        parts = (tensor[..., ::2], tensor[..., 1::2]) if by_turns else tensor.chunk(2, dim=-1)
+        return dict(zip((first, second), (turned(part) for part in parts), strict=True))
+
+    return split
+
+
+def turned(tensor: Tensor) -> Tensor:
+    """Turn a matrix, or each expert's."""
+    return tensor.transpose(-1, -2)
 
 
 def left_out(_tensor: Tensor) -> Mapping[str, Tensor]:

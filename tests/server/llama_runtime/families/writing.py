@@ -23,7 +23,7 @@ def write(family: Family, twin: PreTrainedModel, folder: Path) -> Path:
     values = FILE | dict(family.values)
     for key, value in values.items():
         if value is not None:
-            _add(writer, f"{family.architecture}.{key}", value)
+            _add(writer, key[1:] if key.startswith("/") else f"{family.architecture}.{key}", value)
     writer.add_name(f"tiny {family.name}")
     _add_tokenizer(writer)
     layers = values["block_count"]
