@@ -40,6 +40,7 @@ class Family:
         architecture: The file's `general.architecture`.
         twin: Makes the model; its weights are made random afterwards.
         sites: Where each site but `resid_pre` and `resid_post` is in each of its blocks.
+        differences: Sites that no module of the twin shows, each as one site less another.
         absent: Why a site is not there.
         values: What the file says besides what all of them say, by key: behind the architecture's name, or
             alone after a slash. None leaves out what the others say.
@@ -52,6 +53,7 @@ class Family:
     architecture: str
     twin: Callable[[], PreTrainedModel]
     sites: Mapping[str, Spot]
+    differences: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     absent: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, Value | None] = field(default_factory=dict)
     changes: Mapping[str, Change] = field(default_factory=dict)

@@ -315,7 +315,7 @@ MIXTURES = (
         architecture="llama4",
         twin=lambda: hf.Llama4ForCausalLM(
             hf.Llama4TextConfig(
-                **LLAMA_LIKE | {"intermediate_size": EXPERT_NEURONS},
+                **LLAMA_LIKE | {"intermediate_size": EXPERT_NEURONS, "num_hidden_layers": 4},
                 **ROOT,
                 num_local_experts=EXPERTS,
                 num_experts_per_tok=1,
@@ -329,7 +329,7 @@ MIXTURES = (
         absent=NO_NEURONS,
         values=RMS
         | MIXTURE
-        | {"expert_used_count": 1, "interleave_moe_layer_step": 1, "attention.sliding_window": 8192},
+        | {"block_count": 4, "expert_used_count": 1, "interleave_moe_layer_step": 1, "attention.sliding_window": 8192},
         changes={
             "experts.gate_up_proj$": by_inputs("experts.gate_proj", "experts.up_proj", by_turns=False),
             "experts.down_proj$": turned,
@@ -365,6 +365,7 @@ MIXTURES = (
         | MIXTURE
         | SIGMOID
         | {"block_count": 4, "leading_dense_block_count": 0, "attention.sliding_window": 64},
+        names={"expert_bias": "expert_bias.bias"},
     ),
     Family(
         name="exaone-moe",

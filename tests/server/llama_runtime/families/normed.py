@@ -89,5 +89,6 @@ NORMED = (
         ),
         sites=serial(),  # its norms stand before the last matrix of a branch
         values=RMS,
+        names={r"self_attn\.attn_sub_norm": "self_attn.inner_attn_ln", r"mlp\.ffn_sub_norm": "mlp.ffn_layernorm"},
     ),
 )

@@ -2,13 +2,15 @@
 
 import transformers as hf
 
-from tests.server.llama_runtime.families.family import Change, Family, Spot, Value
+from tests.server.llama_runtime.families.family import Change, Family, Value
 from tests.server.llama_runtime.families.places import (
     NO_ATTENTION,
     NO_NEURONS,
+    NO_SHARES,
     NOT_EVERYWHERE,
     ONE_BRANCH,
     ONLY_BLOCKS,
+    mixture,
     serial,
     without,
 )
@@ -28,7 +30,9 @@ from tests.server.llama_runtime.families.sizes import (
 )
 from tests.server.llama_runtime.families.tensors import halves, negative_exponential, squeezed
 
+BOTH_AT_ONCE = {"attn_out": "it is added to the stream together with the state's output"}
 ROOT = {"rms_norm_eps": 1e-6}
+LAYER_NORM_KEY: dict[str, Value] = {"attention.layer_norm_epsilon": 1e-6}
 STATE, INNER, KERNEL, RANK, GROUPS = 16, 128, 4, 4, 2
 SSM: dict[str, Value] = {
     "ssm.conv_kernel": KERNEL,
@@ -188,8 +192,11 @@ RECURRENT = (
                 mamba_d_state=STATE,
             )
         ),
-        sites={"resid_mid": Spot("post_attention_layernorm", "in")},
-        absent=NO_ATTENTION | NO_NEURONS,
+        sites=without(
+            mixture(serial(), "block_sparse_moe", "router"), NO_ATTENTION | NO_SHARES | {"mlp_out": "below"}
+        ),
+        differences={"mlp_out": ("resid_post", "resid_mid")},  # no module has the experts and the shared one
+        absent=NO_ATTENTION | NO_NEURONS | NO_SHARES,
         values=RMS
         | MIXTURE
         | MAMBA2
@@ -228,11 +235,13 @@ RECURRENT = (
                 mamba_head_dim=HEAD,
                 n_groups=GROUPS,
                 layer_norm_epsilon=1e-6,
+                time_step_min=1e-12,  # llama.cpp has no least step
             )
         ),
         sites={},
         absent=ONE_BRANCH,
-        values=RMS
+        values=LAYER_NORM_KEY
+        | RMS
         | MAMBA2
         | {
             "attention.head_count_kv": [0, KEY_HEADS, 0],
@@ -259,7 +268,8 @@ RECURRENT = (
                 rope_parameters=PLAIN,
             )
         ),
-        sites=serial(middle="pre_ff_layernorm", mlp="feed_forward"),
+        sites=without(serial(middle="pre_ff_layernorm", mlp="feed_forward"), BOTH_AT_ONCE),
+        absent=BOTH_AT_ONCE,
         values=RMS | MAMBA2,
         changes=OF_MAMBA2,
         names=BIAS,

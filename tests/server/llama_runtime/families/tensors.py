@@ -46,7 +46,7 @@ def _name(family: Family, names: gguf.TensorNameMap, name: str) -> str:
     known = names.get_name(given, ENDS) or (given if given.startswith("blk.") else None)
     if known is None:
         raise KeyError(f"{family.name}: `{name}` has no name in a file of `{family.architecture}`")
-    return known if known.endswith((*ENDS, *BARE)) else f"{known}.weight"
+    return known if known.endswith((*ENDS, *BARE)) or given.endswith(ENDS) else f"{known}.weight"
 
 
 def changed(changes: Mapping[str, Change], name: str, tensor: Tensor) -> dict[str, Tensor]:

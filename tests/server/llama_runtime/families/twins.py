@@ -55,12 +55,17 @@ class Twin:
         torch.manual_seed(1)
         self.model = randomise(family.twin())
         self.spots = {**BLOCK, **family.sites}
+        self.differences = family.differences
+        self.sites = {*self.spots, *self.differences}
 
     def run(self, ids: Sequence[int], hands: Mapping[tuple[str, int], Hand] | None = None) -> Passed:
         """Read a sequence; hands change what passes at a site of a layer."""
         rows: dict[tuple[str, int], Floats] = {}
         with torch.no_grad(), self._hooked(len(ids), hands or {}, rows):
             logits = self.model(torch.tensor([list(ids)]), use_cache=False).logits[0]
+        for site, (total, part) in self.differences.items():
+            layers = [layer for each, layer in rows if each == total]
+            rows |= {(site, layer): rows[total, layer] - rows[part, layer] for layer in layers}
         return Passed(logits.float().numpy(), rows)
 
     @contextmanager
