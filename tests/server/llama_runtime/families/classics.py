@@ -1,9 +1,11 @@
 """Families with a LayerNorm, most of them from before Llama."""
 
-import transformers as hf
-from torch import nn
+from typing import Any
 
-from tests.server.llama_runtime.families.family import GELU_TABLE, Family, Spot
+from torch import nn
+from transformers import PreTrainedModel
+
+from tests.server.llama_runtime.families.family import GELU_TABLE, Family, Spot, twin_of
 from tests.server.llama_runtime.families.places import NO_MIDDLE, parallel, serial
 from tests.server.llama_runtime.families.sizes import (
     CONTEXT,
@@ -21,8 +23,9 @@ from tests.server.llama_runtime.families.sizes import (
     WIDTH,
 )
 from tests.server.llama_runtime.families.tensors import PAIRS, apart, by_head, plus_one, turned
+from tests.server.torch_runtime.tiny_models import blocks_of
 
-GPT: dict[str, int] = {
+GPT: dict[str, Any] = {
     "n_embd": WIDTH,
     "n_layer": LAYERS,
     "n_head": HEADS,
@@ -34,7 +37,7 @@ GELU = "gelu_pytorch_tanh"  # llama.cpp computes this one where a model says `ge
 OF_GPT = serial("attn", "c_proj", "ln_2", "mlp", "c_proj")
 OF_NEOX = ("attention", "dense", "mlp", "dense_4h_to_h")
 
-FALCON: dict[str, object] = MODEL | {
+FALCON: dict[str, Any] = MODEL | {
     "ffn_hidden_size": NEURONS,
     "activation": GELU,
     "tie_word_embeddings": False,
@@ -42,20 +45,19 @@ FALCON: dict[str, object] = MODEL | {
 OF_FALCON = ("self_attention", "dense", "mlp", "dense_4h_to_h")
 
 
-def mpt() -> hf.PreTrainedModel:
+def mpt() -> PreTrainedModel:
     """Make MPT as llama.cpp computes it: GELU by the hyperbolic tangent."""
-    model = hf.MptForCausalLM(
-        hf.MptConfig(
-            d_model=WIDTH,
-            n_heads=HEADS,
-            n_layers=LAYERS,
-            max_seq_len=CONTEXT,
-            vocab_size=VOCABULARY,
-            attn_config={"clip_qkv": 1.0},
-        )
-    )
-    for block in model.transformer.blocks:
-        block.ffn.act = nn.GELU("tanh")
+    model = twin_of(
+        "MptForCausalLM",
+        d_model=WIDTH,
+        n_heads=HEADS,
+        n_layers=LAYERS,
+        max_seq_len=CONTEXT,
+        vocab_size=VOCABULARY,
+        attn_config={"clip_qkv": 1.0},
+    )()
+    for block in blocks_of(model):
+        block.get_submodule("ffn").act = nn.GELU("tanh")
     return model
 
 
@@ -63,7 +65,7 @@ CLASSICS = (
     Family(
         name="gpt2",
         architecture="gpt2",
-        twin=lambda: hf.GPT2LMHeadModel(hf.GPT2Config(**GPT, tie_word_embeddings=False)),
+        twin=twin_of("GPT2LMHeadModel", **GPT, tie_word_embeddings=False),
         sites=OF_GPT,
         values=LAYER_NORM | OWN_KEYS,
         changes={r"(c_attn|c_proj|c_fc)\.weight": turned},
@@ -72,7 +74,7 @@ CLASSICS = (
     Family(
         name="starcoder",
         architecture="starcoder",
-        twin=lambda: hf.GPTBigCodeForCausalLM(hf.GPTBigCodeConfig(**GPT, tie_word_embeddings=False)),
+        twin=twin_of("GPTBigCodeForCausalLM", **GPT, tie_word_embeddings=False),
         sites=OF_GPT,
         values=LAYER_NORM | {"attention.head_count_kv": 1},
         tolerance=GELU_TABLE,
@@ -80,9 +82,7 @@ CLASSICS = (
     Family(
         name="starcoder2",
         architecture="starcoder2",
-        twin=lambda: hf.Starcoder2ForCausalLM(
-            hf.Starcoder2Config(**LLAMA_LIKE, sliding_window=None, hidden_act=GELU)
-        ),
+        twin=twin_of("Starcoder2ForCausalLM", **LLAMA_LIKE, sliding_window=None, hidden_act=GELU),
         sites=serial(down="c_proj"),
         values=LAYER_NORM,
         tolerance=GELU_TABLE,
@@ -90,10 +90,13 @@ CLASSICS = (
     Family(
         name="gptneox",
         architecture="gptneox",
-        twin=lambda: hf.GPTNeoXForCausalLM(
-            hf.GPTNeoXConfig(
-                **MODEL, intermediate_size=NEURONS, hidden_act=GELU, rotary_pct=0.25, use_parallel_residual=True
-            )
+        twin=twin_of(
+            "GPTNeoXForCausalLM",
+            **MODEL,
+            intermediate_size=NEURONS,
+            hidden_act=GELU,
+            rotary_pct=0.25,
+            use_parallel_residual=True,
         ),
         sites=parallel(*OF_NEOX),
         absent=NO_MIDDLE,
@@ -104,10 +107,13 @@ CLASSICS = (
     Family(
         name="gptneox-serial",
         architecture="gptneox",
-        twin=lambda: hf.GPTNeoXForCausalLM(
-            hf.GPTNeoXConfig(
-                **MODEL, intermediate_size=NEURONS, hidden_act=GELU, rotary_pct=0.5, use_parallel_residual=False
-            )
+        twin=twin_of(
+            "GPTNeoXForCausalLM",
+            **MODEL,
+            intermediate_size=NEURONS,
+            hidden_act=GELU,
+            rotary_pct=0.5,
+            use_parallel_residual=False,
         ),
         sites=serial("attention", "dense", "post_attention_layernorm", "mlp", "dense_4h_to_h"),
         values=LAYER_NORM | OWN_KEYS | {"use_parallel_residual": False, "rope.dimension_count": HEAD // 2},
@@ -117,10 +123,13 @@ CLASSICS = (
     Family(
         name="bloom",
         architecture="bloom",
-        twin=lambda: hf.BloomForCausalLM(
-            hf.BloomConfig(
-                hidden_size=WIDTH, n_layer=LAYERS, n_head=HEADS, vocab_size=VOCABULARY, tie_word_embeddings=False
-            )
+        twin=twin_of(
+            "BloomForCausalLM",
+            hidden_size=WIDTH,
+            n_layer=LAYERS,
+            n_head=HEADS,
+            vocab_size=VOCABULARY,
+            tie_word_embeddings=False,
         ),
         sites=serial("self_attention", "dense", "post_attention_layernorm", "mlp", "dense_4h_to_h")
         | {  # the modules around them add the residual stream
@@ -135,7 +144,7 @@ CLASSICS = (
     Family(
         name="mpt",
         architecture="mpt",
-        twin=lambda: mpt(),
+        twin=mpt,
         sites=serial("attn", "out_proj", "norm_2", "ffn", "down_proj")
         | {"mlp_out": Spot("ffn.down_proj", "out")},
         values=LAYER_NORM
@@ -146,7 +155,7 @@ CLASSICS = (
     Family(
         name="falcon",
         architecture="falcon",
-        twin=lambda: hf.FalconForCausalLM(hf.FalconConfig(**FALCON, new_decoder_architecture=False)),
+        twin=twin_of("FalconForCausalLM", **FALCON, new_decoder_architecture=False),
         sites=parallel(*OF_FALCON),
         absent=NO_MIDDLE,
         values=LAYER_NORM | {"attention.head_count_kv": 1},
@@ -155,9 +164,7 @@ CLASSICS = (
     Family(
         name="falcon-40b",
         architecture="falcon",
-        twin=lambda: hf.FalconForCausalLM(
-            hf.FalconConfig(**FALCON, new_decoder_architecture=True, num_kv_heads=KEY_HEADS)
-        ),
+        twin=twin_of("FalconForCausalLM", **FALCON, new_decoder_architecture=True, num_kv_heads=KEY_HEADS),
         sites=parallel(*OF_FALCON),
         absent=NO_MIDDLE,
         values=LAYER_NORM,
@@ -167,8 +174,8 @@ CLASSICS = (
     Family(
         name="phi2",
         architecture="phi2",
-        twin=lambda: hf.PhiForCausalLM(
-            hf.PhiConfig(**MODEL, intermediate_size=NEURONS, hidden_act=GELU, partial_rotary_factor=0.5)
+        twin=twin_of(
+            "PhiForCausalLM", **MODEL, intermediate_size=NEURONS, hidden_act=GELU, partial_rotary_factor=0.5
         ),
         sites=parallel("self_attn", "dense", "mlp", "fc2"),
         absent=NO_MIDDLE,
@@ -178,18 +185,14 @@ CLASSICS = (
     Family(
         name="stablelm",
         architecture="stablelm",
-        twin=lambda: hf.StableLmForCausalLM(
-            hf.StableLmConfig(**LLAMA_LIKE, partial_rotary_factor=0.5, use_qkv_bias=True)
-        ),
+        twin=twin_of("StableLmForCausalLM", **LLAMA_LIKE, partial_rotary_factor=0.5, use_qkv_bias=True),
         sites=serial(),
         values=LAYER_NORM | {"rope.dimension_count": HEAD // 2, "use_parallel_residual": False},
     ),
     Family(
         name="stablelm-parallel",
         architecture="stablelm",
-        twin=lambda: hf.StableLmForCausalLM(
-            hf.StableLmConfig(**LLAMA_LIKE, qk_layernorm=True, use_parallel_residual=True)
-        ),
+        twin=twin_of("StableLmForCausalLM", **LLAMA_LIKE, qk_layernorm=True, use_parallel_residual=True),
         sites=parallel(),
         absent=NO_MIDDLE,
         values=LAYER_NORM | {"rope.dimension_count": HEAD // 4, "use_parallel_residual": True},
@@ -198,14 +201,14 @@ CLASSICS = (
     Family(
         name="orion",
         architecture="orion",
-        twin=lambda: hf.StableLmForCausalLM(hf.StableLmConfig(**LLAMA_LIKE, partial_rotary_factor=1.0)),
+        twin=twin_of("StableLmForCausalLM", **LLAMA_LIKE, partial_rotary_factor=1.0),
         sites=serial(),
         values=LAYER_NORM,
     ),
     Family(
         name="olmo",
         architecture="olmo",
-        twin=lambda: hf.OlmoForCausalLM(hf.OlmoConfig(**LLAMA_LIKE, clip_qkv=1.0)),
+        twin=twin_of("OlmoForCausalLM", **LLAMA_LIKE, clip_qkv=1.0),
         sites=serial(),
         values=LAYER_NORM | {"attention.clamp_kqv": 1.0},
         changes=PAIRS,
@@ -213,16 +216,14 @@ CLASSICS = (
     Family(
         name="jais2",
         architecture="jais2",
-        twin=lambda: hf.Jais2ForCausalLM(hf.Jais2Config(**LLAMA_LIKE)),
+        twin=twin_of("Jais2ForCausalLM", **LLAMA_LIKE),
         sites=serial(),
         values=LAYER_NORM,
     ),
     Family(
         name="nemotron",
         architecture="nemotron",
-        twin=lambda: hf.NemotronForCausalLM(
-            hf.NemotronConfig(**LLAMA_LIKE, partial_rotary_factor=0.5, norm_eps=1e-5)
-        ),
+        twin=twin_of("NemotronForCausalLM", **LLAMA_LIKE, partial_rotary_factor=0.5, norm_eps=1e-5),
         sites=serial(),
         values=LAYER_NORM | {"rope.dimension_count": HEAD // 2},
         changes={r"norm\.weight": plus_one},
@@ -230,8 +231,12 @@ CLASSICS = (
     Family(
         name="cohere2",
         architecture="cohere2",
-        twin=lambda: hf.Cohere2ForCausalLM(
-            hf.Cohere2Config(**LLAMA_LIKE | {"num_hidden_layers": 4}, logit_scale=0.25, sliding_window=64, rope_parameters=PLAIN)
+        twin=twin_of(
+            "Cohere2ForCausalLM",
+            **LLAMA_LIKE | {"num_hidden_layers": 4},
+            logit_scale=0.25,
+            sliding_window=64,
+            rope_parameters=PLAIN,
         ),
         sites=parallel(),
         absent=NO_MIDDLE,
@@ -241,7 +246,7 @@ CLASSICS = (
     Family(
         name="command-r",
         architecture="command-r",
-        twin=lambda: hf.CohereForCausalLM(hf.CohereConfig(**LLAMA_LIKE, logit_scale=0.25, rope_parameters=PLAIN)),
+        twin=twin_of("CohereForCausalLM", **LLAMA_LIKE, logit_scale=0.25, rope_parameters=PLAIN),
         sites=parallel(),
         absent=NO_MIDDLE,
         values=LAYER_NORM | {"logit_scale": 0.25},

@@ -1,9 +1,10 @@
-"""What a family of architectures is: how its twin is made, how its file is written, and where its sites are."""
+"""What a family is: how its twin is made, how its file is written, and where its sites are."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
+import transformers
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -59,3 +60,14 @@ class Family:
     changes: Mapping[str, Change] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     tolerance: float = EXACT
+
+
+def twin_of(model: str, **config: Any) -> Callable[[], PreTrainedModel]:
+    """Say how a model of transformers is made, by its class and the values of its config."""
+
+    def make() -> PreTrainedModel:
+        kind = getattr(transformers, model)  # imported when it is made: there are many
+        made: PreTrainedModel = kind(kind.config_class(**config))
+        return made
+
+    return make

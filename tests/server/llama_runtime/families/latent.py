@@ -1,10 +1,11 @@
 """Families whose keys and values are made of a few numbers each: DeepSeek's latent attention."""
 
+from typing import Any
+
 import torch
-import transformers as hf
 from torch import Tensor
 
-from tests.server.llama_runtime.families.family import Family, Value
+from tests.server.llama_runtime.families.family import Family, Value, twin_of
 from tests.server.llama_runtime.families.places import (
     NO_NEURONS,
     NOT_EVERYWHERE,
@@ -27,7 +28,7 @@ from tests.server.llama_runtime.families.sizes import (
 
 QUERIES, KEYS, PLAIN, TURNED, VALUES = 32, 24, 16, 8, 12  # ranks; a head's parts without and with positions
 
-LATENT: dict[str, object] = MODEL | {
+DENSE: dict[str, Any] = MODEL | {
     "intermediate_size": NEURONS,
     "num_key_value_heads": HEADS,
     "rms_norm_eps": 1e-6,
@@ -36,6 +37,8 @@ LATENT: dict[str, object] = MODEL | {
     "qk_nope_head_dim": PLAIN,
     "qk_rope_head_dim": TURNED,
     "v_head_dim": VALUES,
+}
+LATENT: dict[str, Any] = DENSE | {
     "n_routed_experts": EXPERTS,
     "num_experts_per_tok": USED,
     "moe_intermediate_size": EXPERT_NEURONS,
@@ -66,17 +69,14 @@ FILE: dict[str, Value] = (
 def apart_by_head(tensor: Tensor) -> dict[str, Tensor]:
     """Take what makes keys and values of the latent numbers apart, a matrix a head; the keys' is turned."""
     heads = tensor.reshape(HEADS, PLAIN + VALUES, KEYS)
-    keys, values = heads.split([PLAIN, VALUES], dim=1)
-    return {"k_b_proj": keys.transpose(1, 2), "v_b_proj": values}
+    return {"k_b_proj": heads[:, :PLAIN].transpose(1, 2), "v_b_proj": heads[:, PLAIN:]}
 
 
 LATENTS = (
     Family(
         name="deepseek2",
         architecture="deepseek2",
-        twin=lambda: hf.DeepseekV2ForCausalLM(
-            hf.DeepseekV2Config(**LATENT, first_k_dense_replace=1, topk_method="greedy")
-        ),
+        twin=twin_of("DeepseekV2ForCausalLM", **LATENT, first_k_dense_replace=1, topk_method="greedy"),
         sites=without_neurons(serial()),
         absent=NOT_EVERYWHERE,
         values=FILE | {"leading_dense_block_count": 1},
@@ -85,23 +85,19 @@ LATENTS = (
     Family(
         name="deepseek3",
         architecture="deepseek2",
-        twin=lambda: hf.DeepseekV3ForCausalLM(
-            hf.DeepseekV3Config(**LATENT, first_k_dense_replace=0, norm_topk_prob=True)
-        ),
+        twin=twin_of("DeepseekV3ForCausalLM", **LATENT, first_k_dense_replace=0, norm_topk_prob=True),
         sites=mixture(serial(), probability=torch.sigmoid),
         absent=NO_NEURONS,
-        values=FILE
-        | {"leading_dense_block_count": 0, "expert_gating_func": 2, "expert_weights_norm": True},
+        values=FILE | {"leading_dense_block_count": 0, "expert_gating_func": 2, "expert_weights_norm": True},
         changes={"kv_b_proj": apart_by_head},
     ),
     Family(
         name="minicpm3",
         architecture="minicpm3",
-        twin=lambda: hf.MiniCPM3ForCausalLM(
-            hf.MiniCPM3Config(
-                **{key: value for key, value in LATENT.items() if key in hf.MiniCPM3Config().to_dict()},
-                head_dim=TURNED,
-            )
+        twin=twin_of(
+            "MiniCPM3ForCausalLM",
+            **DENSE,
+            head_dim=TURNED,
         ),
         sites=serial(factor=1.4 / LAYERS**0.5),
         values=RMS

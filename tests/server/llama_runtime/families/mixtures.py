@@ -1,9 +1,10 @@
 """Families that choose among experts."""
 
-import torch
-import transformers as hf
+from typing import Any
 
-from tests.server.llama_runtime.families.family import Family, Value
+import torch
+
+from tests.server.llama_runtime.families.family import Family, Value, twin_of
 from tests.server.llama_runtime.families.places import (
     NO_NEURONS,
     NO_PROBABILITIES,
@@ -30,20 +31,20 @@ from tests.server.llama_runtime.families.sizes import (
     OWN_KEYS,
     PLAIN,
     RMS,
+    ROOT,
     USED,
     VOCABULARY,
     WIDTH,
 )
 from tests.server.llama_runtime.families.tensors import PAIRS, by_inputs, halves, turned
 
-ROOT = {"rms_norm_eps": 1e-6}
-CHOICE: dict[str, int] = {
+CHOICE: dict[str, Any] = {
     "num_experts": EXPERTS,
     "num_experts_per_tok": USED,
     "moe_intermediate_size": EXPERT_NEURONS,
 }
 
-ROUTED: dict[str, object] = {
+ROUTED: dict[str, Any] = {
     "n_routed_experts": EXPERTS,
     "num_experts_per_tok": USED,
     "moe_intermediate_size": EXPERT_NEURONS,
@@ -64,8 +65,8 @@ MIXTURES = (
     Family(
         name="qwen2moe",
         architecture="qwen2moe",
-        twin=lambda: hf.Qwen2MoeForCausalLM(
-            hf.Qwen2MoeConfig(**LLAMA_LIKE, **ROOT, **CHOICE, shared_expert_intermediate_size=NEURONS)
+        twin=twin_of(
+            "Qwen2MoeForCausalLM", **LLAMA_LIKE, **ROOT, **CHOICE, shared_expert_intermediate_size=NEURONS
         ),
         sites=mixture(serial()),
         absent=NO_NEURONS,
@@ -74,8 +75,8 @@ MIXTURES = (
     Family(
         name="qwen3moe",
         architecture="qwen3moe",
-        twin=lambda: hf.Qwen3MoeForCausalLM(
-            hf.Qwen3MoeConfig(**LLAMA_LIKE, **ROOT, **CHOICE, head_dim=HEAD, norm_topk_prob=True)
+        twin=twin_of(
+            "Qwen3MoeForCausalLM", **LLAMA_LIKE, **ROOT, **CHOICE, head_dim=HEAD, norm_topk_prob=True
         ),
         sites=mixture(serial()),
         absent=NO_NEURONS,
@@ -84,13 +85,12 @@ MIXTURES = (
     Family(
         name="olmoe",
         architecture="olmoe",
-        twin=lambda: hf.OlmoeForCausalLM(
-            hf.OlmoeConfig(
-                **LLAMA_LIKE | {"intermediate_size": EXPERT_NEURONS, "num_key_value_heads": HEADS},
-                **ROOT,
-                num_experts=EXPERTS,
-                num_experts_per_tok=USED,
-            )
+        twin=twin_of(
+            "OlmoeForCausalLM",
+            **LLAMA_LIKE | {"intermediate_size": EXPERT_NEURONS, "num_key_value_heads": HEADS},
+            **ROOT,
+            num_experts=EXPERTS,
+            num_experts_per_tok=USED,
         ),
         sites=mixture(serial()),
         absent=NO_NEURONS,
@@ -99,17 +99,16 @@ MIXTURES = (
     Family(
         name="granitemoe",
         architecture="granitemoe",
-        twin=lambda: hf.GraniteMoeForCausalLM(
-            hf.GraniteMoeConfig(
-                **LLAMA_LIKE | {"intermediate_size": EXPERT_NEURONS},
-                **ROOT,
-                num_local_experts=EXPERTS,
-                num_experts_per_tok=USED,
-                residual_multiplier=0.3,
-                embedding_multiplier=3.0,
-                logits_scaling=2.0,
-                attention_multiplier=0.25,
-            )
+        twin=twin_of(
+            "GraniteMoeForCausalLM",
+            **LLAMA_LIKE | {"intermediate_size": EXPERT_NEURONS},
+            **ROOT,
+            num_local_experts=EXPERTS,
+            num_experts_per_tok=USED,
+            residual_multiplier=0.3,
+            embedding_multiplier=3.0,
+            logits_scaling=2.0,
+            attention_multiplier=0.25,
         ),
         sites=without(
             mixture(serial(mlp="block_sparse_moe", factor=0.3), "block_sparse_moe", "router"), NO_SHARES
@@ -133,30 +132,27 @@ MIXTURES = (
     Family(
         name="dbrx",
         architecture="dbrx",
-        twin=lambda: hf.DbrxForCausalLM(
-            hf.DbrxConfig(
-                d_model=WIDTH,
-                n_heads=HEADS,
-                n_layers=LAYERS,
-                max_seq_len=CONTEXT,
-                vocab_size=VOCABULARY,
-                attn_config={"clip_qkv": 1.0, "kv_n_heads": KEY_HEADS, "rope_theta": 10000.0},
-                ffn_config={
-                    "hidden_size": WIDTH,
-                    "ffn_hidden_size": EXPERT_NEURONS,
-                    "moe_num_experts": EXPERTS,
-                    "moe_top_k": USED,
-                    "moe_normalize_expert_weights": 1.0,
-                },
-            )
+        twin=twin_of(
+            "DbrxForCausalLM",
+            d_model=WIDTH,
+            n_heads=HEADS,
+            n_layers=LAYERS,
+            max_seq_len=CONTEXT,
+            vocab_size=VOCABULARY,
+            attn_config={"clip_qkv": 1.0, "kv_n_heads": KEY_HEADS, "rope_theta": 10000.0},
+            ffn_config={
+                "hidden_size": WIDTH,
+                "ffn_hidden_size": EXPERT_NEURONS,
+                "moe_num_experts": EXPERTS,
+                "moe_top_k": USED,
+                "moe_normalize_expert_weights": 1.0,
+            },
         ),
         sites=mixture(
             serial("norm_attn_norm.attn", "out_proj", "norm_attn_norm.norm_2", "ffn"), "ffn", "router.layer"
         ),
         absent=NO_NEURONS,
-        values=LAYER_NORM
-        | MIXTURE
-        | {"feed_forward_length": EXPERT_NEURONS, "attention.clamp_kqv": 1.0},
+        values=LAYER_NORM | MIXTURE | {"feed_forward_length": EXPERT_NEURONS, "attention.clamp_kqv": 1.0},
         changes={
             r"mlp\.(w1|v1)": lambda tensor: tensor.reshape(EXPERTS, EXPERT_NEURONS, WIDTH),
             r"mlp\.w2": lambda tensor: tensor.reshape(EXPERTS, EXPERT_NEURONS, WIDTH).transpose(1, 2),
@@ -165,14 +161,13 @@ MIXTURES = (
     Family(
         name="hunyuan-moe",
         architecture="hunyuan-moe",
-        twin=lambda: hf.HunYuanMoEV1ForCausalLM(
-            hf.HunYuanMoEV1Config(
-                **LLAMA_LIKE | {"intermediate_size": EXPERT_NEURONS},
-                **ROOT,
-                head_dim=HEAD,
-                num_experts=EXPERTS,
-                moe_topk=USED,
-            )
+        twin=twin_of(
+            "HunYuanMoEV1ForCausalLM",
+            **LLAMA_LIKE | {"intermediate_size": EXPERT_NEURONS},
+            **ROOT,
+            head_dim=HEAD,
+            num_experts=EXPERTS,
+            moe_topk=USED,
         ),
         sites=mixture(serial(), gate="gate.wg"),
         absent=NO_NEURONS,
@@ -183,17 +178,16 @@ MIXTURES = (
     Family(
         name="ernie4.5-moe",
         architecture="ernie4_5-moe",
-        twin=lambda: hf.Ernie4_5_MoeForCausalLM(
-            hf.Ernie4_5_MoeConfig(
-                **LLAMA_LIKE,
-                **ROOT,
-                moe_num_experts=EXPERTS,
-                moe_k=USED,
-                moe_intermediate_size=EXPERT_NEURONS,
-                moe_num_shared_experts=1,
-                moe_layer_start_index=1,
-                rope_parameters=PLAIN,
-            )
+        twin=twin_of(
+            "Ernie4_5_MoeForCausalLM",
+            **LLAMA_LIKE,
+            **ROOT,
+            moe_num_experts=EXPERTS,
+            moe_k=USED,
+            moe_intermediate_size=EXPERT_NEURONS,
+            moe_num_shared_experts=1,
+            moe_layer_start_index=1,
+            rope_parameters=PLAIN,
         ),
         sites=without_neurons(serial()),
         absent=NOT_EVERYWHERE,
@@ -209,14 +203,13 @@ MIXTURES = (
     Family(
         name="dots1",
         architecture="dots1",
-        twin=lambda: hf.Dots1ForCausalLM(
-            hf.Dots1Config(
-                **LLAMA_LIKE | {"num_key_value_heads": HEADS},
-                **ROOT,
-                **ROUTED,
-                head_dim=HEAD,
-                first_k_dense_replace=0,
-            )
+        twin=twin_of(
+            "Dots1ForCausalLM",
+            **LLAMA_LIKE | {"num_key_value_heads": HEADS},
+            **ROOT,
+            **ROUTED,
+            head_dim=HEAD,
+            first_k_dense_replace=0,
         ),
         sites=mixture(serial(), probability=torch.sigmoid),
         absent=NO_NEURONS,
@@ -225,17 +218,16 @@ MIXTURES = (
     Family(
         name="glm4moe",
         architecture="glm4moe",
-        twin=lambda: hf.Glm4MoeForCausalLM(
-            hf.Glm4MoeConfig(
-                **LLAMA_LIKE,
-                **ROOT,
-                **ROUTED,
-                head_dim=HEAD,
-                first_k_dense_replace=1,
-                use_qk_norm=True,
-                attention_bias=True,
-                partial_rotary_factor=0.5,
-            )
+        twin=twin_of(
+            "Glm4MoeForCausalLM",
+            **LLAMA_LIKE,
+            **ROOT,
+            **ROUTED,
+            head_dim=HEAD,
+            first_k_dense_replace=1,
+            use_qk_norm=True,
+            attention_bias=True,
+            partial_rotary_factor=0.5,
         ),
         sites=without_neurons(serial()),
         absent=NOT_EVERYWHERE,
@@ -244,15 +236,14 @@ MIXTURES = (
     Family(
         name="minimax-m2",
         architecture="minimax-m2",
-        twin=lambda: hf.MiniMaxM2ForCausalLM(
-            hf.MiniMaxM2Config(
-                **LLAMA_LIKE | {"intermediate_size": EXPERT_NEURONS},
-                **ROOT,
-                num_local_experts=EXPERTS,
-                num_experts_per_tok=USED,
-                head_dim=HEAD,
-                rope_parameters=PLAIN | {"partial_rotary_factor": 0.5},
-            )
+        twin=twin_of(
+            "MiniMaxM2ForCausalLM",
+            **LLAMA_LIKE | {"intermediate_size": EXPERT_NEURONS},
+            **ROOT,
+            num_local_experts=EXPERTS,
+            num_experts_per_tok=USED,
+            head_dim=HEAD,
+            rope_parameters=PLAIN | {"partial_rotary_factor": 0.5},
         ),
         sites=mixture(serial(), probability=torch.sigmoid),
         absent=NO_NEURONS,
@@ -263,23 +254,25 @@ MIXTURES = (
     Family(
         name="gpt-oss",
         architecture="gpt-oss",
-        twin=lambda: hf.GptOssForCausalLM(
-            hf.GptOssConfig(
-                **LLAMA_LIKE | {"intermediate_size": EXPERT_NEURONS},
-                rms_norm_eps=1e-6,
-                num_local_experts=EXPERTS,
-                num_experts_per_tok=USED,
-                head_dim=HEAD,
-                sliding_window=64,
-                rope_parameters=PLAIN,
-            )
+        twin=twin_of(
+            "GptOssForCausalLM",
+            **LLAMA_LIKE | {"intermediate_size": EXPERT_NEURONS},
+            rms_norm_eps=1e-6,
+            num_local_experts=EXPERTS,
+            num_experts_per_tok=USED,
+            head_dim=HEAD,
+            sliding_window=64,
+            rope_parameters=PLAIN,
         ),
         sites=without(mixture(serial(), gate="router"), NO_PROBABILITIES),
         absent=NO_NEURONS | NO_PROBABILITIES,
         values=RMS | MIXTURE | {"feed_forward_length": EXPERT_NEURONS, "attention.sliding_window": 64},
         changes={
             "gate_up_proj$": by_inputs("gate_proj", "up_proj", by_turns=True),
-            "gate_up_proj_bias$": lambda bias: {"gate_proj.bias": bias[:, ::2], "up_proj.bias": bias[:, 1::2]},
+            "gate_up_proj_bias$": lambda bias: {
+                "gate_proj.bias": bias[:, ::2],
+                "up_proj.bias": bias[:, 1::2],
+            },
             "down_proj$": turned,
             "down_proj_bias$": lambda bias: {"down_proj.bias": bias},
         },
@@ -287,24 +280,28 @@ MIXTURES = (
     Family(
         name="llama4",
         architecture="llama4",
-        twin=lambda: hf.Llama4ForCausalLM(
-            hf.Llama4TextConfig(
-                **LLAMA_LIKE | {"intermediate_size": EXPERT_NEURONS, "num_hidden_layers": 4},
-                **ROOT,
-                intermediate_size_mlp=NEURONS,
-                num_local_experts=EXPERTS,
-                num_experts_per_tok=1,
-                head_dim=HEAD,
-                interleave_moe_layer_step=2,
-                attn_temperature_tuning=False,
-                rope_parameters=PLAIN,
-            )
+        twin=twin_of(
+            "Llama4ForCausalLM",
+            **LLAMA_LIKE | {"intermediate_size": EXPERT_NEURONS, "num_hidden_layers": 4},
+            **ROOT,
+            intermediate_size_mlp=NEURONS,
+            num_local_experts=EXPERTS,
+            num_experts_per_tok=1,
+            head_dim=HEAD,
+            interleave_moe_layer_step=2,
+            attn_temperature_tuning=False,
+            rope_parameters=PLAIN,
         ),
         sites=without_neurons(serial(mlp="feed_forward")),
         absent=NOT_EVERYWHERE,
         values=RMS
         | MIXTURE
-        | {"block_count": 4, "expert_used_count": 1, "interleave_moe_layer_step": 2, "attention.sliding_window": 8192},
+        | {
+            "block_count": 4,
+            "expert_used_count": 1,
+            "interleave_moe_layer_step": 2,
+            "attention.sliding_window": 8192,
+        },
         changes={
             "experts.gate_up_proj$": by_inputs("experts.gate_proj", "experts.up_proj", by_turns=False),
             "experts.down_proj$": turned,
@@ -313,23 +310,27 @@ MIXTURES = (
     Family(
         name="llama4-all",
         architecture="llama4",
-        twin=lambda: hf.Llama4ForCausalLM(
-            hf.Llama4TextConfig(
-                **LLAMA_LIKE | {"intermediate_size": EXPERT_NEURONS, "num_hidden_layers": 4},
-                **ROOT,
-                num_local_experts=EXPERTS,
-                num_experts_per_tok=1,
-                head_dim=HEAD,
-                interleave_moe_layer_step=1,
-                attn_temperature_tuning=False,
-                rope_parameters=PLAIN,
-            )
+        twin=twin_of(
+            "Llama4ForCausalLM",
+            **LLAMA_LIKE | {"intermediate_size": EXPERT_NEURONS, "num_hidden_layers": 4},
+            **ROOT,
+            num_local_experts=EXPERTS,
+            num_experts_per_tok=1,
+            head_dim=HEAD,
+            interleave_moe_layer_step=1,
+            attn_temperature_tuning=False,
+            rope_parameters=PLAIN,
         ),
         sites=without_neurons(serial(mlp="feed_forward")),
         absent=NO_NEURONS,
         values=RMS
         | MIXTURE
-        | {"block_count": 4, "expert_used_count": 1, "interleave_moe_layer_step": 1, "attention.sliding_window": 8192},
+        | {
+            "block_count": 4,
+            "expert_used_count": 1,
+            "interleave_moe_layer_step": 1,
+            "attention.sliding_window": 8192,
+        },
         changes={
             "experts.gate_up_proj$": by_inputs("experts.gate_proj", "experts.up_proj", by_turns=False),
             "experts.down_proj$": turned,
@@ -338,19 +339,18 @@ MIXTURES = (
     Family(
         name="afmoe",
         architecture="afmoe",
-        twin=lambda: hf.AfmoeForCausalLM(
-            hf.AfmoeConfig(
-                **LLAMA_LIKE | {"num_hidden_layers": 4},
-                **ROOT,
-                **CHOICE,
-                head_dim=HEAD,
-                num_dense_layers=0,
-                num_shared_experts=1,
-                route_scale=1.5,
-                global_attn_every_n_layers=4,
-                sliding_window=64,
-                mup_enabled=True,
-            )
+        twin=twin_of(
+            "AfmoeForCausalLM",
+            **LLAMA_LIKE | {"num_hidden_layers": 4},
+            **ROOT,
+            **CHOICE,
+            head_dim=HEAD,
+            num_dense_layers=0,
+            num_shared_experts=1,
+            route_scale=1.5,
+            global_attn_every_n_layers=4,
+            sliding_window=64,
+            mup_enabled=True,
         ),
         sites=without(
             mixture(
@@ -370,19 +370,18 @@ MIXTURES = (
     Family(
         name="exaone-moe",
         architecture="exaone-moe",
-        twin=lambda: hf.ExaoneMoeForCausalLM(
-            hf.ExaoneMoeConfig(
-                **LLAMA_LIKE | {"num_hidden_layers": 4},
-                **ROOT,
-                **CHOICE,
-                num_shared_experts=1,
-                norm_topk_prob=True,
-                routed_scaling_factor=1.5,
-                sliding_window=64,
-                sliding_window_pattern=4,
-                mlp_layer_types=["sparse"] * 4,
-                first_k_dense_replace=0,
-            )
+        twin=twin_of(
+            "ExaoneMoeForCausalLM",
+            **LLAMA_LIKE | {"num_hidden_layers": 4},
+            **ROOT,
+            **CHOICE,
+            num_shared_experts=1,
+            norm_topk_prob=True,
+            routed_scaling_factor=1.5,
+            sliding_window=64,
+            sliding_window_pattern=4,
+            mlp_layer_types=["sparse"] * 4,
+            first_k_dense_replace=0,
         ),
         sites=mixture(serial(), probability=torch.sigmoid),
         absent=NO_NEURONS,

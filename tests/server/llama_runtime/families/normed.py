@@ -1,13 +1,10 @@
 """Families with a norm after each branch, before it is added to the residual stream."""
 
-import transformers as hf
-
-from tests.server.llama_runtime.families.family import GELU_TABLE, Family
+from tests.server.llama_runtime.families.family import GELU_TABLE, Family, twin_of
 from tests.server.llama_runtime.families.places import normed_after, serial
-from tests.server.llama_runtime.families.sizes import HEAD, LAYERS, LLAMA_LIKE, PLAIN, RMS
+from tests.server.llama_runtime.families.sizes import HEAD, LAYERS, LLAMA_LIKE, PLAIN, RMS, ROOT
 from tests.server.llama_runtime.families.tensors import plus_one
 
-ROOT = {"rms_norm_eps": 1e-6}
 ONLY_AFTER = normed_after("mlp", "post_attention_layernorm", "post_feedforward_layernorm")
 FOUR = {"num_hidden_layers": 4}  # every fourth
 SIX = {"num_hidden_layers": 6}  # every sixth sees all positions
@@ -16,10 +13,13 @@ NORMED = (
     Family(
         name="gemma3",
         architecture="gemma3",
-        twin=lambda: hf.Gemma3ForCausalLM(
-            hf.Gemma3TextConfig(
-                **LLAMA_LIKE | SIX, **ROOT, head_dim=HEAD, query_pre_attn_scalar=HEAD, sliding_window=64
-            )
+        twin=twin_of(
+            "Gemma3ForCausalLM",
+            **LLAMA_LIKE | SIX,
+            **ROOT,
+            head_dim=HEAD,
+            query_pre_attn_scalar=HEAD,
+            sliding_window=64,
         ),
         sites=normed_after(
             "pre_feedforward_layernorm", "post_attention_layernorm", "post_feedforward_layernorm"
@@ -38,15 +38,20 @@ NORMED = (
     Family(
         name="olmo2",
         architecture="olmo2",
-        twin=lambda: hf.Olmo2ForCausalLM(hf.Olmo2Config(**LLAMA_LIKE, **ROOT)),
+        twin=twin_of("Olmo2ForCausalLM", **LLAMA_LIKE, **ROOT),
         sites=ONLY_AFTER,
         values=RMS,
     ),
     Family(
         name="exaone4",
         architecture="exaone4",
-        twin=lambda: hf.Exaone4ForCausalLM(
-            hf.Exaone4Config(**LLAMA_LIKE, **ROOT, sliding_window=None, layer_types=["full_attention"] * LAYERS, rope_parameters=PLAIN)
+        twin=twin_of(
+            "Exaone4ForCausalLM",
+            **LLAMA_LIKE,
+            **ROOT,
+            sliding_window=None,
+            layer_types=["full_attention"] * LAYERS,
+            rope_parameters=PLAIN,
         ),
         sites=ONLY_AFTER,
         values=RMS,
@@ -54,8 +59,13 @@ NORMED = (
     Family(
         name="glm4",
         architecture="glm4",
-        twin=lambda: hf.Glm4ForCausalLM(
-            hf.Glm4Config(**LLAMA_LIKE, **ROOT, head_dim=HEAD, attention_bias=True, partial_rotary_factor=0.5)
+        twin=twin_of(
+            "Glm4ForCausalLM",
+            **LLAMA_LIKE,
+            **ROOT,
+            head_dim=HEAD,
+            attention_bias=True,
+            partial_rotary_factor=0.5,
         ),
         sites=normed_after("post_attention_layernorm", "post_self_attn_layernorm", "post_mlp_layernorm"),
         values=RMS | {"rope.dimension_count": HEAD // 2},
@@ -63,13 +73,12 @@ NORMED = (
     Family(
         name="olmo3",
         architecture="olmo2",
-        twin=lambda: hf.Olmo3ForCausalLM(
-            hf.Olmo3Config(
-                **LLAMA_LIKE | FOUR,
-                **ROOT,
-                sliding_window=64,
-                rope_parameters={"sliding_attention": PLAIN, "full_attention": PLAIN},
-            )
+        twin=twin_of(
+            "Olmo3ForCausalLM",
+            **LLAMA_LIKE | FOUR,
+            **ROOT,
+            sliding_window=64,
+            rope_parameters={"sliding_attention": PLAIN, "full_attention": PLAIN},
         ),
         sites=ONLY_AFTER,
         values=RMS
@@ -82,13 +91,19 @@ NORMED = (
     Family(
         name="bitnet",
         architecture="bitnet",
-        twin=lambda: hf.BitNetForCausalLM(
-            hf.BitNetConfig(
-                **LLAMA_LIKE, **ROOT, hidden_act="silu", tie_word_embeddings=True, rope_parameters=PLAIN
-            )
+        twin=twin_of(
+            "BitNetForCausalLM",
+            **LLAMA_LIKE,
+            **ROOT,
+            hidden_act="silu",
+            tie_word_embeddings=True,
+            rope_parameters=PLAIN,
         ),
         sites=serial(),  # its norms stand before the last matrix of a branch
         values=RMS,
-        names={r"self_attn\.attn_sub_norm": "self_attn.inner_attn_ln", r"mlp\.ffn_sub_norm": "mlp.ffn_layernorm"},
+        names={
+            r"self_attn\.attn_sub_norm": "self_attn.inner_attn_ln",
+            r"mlp\.ffn_sub_norm": "mlp.ffn_layernorm",
+        },
     ),
 )

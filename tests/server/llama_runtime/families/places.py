@@ -30,10 +30,11 @@ def serial(
     middle: str = "post_attention_layernorm",
     mlp: str = "mlp",
     down: str = "down_proj",
+    *,
     factor: float = 1.0,
 ) -> Sites:
     """A norm before each branch: attention is added, then the MLP; Llama and many others."""
-    return {"resid_mid": Spot(middle, "in"), **parallel(attention, projection, mlp, down, factor)}
+    return {"resid_mid": Spot(middle, "in"), **parallel(attention, projection, mlp, down, factor=factor)}
 
 
 def parallel(
@@ -41,6 +42,7 @@ def parallel(
     projection: str = "o_proj",
     mlp: str = "mlp",
     down: str = "down_proj",
+    *,
     factor: float = 1.0,
 ) -> Sites:
     """Both branches read the block's input."""
@@ -76,7 +78,6 @@ def mixture(
     gate: str = "gate",
     experts: str = "experts",
     probability: Callable[[Tensor], Tensor] | None = None,
-    factor: float = 1.0,
 ) -> Sites:
     """Give the sites where the MLP is chosen among experts: no neurons, but a router and its experts."""
 
@@ -86,7 +87,7 @@ def mixture(
 
     return without_neurons(sites) | {
         "router": Spot(f"{block}.{gate}", "out", read=router),
-        "expert_out": Spot(f"{block}.{experts}", "in", factor, read=_written),
+        "expert_out": Spot(f"{block}.{experts}", "in", read=_written),
     }
 
 
@@ -94,7 +95,7 @@ def _softmax(logits: Tensor) -> Tensor:
     return torch.softmax(logits, dim=-1)
 
 
-def _written(module: nn.Module, args: tuple[Any, ...], named: dict[str, Any], _output: None) -> Tensor:
+def _written(module: nn.Module, args: tuple[Any, ...], named: dict[str, Any], _passed: Any) -> Tensor:
     """Give what each chosen expert writes, `[positions, used, width]`, the likeliest first."""
     hidden, chosen, weights = (*args, *named.values())[:3]
     likeliest = weights.argsort(dim=-1, descending=True)

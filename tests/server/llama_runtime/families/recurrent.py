@@ -1,8 +1,6 @@
 """Families with a state that goes from token to token, in all of their blocks or in some."""
 
-import transformers as hf
-
-from tests.server.llama_runtime.families.family import Change, Family, Value
+from tests.server.llama_runtime.families.family import Change, Family, Value, twin_of
 from tests.server.llama_runtime.families.places import (
     NO_ATTENTION,
     NO_NEURONS,
@@ -25,13 +23,13 @@ from tests.server.llama_runtime.families.sizes import (
     NEURONS,
     PLAIN,
     RMS,
+    ROOT,
     USED,
     VOCABULARY,
 )
 from tests.server.llama_runtime.families.tensors import halves, negative_exponential, squeezed
 
 BOTH_AT_ONCE = {"attn_out": "it is added to the stream together with the state's output"}
-ROOT = {"rms_norm_eps": 1e-6}
 LAYER_NORM_KEY: dict[str, Value] = {"attention.layer_norm_epsilon": 1e-6}
 STATE, INNER, KERNEL, RANK, GROUPS = 16, 128, 4, 4, 2
 SSM: dict[str, Value] = {
@@ -53,13 +51,12 @@ RECURRENT = (
     Family(
         name="mamba",
         architecture="mamba",
-        twin=lambda: hf.MambaForCausalLM(
-            hf.MambaConfig(
-                **{key: value for key, value in MODEL.items() if key != "num_attention_heads"},
-                state_size=STATE,
-                time_step_rank=RANK,
-                layer_norm_epsilon=1e-6,
-            )
+        twin=twin_of(
+            "MambaForCausalLM",
+            **{key: value for key, value in MODEL.items() if key != "num_attention_heads"},
+            state_size=STATE,
+            time_step_rank=RANK,
+            layer_norm_epsilon=1e-6,
         ),
         sites={},
         absent=ONLY_BLOCKS,
@@ -75,14 +72,13 @@ RECURRENT = (
     Family(
         name="lfm2",
         architecture="lfm2",
-        twin=lambda: hf.Lfm2ForCausalLM(
-            hf.Lfm2Config(
-                **LLAMA_LIKE,
-                norm_eps=1e-6,
-                block_auto_adjust_ff_dim=False,
-                rope_parameters=PLAIN,
-                layer_types=["conv", "full_attention", "conv"],
-            )
+        twin=twin_of(
+            "Lfm2ForCausalLM",
+            **LLAMA_LIKE,
+            norm_eps=1e-6,
+            block_auto_adjust_ff_dim=False,
+            rope_parameters=PLAIN,
+            layer_types=["conv", "full_attention", "conv"],
         ),
         sites=without(serial(middle="ffn_norm", mlp="feed_forward", down="w2"), NO_ATTENTION),
         absent=NO_ATTENTION,
@@ -92,15 +88,14 @@ RECURRENT = (
     Family(
         name="mamba2",
         architecture="mamba2",
-        twin=lambda: hf.Mamba2ForCausalLM(
-            hf.Mamba2Config(
-                **{key: value for key, value in MODEL.items() if key != "num_attention_heads"},
-                state_size=STATE,
-                num_heads=INNER // HEAD,
-                head_dim=HEAD,
-                n_groups=GROUPS,
-                layer_norm_epsilon=1e-6,
-            )
+        twin=twin_of(
+            "Mamba2ForCausalLM",
+            **{key: value for key, value in MODEL.items() if key != "num_attention_heads"},
+            state_size=STATE,
+            num_heads=INNER // HEAD,
+            head_dim=HEAD,
+            n_groups=GROUPS,
+            layer_norm_epsilon=1e-6,
         ),
         sites={},
         absent=ONLY_BLOCKS,
@@ -113,19 +108,18 @@ RECURRENT = (
     Family(
         name="jamba",
         architecture="jamba",
-        twin=lambda: hf.JambaForCausalLM(
-            hf.JambaConfig(
-                **LLAMA_LIKE | {"num_hidden_layers": 4},
-                num_experts=EXPERTS,
-                num_experts_per_tok=USED,
-                expert_layer_period=2,
-                expert_layer_offset=1,
-                attn_layer_period=4,
-                attn_layer_offset=2,
-                mamba_d_state=STATE,
-                mamba_dt_rank=RANK,
-                use_mamba_kernels=False,
-            )
+        twin=twin_of(
+            "JambaForCausalLM",
+            **LLAMA_LIKE | {"num_hidden_layers": 4},
+            num_experts=EXPERTS,
+            num_experts_per_tok=USED,
+            expert_layer_period=2,
+            expert_layer_offset=1,
+            attn_layer_period=4,
+            attn_layer_offset=2,
+            mamba_d_state=STATE,
+            mamba_dt_rank=RANK,
+            use_mamba_kernels=False,
         ),
         sites=without(serial(middle="pre_ff_layernorm", mlp="feed_forward"), NO_ATTENTION | NOT_EVERYWHERE),
         absent=NO_ATTENTION | NOT_EVERYWHERE,
@@ -143,17 +137,16 @@ RECURRENT = (
     Family(
         name="lfm2moe",
         architecture="lfm2moe",
-        twin=lambda: hf.Lfm2MoeForCausalLM(
-            hf.Lfm2MoeConfig(
-                **LLAMA_LIKE,
-                norm_eps=1e-6,
-                num_experts=EXPERTS,
-                num_experts_per_tok=USED,
-                moe_intermediate_size=EXPERT_NEURONS,
-                num_dense_layers=1,
-                layer_types=["conv", "full_attention", "conv"],
-                rope_parameters=PLAIN,
-            )
+        twin=twin_of(
+            "Lfm2MoeForCausalLM",
+            **LLAMA_LIKE,
+            norm_eps=1e-6,
+            num_experts=EXPERTS,
+            num_experts_per_tok=USED,
+            moe_intermediate_size=EXPERT_NEURONS,
+            num_dense_layers=1,
+            layer_types=["conv", "full_attention", "conv"],
+            rope_parameters=PLAIN,
         ),
         sites=without(
             serial(middle="ffn_norm", mlp="feed_forward", down="w2"), NO_ATTENTION | NOT_EVERYWHERE
@@ -174,23 +167,22 @@ RECURRENT = (
     Family(
         name="granite-hybrid",
         architecture="granitehybrid",
-        twin=lambda: hf.GraniteMoeHybridForCausalLM(
-            hf.GraniteMoeHybridConfig(
-                **LLAMA_LIKE | {"intermediate_size": EXPERT_NEURONS},
-                **ROOT,
-                num_local_experts=EXPERTS,
-                num_experts_per_tok=USED,
-                shared_intermediate_size=NEURONS,
-                layer_types=["mamba", "attention", "mamba"],
-                residual_multiplier=0.3,
-                embedding_multiplier=3.0,
-                logits_scaling=2.0,
-                attention_multiplier=0.25,
-                mamba_n_heads=INNER // HEAD,
-                mamba_d_head=HEAD,
-                mamba_n_groups=GROUPS,
-                mamba_d_state=STATE,
-            )
+        twin=twin_of(
+            "GraniteMoeHybridForCausalLM",
+            **LLAMA_LIKE | {"intermediate_size": EXPERT_NEURONS},
+            **ROOT,
+            num_local_experts=EXPERTS,
+            num_experts_per_tok=USED,
+            shared_intermediate_size=NEURONS,
+            layer_types=["mamba", "attention", "mamba"],
+            residual_multiplier=0.3,
+            embedding_multiplier=3.0,
+            logits_scaling=2.0,
+            attention_multiplier=0.25,
+            mamba_n_heads=INNER // HEAD,
+            mamba_d_head=HEAD,
+            mamba_n_groups=GROUPS,
+            mamba_d_state=STATE,
         ),
         sites=without(
             mixture(serial(), "block_sparse_moe", "router"), NO_ATTENTION | NO_SHARES | {"mlp_out": "below"}
@@ -225,18 +217,17 @@ RECURRENT = (
     Family(
         name="nemotron-h",
         architecture="nemotron_h",
-        twin=lambda: hf.NemotronHForCausalLM(
-            hf.NemotronHConfig(
-                **{key: value for key, value in LLAMA_LIKE.items() if key != "num_hidden_layers"},
-                layers_block_type=["linear_attention", "full_attention", "mlp"],
-                head_dim=HEAD,
-                ssm_state_size=STATE,
-                mamba_num_heads=INNER // HEAD,
-                mamba_head_dim=HEAD,
-                n_groups=GROUPS,
-                layer_norm_epsilon=1e-6,
-                time_step_min=1e-12,  # llama.cpp has no least step
-            )
+        twin=twin_of(
+            "NemotronHForCausalLM",
+            **{key: value for key, value in LLAMA_LIKE.items() if key != "num_hidden_layers"},
+            layers_block_type=["linear_attention", "full_attention", "mlp"],
+            head_dim=HEAD,
+            ssm_state_size=STATE,
+            mamba_num_heads=INNER // HEAD,
+            mamba_head_dim=HEAD,
+            n_groups=GROUPS,
+            layer_norm_epsilon=1e-6,
+            time_step_min=1e-12,  # llama.cpp has no least step
         ),
         sites={},
         absent=ONE_BRANCH,
@@ -255,18 +246,17 @@ RECURRENT = (
     Family(
         name="falcon-h1",
         architecture="falcon-h1",
-        twin=lambda: hf.FalconH1ForCausalLM(
-            hf.FalconH1Config(
-                **LLAMA_LIKE,
-                **ROOT,
-                head_dim=HEAD,
-                mamba_d_ssm=INNER,
-                mamba_n_heads=INNER // HEAD,
-                mamba_d_head=HEAD,
-                mamba_n_groups=GROUPS,
-                mamba_d_state=STATE,
-                rope_parameters=PLAIN,
-            )
+        twin=twin_of(
+            "FalconH1ForCausalLM",
+            **LLAMA_LIKE,
+            **ROOT,
+            head_dim=HEAD,
+            mamba_d_ssm=INNER,
+            mamba_n_heads=INNER // HEAD,
+            mamba_d_head=HEAD,
+            mamba_n_groups=GROUPS,
+            mamba_d_state=STATE,
+            rope_parameters=PLAIN,
         ),
         sites=without(serial(middle="pre_ff_layernorm", mlp="feed_forward"), BOTH_AT_ONCE),
         absent=BOTH_AT_ONCE,

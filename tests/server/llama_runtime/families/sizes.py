@@ -1,12 +1,14 @@
 """The sizes that the tiny models share, in the words of transformers and in those of GGUF."""
 
+from typing import Any
+
 from tests.server.llama_runtime.families.family import Value
 
 LAYERS, WIDTH, HEADS, KEY_HEADS, HEAD, NEURONS, CONTEXT, VOCABULARY = 3, 64, 4, 2, 16, 96, 128, 260
 EXPERTS, USED, EXPERT_NEURONS = 4, 2, 32
 
 PLAIN = {"rope_type": "default", "rope_theta": 10000.0}
-MODEL: dict[str, int] = {
+MODEL: dict[str, Any] = {
     "hidden_size": WIDTH,
     "num_hidden_layers": LAYERS,
     "num_attention_heads": HEADS,
@@ -16,7 +18,8 @@ MODEL: dict[str, int] = {
     "eos_token_id": 258,
     "bos_token_id": 257,
 }
-LLAMA_LIKE: dict[str, int] = MODEL | {"intermediate_size": NEURONS, "num_key_value_heads": KEY_HEADS}
+LLAMA_LIKE: dict[str, Any] = MODEL | {"intermediate_size": NEURONS, "num_key_value_heads": KEY_HEADS}
+ROOT: dict[str, Any] = {"rms_norm_eps": 1e-6}
 
 FILE: dict[str, Value] = {
     "context_length": CONTEXT,

@@ -37,7 +37,8 @@ def randomise(model: PreTrainedModel, seed: int = 7) -> PreTrainedModel:
                 weights.copy_(1 + 0.2 * noise)
             else:
                 weights.copy_(0.2 * noise)
-    return model.eval()
+    model.train(False)
+    return model
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,13 @@ class Twin:
         handles = []
         for layer, block in enumerate(blocks_of(self.model)):
             for site, spot in self.spots.items():
+                place = (site, layer)
+                look = _Look(spot, count, hands.get(place), partial(rows.__setitem__, place))
                 module = block.get_submodule(spot.module)
-                look = partial(_look, spot, count, hands.get((site, layer)), rows, (site, layer))
                 if spot.side == "in":
-                    handles.append(module.register_forward_pre_hook(look, with_kwargs=True))
+                    handles.append(module.register_forward_pre_hook(look.before, with_kwargs=True))
                 else:
-                    handles.append(module.register_forward_hook(look, with_kwargs=True))
+                    handles.append(module.register_forward_hook(look.after, with_kwargs=True))
         try:
             yield
         finally:
@@ -88,25 +90,26 @@ class Twin:
                 handle.remove()
 
 
-def _look(
-    spot: Spot,
-    count: int,
-    hand: Hand | None,
-    rows: dict[tuple[str, int], Floats],
-    place: tuple[str, int],
-    module: nn.Module,
-    args: tuple[Any, ...],
-    named: dict[str, Any],
-    output: Any = None,
-) -> Any:
-    """Keep what passes, and give what goes on in its place, or None for the same."""
-    if spot.read is not None:
-        values = spot.read(module, args, named, output)
-        rows[place] = values.reshape(count, -1).float().numpy() * np.float32(spot.factor)
-        return None
-    passed = args or tuple(named.values()) if spot.side == "in" else output
-    tensor: Tensor = passed[0] if isinstance(passed, tuple) else passed
-    if hand is not None:
-        tensor.copy_(hand(tensor.reshape(count, -1)).reshape(tensor.shape))
-    rows[place] = tensor.reshape(count, -1).float().numpy() * np.float32(spot.factor)
-    return None
+@dataclass(frozen=True)
+class _Look:
+    """Keeps what passes at a spot, `[positions, width]`, and changes it in place where a hand is there."""
+
+    spot: Spot
+    count: int
+    hand: Hand | None
+    keep: Callable[[Floats], None]
+
+    def before(self, module: nn.Module, args: tuple[Any, ...], named: dict[str, Any]) -> None:
+        self._passes(module, args, named, (*args, *named.values())[0])
+
+    def after(self, module: nn.Module, args: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
+        self._passes(module, args, named, output)
+
+    def _passes(self, module: nn.Module, args: tuple[Any, ...], named: dict[str, Any], passed: Any) -> None:
+        if self.spot.read is not None:
+            values = self.spot.read(module, args, named, passed)
+        else:
+            values = passed[0] if isinstance(passed, tuple) else passed
+            if self.hand is not None:
+                values.copy_(self.hand(values.reshape(self.count, -1)).reshape(values.shape))
+        self.keep(values.reshape(self.count, -1).float().numpy() * np.float32(self.spot.factor))
