@@ -23,7 +23,7 @@ from tests.server.llama_runtime.families.sizes import (
     WIDTH,
 )
 from tests.server.llama_runtime.families.tensors import PAIRS, apart, by_head, plus_one, turned
-from tests.server.torch_runtime.tiny_models import blocks_of
+from tests.server.llama_runtime.families.twins import blocks_of
 
 GPT: dict[str, Any] = {
     "n_embd": WIDTH,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import transformers
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 Change = Callable[[Tensor], Tensor | Mapping[str, Tensor]]  # or parts, by what stands in their names instead
@@ -35,7 +35,7 @@ class Spot:
 
 @dataclass(frozen=True)
 class Family:
-    """An architecture of llama.cpp with a model of transformers that computes the same.
+    """An architecture of llama.cpp with a model in PyTorch that computes the same.
 
     Attributes:
         architecture: The file's `general.architecture`.
@@ -52,7 +52,7 @@ class Family:
 
     name: str
     architecture: str
-    twin: Callable[[], PreTrainedModel]
+    twin: Callable[[], nn.Module]
     sites: Mapping[str, Spot]
     differences: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     absent: Mapping[str, str] = field(default_factory=dict)

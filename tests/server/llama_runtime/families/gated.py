@@ -8,7 +8,7 @@ from tests.server.llama_runtime.families.family import GELU_TABLE, Family, twin_
 from tests.server.llama_runtime.families.places import serial
 from tests.server.llama_runtime.families.sizes import HEAD, LAYERS, LLAMA_LIKE, PLAIN, RMS, ROOT
 from tests.server.llama_runtime.families.tensors import PAIRS, left_out, plus_one
-from tests.server.torch_runtime.tiny_models import blocks_of
+from tests.server.llama_runtime.families.twins import blocks_of
 
 MANY = {"num_hidden_layers": 32}  # by which llama.cpp tells one that turns from one with ALiBi
 XIELU = {"alpha_n": 0.2, "alpha_p": 0.4, "beta": 0.5, "eps": -1e-6}  # its own activation's

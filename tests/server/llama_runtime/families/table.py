@@ -6,5 +6,6 @@ from tests.server.llama_runtime.families.latent import LATENTS
 from tests.server.llama_runtime.families.mixtures import MIXTURES
 from tests.server.llama_runtime.families.normed import NORMED
 from tests.server.llama_runtime.families.recurrent import RECURRENT
+from tests.server.llama_runtime.families.unlisted import UNLISTED
 
-FAMILIES = (*CLASSICS, *GATED, *NORMED, *MIXTURES, *LATENTS, *RECURRENT)
+FAMILIES = (*CLASSICS, *GATED, *NORMED, *MIXTURES, *LATENTS, *RECURRENT, *UNLISTED)

@@ -1,4 +1,4 @@
-"""The twin: a model of transformers that is watched and edited by hooks of our own."""
+"""The twin: a model in PyTorch that is watched and edited by hooks of our own."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,10 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 
 from tests.server.llama_runtime.families.family import Family, Spot
-from tests.server.torch_runtime.tiny_models import blocks_of
 
 Floats = npt.NDArray[np.float32]
 Hand = Callable[[Tensor], Tensor]  # from what passes at a site to what goes on
@@ -22,7 +20,12 @@ BLOCK = {"resid_pre": Spot("", "in"), "resid_post": Spot("", "out")}
 KEPT = ("A_log", ".D", "dt_", "time_", "act_fn")  # weights whose range is part of their meaning
 
 
-def randomise(model: PreTrainedModel, seed: int = 7) -> PreTrainedModel:
+def blocks_of(model: nn.Module) -> list[nn.Module]:
+    """Give the blocks: the only list of modules beside those within blocks."""
+    return list(next(module for module in model.modules() if isinstance(module, nn.ModuleList)))
+
+
+def randomise(model: nn.Module, seed: int = 7) -> nn.Module:
     """Make all weights random, norms and biases too, so that nothing cancels or is equal by accident."""
     source = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -50,7 +53,7 @@ class Passed:
 
 
 class Twin:
-    """A family's model of transformers."""
+    """A family's model in PyTorch."""
 
     def __init__(self, family: Family) -> None:
         torch.manual_seed(1)

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import gguf
 import numpy as np
-from torch import Tensor
-from transformers import PreTrainedModel
+from torch import Tensor, nn
 
 from tests.server.llama_runtime.families.family import Family, Value
 from tests.server.llama_runtime.families.sizes import FILE
@@ -16,7 +15,7 @@ MERGED, SPECIAL = "th", ("<s>", "</s>", "<pad>")
 NORMAL, CONTROL = 1, 3  # of gguf's types of tokens
 
 
-def write(family: Family, twin: PreTrainedModel, folder: Path) -> Path:
+def write(family: Family, twin: nn.Module, folder: Path) -> Path:
     """Write the family's file into a folder; give its path."""
     path = folder / f"{family.name}.gguf"
     writer = gguf.GGUFWriter(path, family.architecture)

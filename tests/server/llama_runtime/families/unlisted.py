@@ -1,0 +1,81 @@
+"""Families that transformers has no class for."""
+
+from tests.server.llama_runtime.families.family import GELU_TABLE, Family
+from tests.server.llama_runtime.families.places import NO_MIDDLE, parallel, serial
+from tests.server.llama_runtime.families.plain import Design, plain
+from tests.server.llama_runtime.families.sizes import HEAD, HEADS, LAYER_NORM, NEURONS, OWN_KEYS, RMS
+from tests.server.llama_runtime.families.tensors import left_out
+
+MANY = 40  # layers, by which llama.cpp tells Baichuan with ALiBi from that which rotates
+
+UNLISTED = (
+    Family(
+        name="plamo",
+        architecture="plamo",
+        twin=plain(Design(parallel=True)),
+        sites=parallel(),
+        absent=NO_MIDDLE,
+        values=RMS,
+    ),
+    Family(
+        name="refact",
+        architecture="refact",
+        twin=plain(Design(turned=0, key_heads=1)),
+        sites=serial(),
+        values=RMS | {"attention.head_count_kv": 1},
+    ),
+    Family(
+        name="baichuan-13b",
+        architecture="baichuan",
+        twin=plain(Design(turned=0, layers=MANY)),
+        sites=serial(),
+        values=RMS | {"block_count": MANY},
+    ),
+    Family(
+        name="qwen",
+        architecture="qwen",
+        twin=plain(Design(key_heads=HEADS, one_matrix=True, key_bias=True)),
+        sites=serial(),
+        values=RMS | OWN_KEYS | {"feed_forward_length": 2 * NEURONS},
+    ),
+    Family(
+        name="codeshell",
+        architecture="codeshell",
+        twin=plain(Design(layer_norm=True, one_matrix=True, key_bias=True, bias=True, gated=False)),
+        sites=serial(),
+        values=LAYER_NORM,
+        tolerance=GELU_TABLE,
+    ),
+    Family(
+        name="chatglm",
+        architecture="chatglm",
+        twin=plain(Design(turned=HEAD // 2, by_pairs=True, one_matrix=True, key_bias=True, fused=True)),
+        sites=serial(),
+        values=RMS | {"rope.dimension_count": HEAD // 2},
+    ),
+    Family(
+        name="jais",
+        architecture="jais",
+        twin=plain(
+            Design(
+                turned=0,
+                key_heads=HEADS,
+                layer_norm=True,
+                one_matrix=True,
+                key_bias=True,
+                bias=True,
+                scale=1 / HEAD,
+            )
+        ),
+        sites=serial(),
+        values=LAYER_NORM | OWN_KEYS | {"attention.max_alibi_bias": 8.0},
+    ),
+    Family(
+        name="openelm",
+        architecture="openelm",
+        twin=plain(Design(head_norms=True, one_matrix=True, tied=True)),
+        sites=serial(),
+        values=RMS,
+        changes={"lm_head": left_out},
+    ),
+)
