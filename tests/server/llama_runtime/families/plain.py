@@ -61,17 +61,17 @@ class Design:
         return nn.LayerNorm(width, eps=1e-5) if self.layer_norm else nn.RMSNorm(width, eps=1e-6)
 
 
-def plain(design: Design) -> Callable[[], nn.Module]:
-    """Say how a decoder of a design is made."""
-    return lambda: Decoder(design)
+def plain(design: Design, block: Callable[[Design], nn.Module] | None = None) -> Callable[[], nn.Module]:
+    """Say how a decoder of a design is made; of other blocks if they are given."""
+    return lambda: Decoder(design, block or Block)
 
 
 class Decoder(nn.Module):
-    def __init__(self, design: Design) -> None:
+    def __init__(self, design: Design, block: Callable[[Design], nn.Module]) -> None:
         super().__init__()
         self.model = nn.Module()
         self.model.embed_tokens = nn.Embedding(VOCABULARY, WIDTH)
-        self.model.layers = nn.ModuleList(Block(design) for _ in range(design.layers))
+        self.model.layers = nn.ModuleList(block(design) for _ in range(design.layers))
         self.model.norm = design.norm()
         self.lm_head = nn.Linear(WIDTH, VOCABULARY, bias=False)
         if design.tied:
@@ -137,16 +137,16 @@ class Attention(nn.Module):
 
 
 class Mlp(nn.Module):
-    def __init__(self, design: Design) -> None:
+    def __init__(self, design: Design, neurons: int = NEURONS) -> None:
         super().__init__()
         self.design = design
         if design.fused:
-            self.gate_up_proj = nn.Linear(WIDTH, 2 * NEURONS, bias=design.bias)
+            self.gate_up_proj = nn.Linear(WIDTH, 2 * neurons, bias=design.bias)
         else:
-            self.up_proj = nn.Linear(WIDTH, NEURONS, bias=design.bias)
+            self.up_proj = nn.Linear(WIDTH, neurons, bias=design.bias)
         if design.gated and not design.fused:
-            self.gate_proj = nn.Linear(WIDTH, NEURONS, bias=design.bias)
-        self.down_proj = nn.Linear(NEURONS, WIDTH, bias=design.bias)
+            self.gate_proj = nn.Linear(WIDTH, neurons, bias=design.bias)
+        self.down_proj = nn.Linear(neurons, WIDTH, bias=design.bias)
 
     def forward(self, read: Tensor) -> Tensor:
         written: Tensor = self.down_proj(self._neurons(read))

@@ -1,5 +1,8 @@
 """Families with a state that goes from token to token, in all of their blocks or in some."""
 
+import torch
+from torch import Tensor
+
 from tests.server.llama_runtime.families.family import Change, Family, Value, twin_of
 from tests.server.llama_runtime.families.places import (
     NO_ATTENTION,
@@ -16,6 +19,7 @@ from tests.server.llama_runtime.families.sizes import (
     EXPERT_NEURONS,
     EXPERTS,
     HEAD,
+    HEADS,
     KEY_HEADS,
     LLAMA_LIKE,
     MIXTURE,
@@ -27,7 +31,7 @@ from tests.server.llama_runtime.families.sizes import (
     USED,
     VOCABULARY,
 )
-from tests.server.llama_runtime.families.tensors import halves, negative_exponential, squeezed
+from tests.server.llama_runtime.families.tensors import halves, negative_exponential, plus_one, squeezed
 
 BOTH_AT_ONCE = {"attn_out": "it is added to the stream together with the state's output"}
 LAYER_NORM_KEY: dict[str, Value] = {"attention.layer_norm_epsilon": 1e-6}
@@ -46,6 +50,18 @@ OF_MAMBA2: dict[str, Change] = {
     r"conv1d\.weight": squeezed,
 }
 BIAS = {r"\.dt_bias": ".dt_proj.bias"}
+
+
+def with_gates_apart(tensor: Tensor) -> dict[str, Tensor]:
+    """Put all queries, keys and values of linear attention together, and its gates alone.
+
+    They are kept by groups: a query, a key, two values and two gates each.
+    """
+    grouped = tensor.reshape(GROUPS, 6, HEAD, -1)
+    parts = (grouped[:, :1], grouped[:, 1:2], grouped[:, 2:4])
+    together = torch.cat([part.reshape(-1, tensor.shape[1]) for part in parts])
+    return {"attn_qkv": together, "attn_gate": grouped[:, 4:].reshape(-1, tensor.shape[1])}
+
 
 RECURRENT = (
     Family(
@@ -263,5 +279,50 @@ RECURRENT = (
         values=RMS | MAMBA2,
         changes=OF_MAMBA2,
         names=BIAS,
+    ),
+    Family(
+        name="qwen3next",
+        architecture="qwen3next",
+        twin=twin_of(
+            "Qwen3NextForCausalLM",
+            **LLAMA_LIKE | {"num_hidden_layers": 4},
+            **ROOT,
+            head_dim=HEAD,
+            linear_conv_kernel_dim=KERNEL,
+            linear_key_head_dim=HEAD,
+            linear_value_head_dim=HEAD,
+            linear_num_key_heads=GROUPS,
+            linear_num_value_heads=HEADS,
+            num_experts=EXPERTS,
+            num_experts_per_tok=USED,
+            moe_intermediate_size=EXPERT_NEURONS,
+            shared_expert_intermediate_size=NEURONS,
+            norm_topk_prob=True,
+            rope_parameters=PLAIN | {"partial_rotary_factor": 0.5},
+        ),
+        sites=without(mixture(serial()), NO_ATTENTION),
+        absent=NO_ATTENTION | NO_NEURONS,
+        values=RMS
+        | MIXTURE
+        | {
+            "block_count": 4,
+            "expert_shared_feed_forward_length": NEURONS,
+            "attention.key_length": HEAD,
+            "attention.value_length": HEAD,
+            "rope.dimension_count": HEAD // 2,
+            "full_attention_interval": 4,
+            "ssm.conv_kernel": KERNEL,
+            "ssm.state_size": HEAD,
+            "ssm.group_count": GROUPS,
+            "ssm.time_step_rank": HEADS,
+            "ssm.inner_size": HEADS * HEAD,
+        },
+        changes={
+            "A_log": negative_exponential,
+            r"conv1d\.weight": squeezed,
+            r"in_proj_qkvz": with_gates_apart,
+            r"(?<!linear_attn\.)norm\.weight": plus_one,
+        },
+        names=BIAS | {r"model\.layers\.(\d+)\.linear_attn\.(attn_\w+\.weight)": r"blk.\1.\2"},
     ),
 )

@@ -1,12 +1,25 @@
 """Families that transformers has no class for."""
 
-from tests.server.llama_runtime.families.family import GELU_TABLE, Family
-from tests.server.llama_runtime.families.places import NO_MIDDLE, parallel, serial
+from tests.server.llama_runtime.families.chosen import Arctic
+from tests.server.llama_runtime.families.family import GELU_TABLE, Family, Spot
+from tests.server.llama_runtime.families.places import NO_MIDDLE, NO_NEURONS, parallel, serial
 from tests.server.llama_runtime.families.plain import Design, plain
-from tests.server.llama_runtime.families.sizes import HEAD, HEADS, LAYER_NORM, NEURONS, OWN_KEYS, RMS
-from tests.server.llama_runtime.families.tensors import left_out
+from tests.server.llama_runtime.families.sizes import (
+    EXPERT_NEURONS,
+    HEAD,
+    HEADS,
+    LAYER_NORM,
+    MIXTURE,
+    NEURONS,
+    OWN_KEYS,
+    RMS,
+)
+from tests.server.llama_runtime.families.tensors import PAIRS, left_out
 
 MANY = 40  # layers, by which llama.cpp tells Baichuan with ALiBi from that which rotates
+TWO_MLPS = dict.fromkeys(
+    ("resid_mid", "attn_out", "mlp_out"), "one MLP reads what attention leaves, and another what it reads"
+)
 
 UNLISTED = (
     Family(
@@ -77,5 +90,20 @@ UNLISTED = (
         sites=serial(),
         values=RMS,
         changes={"lm_head": left_out},
+    ),
+    Family(
+        name="arctic",
+        architecture="arctic",
+        twin=plain(Design(), Arctic),
+        sites={"z": Spot("self_attn.o_proj", "in")},
+        absent=NO_NEURONS | TWO_MLPS,
+        values=RMS | MIXTURE | {"feed_forward_length": EXPERT_NEURONS},
+        changes=PAIRS,
+        names={
+            r"model\.layers\.(\d+)\.residual_layernorm": r"blk.\1.ffn_norm",
+            r"model\.layers\.(\d+)\.post_attention_layernorm": r"blk.\1.ffn_norm_exps",
+            r"model\.layers\.(\d+)\.residual_mlp\.(gate|up|down)_proj": r"blk.\1.ffn_\2",
+            r"model\.layers\.(\d+)\.block_sparse_moe\.experts\.(gate|up|down)_proj": r"blk.\1.ffn_\2_exps",
+        },
     ),
 )
