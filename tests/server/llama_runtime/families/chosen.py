@@ -25,7 +25,7 @@ class Experts(nn.Module):
 
 
 class Arctic(nn.Module):
-    """A block whose experts read what attention reads, beside a dense MLP that reads what attention leaves."""
+    """A block whose experts read what attention reads, and a dense MLP what attention leaves."""
 
     def __init__(self, design: Design) -> None:
         super().__init__()

@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float32]
 Hand = Callable[[Tensor], Tensor]  # from what passes at a site to what goes on
 
 BLOCK = {"resid_pre": Spot("", "in"), "resid_post": Spot("", "out")}
-KEPT = ("A_log", ".D", "dt_", "time_", "act_fn")  # weights whose range is part of their meaning
+KEPT = ("A_log", ".D", "dt_", "act_fn")  # weights whose range is part of their meaning
 
 
 def blocks_of(model: nn.Module) -> list[nn.Module]:

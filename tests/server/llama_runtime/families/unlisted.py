@@ -2,8 +2,9 @@
 
 from tests.server.llama_runtime.families.chosen import Arctic
 from tests.server.llama_runtime.families.family import GELU_TABLE, Family, Spot
-from tests.server.llama_runtime.families.places import NO_MIDDLE, NO_NEURONS, parallel, serial
+from tests.server.llama_runtime.families.places import NO_MIDDLE, NO_NEURONS, ONLY_BLOCKS, parallel, serial
 from tests.server.llama_runtime.families.plain import Design, plain
+from tests.server.llama_runtime.families.rwkv import BLOCKS, HALVED_EVERY, RANK, Rwkv
 from tests.server.llama_runtime.families.sizes import (
     EXPERT_NEURONS,
     HEAD,
@@ -104,6 +105,23 @@ UNLISTED = (
             r"model\.layers\.(\d+)\.post_attention_layernorm": r"blk.\1.ffn_norm_exps",
             r"model\.layers\.(\d+)\.residual_mlp\.(gate|up|down)_proj": r"blk.\1.ffn_\2",
             r"model\.layers\.(\d+)\.block_sparse_moe\.experts\.(gate|up|down)_proj": r"blk.\1.ffn_\2_exps",
+        },
+    ),
+    Family(
+        name="rwkv6",
+        architecture="rwkv6",
+        twin=Rwkv,
+        sites={},
+        absent=ONLY_BLOCKS,
+        values=LAYER_NORM
+        | {
+            "block_count": BLOCKS,
+            "attention.head_count": 0,
+            "attention.head_count_kv": None,
+            "rescale_every_n_layers": HALVED_EVERY,
+            "wkv.head_size": HEAD,
+            "time_mix_extra_dim": RANK,
+            "time_decay_extra_dim": RANK,
         },
     ),
 )
