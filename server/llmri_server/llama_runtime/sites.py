@@ -61,7 +61,9 @@ class Discovery:
     def without(self, reasons: Mapping[str, str]) -> "Discovery":
         """Give the same without some sites, and why."""
         sites = {name: site for name, site in self.sites.items() if name not in reasons}
-        return Discovery(sites, self.marks, {**self.absent, **reasons}, self.flash_attention)
+        needed = {node_of((name, layer)) for name in sites for layer in {layer for _, layer in self.marks}}
+        marks = {place: mark for place, mark in self.marks.items() if place in needed}
+        return Discovery(sites, marks, {**self.absent, **reasons}, self.flash_attention)
 
 
 def node_of(place: Place) -> Place:

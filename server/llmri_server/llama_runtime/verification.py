@@ -84,10 +84,16 @@ def _passes(model: Model, found: Discovery, ids: tuple[int, ...]) -> Iterator[Ro
 
 
 def _unseen(unseen: UnseenError, found: Discovery) -> dict[str, str]:
-    """Say of the sites whose nodes a graph lacks that it does."""
-    names = {name for name, _ in unseen.places}
-    names |= {RESID_PRE} if names & {EMBEDDING, RESID_POST} else set()
-    return dict.fromkeys(names & found.sites.keys(), f"not every pass of llama.cpp has it: {unseen}")
+    """Say of the sites whose nodes a pass lacks in which layer it does."""
+    lacking = dict(sorted(unseen.places, reverse=True))  # of a site's layers the first
+    first = min((lacking[name] for name in (EMBEDDING, RESID_POST) if name in lacking), default=None)
+    if first is not None:
+        lacking[RESID_PRE] = first
+    return {
+        name: f"not every pass of llama.cpp computes it as this one does, in layer {layer}"
+        for name, layer in lacking.items()
+        if name in found.sites
+    }
 
 
 def _false(rows: Rows, found: Discovery) -> dict[str, str]:
