@@ -1,5 +1,6 @@
 """RWKV 6 in PyTorch (Peng et al. 2024), its weights named as in a GGUF file."""
 
+from collections.abc import Iterable
 from types import SimpleNamespace
 
 import torch
@@ -18,9 +19,13 @@ class Rwkv(nn.Module):
         super().__init__()
         self.token_embd = nn.Embedding(VOCABULARY, WIDTH)
         self.token_embd_norm = nn.LayerNorm(WIDTH)
-        self.blk = nn.ModuleList(Block(halved=(n + 1) % HALVED_EVERY == 0) for n in range(BLOCKS))
+        self.blk = nn.ModuleList(self.blocks())
         self.output_norm = nn.LayerNorm(WIDTH)
         self.output = nn.Linear(WIDTH, VOCABULARY, bias=False)
+
+    def blocks(self) -> Iterable[nn.Module]:
+        """Make the blocks."""
+        return (Block(halved=(number + 1) % HALVED_EVERY == 0) for number in range(BLOCKS))
 
     def forward(self, ids: Tensor, *, use_cache: bool) -> SimpleNamespace:
         assert not use_cache
@@ -82,7 +87,8 @@ class Block(nn.Module):
         change = before(read) - read
         keys = self.channel_mix_key(read + change * self.channel_mix_lerp_k.weight)
         receptances = self.channel_mix_receptance(read + change * self.channel_mix_lerp_r.weight)
-        return torch.sigmoid(receptances) * self.channel_mix_value(functional.relu(keys) ** 2)
+        written: Tensor = torch.sigmoid(receptances) * self.channel_mix_value(functional.relu(keys) ** 2)
+        return written
 
     def _mixed(self, read: Tensor) -> list[Tensor]:
         """Give what each projection reads: the token, and more or less of the one before it."""

@@ -5,6 +5,8 @@ from tests.server.llama_runtime.families.family import GELU_TABLE, Family, Spot
 from tests.server.llama_runtime.families.places import NO_MIDDLE, NO_NEURONS, ONLY_BLOCKS, parallel, serial
 from tests.server.llama_runtime.families.plain import Design, plain
 from tests.server.llama_runtime.families.rwkv import BLOCKS, HALVED_EVERY, RANK, Rwkv
+from tests.server.llama_runtime.families.rwkv7 import HEAD as HEAD_OF_7
+from tests.server.llama_runtime.families.rwkv7 import Rwkv7
 from tests.server.llama_runtime.families.sizes import (
     EXPERT_NEURONS,
     HEAD,
@@ -122,6 +124,23 @@ UNLISTED = (
             "wkv.head_size": HEAD,
             "time_mix_extra_dim": RANK,
             "time_decay_extra_dim": RANK,
+        },
+    ),
+    Family(
+        name="rwkv7",
+        architecture="rwkv7",
+        twin=Rwkv7,
+        sites={},
+        absent=ONLY_BLOCKS,
+        values=LAYER_NORM
+        | {
+            "attention.head_count": 0,
+            "attention.head_count_kv": None,
+            "wkv.head_size": HEAD_OF_7,
+            "attention.decay_lora_rank": RANK,
+            "attention.iclr_lora_rank": RANK,
+            "attention.value_residual_mix_lora_rank": RANK,
+            "attention.gate_lora_rank": RANK,
         },
     ),
 )
