@@ -4,11 +4,13 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from llmri_server.edits import Place
 from llmri_server.llama_runtime.ggml import Ggml, Tensor
 
 EMBEDDING = "embedding"  # the first block's input, beside the sites
+NAMES = 1 << 14  # that are kept by heart: as many as the nodes of a few large graphs
 
 # ggml numbers the tensors that llama.cpp leaves nameless, and those that it copies from device to device.
 NAMELESS = re.compile(r"^(?:node|leaf)_\d+")
@@ -25,7 +27,7 @@ class Mark:
     Attributes:
         operation: What it does.
         name: Its name; empty where llama.cpp gives none.
-        reads: The names of what it reads.
+        reads: The names of what it reads, where it has none itself.
         occurrence: How many nodes like it come before.
     """
 
@@ -55,9 +57,10 @@ class Marking:
 
     def mark(self, tensor: Tensor, operation: str, name: str) -> Mark:
         """Give the next node's mark; nodes may be left out if all with their operation and name are."""
-        reads = tuple(plain_name(Tensor.from_address(source)) for source in tensor.src if source)
-        self._seen[operation, name, reads] += 1
-        return Mark(operation, name, reads, self._seen[operation, name, reads] - 1)
+        reads = () if name else tuple(map(_name_at, filter(None, tensor.src)))
+        before = self._seen[operation, name, reads]
+        self._seen[operation, name, reads] = before + 1
+        return Mark(operation, name, reads, before)
 
 
 class Recogniser:
@@ -93,6 +96,15 @@ class Recogniser:
 
 def plain_name(tensor: Tensor) -> str:
     """Give a tensor's name without what ggml numbers, which differs from graph to graph."""
-    name: str = tensor.name.decode(errors="replace")
+    return _plain(tensor.name)
+
+
+def _name_at(address: int) -> str:
+    return _plain(Tensor.from_address(address).name)
+
+
+@lru_cache(maxsize=NAMES)
+def _plain(written: bytes) -> str:
+    name = written.decode(errors="replace")
     copied = COPIED.match(name)
     return NAMELESS.sub("", copied["name"] if copied else name)
