@@ -21,6 +21,12 @@ MODEL: dict[str, Any] = {
 LLAMA_LIKE: dict[str, Any] = MODEL | {"intermediate_size": NEURONS, "num_key_value_heads": KEY_HEADS}
 ROOT: dict[str, Any] = {"rms_norm_eps": 1e-6}
 
+CHOICE: dict[str, Any] = {
+    "num_experts": EXPERTS,
+    "num_experts_per_tok": USED,
+    "moe_intermediate_size": EXPERT_NEURONS,
+}
+
 FILE: dict[str, Value] = {
     "context_length": CONTEXT,
     "embedding_length": WIDTH,
