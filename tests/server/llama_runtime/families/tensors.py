@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from unittest.mock import patch
 
 import gguf
 import torch
@@ -33,7 +34,8 @@ def gguf_tensors(family: Family, layers: int, tensors: Mapping[str, Tensor]) -> 
         KeyError: A tensor of the checkpoint has no name in the file.
     """
     (architecture,) = (key for key, name in gguf.MODEL_ARCH_NAMES.items() if name == family.architecture)
-    names = gguf.get_tensor_name_map(architecture, layers)
+    with patch.dict(gguf.TensorNameMap.block_mappings_cfg):  # `gguf` lets some, as Arctic, change it for all
+        names = gguf.get_tensor_name_map(architecture, layers)
     given: dict[str, Tensor] = {}
     for name, tensor in stacked(tensors).items():
         for part, value in changed(family.changes, name, tensor).items():
