@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from llmri_server.llama_runtime.graph import Graph
 from llmri_server.llama_runtime.stream import Kind, Step, follow
+
+SCALINGS = frozenset({"SCALE", "MUL"})
 
 
 @dataclass(frozen=True)
@@ -55,14 +58,17 @@ def _by_layer(steps: Sequence[Step], layers: int) -> list[list[Step]]:
 
 
 def _end(graph: Graph, steps: Sequence[Sequence[Step]]) -> int:
-    """Give what the last block leaves: the last sum, and what is done to it at the end of the others too."""
+    """Give what the last block leaves: the last sum, and what is done to it before the final norm.
+
+    Scaling is the block's own, as in RWKV 6; a norm is where it ends the block before, too.
+    """
     last = steps[-1][-1]
     usual = steps[-2][-1].path if len(steps) > 1 else ()
-    own = last.path[: len(usual)]
-    alike = [graph.nodes[number].operation for number in own] == [
-        graph.nodes[number].operation for number in usual
-    ]
-    return own[-1] if own and alike else last.after
+    operations = [graph.nodes[number].operation for number in last.path]
+    count = len(list(takewhile(SCALINGS.__contains__, operations)))
+    if operations[: len(usual)] == [graph.nodes[number].operation for number in usual]:
+        count = max(count, len(usual))
+    return (last.after, *last.path)[count]
 
 
 def _block(steps: Sequence[Step], before: int, after: int, layer: int) -> Block:
