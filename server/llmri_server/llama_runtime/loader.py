@@ -3,21 +3,21 @@
 from pathlib import Path
 
 from llmri_protocol.messages import ModelCard, SiteCard
-from llmri_server.llama_runtime.discovery import Discovery, discover
+from llmri_server.llama_runtime.discovery import discover
 from llmri_server.llama_runtime.engine import engine
 from llmri_server.llama_runtime.header import check_file
 from llmri_server.llama_runtime.model import Model
 from llmri_server.llama_runtime.options import Options
 from llmri_server.llama_runtime.prompts import PromptWriter
 from llmri_server.llama_runtime.runtime import LlamaRuntime
-from llmri_server.llama_runtime.sites import ALWAYS, RESID_POST, UNITS, Site
+from llmri_server.llama_runtime.sites import ALWAYS, RESID_POST, UNITS, Discovery, Site
 from llmri_server.llama_runtime.vocabulary import Vocabulary
 from llmri_server.loading import tell
 from llmri_server.prompts import check_context
 
 
 def load(path: Path, options: Options | None = None) -> LlamaRuntime:
-    """Load a file; a decode of three tokens checks where its sites are.
+    """Load a file; decodes of a few tokens find its sites and check them.
 
     Raises:
         LoadError: It cannot be loaded or served; the message is one sentence for the user.

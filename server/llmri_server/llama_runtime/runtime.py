@@ -14,7 +14,6 @@ from llmri_server.edits.baselines import Baselines
 from llmri_server.edits.blame import who_broke
 from llmri_server.keeping import NOTHING_KEPT, Keeping
 from llmri_server.llama_runtime.directions import Alone, Standing
-from llmri_server.llama_runtime.discovery import Discovery
 from llmri_server.llama_runtime.interventions import Compiler
 from llmri_server.llama_runtime.keeping import measure_memory
 from llmri_server.llama_runtime.lens import lens
@@ -24,6 +23,7 @@ from llmri_server.llama_runtime.model import Model
 from llmri_server.llama_runtime.passes import NO_REPLY
 from llmri_server.llama_runtime.prompts import PromptWriter
 from llmri_server.llama_runtime.reading import read
+from llmri_server.llama_runtime.sites import Discovery
 from llmri_server.llama_runtime.speaker import Speaker
 from llmri_server.llama_runtime.vocabulary import Vocabulary
 from llmri_server.llama_runtime.watch import Watch
@@ -74,7 +74,7 @@ class LlamaRuntime:
             logger.warning("%s: %s", card.name, NOTHING_KEPT)
         self._memory = Memory(watch, card.layers, keeping)
         self._baselines = Baselines(self._unedited, mean_row, self._calibration, vocabulary.special)
-        self._compiler = Compiler(discovery.sites, self._baselines)
+        self._compiler = Compiler(self._baselines)
         self._standing = Standing(self._compiler, self._baselines)
         self._speaker = Speaker(prompts, vocabulary, card.context)
 
@@ -263,8 +263,7 @@ class LlamaRuntime:
     def _unedited(
         self, ids: Sequence[int], places: Sequence[Place]
     ) -> Mapping[Place, npt.NDArray[np.float32]]:
-        factors = {name: site.factor for name, site in self._discovery.sites.items()}
-        return unedited_rows(self._aside, ids, places, factors)
+        return unedited_rows(self._aside, ids, places)
 
     def _breaks(self, ids: Sequence[int], prompt: int | None, edits: Sequence[Edit]) -> bool:
         """Whether the logits after these tokens are broken under these edits alone."""
