@@ -135,7 +135,7 @@ def _wait_until_searched(client: Client, collector: Collector, console: Console)
             collector.leave_out(protected(client.welcome.card, collector.units))
             return ""
     except (ConnectionEndedError, TimeoutError) as error:
-        why = BY_USER if interrupted.is_set() else str(error)
+        why = BY_USER if interrupted.came else str(error)
     return why
 
 

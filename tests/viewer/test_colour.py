@@ -148,12 +148,16 @@ MOST = float(np.finfo(np.float32).max)
 
 def places_of(row: np.ndarray, scale: Scale) -> np.ndarray:
     """Where values lie between the ends of a scale, 0 to 1, in double precision and without any haste."""
-    exact, low, high = row.astype(np.float64), np.float64(scale.low), np.float64(scale.high)
+    exact: np.ndarray = row.astype(np.float64)
+    low, high = np.float64(scale.low), np.float64(scale.high)
     if scale.magnitude:
         exact = np.abs(exact)
     if scale.log:
         small = max(abs(low), abs(high)) / 100
-        exact, low, high = (np.sign(x) * np.log1p(np.abs(x) / small) for x in (exact, low, high))
+        exact, low, high = (
+            np.sign(exact) * np.log1p(np.abs(exact) / small),
+            *(np.sign(x) * np.log1p(np.abs(x) / small) for x in (low, high)),
+        )
     return (np.clip(exact, low, high) - low) / (high - low)
 
 
