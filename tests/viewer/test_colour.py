@@ -158,7 +158,8 @@ def places_of(row: np.ndarray, scale: Scale) -> np.ndarray:
             np.sign(exact) * np.log1p(np.abs(exact) / small),
             *(np.sign(x) * np.log1p(np.abs(x) / small) for x in (low, high)),
         )
-    return (np.clip(exact, low, high) - low) / (high - low)
+    places: np.ndarray = (np.clip(exact, low, high) - low) / (high - low)
+    return places
 
 
 @given(arrays(np.float32, st.integers(1, 60), elements=EVERY), names, st.booleans(), st.booleans())
