@@ -15,8 +15,9 @@ import tomli_w
 from msgspec import Meta
 
 from llmri_protocol.edits import Edit, Schedule
-from llmri_protocol.fields import MOST_NUMBERS, MOST_ROWS, MOST_UNITS, Count, Name, Value
+from llmri_protocol.fields import MOST_NUMBERS, MOST_ROWS, MOST_SITES, MOST_UNITS, Count, Name, Value
 from llmri_protocol.parts import ModelCard
+from llmri_protocol.plain_words import in_plain_words, place_of
 from llmri_protocol.spans import numbers_of, spans
 
 VERSION = 1
@@ -63,7 +64,7 @@ class SetModel(Value, frozen=True, kw_only=True):
     name: Name
     family: Name
     layers: Count
-    sites: dict[str, SetSite]
+    sites: Annotated[dict[str, SetSite], Meta(max_length=MOST_SITES)]
 
 
 class EditSet(Value, frozen=True, kw_only=True):
@@ -123,8 +124,12 @@ def from_toml(text: str) -> EditSet:
     """
     try:
         return _read(tomllib.loads(text), _parsed)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise EditSetError(f"it is no valid TOML: {error}") from None
+    except RecursionError:
+        raise EditSetError("it is no valid TOML: it is nested too deeply") from None
+    except EditSetError:
+        raise
+    except ValueError as error:  # also what no TOML error says: a number of thousands of digits
+        raise EditSetError(f"it is no valid TOML: {str(error).partition(';')[0]}") from None
 
 
 def from_json(text: str) -> EditSet:
@@ -136,7 +141,7 @@ def from_json(text: str) -> EditSet:
     try:
         return _read(msgspec.json.decode(text), lambda _place, fields, _budget: fields)
     except msgspec.ValidationError as error:
-        raise EditSetError(str(error)) from None
+        raise EditSetError(in_plain_words(error)) from None
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
         raise EditSetError(f"it is no valid JSON: {error}") from None
 
@@ -159,7 +164,7 @@ def _read(document: object, parsed: Callable[[str, Fields, _Budget], Fields]) ->
     try:
         read = msgspec.convert(fields, EditSet)
     except msgspec.ValidationError as error:
-        raise EditSetError(str(error)) from None
+        raise EditSetError(in_plain_words(error)) from None
     _check_finite(read)
     return read
 
@@ -205,13 +210,17 @@ def _parsed(place: str, fields: Fields, budget: _Budget) -> Fields:
                     [float(part) for part in text.split(",")] if key == "direction" else budget.numbers(text)
                 )
             except ValueError as error:
-                raise EditSetError(f"{error} - at `{place}.{key}`") from None
+                raise EditSetError(f"{error} in {place_of(f'{place}.{key}')}") from None
     return parsed
 
 
 def _check_finite(document: EditSet) -> None:
     for number, edit in enumerate(document.edits):
         if not math.isfinite(edit.value):
-            raise EditSetError(f"expected a finite number, got {edit.value} - at `$.edits[{number}].value`")
+            raise EditSetError(
+                f"expected a finite number, got {edit.value} in `value` of entry {number + 1} of `edits`"
+            )
         if not all(map(math.isfinite, edit.direction)):
-            raise EditSetError(f"expected finite numbers only - at `$.edits[{number}].direction`")
+            raise EditSetError(
+                f"expected finite numbers only in `direction` of entry {number + 1} of `edits`"
+            )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from llmri_protocol.user_files import whole
 from llmri_server.experiments.errors import ExperimentError
 from llmri_server.experiments.plan import Measure, Part, Place, Plan
 from llmri_server.experiments.sets import Kind
@@ -74,7 +75,8 @@ class Results(Part, frozen=True, kw_only=True):
 
 def save(results: Results, path: Path) -> None:
     """Write results as JSON."""
-    path.write_bytes(msgspec.json.encode(results) + b"\n")
+    with whole(path) as file:
+        file.write(msgspec.json.encode(results) + b"\n")
 
 
 def load(path: Path) -> Results:
