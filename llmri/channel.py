@@ -2,10 +2,13 @@
 
 import contextlib
 import socket
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self, TypeVar, cast
+
+import msgspec
 
 from llmri_protocol.connection import ClientConnection
 from llmri_protocol.errors import RemoteProtocolError
@@ -19,6 +22,7 @@ from llmri_protocol.messages import (
     Error,
     Influence,
     LogitLens,
+    Notice,
     Progress,
     Reply,
     Role,
@@ -26,6 +30,7 @@ from llmri_protocol.messages import (
     Stop,
     Welcome,
 )
+from llmri_protocol.protection import phase_of, with_found
 
 KEPT = 10_000  # messages kept for the iteration; of more the oldest go
 
@@ -53,7 +58,9 @@ class Channel:
     arrive while a method waits for its answer are kept for the iteration, the newest 10,000 of them.
 
     Attributes:
-        welcome: What the server said of itself; `welcome.card` describes the model.
+        welcome: What the server said of itself; `welcome.card` describes the model, with the protected units
+            that were found since.
+        searching: Whether the server still looks for protected units, as far as it has said so.
     """
 
     def __init__(self, sock: socket.socket, role: Role, token: str | None) -> None:
@@ -62,14 +69,12 @@ class Channel:
         self._arrived: deque[ServerMessage | RemoteProtocolError] = deque()
         self._kept: deque[ServerMessage] = deque(maxlen=KEPT)
         self._last_id = 0
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for buffer in self._connection.hello("llmri.connect", role, token):
-            self._socket.sendall(buffer)
-        first = self._next()
-        if isinstance(first, Error):
+        self.searching = False
+        try:
+            self.welcome = self._greet(role, token)
+        except BaseException:
             self.close()
-            raise RefusedError(first)
-        self.welcome = cast("Welcome", first)
+            raise
 
     def messages(self) -> list[ServerMessage]:
         """Give what was kept so far, without waiting."""
@@ -97,6 +102,22 @@ class Channel:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _greet(self, role: Role, token: str | None) -> Welcome:
+        """Say hello, and wait for the answer; what a server sends that took us for a plain client is none."""
+        timeout = self._socket.gettimeout()
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with contextlib.suppress(ConnectionError):  # who refuses us may be quicker, and what it said is there
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for buffer in self._connection.hello("llmri.connect", role, token):
+                self._socket.sendall(buffer)
+        first = self._next(deadline)
+        self._socket.settimeout(timeout)
+        if isinstance(first, Error):
+            raise RefusedError(first)
+        if isinstance(first, Bye):
+            raise ConnectionEndedError(f"the server said goodbye: {first.reason}")
+        return cast("Welcome", first)
 
     def _next_id(self) -> int:
         self._last_id += 1
@@ -156,10 +177,12 @@ class Channel:
         for buffer in self._connection.send(message):
             self._socket.sendall(buffer)
 
-    def _next(self) -> ServerMessage:
-        """Wait for the next message."""
+    def _next(self, deadline: float | None = None) -> ServerMessage:
+        """Wait for the next message, until a time of the monotonic clock where one is given."""
         while not self._arrived:
             try:
+                if deadline is not None:
+                    self._socket.settimeout(remaining(deadline))
                 count = self._socket.recv_into(self._connection.buffer())
             except TimeoutError:
                 raise
@@ -171,4 +194,26 @@ class Channel:
         event = self._arrived.popleft()
         if isinstance(event, RemoteProtocolError):
             raise ConnectionEndedError(f"the server broke the protocol: {event}")
+        if isinstance(event, Notice):
+            self._learn(event)
         return event
+
+    def _learn(self, notice: Notice) -> None:
+        """Follow the search for protected units: what it finds belongs to the model's card."""
+        phase = phase_of(notice)
+        self.searching = phase == "searching" if phase else self.searching
+        card = with_found(self.welcome.card, notice)
+        if card is not self.welcome.card:
+            self.welcome = msgspec.structs.replace(self.welcome, card=card)
+
+
+def remaining(deadline: float) -> float:
+    """Give the seconds until a time of the monotonic clock.
+
+    Raises:
+        TimeoutError: It is over.
+    """
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
+        raise TimeoutError("the server did not answer in time")
+    return seconds

@@ -1,5 +1,6 @@
 """A blocking client for scripts and notebooks: connect, talk, edit, and read what happens."""
 
+import contextlib
 import itertools
 import socket
 import ssl
@@ -22,6 +23,7 @@ from llmri_protocol.messages import (
     Intervene,
     LogitLens,
     MeasureInfluence,
+    Ping,
     ReadLens,
     Redo,
     RePrefill,
@@ -58,11 +60,17 @@ def connect(
         AddressError: That is no address.
         OSError: Nobody listens there, or there can be no TLS (`ssl.SSLError`).
         ConnectionEndedError: The server left without a word, as one that wants TLS does.
-        RefusedError: The server does not let this client in.
+        RefusedError: The server does not let this client in; of `code` `too_many_clients`, not now.
+        TimeoutError: There was no answer in time.
     """
     host, port = parse_address(address)
     sock = socket.create_connection((host, port), timeout)
-    return Client(sock if tls is None else tls.wrap_socket(sock, server_hostname=host), role, token)
+    try:
+        stream = sock if tls is None else tls.wrap_socket(sock, server_hostname=host)
+    except BaseException:
+        sock.close()
+        raise
+    return Client(stream, role, token)
 
 
 class Client(Channel):
@@ -92,6 +100,19 @@ class Client(Channel):
         turn = self.say(text, new=new)
         messages = itertools.chain(tuple(self._kept), self._wait())  # a short turn may end before the reply
         return next(end for end in messages if isinstance(end, TurnEnd) and end.turn == turn)
+
+    def wait_until_searched(self) -> None:
+        """Wait until the server has looked for protected units; `welcome.card` names them then.
+
+        Until then an ablation is not checked. A server that looks for none is not waited for.
+
+        Raises:
+            ConnectionEndedError: The server left meanwhile.
+        """
+        self._ask(Ping(id=self._next_id()))  # what it says of the search to newcomers comes before the answer
+        while self.searching:
+            with contextlib.suppress(TimeoutError):  # a pass may take longer than any message
+                next(self._wait())
 
     def intervene(
         self,

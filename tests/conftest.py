@@ -1,10 +1,23 @@
-"""A certificate for `localhost`, made on the spot."""
+"""A certificate for `localhost`, made on the spot, and a cache folder that no other run has written to."""
 
+import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what programs find about models out of the user's own cache folder, and that out of the tests."""
+    before = os.environ.get("LLMRI_CACHE")
+    os.environ["LLMRI_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    del os.environ["LLMRI_CACHE"]
+    if before is not None:
+        os.environ["LLMRI_CACHE"] = before
 
 
 @pytest.fixture(scope="session")

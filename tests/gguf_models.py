@@ -1,4 +1,4 @@
-"""Tiny random models of the eight architectures of `configs/gguf.toml`, as GGUF files."""
+"""Tiny random models of the eight architectures that are exported, as GGUF files."""
 
 from dataclasses import dataclass
 from pathlib import Path

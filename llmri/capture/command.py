@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -25,7 +24,7 @@ from llmri.capture.trials import Speaking, run_trial
 from llmri.cluster.errors import ClusterError
 from llmri.cluster.prompts import read
 from llmri_protocol.command_line import application
-from llmri_server.interrupts import noted
+from llmri_server.interrupts import Interrupts, noted
 
 app = application()
 
@@ -159,14 +158,14 @@ def _run_all(
     """Run the trials, and give the exit status; each is written when it is finished, and one may fail."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     status = OK
-    ended = threading.Event()  # Python's own Ctrl-C would be lost inside llama.cpp's callback
-    with noted(ended), Progress(*columns, console=console, transient=True) as progress:
+    # Python's own Ctrl-C would be lost inside llama.cpp's callback, so it is noted.
+    with noted() as interrupts, Progress(*columns, console=console, transient=True) as progress:
         for number, prompt in enumerate(prompts, start=1):
             label = f"Trial {number}/{len(prompts)}"
             task = progress.add_task(label, total=speaking.max_tokens)
             try:
                 trial = run_trial(
-                    llama, collector, prompt, speaking, on_token=partial(_advance, progress, task, ended)
+                    llama, collector, prompt, speaking, on_token=partial(_advance, progress, task, interrupts)
                 )
             except KeyboardInterrupt:
                 _say(progress.console, f"Interrupted. {label} is not kept.")
@@ -187,8 +186,8 @@ def _say(console: Console, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _advance(progress: Progress, task: TaskID, ended: threading.Event) -> None:
-    if ended.is_set():
+def _advance(progress: Progress, task: TaskID, interrupts: Interrupts) -> None:
+    if interrupts.ended:
         raise KeyboardInterrupt
     progress.advance(task)
 

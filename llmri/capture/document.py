@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from llmri.capture.errors import CaptureError
+from llmri_protocol.plain_words import in_plain_words
 
 Category = Literal["attention", "feed-forward", "normalisation", "embedding", "output", "other"]
 Count = Annotated[int, Meta(ge=0)]
@@ -146,4 +147,6 @@ def read_capture(path: Path | str) -> Capture:
     except OSError as error:
         raise CaptureError(f"cannot read {path}: {error.strerror}") from None
     except msgspec.DecodeError as error:
-        raise CaptureError(f"{path} is no capture: {error}") from None
+        raise CaptureError(f"{path} is no capture: {in_plain_words(error)}") from None
+    except RecursionError:
+        raise CaptureError(f"{path} is no capture: it is nested too deeply") from None

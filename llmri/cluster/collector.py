@@ -48,6 +48,11 @@ class Collector(Collection):
         """Say what kind of turn a number stands for, before its messages are taken."""
         self._groups[turn] = group
 
+    def leave_out(self, units: npt.NDArray[np.bool_]) -> None:
+        """Let more units, `[units]`, not take part: of the samples that came already, too."""
+        super().leave_out(units)
+        self.correlation.leave_out(units)
+
     def take(self, message: ServerMessage) -> None:
         """Take the next message."""
         match message:

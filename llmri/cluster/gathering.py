@@ -12,7 +12,7 @@ from llmri.client import Client, ConnectionEndedError, RefusedError
 from llmri.cluster.collected import Collected, collected
 from llmri.cluster.collector import Collector
 from llmri.cluster.errors import ClusterError
-from llmri.cluster.listening import Goal, collect
+from llmri.cluster.listening import BY_USER, Goal, collect, hangs_up_on_interrupt
 from llmri.cluster.prompts import Prompt
 from llmri.cluster.server import reach
 from llmri.cluster.wanted import protected, units_of
@@ -84,6 +84,8 @@ def gather(plan: Plan, console: Console, check_model: Callable[[str], None]) -> 
         _subscribe(client, collector)
         console.print(Text(_greeting(plan, card.name, collector)))
         ended = _listen(client, collector, plan, console)
+        if not ended and client.searching:
+            ended = _wait_until_searched(client, collector, console)
     if collector.count < FEWEST_SAMPLES:
         why = f": {ended}" if ended else ""
         raise ClusterError(
@@ -122,6 +124,19 @@ def _listen(client: Client, collector: Collector, plan: Plan, console: Console) 
             progress.update(bar, completed=done, description=_state(collector))
 
         return collect(client, collector, plan.goal, plan.prompts, shown)
+
+
+def _wait_until_searched(client: Client, collector: Collector, console: Console) -> str:
+    """Wait for the units to leave out that the server still looks for; give why it ended early, if it did."""
+    console.print(Text("Waiting until the server has looked for protected units. Ctrl-C goes on without."))
+    try:
+        with hangs_up_on_interrupt(client) as interrupted:
+            client.wait_until_searched()
+            collector.leave_out(protected(client.welcome.card, collector.units))
+            return ""
+    except (ConnectionEndedError, TimeoutError) as error:
+        why = BY_USER if interrupted.came else str(error)
+    return why
 
 
 def _state(collector: Collector) -> str:

@@ -1,7 +1,6 @@
 """The collection: a server's messages into a collector, until there is enough or somebody ends it."""
 
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +9,9 @@ from types import FrameType
 from llmri.client import Client, ConnectionEndedError, RefusedError
 from llmri.cluster.collector import Collector
 from llmri.cluster.prompts import Prompt
-from llmri_protocol.messages import Bye, ServerMessage, TurnEnd
+from llmri.cluster.wanted import protected
+from llmri_protocol.messages import Bye, Notice, ServerMessage, TurnEnd
+from llmri_protocol.protection import FOUND
 
 BY_USER = "you ended it"
 
@@ -50,8 +51,10 @@ def collect(
             ours = _say(client, collector, waiting)
             for message in _messages(client):
                 collector.take(message)
+                if isinstance(message, Notice) and message.message.startswith(FOUND):
+                    collector.leave_out(protected(client.welcome.card, collector.units))
                 shown()
-                if interrupted.is_set():
+                if interrupted.came:
                     break
                 if goal.reached(collector):
                     return ""
@@ -65,20 +68,27 @@ def collect(
         why = str(error)
     else:
         why = "the server ended the connection"
-    return BY_USER if interrupted.is_set() else why
+    return BY_USER if interrupted.came else why
+
+
+@dataclass
+class Interrupted:
+    """Whether Ctrl-C came: a plain attribute, because a signal's handler must take no lock."""
+
+    came: bool = False
 
 
 @contextmanager
-def hangs_up_on_interrupt(client: Client) -> Iterator[threading.Event]:
+def hangs_up_on_interrupt(client: Client) -> Iterator[Interrupted]:
     """Close the connection at the first Ctrl-C, so that the next message never comes; a second one ends all.
 
-    What was being taken in is so taken in to its end. The event says whether there was a first.
+    What was being taken in is so taken in to its end. What is given says whether there was a first.
     """
-    interrupted = threading.Event()
+    interrupted = Interrupted()
 
     def hang_up(_number: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        interrupted.set()
+        interrupted.came = True
         client.close()
 
     before = signal.signal(signal.SIGINT, hang_up)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from llmri.compare.difference import Doubles, Floats, Predictions, compare_predictions, relative_errors
 from llmri.compare.errors import CompareError
 from llmri_protocol.messages import Edit, ModelCard
-from llmri_server.runtime import EditError, Runtime
+from llmri_server.runtime import EditError, PromptError, Runtime
 
 MOST_BYTES = 512 << 20
 
@@ -83,9 +83,11 @@ def tokens_of(reference: Runtime, others: Mapping[str, Runtime], text: str, most
     Raises:
         CompareError: They do not, or there is none.
     """
-    ids = reference.text_ids(text)
-    for name, other in others.items():
-        found = other.text_ids(text)
+    try:
+        ids, read = reference.text_ids(text), {name: other.text_ids(text) for name, other in others.items()}
+    except PromptError as error:
+        raise CompareError(f"the text cannot be read: {error}") from None
+    for name, found in read.items():
         if found != ids:
             place = next(
                 (at for at, pair in enumerate(zip(ids, found, strict=False)) if pair[0] != pair[1]),

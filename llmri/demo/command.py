@@ -17,6 +17,7 @@ from llmri.demo.live import DemoError, has_screen, play
 from llmri.demo.report import draw_chart, results_table, write_csv
 from llmri_protocol.command_line import Fitting, application
 from llmri_protocol.messages import Edit
+from llmri_protocol.user_files import whole_text
 from llmri_server.experiments.ablation import (
     SITE,
     Condition,
@@ -142,5 +143,6 @@ def report(outcomes: list[Outcome], plan: Plan, out: Path, console: Console) -> 
             for outcome in outcomes
         ],
     }
-    (out / "ablation.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    with whole_text(out / "ablation.json") as file:
+        file.write(json.dumps(record, indent=2) + "\n")
     console.print(f"Pictures, table and chart are in {out}/.", highlight=False)

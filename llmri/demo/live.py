@@ -121,7 +121,9 @@ def _follow(client: Client, choose: Callable[[], Sequence[Edit]], console: Conso
                 console.print()
                 ended += 1
                 if ended == ABLATE_AFTER:
-                    client.intervene(choose())
+                    chosen = choose()
+                    client.wait_until_searched()
+                    client.intervene(chosen)
                 if ended == TURNS:
                     return
 

@@ -21,6 +21,8 @@ from llmri_protocol.command_line import Fitting, application
 from llmri_protocol.edit_fit import another_model, fits
 from llmri_protocol.edit_hooks import as_hooks
 from llmri_protocol.edit_sets import EditSet, EditSetError, edit_set
+from llmri_protocol.messages import Notice
+from llmri_protocol.protection import UNCHECKED
 from llmri_viewer.connection.tls import CertificateError
 
 app = application("Keep sets of edits in files, and bring them back.", commands=True)
@@ -80,6 +82,9 @@ def load(
             client.intervene(
                 document.edits, name=document.name, replace=not add, force=force, since_now=since_now
             )
+            for message in client.messages():
+                if isinstance(message, Notice) and message.message.startswith(UNCHECKED):
+                    _say(message.message)
         _say(f"{address}: {_counted(document)}")
 
 

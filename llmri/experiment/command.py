@@ -59,11 +59,11 @@ def experiment(
 def _one_sentence() -> Iterator[None]:
     """End the program with a sentence for what a user can mend, and silently on Ctrl-C."""
     from llmri_server.experiments.errors import ExperimentError  # noqa: PLC0415
-    from llmri_server.runtime import EditError, LoadError, NonFiniteError  # noqa: PLC0415
+    from llmri_server.runtime import EditError, LoadError, NonFiniteError, PromptError  # noqa: PLC0415
 
     try:
         yield
-    except (ExperimentError, EditError, LoadError, NonFiniteError, OSError) as error:
+    except (ExperimentError, EditError, LoadError, NonFiniteError, PromptError, OSError) as error:
         sys.stderr.write(f"llmri experiment: {error}\n")
         raise typer.Exit(1) from None
     except KeyboardInterrupt:

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from llmri.experiment.wording import KINDS, TITLES, figure, interval, told
+from llmri_protocol.user_files import whole_text
 from llmri_server.experiments.plan import Measure
 from llmri_server.experiments.results import Results
 from llmri_server.experiments.running import unchanged
@@ -42,7 +43,7 @@ def tables(results: Results, rows: Sequence[Row], width: int) -> Iterator[Table]
 
 def write_csv(results: Results, rows: Sequence[Row], path: Path) -> None:
     """Write one line a condition, set, task and measure."""
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with whole_text(path) as file:
         lines = csv.writer(file)
         lines.writerow(COLUMNS)
         for row in rows:

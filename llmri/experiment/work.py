@@ -1,12 +1,14 @@
 """Running an experiment before a person's eyes, and leaving what it found in a folder."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+import msgspec
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -14,13 +16,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from llmri.experiment.plots.choice import draw
 from llmri.experiment.table import CAPTION, tables, write_csv
 from llmri_protocol.command_line import Fitting
+from llmri_protocol.messages import ProtectedUnit
 from llmri_server.experiments.errors import ExperimentError
 from llmri_server.experiments.plan import Plan
 from llmri_server.experiments.results import Observation, Results, differences, load, save
 from llmri_server.experiments.running import make_ready, observe
 from llmri_server.experiments.summary import summarised
 from llmri_server.llama_runtime import is_gguf
-from llmri_server.runtime import NonFiniteError
+from llmri_server.loading import told
+from llmri_server.protection.starting import begin, finish
+from llmri_server.runtime import NonFiniteError, PromptError
+from llmri_server.runtimes import model_files
+from llmri_server.settings import Settings
 from llmri_server.torch_runtime import TorchRuntime
 from llmri_server.torch_runtime import load as load_model
 
@@ -28,8 +35,19 @@ PACKAGES = ("llmri", "torch", "transformers", "tokenizers", "numpy")
 INTERRUPTED = "ended by Ctrl-C"
 
 
-def run(plan: Plan, console: Console, runtime: TorchRuntime | None = None) -> Results:
-    """Carry a plan out, with a progress bar.
+def run(
+    plan: Plan,
+    console: Console,
+    runtime: TorchRuntime | None = None,
+    protected: tuple[ProtectedUnit, ...] | None = None,
+) -> Results:
+    """Carry a plan out, with a progress bar; first of all, protected units are looked for.
+
+    Args:
+        plan: It.
+        console: Shows how far it is.
+        runtime: The model, where it is loaded already.
+        protected: The protected units, where they are known already.
 
     Ctrl-C ends it early, and so does an edit that makes the model's output infinite: then the results say so,
     and hold what was found until then.
@@ -44,6 +62,9 @@ def run(plan: Plan, console: Console, runtime: TorchRuntime | None = None) -> Re
     runtime = runtime or _loaded(plan)
     with _progress(console) as bar:
         task = bar.add_task("choosing units", total=None)
+        if protected is None:
+            protected = _protected(runtime, plan, console, partial(bar.update, task))
+        runtime.card = msgspec.structs.replace(runtime.card, protected=protected)
         experiment = make_ready(runtime, plan, lambda what: bar.update(task, description=what))
         bar.update(task, total=experiment.steps + 1)
         found, ended = _gathered(
@@ -60,6 +81,7 @@ def run(plan: Plan, console: Console, runtime: TorchRuntime | None = None) -> Re
         device=runtime.card.device,
         tasks=experiment.records,
         sets=experiment.set_records,
+        protected=protected,
         observations=tuple(found),
     )
 
@@ -85,7 +107,7 @@ def again(path: Path, console: Console) -> bool:
     """Carry a plan out again from its results; say whether every figure is equal."""
     before = load(path)
     torch.set_num_threads(before.threads)
-    after = run(before.plan, console)
+    after = run(before.plan, console, None, before.protected)
     if not after.finished:
         console.print(f"[yellow]Unfinished[/yellow]: {after.ended}.", highlight=False)
     figures, different, greatest = differences(before, after)
@@ -108,7 +130,7 @@ def _gathered(observations: Iterator[Observation]) -> tuple[Sequence[Observation
         found.extend(observations)
     except KeyboardInterrupt:
         return found, INTERRUPTED
-    except (ExperimentError, NonFiniteError) as error:
+    except (ExperimentError, NonFiniteError, PromptError) as error:
         return found, str(error)
     return found, ""
 
@@ -125,13 +147,30 @@ def _surroundings(before: Results, after: Results) -> str:
     return f"Changed since: {'; '.join(changed)}." if changed else "Versions and device are the same."
 
 
+def _protected(
+    runtime: TorchRuntime, plan: Plan, console: Console, show: Callable[..., None]
+) -> tuple[ProtectedUnit, ...]:
+    """Look for the units whose ablation breaks the model, unless that was done before."""
+    search = begin(runtime, Settings(), model_files(plan.model))
+    problem = finish(
+        runtime,
+        search,
+        lambda done, total: show(description="looking for protected units", completed=done, total=total),
+    )
+    if problem:
+        console.print(f"[yellow]Note[/yellow]: {problem}.", highlight=False)
+    show(description="choosing units", completed=0, total=None)
+    return runtime.card.protected
+
+
 def _loaded(plan: Plan) -> TorchRuntime:
     if is_gguf(Path(plan.model).expanduser()):
         raise ExperimentError(
             f"{plan.model} is a GGUF file, and experiments run in PyTorch; "
             "name the folder or the id of the model that it was made from"
         )
-    return load_model(plan.model, device=plan.device, dtype=plan.dtype)
+    with told(plan.model):
+        return load_model(plan.model, device=plan.device, dtype=plan.dtype)
 
 
 @contextmanager

@@ -51,7 +51,7 @@ class Chat(Message, frozen=True, kw_only=True, tag="chat"):
 
 
 class Stop(Message, frozen=True, kw_only=True, tag="stop"):
-    """End the reply that is being generated, or a measurement of this client's."""
+    """End a reply, or else the search for protected units; or a measurement of this client's."""
 
     id: CommandId
     command: Annotated[

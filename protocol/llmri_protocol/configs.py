@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from llmri_protocol.plain_words import in_plain_words
+from llmri_protocol.plain_words import in_plain_words, key_of
 from llmri_protocol.suggestions import did_you_mean
 from llmri_protocol.user_files import TextError, read_text
 
@@ -38,7 +38,7 @@ def load(path: Path, kind: type[T]) -> T:
     try:
         return msgspec.convert(read_toml(path), kind)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {in_plain_words(error)}{_nearest(str(error), kind)}") from None
+        raise ConfigError(f"{path}: {in_plain_words(error, key_of)}{_nearest(str(error), kind)}") from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:

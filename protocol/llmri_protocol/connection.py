@@ -25,6 +25,7 @@ from llmri_protocol.frames import CLIENT_LIMIT, SERVER_LIMIT, Buffer
 from llmri_protocol.messages import (
     PROTOCOL_VERSION,
     ClientMessage,
+    Error,
     Hello,
     Role,
     Sender,
@@ -38,6 +39,7 @@ from llmri_protocol.plain import (
     PlainServerMessage,
     decode_plain,
     encode_plain,
+    plain_error,
 )
 from llmri_protocol.states import ROLES, State
 
@@ -64,13 +66,19 @@ class ServerConnection(Endpoint[ClientMessage | PlainClientMessage]):
         super().__init__(limit, "undecided")
         self._access_token = access_token
         self._send_limit = send_limit
-        self._assumed = False
+        self._assumed = False  # whether it is plain only because it was silent, and still is
+
+    @property
+    def guarded(self) -> bool:
+        """Whether `hello` must carry an access token."""
+        return self._access_token is not None
 
     def assume_plain(self) -> bool:
         """Take a client that has been silent for `plain.SILENCE` seconds for a plain one.
 
         Gives False and changes nothing where bytes have come, or where a token is asked for: there
-        a silent client can only be a slow native one.
+        a silent client can only be a slow native one. A `hello` that is its first body wins all the same,
+        however late: the connection is native from then on, and `welcome` is what is sent next.
         """
         if (
             self.dialect != "undecided"
@@ -128,14 +136,11 @@ class ServerConnection(Endpoint[ClientMessage | PlainClientMessage]):
     def _open_plain(self) -> None:
         self.dialect, self.state, self.role = "plain", "open", "controller"
 
-    def _receive_plain(self, body: memoryview) -> PlainClientMessage:
-        if self._assumed and len(body) and body[0] != FIRST_BYTE and announced_version(body) is not None:
-            raise RemoteProtocolError(
-                "hello_expected",
-                "`hello` came too late: after half a second of silence the connection was taken for a plain "
-                "one; send `hello` right after connecting",
-                fatal=True,
-            )
+    def _receive_plain(self, body: memoryview) -> PlainClientMessage | Hello:
+        silent, self._assumed = self._assumed, False
+        if silent and len(body) and body[0] != FIRST_BYTE and announced_version(body) is not None:
+            self.dialect, self.state, self.role = "native", "hello", None
+            return self._greeted(body)
         return decode_plain(body)
 
     def _greeted(self, body: memoryview) -> Hello:
@@ -209,14 +214,9 @@ class ClientConnection(Endpoint[ServerMessage]):
         self._follow(message)
         return buffers
 
-    def _receive(self, body: memoryview) -> ServerMessage:
-        if len(body) and body[0] == FIRST_BYTE:
-            raise RemoteProtocolError(
-                "unexpected",
-                "the server speaks the plain dialect to this client, as it does after half a second of "
-                "silence; send `hello` right after connecting",
-                fatal=True,
-            )
+    def _receive(self, body: memoryview) -> ServerMessage | None:
+        if self.welcome is None and len(body) and body[0] == FIRST_BYTE:
+            return self._skipped(body)
         try:
             message = decode(body, "server")
         except RemoteProtocolError as error:
@@ -227,6 +227,13 @@ class ClientConnection(Endpoint[ServerMessage]):
             self._welcomed(message)
         self._follow(message)
         return message
+
+    def _skipped(self, body: memoryview) -> Error | None:
+        """Pass over what was sent while the server took this for a silent plain client; give a refusal."""
+        refused = plain_error(body)
+        if refused is not None:
+            self._follow(refused)
+        return refused
 
     def _welcomed(self, message: Welcome) -> None:
         if message.protocol != PROTOCOL_VERSION:

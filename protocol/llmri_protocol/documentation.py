@@ -11,7 +11,7 @@ import numpy as np
 
 from llmri_protocol import plain
 from llmri_protocol.arrays import scan_message
-from llmri_protocol.errors import CODES
+from llmri_protocol.errors import CODES, PASSING
 from llmri_protocol.frames import CLIENT_LIMIT, LENGTH, SERVER_LIMIT
 from llmri_protocol.messages import (
     PROTOCOL_VERSION,
@@ -68,6 +68,8 @@ def page() -> str:
         version=PROTOCOL_VERSION,
         client_limit=CLIENT_LIMIT,
         server_limit=SERVER_LIMIT,
+        handshake=f"{plain.HANDSHAKE:g}",
+        passing=", ".join(f"`{code}`" for code in sorted(PASSING)),
         viewer=_names(ROLES["viewer"]),
         states=_states(),
         client_overview=overview(CLIENT_KINDS),

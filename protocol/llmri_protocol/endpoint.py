@@ -57,7 +57,9 @@ class Endpoint(ABC, Generic[Incoming]):
         events: list[Incoming | RemoteProtocolError] = []
         for body in bodies:
             try:
-                events.append(self._receive(body))
+                event = self._receive(body)
+                if event is not None:
+                    events.append(event)
             except RemoteProtocolError as error:
                 events.append(error)
                 if error.fatal:
@@ -70,8 +72,8 @@ class Endpoint(ABC, Generic[Incoming]):
         return events
 
     @abstractmethod
-    def _receive(self, body: memoryview) -> Incoming:
-        """Give the message in a body, and follow the states; raise the peer's error."""
+    def _receive(self, body: memoryview) -> Incoming | None:
+        """Give a body's message, None for one to pass over, and follow the states; raise the peer's error."""
 
     def _follow(self, message: Message) -> None:
         # Written only where it changes: the thread that receives may just have ended the connection.

@@ -47,13 +47,17 @@ CODES: dict[Code, str] = {
     "stopped": "The measurement was ended by `stop` before it had a result.",
     "token_required": "The server asks for an access token, so it speaks the native dialect only.",
     "too_long": "A frame's length is over the limit; the message gives both numbers.",
-    "too_many_clients": "As many clients as the server takes are connected.",
+    "too_many_clients": "As many clients as the server takes are connected, or as many wrong tokens as it "
+    "takes came from this address; later there may be room.",
     "too_many_turns": "As many turns as the server takes are waiting.",
     "unexpected": "The message exists, but not in this state of the connection.",
     "unknown_type": "No message of this sender has that `type`.",
     "unsupported": "This model, or what runs it, cannot do that; the message says why.",
     "version": "The two ends speak different versions of the protocol; the message gives both numbers.",
 }
+
+# A refusal for one of these says nothing of the client: the same `hello` may be welcome a moment later.
+PASSING: frozenset[Code] = frozenset({"closing", "hello_expected", "too_many_clients"})
 
 LONGEST_MESSAGE = 500  # an error quotes what came; it must not send a megabyte of it back
 

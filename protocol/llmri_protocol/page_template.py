@@ -22,9 +22,26 @@ There are two dialects. The **native** one is MessagePack, for programs that wan
 | --- | --- |
 | is a MessagePack map | native |
 | begins with `{{` | plain |
-| has not begun half a second after connecting | plain |
+| has not begun half a second after connecting | plain, until its first body says otherwise |
 
-A server that asks for an access token speaks the native dialect only, and waits for `hello`.
+A client that was silent for half a second gets plain frames from then on. Where its first body is a
+`hello` all the same, however late, it is a native one: what waited for the plain client is thrown away,
+and `welcome` (or `error`) is the next frame that the server begins. So a native client passes over bodies
+that begin with `{{` until it is welcomed; only a plain `error` among them is the refusal that it says.
+
+From its first packet a client has {handshake} seconds to say who it is, TLS included, however its bytes are
+cut. A server that asks for an access token speaks the native dialect only, and waits that long for `hello`.
+
+A server that has as many clients as it takes answers `hello` by the error `too_many_clients`, and closes.
+But a plain client that never said anything gives way to one that speaks: the one that has been silent for
+longest is told `too_many_clients`. A plain client that means to stay says something once, such as `ping`.
+An error that ends the connection comes before the end of the stream, which the server ends first. Who is
+refused for one of {passing} may try again; after any other code it would
+not help.
+
+A wrong access token is answered later each time, counted by the address it comes from; the right one is
+not delayed. While many wrong ones of an address wait for their answer, no other token from there is looked
+at, and the error is `too_many_clients`.
 
 ## Native dialect
 
@@ -83,6 +100,13 @@ Keys and values of earlier tokens stay as they were computed. Where some of them
 than those that stand, `stale_cache` says so, and `re_prefill` computes all of them anew; then `edits`
 comes again. A unit of `card.protected` is only ablated by `force`, and only where the server allows it;
 otherwise the error is `protected`.
+
+A server may still look for such units when a client joins: a `notice` after `welcome` then begins with
+`looking for protected units`. Until the search is over no edit is checked against what it will find, and a
+`notice` before the `reply` says so. What it finds comes in a `notice`, and belongs to the card from then on:
+`protected from now on: unit 5 of `resid_post` in layers 0-2,7 (massive); unit 9 of `mlp_act` in layer 3
+(loss)`. Otherwise one begins with `no protected units were found`, or with `the search for protected units`
+where it was stopped or failed. A `stop` without `command` ends the search where no turn runs or waits.
 
 ### Measurements
 

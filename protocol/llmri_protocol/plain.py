@@ -45,6 +45,7 @@ from llmri_protocol.messages import (
 from llmri_protocol.refusals import DECODING_FAILURES, refusal
 
 FIRST_BYTE = 0x7B  # `{`; in MessagePack it would be the number 123, and a body is always a map
+HANDSHAKE = 5.0  # seconds that a client has to say who it is, from its first packet, TLS included
 SILENCE = 0.5  # seconds without a byte after which a client is taken for a plain one
 
 # From a client.
@@ -135,6 +136,7 @@ PlainServerMessage = (
 _KNOWN = tuple(type_of(kind) for kind in (PlainIntervention, PlainClearInterventions, PlainPing))
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[PlainClientMessage] = msgspec.json.Decoder(PlainClientMessage)
+_error_decoder = msgspec.json.Decoder(PlainError)
 
 
 def encode_plain(message: PlainServerMessage | ServerMessage, limit: int = LONGEST_BODY) -> list[Buffer]:
@@ -156,6 +158,15 @@ def decode_plain(body: Buffer) -> PlainClientMessage:
         return _decoder.decode(body)
     except DECODING_FAILURES as failure:
         raise refusal(failure, "JSON", _KNOWN) from None
+
+
+def plain_error(body: Buffer) -> Error | None:
+    """Give the `error` that a plain body is, as the native dialect has it; None for any other body."""
+    try:
+        refused = _error_decoder.decode(body)
+    except DECODING_FAILURES:
+        return None
+    return Error(code=refused.code, message=refused.message)
 
 
 def _translations(message: PlainServerMessage | ServerMessage) -> Iterator[PlainServerMessage]:

@@ -1,6 +1,7 @@
 """What a decoder says of a document, in the words of who wrote the document."""
 
 import re
+from collections.abc import Callable
 
 _AT = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 _KEY_AT = re.compile(r" - at `key` in `\$(?P<path>[^`]*)`$")
@@ -33,9 +34,12 @@ _SENTENCES = (
 _COMPARISONS = ((">=", "at least"), ("<=", "at most"), ("<", "below"), (">", "above"))
 
 
-def in_plain_words(error: Exception) -> str:
-    """Return what is wrong and where, without the decoder's own names for types and places."""
-    text, place = _split(str(error))
+def in_plain_words(error: Exception, where: Callable[[str], str] | None = None) -> str:
+    """Return what is wrong and where, without the decoder's own names for types and places.
+
+    `where` says a path, as `place_of` does unless another is given.
+    """
+    text, place = _split(str(error), where or place_of)
     for pattern, sentence in _SENTENCES:
         found = pattern.match(text)
         if found:
@@ -54,12 +58,17 @@ def place_of(path: str) -> str:
     return " of ".join(reversed(steps))
 
 
-def _split(text: str) -> tuple[str, str]:
+def key_of(path: str) -> str:
+    """Return a place such as `$.operations[0].op` as a configuration's key: `operations[0].op`."""
+    return f"`{path.lstrip('.')}`" if path else ""
+
+
+def _split(text: str, where: Callable[[str], str]) -> tuple[str, str]:
     """Return the sentence, and where it is about."""
     for pattern, before in ((_KEY_AT, "a key of "), (_AT, "")):
         found = pattern.search(text)
         if found:
-            place = place_of(found["path"])
+            place = where(found["path"])
             return text[: found.start()], f" in {before}{place}" if place else ""
     return text, ""
 

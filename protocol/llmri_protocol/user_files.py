@@ -1,12 +1,13 @@
 """Files that people name: read as text or refused in a sentence, written whole or not at all."""
 
 import errno
+import io
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, TextIO
 from uuid import uuid4
 
 MOST_TEXT = 64 << 20  # bytes; no configuration, key table or set of edits is near it
@@ -31,17 +32,17 @@ class TextError(ValueError):
     """A file holds no text that can be used; the message says where, and what to do."""
 
 
-def read_text(path: Path) -> str:
-    """Return the text of a file in UTF-8, with or without a byte order mark.
+def read_text(path: Path, most: int = MOST_TEXT) -> str:
+    """Return the text of a file in UTF-8 of at most so many bytes, with or without a byte order mark.
 
     Raises:
         OSError: It can't be read, or is no file; `strerror` says why.
         TextError: It is in another encoding, or too long.
     """
     with _opened(path) as file:
-        data = file.read(MOST_TEXT + 1)
-    if len(data) > MOST_TEXT:
-        raise TextError(f"it has more than {MOST_TEXT >> 20} MiB, which no such file needs")
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise TextError(f"it is too long, at most {most} bytes are read")
     return text_of(data)
 
 
@@ -101,6 +102,15 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def whole_text(path: Path) -> Iterator[TextIO]:
+    """Give a file to write text in UTF-8 to, as `whole` does; line ends stay as they are written."""
+    with whole(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        yield text
+        text.detach()  # which writes what waits, and leaves the file open to be put on the disk
 
 
 @contextmanager

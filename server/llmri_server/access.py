@@ -1,14 +1,22 @@
 """Who gets in: the address to listen on, the access token, and TLS."""
 
+import contextlib
 import errno
 import ipaddress
+import logging
 import os
 import socket
 import ssl
+import stat
 from pathlib import Path
+
+from llmri_protocol.user_files import TextError, read_text
 
 TOKEN_VARIABLE = "LLMRI_TOKEN"  # noqa: S105 - the variable's name, not a token
 SHORTEST_TOKEN = 8
+OTHERS = stat.S_IRWXG | stat.S_IRWXO  # what a secret's file grants to nobody but its owner
+
+log = logging.getLogger(__name__)
 
 
 class ServeError(RuntimeError):
@@ -26,7 +34,7 @@ def access_token(file: Path | None) -> str | None:
         if not token:
             return None
     else:
-        token, source = _read(file, "token file"), f"the token file {file}"
+        token, source = _read_secret(file, "token file"), f"the token file {file}"
     token = token.strip()
     if len(token) < SHORTEST_TOKEN:
         raise ServeError(
@@ -46,7 +54,7 @@ def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | 
     if certificate is None or key is None:
         raise ServeError("TLS needs both --tls-cert and --tls-key, only one was given")
     _read(certificate, "TLS certificate")
-    _read(key, "TLS key")
+    _read_secret(key, "TLS key")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
@@ -107,11 +115,28 @@ def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[str, int
 
 def _read(file: Path, what: str) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return read_text(file)
     except OSError as error:
         raise ServeError(f"cannot read the {what} {file}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ServeError(f"the {what} {file} is no text in UTF-8") from None
+    except TextError as error:
+        raise ServeError(f"the {what} {file} can't be used: {error}") from None
+
+
+def _read_secret(file: Path, what: str) -> str:
+    """Read a file that only its owner should; where others may too, that is said."""
+    text = _read(file, what)
+    with contextlib.suppress(OSError):
+        status = file.stat()
+        if os.name == "posix" and stat.S_ISREG(status.st_mode) and status.st_mode & OTHERS:
+            mode = stat.S_IMODE(status.st_mode)
+            log.warning(
+                "the %s %s is open to other users of this machine (mode %04o, expected 0600): chmod 600 %s",
+                what,
+                file,
+                mode,
+                file,
+            )
+    return text
 
 
 def _no_password() -> str:

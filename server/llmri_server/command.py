@@ -1,25 +1,33 @@
 """`llmri serve`: from the command line to a running server, and to its end."""
 
+import logging
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Annotated, NoReturn
 
-import msgspec
 import typer
 
 from llmri_protocol.command_line import application
 from llmri_protocol.configs import ConfigError
-from llmri_server import protection
 from llmri_server.access import TOKEN_VARIABLE, ServeError, access_token, bind, tls_context
-from llmri_server.console import converse
-from llmri_server.interrupts import ends_quietly
-from llmri_server.runtime import LoadError, Runtime
-from llmri_server.runtimes import load_runtime
+from llmri_server.console import converse, say_aside
+from llmri_server.interrupts import Interrupts
+from llmri_server.loading import told
+from llmri_server.log import to_standard_error
+from llmri_server.protection.starting import begin
+from llmri_server.runtime import LoadError
+from llmri_server.runtimes import load_runtime, model_files
 from llmri_server.server import Server
 from llmri_server.settings import Settings, read
+from llmri_server.streams import harden
 from llmri_server.summary import protection_summary, summary
+
+LONGEST_END = 5.0  # seconds that saying goodbye may take, whatever a thread or a reader of our output does
+
+log = logging.getLogger(__name__)
 
 app = application()
 
@@ -94,33 +102,37 @@ def serve(
 
     Ready is announced on standard output by the line `LLMRI listening on HOST:PORT`.
     """
-    try:
-        settings = read(
-            config,
-            model=model,
-            host=host,
-            port=port,
-            device=device,
-            dtype=dtype,
-            gpu_layers=gpu_layers,
-            threads=threads,
-            context=context,
-            flash_attention=flash_attention,
-            temperature=temperature,
-            top_p=top_p,
-            top_k=top_k,
-            seed=seed,
-            max_new_tokens=max_new_tokens,
-            system=system,
-            protect=protect,
-            allow_protected=allow_protected,
-        )
-        with ends_quietly():
+    harden()
+    to_standard_error()
+    interrupts = Interrupts()
+    with interrupts.installed():
+        try:
+            settings = read(
+                config,
+                model=model,
+                host=host,
+                port=port,
+                device=device,
+                dtype=dtype,
+                gpu_layers=gpu_layers,
+                threads=threads,
+                context=context,
+                flash_attention=flash_attention,
+                temperature=temperature,
+                top_p=top_p,
+                top_k=top_k,
+                seed=seed,
+                max_new_tokens=max_new_tokens,
+                system=system,
+                protect=protect,
+                allow_protected=allow_protected,
+            )
             server = prepare(settings, token_file, tls_cert, tls_key)
+            interrupts.stage = "serving"
             server.start()
-    except (ConfigError, ServeError, LoadError) as error:
-        sys.exit(f"llmri serve: {error}")
-    run(server, exit_at_eof)
+        except (ConfigError, ServeError, LoadError) as error:
+            sys.exit(f"llmri serve: {error}")
+        run(server, exit_at_eof, interrupts)
 
 
 def prepare(
@@ -136,35 +148,44 @@ def prepare(
     token = access_token(token_file)
     tls = tls_context(tls_cert, tls_key)
     place = bind(settings.host, settings.port, token)
-    runtime = load_runtime(settings)
-    print(summary(runtime.card), file=sys.stderr)  # noqa: T201
-    seconds = add_protection(runtime, settings)
-    print(protection_summary(runtime.card, seconds), file=sys.stderr)  # noqa: T201
-    return Server(runtime, settings, token=token, tls=tls, place=place)
+    with told(settings.model):
+        runtime = load_runtime(settings)
+    say_aside(summary(runtime.card))
+    search = begin(runtime, settings, model_files(settings.model))
+    say_aside(protection_summary(runtime.card, settings, search))
+    return Server(runtime, settings, token=token, tls=tls, place=place, search=search, log=say_aside)
 
 
-def add_protection(runtime: Runtime, settings: Settings) -> float:
-    """Write on the model's card which units are protected; give how many seconds the search took.
-
-    Raises:
-        ConfigError: The bundled lists or the calibration text can't be used.
-    """
-    began = time.perf_counter()
-    protected = protection.protect(runtime, settings)
-    runtime.card = msgspec.structs.replace(runtime.card, protected=protected)
-    return time.perf_counter() - began
-
-
-def run(server: Server, exit_at_eof: bool) -> NoReturn:
-    """Serve until somebody ends it, say goodbye, and leave.
+def run(server: Server, exit_at_eof: bool, interrupts: Interrupts) -> NoReturn:
+    """Serve until something ends it, say goodbye, and leave; the status is 1 where the server failed.
 
     The interpreter isn't taken down: a thread may read standard input, another be deep in a forward
     pass, and neither can be broken off.
     """
+    status = 1
     try:
-        converse(server, exit_at_eof)
+        converse(server, exit_at_eof, interrupts)
+        status = 0 if server.failure is None else 1
+    except BaseException:
+        log.exception("the server's main thread ended by an error")
     finally:
-        server.close()
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    os._exit(0)
+        interrupts.stage = "ending"
+        end_after(LONGEST_END, status)
+        try:
+            server.close()
+            if server.failure is not None:
+                print(f"llmri serve: {server.failure}", file=sys.stderr)  # noqa: T201
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()
+        finally:
+            os._exit(status)
+
+
+def end_after(seconds: float, status: int) -> None:
+    """End the process after so many seconds, whatever its other threads wait for."""
+
+    def end() -> None:
+        time.sleep(seconds)
+        os._exit(status)
+
+    threading.Thread(target=end, name="llmri-end", daemon=True).start()

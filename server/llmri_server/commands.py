@@ -1,6 +1,7 @@
 """What each command of a client does; every one is answered exactly once."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from llmri_protocol.messages import (
@@ -11,6 +12,7 @@ from llmri_protocol.messages import (
     Error,
     Intervene,
     ModelCard,
+    Notice,
     Ping,
     Redo,
     Reply,
@@ -56,6 +58,7 @@ class Commands:
         session: The turns, and what else takes the model.
         edits: The edits.
         measurements: What takes the model.
+        stop: Ends what goes on and is nobody's own: a reply, or else the search for protected units.
     """
 
     def __init__(
@@ -65,20 +68,26 @@ class Commands:
         session: Session,
         edits: EditDesk,
         measurements: MeasurementDesk,
+        *,
+        stop: Callable[[], object],
     ) -> None:
         self._card = card
         self._hub = hub
         self._session = session
         self._edits = edits
         self._measurements = measurements
+        self._stop_all = stop
 
-    def join(self, outbox: Outbox) -> Member | None:
-        """Let a native client in; None where the server is full."""
-        return self._edits.join(outbox)
+    def join(self, outbox: Outbox, instead_of: Member | None = None) -> Member | None:
+        """Let a native client in, instead of the plain one that it was taken for; None where it is full."""
+        return self._edits.join(outbox, instead_of)
 
-    def join_plain(self, outbox: Outbox) -> Member | None:
-        """Let a plain client in, which gets all layers of the default site; None where the server is full."""
-        member = self._hub.join(outbox)
+    def join_plain(self, outbox: Outbox, *, silent: bool) -> Member | None:
+        """Let a plain client in, which gets all layers of the default site; None where the server is full.
+
+        One that is `silent` gives way to who speaks, where the server is full.
+        """
+        member = self._hub.join(outbox, silent=silent)
         if member is not None:
             site = frozenset({self._card.default_site})
             self._hub.subscribe(member, Wish(site, tuple(range(self._card.layers)), dtype="f32"))
@@ -97,7 +106,7 @@ class Commands:
                 self._session.submit_task(Task(caller.member.outbox, command.id, work, refusal))
                 return None
             turn = self._carry_out(caller, command)
-        except Exception as error:
+        except BaseException as error:  # a panic of a tokenizer is none of `Exception`
             return refusal(error, command.id)
         return Reply(id=command.id, turn=turn, time=time.time())
 
@@ -113,7 +122,7 @@ class Commands:
                 case PlainIntervention():
                     count = self._edits.replace(command, caller.name)
                     return InterventionActive(count=count, layer=command.layer)
-        except Exception as error:
+        except BaseException as error:  # a panic of a tokenizer is none of `Exception`
             return refusal(error, None)
 
     def _carry_out(self, caller: Caller, command: Command) -> int | None:
@@ -124,7 +133,7 @@ class Commands:
             case Subscribe():
                 self._hub.subscribe(caller.member, self._hub.wish_of(command))
             case Intervene():
-                self._edits.intervene(command, caller.name)
+                self._intervene(caller, command)
             case Undo():
                 self._edits.undo(caller.name)
             case Redo():
@@ -140,8 +149,13 @@ class Commands:
                 pass
         return None
 
+    def _intervene(self, caller: Caller, command: Intervene) -> None:
+        unchecked = self._edits.intervene(command, caller.name)
+        if unchecked:
+            caller.member.outbox.put(Notice(level="warning", message=unchecked))
+
     def _stop(self, caller: Caller, command: Stop) -> None:
         if command.command is None:
-            self._session.stop()
+            self._stop_all()
         else:
             self._session.stop_tasks(caller.member.outbox, command.command)

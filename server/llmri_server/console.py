@@ -3,34 +3,29 @@
 import contextlib
 import os
 import sys
-import threading
 
 from llmri_server.access import shown
-from llmri_server.interrupts import Ended, ignore_more, interruptible, noted, wait_for
+from llmri_server.interrupts import Ended, Interrupts
 from llmri_server.pipe import answer_lines
 from llmri_server.server import Server
 from llmri_server.terminal import chat
+from llmri_server.threads import GuardedThread
 
 
-def converse(server: Server, exit_at_eof: bool) -> None:
-    """Announce the started server and take turns from standard input, until somebody ends it.
+def converse(server: Server, exit_at_eof: bool, interrupts: Interrupts) -> None:
+    """Announce the started server and take turns from standard input, until something ends it.
 
-    That is a signal, or in the terminal the person, or the end of input where it was asked for. From
-    then on signals are ignored.
+    That is a signal, or in the terminal the person, or the end of input where it was asked for, or that the
+    server itself cannot go on.
     """
-    try:
-        if on_terminal():
-            with contextlib.suppress(KeyboardInterrupt, Ended), interruptible():
-                announce(server)
-                chat(server)
-        else:
-            ended = threading.Event()
-            with noted(ended):
-                announce(server)
-                _read_beside(server, exit_at_eof, ended)
-                wait_for(ended)
-    finally:
-        ignore_more()
+    server.on_failure = interrupts.end
+    announce(server)
+    if on_terminal():
+        with contextlib.suppress(KeyboardInterrupt, Ended):
+            chat(server, interrupts)
+    else:
+        _read_beside(server, exit_at_eof, interrupts)
+        interrupts.wait(lambda: server.failure is not None)
 
 
 def announce(server: Server) -> None:
@@ -38,9 +33,16 @@ def announce(server: Server) -> None:
     print(f"LLMRI listening on {shown(server.address)}", flush=True)  # noqa: T201
 
 
+def say_aside(text: str) -> None:
+    """Write a line to standard error, from any thread, whether anybody reads it or not."""
+    with contextlib.suppress(OSError, ValueError):
+        print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
 def on_terminal() -> bool:
     """Whether a person sits in front of both standard input and output."""
-    return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty() and readable()
+    both = sys.stdin is not None and sys.stdout is not None
+    return both and sys.stdin.isatty() and sys.stdout.isatty() and readable()
 
 
 def readable() -> bool:
@@ -53,7 +55,7 @@ def readable() -> bool:
         return False
 
 
-def _read_beside(server: Server, exit_at_eof: bool, ended: threading.Event) -> None:
+def _read_beside(server: Server, exit_at_eof: bool, interrupts: Interrupts) -> None:
     """Read in a thread of its own, because nothing can wake a thread from a pipe's silence."""
 
     def read() -> None:
@@ -61,6 +63,10 @@ def _read_beside(server: Server, exit_at_eof: bool, ended: threading.Event) -> N
             answer_lines(server, sys.stdin)
         if exit_at_eof:
             server.session.drain()
-            ended.set()
+            interrupts.end()
 
-    threading.Thread(target=read, name="llmri-input", daemon=True).start()
+    def broken(why: str) -> None:
+        if exit_at_eof:  # nobody is left to give a turn
+            server.fail(f"standard input could not be read on: {why}")
+
+    GuardedThread("llmri-input", read, broken).start()

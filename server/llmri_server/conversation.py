@@ -1,24 +1,27 @@
 """What was said so far, and how one more turn is held."""
 
-import sys
+import logging
 import time
-import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from llmri_protocol.messages import Notice, Token, TurnEnd, TurnStart
 from llmri_server.hub import Hub
+from llmri_server.keeping import NOTHING_KEPT
 from llmri_server.runtime import (
     ChatMessage,
     NonFiniteError,
     Outcome,
+    PromptError,
     Runtime,
     Sampling,
     ScanEvent,
     TokenEvent,
 )
 from llmri_server.scans import SharedScan
-from llmri_server.transcript import Told, Transcript
+from llmri_server.transcript import Told, Transcript, read_of
 from llmri_server.turns import Turn
+
+log = logging.getLogger(__name__)
 
 
 class Conversation:
@@ -46,16 +49,20 @@ class Conversation:
         self._runtime = runtime
         self._hub = hub
         self.sampling = sampling
-        self.transcript = Transcript(runtime)
+        self.transcript = Transcript()
         self._system: list[ChatMessage] = [ChatMessage(role="system", content=system)] if system else []
         self._announce_edits = announce_edits
         self._history: list[ChatMessage] = []
-        self._last: list[ChatMessage] = []  # what the latest turn replied to, system message and all
+        self._left_out = 0  # messages that were before the history, and stay left out
+        self._said_anew = False  # once a conversation
+        self._last: list[ChatMessage] = []  # what the latest turn read and replied to, system message and all
 
     def hold(self, turn: Turn) -> None:
         """Run one turn from its start to its end, whatever happens in between."""
         if turn.new:
             self._history.clear()
+            self._left_out = 0
+            self._said_anew = False
         asked = ChatMessage(role="user", content=turn.text)
         self._last = [*self._system, *self._history, asked]
         started = time.time()
@@ -64,11 +71,12 @@ class Conversation:
         was_stale = self._runtime.stale()
         self._hub.begin(TurnStart(turn=turn.number, prompt=turn.text, new=new, time=started))
         outcome, failure = self._reply(turn)
+        left_out = self._left_out + outcome.trimmed
         if failure is None:
             self._remember(asked, outcome)
         else:
             self._hub.tell(Notice(level="warning", message=failure))
-        self._end(turn, outcome, time.perf_counter() - clock)
+        self._end(turn, outcome, left_out, time.perf_counter() - clock)
         if was_stale or self._runtime.stale():
             self._announce_edits()
         turn.finish(None if failure else outcome, failure)
@@ -86,28 +94,31 @@ class Conversation:
             return [*self._system, *before, ChatMessage(role="user", content=prompt)]
         return [*self._system, self._last[-1]] if new and self._last else list(self._last)
 
-    def prompt_length(self, context: Sequence[int]) -> int | None:
-        """Give how many first tokens of the context the latest turn began with; None where it didn't."""
-        ids = self._runtime.prompt_ids(self._last) if self._last else ()
-        return len(ids) if ids and tuple(context[: len(ids)]) == ids else None
-
     def _reply(self, turn: Turn) -> tuple[Outcome, str | None]:
-        """Generate; give how it ended, and a sentence where it failed."""
+        """Generate, and keep what was read and chosen; give how it ended, and a sentence where it failed."""
+        sink = _Announcer(self._hub, turn, self._runtime.context)
+        lost: str | None = "failed"
         try:
-            sink = _Announcer(self._hub, turn)
             outcome = self._runtime.generate(self._last, self.sampling, sink, turn.stop)
-            self.transcript.add(turn.number, Told(tuple(self._last), outcome.trimmed, *sink.told))
+            self._last = read_of(self._last, outcome.trimmed)
+            lost = sink.why_nothing(outcome)
             return outcome, None
-        except NonFiniteError as error:
+        except (NonFiniteError, PromptError) as error:
             failure = f"turn {turn.number} was ended: {error}"
-        except Exception as error:
+        except BaseException as error:  # a panic of a tokenizer is none of `Exception`
             failure = f"turn {turn.number} failed: {type(error).__name__}: {error}"
-            traceback.print_exc(file=sys.stderr)
+            log.exception("turn %d failed", turn.number)
+        finally:
+            begins = not self._history and not self._left_out
+            self.transcript.add(turn.number, sink.told(begins=begins, lost=lost))
         return Outcome(text="", tokens=0, reason="error"), failure
 
-    def _end(self, turn: Turn, outcome: Outcome, seconds: float) -> None:
-        for notice in _notices(turn.number, outcome, self._runtime.card.context):
+    def _end(self, turn: Turn, outcome: Outcome, left_out: int, seconds: float) -> None:
+        for notice in _notices(turn.number, outcome, left_out, self._runtime.card.context):
             self._hub.tell(notice)
+        if outcome.anew and not self._said_anew:
+            self._hub.tell(Notice(level="info", message=NOTHING_KEPT))
+        self._said_anew |= outcome.anew
         self._hub.end(
             TurnEnd(
                 turn=turn.number,
@@ -121,29 +132,52 @@ class Conversation:
     def _remember(self, asked: ChatMessage, outcome: Outcome) -> None:
         """Keep a turn for the next ones' context, unless it failed or ended before it said anything.
 
-        A prompt that leaves no room for a reply would push everything older out of the next turns.
+        A prompt that leaves no room for a reply would push everything older out of the next turns. What was
+        left out of a turn that is kept is forgotten: no later prompt is written with it again, so that a turn
+        costs the same however long the conversation is.
         """
         if outcome.reason == "error" or (outcome.reason in ("stopped", "context") and not outcome.text):
             return
-        self._history += [asked, ChatMessage(role="assistant", content=outcome.text)]
+        self._left_out += outcome.trimmed
+        self._history = [
+            *self._history[outcome.trimmed :],
+            asked,
+            ChatMessage(role="assistant", content=outcome.text),
+        ]
 
 
 class _Announcer:
-    """Turns what the runtime reports into messages, on the model's thread."""
+    """Turns what the runtime reports into messages, on the model's thread.
 
-    def __init__(self, hub: Hub, turn: Turn) -> None:
+    Args:
+        hub: Where they go.
+        turn: The turn.
+        context: The runtime's.
+    """
+
+    def __init__(self, hub: Hub, turn: Turn, context: Callable[[], tuple[int, ...]]) -> None:
         self._hub = hub
         self._turn = turn
+        self._context = context
+        self._prompt: tuple[int, ...] = ()
         self._read = 0
         self._chosen: list[int] = []
 
-    @property
-    def told(self) -> tuple[int, tuple[int, ...]]:
-        """Give how many tokens were read, and those that were chosen."""
-        return self._read, tuple(self._chosen)
+    def told(self, *, begins: bool, lost: str | None) -> Told:
+        """Give what was told so far."""
+        return Told(self._prompt, self._read, self._chosen, begins, lost)
+
+    def why_nothing(self, outcome: Outcome) -> str | None:
+        """Say why a turn that ended well read nothing, if it did not."""
+        if self._read:
+            return None
+        full = outcome.reason == "context"
+        return "left no room for a reply" if full else "was stopped before it read anything"
 
     def token(self, event: TokenEvent) -> None:
         """Announce a token."""
+        if not self._read:
+            self._prompt = self._context()  # at the first token it is the prompt, as it was read
         if event.phase == "generate":
             self._turn.add_piece(event.text)
             self._chosen.append(event.id)
@@ -167,12 +201,12 @@ class _Announcer:
         self._hub.scan(SharedScan(self._turn.number, time.time(), event))
 
 
-def _notices(turn: int, outcome: Outcome, context: int) -> Iterator[Notice]:
+def _notices(turn: int, outcome: Outcome, left_out: int, context: int) -> Iterator[Notice]:
     """Say what the context's length did to a turn, if anything."""
-    if outcome.trimmed:
+    if left_out:
         yield Notice(
             level="info",
-            message=f"the conversation is too long for the model: its {outcome.trimmed} oldest "
+            message=f"the conversation is too long for the model: its {left_out} oldest "
             f"messages were left out of turn {turn}",
         )
     if outcome.reason == "context":

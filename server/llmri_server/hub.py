@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from llmri_protocol.messages import (
     Bye,
+    Error,
     ModelCard,
+    Notice,
     ServerMessage,
     Subscribe,
     TurnEnd,
@@ -39,14 +41,19 @@ class Wish:
 
 
 NOTHING = Wish(frozenset(), ())
+FULL = Error(
+    code="too_many_clients",
+    message="this server has as many clients as it takes, or is ending; try again later",
+)
 
 
 class Member:
-    """A viewer in the hub: its outbox and its wish."""
+    """A viewer in the hub: its outbox, its wish, and whether it is a plain one that has said nothing yet."""
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: Outbox, *, silent: bool = False) -> None:
         self.outbox = outbox
         self.wish = NOTHING
+        self.silent = silent
 
 
 class Hub:
@@ -77,22 +84,40 @@ class Hub:
         self._routes: dict[str, tuple[Member, ...]] = {}
         self._closed: str | None = None
         self._turn: TurnStart | None = None
+        self._ended = 0  # the number of the turn that ended last
 
     def __len__(self) -> int:
         return len(self._members)
 
-    def join(self, outbox: Outbox, *first: ServerMessage) -> Member | None:
+    def join(
+        self,
+        outbox: Outbox,
+        *first: ServerMessage,
+        silent: bool = False,
+        instead_of: Member | None = None,
+    ) -> Member | None:
         """Let a viewer in, which gets the `first` messages before any other; None where the hub is full.
 
-        In the middle of a turn the turn's start comes next.
+        In the middle of a turn the turn's start comes next. Where the hub is full, the member that has been
+        silent for longest gives way, and is told so.
+
+        Args:
+            outbox: The viewer's.
+            first: What it gets first.
+            silent: It said nothing, so that others need not give way.
+            instead_of: What it was until now; what waits in the outbox for that is thrown away.
         """
         with self._lock:
-            if len(self._members) >= self._most or self._closed is not None:
+            others = [other for other in self._members if other is not instead_of]
+            if self._closed is not None or not self._has_room(others, silent=silent):
                 return None
+            if instead_of is not None:
+                instead_of.wish = NOTHING  # a scan on its way to it finds nobody
+                outbox.clear()
             for message in (*first, *([self._turn] if self._turn else [])):
                 outbox.put(message)
-            member = Member(outbox)
-            self._change((*self._members, member))
+            member = Member(outbox, silent=silent)
+            self._change((*others, member))
             return member
 
     def leave(self, member: Member) -> None:
@@ -121,8 +146,19 @@ class Hub:
     def end(self, turn: TurnEnd) -> None:
         """Announce a turn's end."""
         with self._lock:
-            self._turn = None
+            self._turn, self._ended = None, turn.turn
             self.tell(turn)
+
+    def fail(self, start: TurnStart, reason: Notice, end: TurnEnd) -> None:
+        """Announce that a turn failed, with what of it was not announced yet: its start, its end."""
+        with self._lock:
+            if self._ended >= end.turn:
+                return
+            begun, self._turn, self._ended = self._turn is not None, None, end.turn
+            if not begun:
+                self.tell(start)
+            self.tell(reason)
+            self.tell(end)
 
     def scan(self, scan: SharedScan) -> None:
         """Give a scan to the viewers that want it."""
@@ -161,6 +197,17 @@ class Hub:
             every=subscribe.every,
             prompt=subscribe.prompt_tokens,
         )
+
+    def _has_room(self, others: list[Member], *, silent: bool) -> bool:
+        """Make room for one more where that can be; the lock is held."""
+        if len(others) < self._most:
+            return True
+        idle = next((member for member in others if member.silent), None)
+        if idle is None or silent:
+            return False
+        others.remove(idle)
+        idle.outbox.finish(FULL)
+        return True
 
     def _change(self, members: Iterable[Member]) -> None:
         """Put new members and their wishes in force; the lock is held."""

@@ -20,10 +20,10 @@ from llmri_protocol.messages import (
 from llmri_server.conversation import Conversation
 from llmri_server.edit_desk import EditDesk
 from llmri_server.edits import normalised
-from llmri_server.measuring import Progress, attribution, comparison, influence, logit_lens
+from llmri_server.measuring import NoRoomError, Progress, attribution, comparison, influence, logit_lens
 from llmri_server.runtime import LensRuntime, Runtime, UnsupportedError
 from llmri_server.tasks import Work
-from llmri_server.transcript import Place, UnknownPlaceError
+from llmri_server.transcript import NothingReadError, Place, UnknownPlaceError
 
 Request = RePrefill | MeasureInfluence | Attribute | Compare | ReadLens
 
@@ -33,7 +33,7 @@ class UnfitError(ValueError):
 
 
 class NothingToMeasureError(RuntimeError):
-    """There is no conversation yet to measure anything on."""
+    """Nothing of the conversation is there to measure anything on; the message says why."""
 
 
 class MeasurementDesk:
@@ -83,9 +83,15 @@ class MeasurementDesk:
 
         def work(progress: Progress, stop: threading.Event) -> Influence:
             began = time.perf_counter()
-            ids, prompt = (own, None) if own else self._read(request)
+            place = _end_of(own) if own else self._place(request.turn, request.token)
             found = influence(
-                self._runtime, ids, edits, request.site, progress=progress, stop=stop, prompt=prompt
+                self._runtime,
+                place.ids,
+                edits,
+                request.site,
+                progress=progress,
+                stop=stop,
+                prompt=place.prompt,
             )
             return Influence(
                 id=request.id,
@@ -110,7 +116,7 @@ class MeasurementDesk:
             began = time.perf_counter()
             found = attribution(
                 self._runtime,
-                own or self._context(),
+                own or self._place().ids,
                 request.site,
                 request.layer,
                 target=request.target,
@@ -146,7 +152,10 @@ class MeasurementDesk:
             messages = self._conversation.to_reply_to(request.prompt, new=request.new)
             if not messages:
                 raise NothingToMeasureError("nothing was said yet that could be repeated; give a prompt")
-            found = comparison(self._runtime, messages, sampling, edits, progress=progress, stop=stop)
+            try:
+                found = comparison(self._runtime, messages, sampling, edits, progress=progress, stop=stop)
+            except NoRoomError as error:
+                raise UnfitError(str(error)) from None
             return Comparison(
                 id=request.id,
                 prompt=messages[-1]["content"],
@@ -170,7 +179,7 @@ class MeasurementDesk:
 
         def work(progress: Progress, stop: threading.Event) -> LogitLens:
             began = time.perf_counter()
-            place = Place(None, len(own) - 1, own, None, None) if own else self._place(request)
+            place = _end_of(own) if own else self._place(request.turn, request.token)
             layers, came = logit_lens(runtime, place, edits, request.most, progress=progress, stop=stop)
             return LogitLens(
                 id=request.id,
@@ -184,28 +193,19 @@ class MeasurementDesk:
 
         return work
 
-    def _read(self, request: MeasureInfluence) -> tuple[tuple[int, ...], int | None]:
-        """Give the tokens up to the one that is asked for, or of all the conversation, and the prompt's."""
-        if request.turn is None:
-            ids = self._context()
-            return ids, self._conversation.prompt_length(ids)
-        place = self._place(request)
-        return place.ids, place.prompt
+    def _place(self, turn: int | None = None, token: int | None = None) -> Place:
+        """Give the place of a token, by default of the newest that was read in the conversation.
 
-    def _place(self, request: ReadLens | MeasureInfluence) -> Place:
+        Raises:
+            NothingToMeasureError: None was.
+            UnfitError: There is no such turn or token.
+        """
         try:
-            place = self._conversation.transcript.place(request.turn, request.token)
+            return self._conversation.transcript.place(turn, token)
         except UnknownPlaceError as error:
             raise UnfitError(str(error)) from None
-        if place is None:
-            raise NothingToMeasureError("nothing was said yet; chat first, or give a text")
-        return place
-
-    def _context(self) -> tuple[int, ...]:
-        ids = self._runtime.context()
-        if not ids:
-            raise NothingToMeasureError("nothing was said yet; chat first, or give a text")
-        return ids
+        except NothingReadError as error:
+            raise NothingToMeasureError(str(error)) from None
 
     def _ids_of(self, text: str | None) -> tuple[int, ...]:
         """Give the tokens of a request's own text; none where it brings none."""
@@ -237,3 +237,8 @@ class MeasurementDesk:
             raise UnfitError(f"there is no token {request.target}; the last is {card.vocabulary - 1}")
         if request.checked:
             self._runtime.check_edits((Edit(site=request.site, layer=request.layer, units=(0,)),))
+
+
+def _end_of(text: tuple[int, ...]) -> Place:
+    """Give the place of a text's last token; a text is all prompt."""
+    return Place(None, len(text) - 1, text, None, None)

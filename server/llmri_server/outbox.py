@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from llmri_protocol.messages import (
@@ -60,6 +61,10 @@ class Outbox:
 
     A full box drops its oldest scans and counts them. Messages are never dropped: a viewer that leaves
     more of them unread than the limits allow is `overflowing`, and its connection must end.
+
+    Attributes:
+        on_overflow: Ends the connection, without waiting, because its sender may wait for a peer that reads
+            nothing.
     """
 
     def __init__(self, limits: OutboxLimits) -> None:
@@ -68,6 +73,7 @@ class Outbox:
         self._sites = 1
         self._full = ""
         self.overflowing = False
+        self.on_overflow: Callable[[], None] = _nothing
         self._ready = threading.Condition(threading.Lock())
         self._scans: deque[tuple[int, SharedScan]] = deque()
         self._messages: deque[tuple[int, Outgoing]] = deque()
@@ -114,6 +120,11 @@ class Outbox:
         """Have room for the scans of so many sites."""
         with self._ready:
             self._sites = max(1, sites)
+
+    def clear(self) -> None:
+        """Throw away what waits."""
+        with self._ready:
+            self._forget()
 
     def finish(self, *last: Outgoing) -> None:
         """Queue the last messages, let the waiting scans go, and take no more."""
@@ -162,8 +173,13 @@ class Outbox:
 
     def _overflow(self) -> None:
         self.overflowing = True
+        self._forget()
+        self.on_overflow()
+
+    def _forget(self) -> None:
         self._scans.clear()
         self._messages.clear()
+        self._scan_bytes = self._message_bytes = 0
 
     def _dropped_to_tell(self) -> int:
         now = time.monotonic()
@@ -188,6 +204,10 @@ class Outbox:
                 self._message_bytes -= weight(message)
                 parcels.append(message)
         return parcels
+
+
+def _nothing() -> None:
+    pass
 
 
 def weight(message: Outgoing) -> int:

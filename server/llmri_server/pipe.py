@@ -1,11 +1,15 @@
 """Turns from a pipe: each line is a prompt, each reply goes to standard output."""
 
+import logging
 import os
 import sys
 from io import TextIOWrapper
 from typing import TextIO
 
 from llmri_server.server import Server
+from llmri_server.session import ClosedError
+
+log = logging.getLogger(__name__)
 
 
 def answer_lines(server: Server, lines: TextIO) -> None:
@@ -19,16 +23,20 @@ def answer_lines(server: Server, lines: TextIO) -> None:
         for line in lines:
             if line.strip():
                 print(_reply(server, line.rstrip("\r\n")), flush=True)  # noqa: T201
+    except ClosedError:  # the server ends, and answers no more
+        return
     except BrokenPipeError:
-        print("standard output was closed; replies go to viewers only", file=sys.stderr)  # noqa: T201
+        log.warning("standard output was closed; replies go to viewers only")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _reply(server: Server, prompt: str) -> str:
-    turn = server.chat(prompt)
     try:
+        turn = server.chat(prompt)
         reply = turn.reply()
-    except RuntimeError as error:
+    except ClosedError:
+        raise
+    except RuntimeError as error:  # it failed, or too many turns wait
         print(error, file=sys.stderr)  # noqa: T201
         return ""
     if turn.outcome is not None and turn.outcome.reason == "context":

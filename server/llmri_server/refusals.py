@@ -1,17 +1,19 @@
 """What a client is told of a command that failed."""
 
-import sys
-import traceback
+import logging
 
 from llmri_protocol.messages import Error
 from llmri_server.edit_desk import NothingToRedoError, NothingToUndoError
 from llmri_server.hub import SubscriptionError
 from llmri_server.measurement_desk import NothingToMeasureError, UnfitError
 from llmri_server.protection import ProtectedError
-from llmri_server.runtime import EditError, NonFiniteError, StoppedError, UnsupportedError
+from llmri_server.runtime import EditError, NonFiniteError, PromptError, StoppedError, UnsupportedError
 from llmri_server.session import ClosedError, TooManyTurnsError
+from llmri_server.threads import described
 
-CODES: dict[type[Exception], str] = {
+log = logging.getLogger(__name__)
+
+CODES: dict[type[BaseException], str] = {
     EditError: "bad_edit",
     NonFiniteError: "bad_edit",
     UnfitError: "bad_field",
@@ -20,6 +22,7 @@ CODES: dict[type[Exception], str] = {
     NothingToMeasureError: "nothing_to_measure",
     NothingToRedoError: "nothing_to_redo",
     NothingToUndoError: "nothing_to_undo",
+    PromptError: "unsupported",
     ProtectedError: "protected",
     StoppedError: "stopped",
     TooManyTurnsError: "too_many_turns",
@@ -27,10 +30,10 @@ CODES: dict[type[Exception], str] = {
 }
 
 
-def refusal(error: Exception, command_id: int | None) -> Error:
-    """Give the answer to a command that failed; a bug is also printed for whoever runs the server."""
+def refusal(error: BaseException, command_id: int | None) -> Error:
+    """Give the answer to a command that failed; a bug is also logged for whoever runs the server."""
     code = CODES.get(type(error))
     if code is None:
-        traceback.print_exception(error, file=sys.stderr)
-        return Error(code="internal", message=f"the server failed: {error}", id=command_id)
+        log.error("a command failed", exc_info=error)
+        return Error(code="internal", message=f"the server failed: {described(error)}", id=command_id)
     return Error(code=code, message=str(error), id=command_id)

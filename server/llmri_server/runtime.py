@@ -109,6 +109,7 @@ class Outcome:
     tokens: int
     reason: EndReason
     trimmed: int = 0  # messages left out of the front of the conversation, because it was too long
+    anew: bool = False  # earlier turns were read again, because nothing of the model's state can be kept
 
 
 class EditError(ValueError):
@@ -117,6 +118,18 @@ class EditError(ValueError):
 
 class NonFiniteError(RuntimeError):
     """A value became infinite or not a number; the message names the edit that made it so, if one did."""
+
+
+class PromptError(RuntimeError):
+    """A conversation or a text cannot be written for the model; the message is one sentence.
+
+    Attributes:
+        final: Whether no other conversation can be, either.
+    """
+
+    def __init__(self, message: str, *, final: bool = False) -> None:
+        super().__init__(message)
+        self.final = final
 
 
 class StoppedError(RuntimeError):
@@ -202,7 +215,11 @@ class Runtime(Protocol):
         ...
 
     def context(self) -> tuple[int, ...]:
-        """Give the tokens whose keys and values are kept: the conversation so far."""
+        """Give the tokens of the conversation that were computed so far.
+
+        When a turn tells its first token, they are its prompt as it was read, whatever was left out; then
+        each token is added as it is chosen. They are none after a turn that failed.
+        """
         ...
 
     def stale(self) -> bool:

@@ -3,16 +3,21 @@
 Their libraries are imported when they are needed: they take seconds, and may be missing.
 """
 
+import glob
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from llmri_server.llama_runtime.header import is_gguf
+from llmri_server.loading import tell
 from llmri_server.model_names import find_here
 from llmri_server.runtime import LoadError, Runtime
 from llmri_server.settings import Settings
+
+PART = re.compile(r"(.+)-\d{5}-of-(\d{5})\.gguf")  # of a split file
 
 
 @dataclass(frozen=True)
@@ -23,11 +28,13 @@ class Kind:
         claims: Whether it is for a model.
         load: Loads a model as it was set.
         load_exactly: Loads a model on the processor, with as little rounding as there can be.
+        files: Gives what a model is loaded from, as far as it is known.
     """
 
     claims: Callable[[str], bool]
     load: Callable[[Settings], Runtime]
     load_exactly: Callable[[str], Runtime]
+    files: Callable[[str], Sequence[Path]]
 
 
 def load_runtime(settings: Settings) -> Runtime:
@@ -48,6 +55,11 @@ def load_exactly(model: str) -> Runtime:
     return _kind_of(model).load_exactly(model)
 
 
+def model_files(model: str) -> Sequence[Path]:
+    """Give the files that a model is loaded from; none where they are not known."""
+    return _kind_of(model).files(model)
+
+
 def find_gguf(model: str) -> Path:
     """Give the path of a GGUF file; a bundled one is found by its bare name."""
     path = home_expanded(model)
@@ -66,6 +78,7 @@ def _kind_of(model: str) -> Kind:
 
 
 def _load_gguf(settings: Settings) -> Runtime:
+    tell("llama.cpp")
     from llmri_server.llama_runtime import Options, load  # noqa: PLC0415
 
     if settings.dtype != "auto":
@@ -90,6 +103,7 @@ def _load_gguf_exactly(model: str) -> Runtime:
 
 def _load_torch(settings: Settings) -> Runtime:
     find_here(settings.model)  # torch takes seconds to import, a wrong name needs none
+    tell("PyTorch")
     from llmri_server.torch_runtime import load  # noqa: PLC0415
 
     return load(settings.model, device=settings.device, dtype=settings.dtype)
@@ -102,7 +116,20 @@ def _load_torch_exactly(model: str) -> Runtime:
     return load(model, device="cpu", dtype="float32")
 
 
+def _gguf_files(model: str) -> Sequence[Path]:
+    """Give the file, or all parts of one that is split."""
+    path = find_gguf(model)
+    split = PART.fullmatch(path.name)
+    return sorted(path.parent.glob(f"{glob.escape(split[1])}-*-of-{split[2]}.gguf")) if split else (path,)
+
+
+def _torch_files(model: str) -> Sequence[Path]:
+    from llmri_server.torch_runtime.sources import files_of  # noqa: PLC0415
+
+    return files_of(model)
+
+
 KINDS = (
-    Kind(lambda model: is_gguf(home_expanded(model)), _load_gguf, _load_gguf_exactly),
-    Kind(lambda _model: True, _load_torch, _load_torch_exactly),
+    Kind(lambda model: is_gguf(home_expanded(model)), _load_gguf, _load_gguf_exactly, _gguf_files),
+    Kind(lambda _model: True, _load_torch, _load_torch_exactly, _torch_files),
 )

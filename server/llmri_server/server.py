@@ -3,6 +3,7 @@
 import secrets
 import socket
 import ssl
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -17,11 +18,14 @@ from llmri_server.hub import Hub
 from llmri_server.listener import Listener
 from llmri_server.measurement_desk import MeasurementDesk
 from llmri_server.outbox import Outbox
+from llmri_server.protection.starting import Search
+from llmri_server.protection_desk import ProtectionDesk
 from llmri_server.runtime import Runtime
 from llmri_server.session import Session
 from llmri_server.settings import Settings
 from llmri_server.transport import Transport
 from llmri_server.turns import Turn
+from llmri_server.wrong_tokens import WrongTokens
 
 GRACE = 0.6  # seconds for the model's thread to end, and again for the clients to leave: together under two
 
@@ -38,6 +42,12 @@ class Server:
         token: The access token, where there is one.
         tls: The TLS side, where there is one.
         place: The bound socket to listen on; without it the settings' address is taken.
+        search: The search for protected units that is left to make, between turns.
+        log: Writes a line to whoever runs the server.
+
+    Attributes:
+        failure: Why the server cannot go on, a sentence; None while it can.
+        on_failure: Is called in whatever thread failed, after everybody was said goodbye to.
 
     Raises:
         ServeError: The address can't be had.
@@ -51,11 +61,16 @@ class Server:
         token: str | None = None,
         tls: ssl.SSLContext | None = None,
         place: socket.socket | None = None,
+        search: Search | None = None,
+        log: Callable[[str], None] = lambda _: None,
     ) -> None:
         settings = settings or Settings()
         self.settings = settings
         self.runtime = runtime
+        self.failure: str | None = None
+        self.on_failure: Callable[[], None] = _nothing
         self._token = token
+        self._wrong_tokens = WrongTokens()
         place = place or bind(settings.host, settings.port, token)
         self.hub = Hub(runtime.card, runtime.capture, settings.prompt_positions, settings.max_clients)
         self.edits = EditDesk(
@@ -72,10 +87,20 @@ class Server:
             settings.system,
             settings.queue_turns,
             announce_edits=self.edits.announce,
+            failed=self.fail,
         )
+        self.protection = ProtectionDesk(runtime, search or Search(), self.edits, self.hub, log=log)
         measurements = MeasurementDesk(runtime, self.session.conversation, self.edits)
-        self._commands = Commands(runtime.card, self.hub, self.session, self.edits, measurements)
-        self._listener = Listener(place, self._client, tls, settings.max_clients)
+        self._commands = Commands(
+            runtime.card, self.hub, self.session, self.edits, measurements, stop=self.stop
+        )
+        self._listener = Listener(
+            place,
+            self._client,
+            tls,
+            settings.max_clients,
+            lambda why: self.fail(f"the thread that lets clients in ended by an error ({why})"),
+        )
 
     @property
     def address(self) -> tuple[str, int]:
@@ -100,7 +125,7 @@ class Server:
             self._listener.start()
         except OSError as error:
             raise unavailable(self.settings.host, self.settings.port, error) from None
-        self.session.start()
+        self.session.start(self.protection)
 
     def chat(self, text: str, *, new: bool = False) -> Turn:
         """Queue a turn; `new` forgets the conversation so far.
@@ -110,6 +135,18 @@ class Server:
             ClosedError: The server was closed.
         """
         return self.session.submit(text, new=new)
+
+    def fail(self, why: str) -> None:
+        """Take note that the server cannot go on, and say goodbye to everybody; `close` ends the rest."""
+        self.failure = self.failure or why
+        try:
+            self.hub.close(f"the server failed: {why}")
+        finally:
+            self.on_failure()
+
+    def stop(self) -> bool:
+        """End the reply of whoever is answered, or else the search for protected units; is there either?"""
+        return self.session.stop() or self.protection.stop()
 
     def close(self, reason: str = "the server was stopped") -> bool:
         """Say goodbye and end; give whether the model's thread has ended too."""
@@ -131,11 +168,23 @@ class Server:
     ) -> None:
         self.close()
 
-    def _client(self, number: int, transport: Transport) -> Client:
+    def _client(self, number: int, address: str, transport: Transport) -> Client:
         connection = ServerConnection(
             self.settings.client_frame, access_token=self._token, send_limit=self.settings.server_frame
         )
-        return Client(number, transport, connection, Outbox(self.settings.outbox), self._commands)
+        return Client(
+            number,
+            address,
+            transport,
+            connection=connection,
+            outbox=Outbox(self.settings.outbox),
+            commands=self._commands,
+            wrong_tokens=self._wrong_tokens,
+        )
+
+
+def _nothing() -> None:
+    pass
 
 
 def limits_of(settings: Settings) -> Limits:

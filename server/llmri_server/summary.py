@@ -3,13 +3,14 @@
 from collections import Counter
 
 from llmri_protocol.messages import ModelCard, ProtectionTest
+from llmri_server.protection.starting import Search
+from llmri_server.settings import Settings
 
 KINDS: dict[ProtectionTest, str] = {
     "massive": "massive activations",
     "loss": "loss when ablated",
     "list": "list",
 }
-LONG_SEARCH = 5.0  # seconds after which a quicker one is named
 
 
 def summary(card: ModelCard) -> str:
@@ -26,9 +27,15 @@ def summary(card: ModelCard) -> str:
     return "\n".join(lines)
 
 
-def protection_summary(card: ModelCard, seconds: float) -> str:
-    """Count the protected units by the test that found them, and say how long the search took."""
+def protection_summary(card: ModelCard, settings: Settings, search: Search) -> str:
+    """Count the protected units that are known, and say what is still looked for."""
     counts = Counter(unit.test for unit in card.protected)
     found = ", ".join(f"{counts[test]:,} by {kind}" for test, kind in KINDS.items() if counts[test])
-    hint = "; --protect massive is quicker" if seconds > LONG_SEARCH else ""
-    return f"protected units: {found or 'none'} (looked in {seconds:.1f} s{hint})"
+    if search.recalled:
+        return f"protected units: {found or 'none'} (known from an earlier start)"
+    if search.examination is None:
+        return f"protected units: {found or 'none'} (--protect {settings.protect})"
+    return (
+        f"protected units: {found or 'none yet'}; looked for between turns in {search.examination.total} "
+        "passes or so; /stop ends that, --protect massive takes fewer, --protect none makes none"
+    )

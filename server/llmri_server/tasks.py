@@ -29,7 +29,7 @@ class Task:
     outbox: Outbox
     command: int
     work: Work
-    refuse: Callable[[Exception, int], Error]
+    refuse: Callable[[BaseException, int], Error]
     stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
@@ -38,14 +38,14 @@ class Task:
             if self.stop.is_set():
                 raise StoppedError("the measurement was stopped before it began")
             result = self.work(self._tell, self.stop)
-        except Exception as error:
+        except BaseException as error:  # a panic of a tokenizer is none of `Exception`
             self.fail(error)
             return
         if result is not None:
             self.outbox.put(result)
         self.outbox.put(Reply(id=self.command, time=time.time()))
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """Answer the command with what went wrong."""
         self.outbox.put(self.refuse(error, self.command))
 

@@ -4,6 +4,9 @@ import contextlib
 
 from llmri_protocol.bundled import BUNDLED, KNOWS
 from llmri_protocol.messages import Edit
+from llmri_protocol.printable import for_terminal
+from llmri_server.interrupts import Interrupts
+from llmri_server.protection import refused
 from llmri_server.server import Server
 from llmri_server.session import TooManyTurnsError
 from llmri_server.turns import Turn
@@ -12,7 +15,8 @@ UNITS_SHOWN = 8
 
 HELP = """\
 /clear  forget the conversation
-/stop   stop the reply of whichever client is being answered
+/stop   stop the reply of whichever client is being answered, or else the search for protected units
+/search tell how far the search for protected units is
 /edits  list the edits that stand
 /help   show this
 /quit   end the server
@@ -24,10 +28,12 @@ class Terminal:
 
     Args:
         server: The running server.
+        interrupts: Tell of Ctrl-C during a reply.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, interrupts: Interrupts | None = None) -> None:
         self._server = server
+        self._interrupts = interrupts or Interrupts()
         self._new = False  # whether the next turn begins a conversation
 
     def handle(self, line: str) -> bool:
@@ -43,7 +49,9 @@ class Terminal:
                 self._new = True
                 say("the conversation is forgotten")
             case "/stop":
-                self._server.session.stop()
+                self._server.stop()
+            case "/search":
+                say(self._server.protection.in_words() or "the search for protected units is over")
             case "/edits":
                 say(self._edits())
             case command if command.startswith("/"):
@@ -61,30 +69,34 @@ class Terminal:
         self._new = False
         while True:
             try:
-                for piece in turn.pieces():
-                    print(piece, end="", flush=True)  # noqa: T201
+                with self._interrupts.heard():
+                    for piece in turn.pieces():
+                        print(for_terminal(piece), end="", flush=True)  # noqa: T201
                 break
             except KeyboardInterrupt:
                 turn.stop.set()
-        print(f"\n{ending(turn)}", end="", flush=True)  # noqa: T201
+        print(f"\n{for_terminal(ending(turn))}", end="", flush=True)  # noqa: T201
 
     def _edits(self) -> str:
         edits = self._server.journal.state.edits
         if not edits:
             return "no edits stand"
-        return "\n".join(map(described, edits))
+        protected = self._server.runtime.card.protected
+        return "\n".join(described(edit) + _mark(len(refused([edit], protected))) for edit in edits)
 
 
-def chat(server: Server) -> None:
+def chat(server: Server, interrupts: Interrupts | None = None) -> None:
     """Chat until the person quits; Ctrl-C at the prompt raises `KeyboardInterrupt`."""
+    interrupts = interrupts or Interrupts()
     with contextlib.suppress(ImportError):  # it isn't on every system; the chat works without
         import readline  # noqa: F401, PLC0415 - importing it gives `input` its history and line editing
     say("Say something, or /help." + (f" {KNOWS}" if server.runtime.card.name == BUNDLED else ""))
-    terminal = Terminal(server)
+    terminal = Terminal(server, interrupts)
     going_on = True
     while going_on:
         try:
-            line = input("> ")
+            with interrupts.heard():
+                line = input("> ")
         except EOFError:
             say("")
             return
@@ -101,6 +113,11 @@ def described(edit: Edit) -> str:
     )
 
 
+def _mark(protected: int) -> str:
+    """Say how many protected units an edit takes away; empty for none."""
+    return f" ({protected:,} protected)" if protected else ""
+
+
 def ending(turn: Turn) -> str:
     """Say what isn't plain from a reply itself: that it failed, or was cut short."""
     if turn.outcome is None:
@@ -112,4 +129,4 @@ def ending(turn: Turn) -> str:
 
 def say(text: str) -> None:
     """Write a line to the person."""
-    print(text, flush=True)  # noqa: T201
+    print(for_terminal(text), flush=True)  # noqa: T201

@@ -5,6 +5,7 @@ import select
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -19,11 +20,20 @@ KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 4}  # secon
 class Transport(Protocol):
     """A two-way stream; one thread receives while another sends, and any thread may end it."""
 
+    def open(self, deadline: float) -> None:
+        """Do what comes before the first byte, until a time of the monotonic clock at most.
+
+        Raises:
+            TimeoutError: It took too long.
+            OSError: It failed, `ssl.SSLError` included.
+        """
+        ...
+
     def receive(self, buffer: memoryview, timeout: float | None) -> int:
         """Receive into `buffer`, give the count, 0 at the end.
 
         Raises:
-            TimeoutError: Nothing came for `timeout` seconds.
+            TimeoutError: Nothing came in `timeout` seconds, however many pieces of something did.
             OSError: The connection broke.
         """
         ...
@@ -55,6 +65,9 @@ class ClearTransport:
     def __init__(self, connection: socket.socket) -> None:
         prepare(connection)
         self._socket = connection
+
+    def open(self, deadline: float) -> None:
+        """Do nothing."""
 
     def receive(self, buffer: memoryview, timeout: float | None) -> int:
         """Receive straight into `buffer`."""
@@ -92,23 +105,31 @@ class TlsTransport:
     Args:
         connection: A connected socket.
         context: A server's context, with its certificate.
-        timeout: Seconds that the handshake may wait for each answer.
-
-    Raises:
-        OSError: The handshake failed, `ssl.SSLError` included.
     """
 
-    def __init__(self, connection: socket.socket, context: ssl.SSLContext, timeout: float) -> None:
+    def __init__(self, connection: socket.socket, context: ssl.SSLContext) -> None:
         self._clear = ClearTransport(connection)
         self._records = TlsRecords(context, server_side=True)
         self._send_lock = threading.Lock()
         self._piece = memoryview(bytearray(PIECE))
-        self._handshake(timeout)
+
+    def open(self, deadline: float) -> None:
+        """Shake hands."""
+        done = False
+        while not done:
+            try:
+                done = self._records.handshake()
+            finally:
+                if records := self._records.outgoing():  # where it failed, the alert that says why
+                    self._clear.send([records])
+            if not done:
+                self._fill(deadline)
 
     def receive(self, buffer: memoryview, timeout: float | None) -> int:
         """Receive and decrypt into `buffer`."""
+        deadline = None if timeout is None else time.monotonic() + timeout
         while (count := self._records.read_into(buffer)) is None:
-            self._fill(timeout)
+            self._fill(deadline)
         return count
 
     def send(self, buffers: Buffers) -> None:
@@ -129,19 +150,8 @@ class TlsTransport:
         """Close the socket."""
         self._clear.close()
 
-    def _handshake(self, timeout: float) -> None:
-        done = False
-        while not done:
-            try:
-                done = self._records.handshake()
-            finally:
-                if records := self._records.outgoing():  # where it failed, the alert that says why
-                    self._clear.send([records])
-            if not done:
-                self._fill(timeout)
-
-    def _fill(self, timeout: float | None) -> None:
-        count = self._clear.receive(self._piece, timeout)
+    def _fill(self, deadline: float | None) -> None:
+        count = self._clear.receive(self._piece, None if deadline is None else deadline - time.monotonic())
         self._records.feed(self._piece[:count])
 
 
@@ -159,8 +169,9 @@ def prepare(connection: socket.socket) -> None:
 def _await_bytes(connection: socket.socket, timeout: float) -> None:
     poll = select.poll()
     poll.register(connection, select.POLLIN)
-    if not poll.poll(max(0.0, timeout) * 1000):
-        raise TimeoutError(f"nothing came for {timeout:.1f} seconds")
+    # A time-out that is over counts though bytes be there: else who sends all the time had all the time.
+    if timeout < 0 or not poll.poll(timeout * 1000):
+        raise TimeoutError("nothing complete came in time")
 
 
 def _rest(buffers: Buffers, sent: int) -> Buffers:

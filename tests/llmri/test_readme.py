@@ -67,7 +67,7 @@ def test_no_other_head_is_needed_for_that_sum(server: Server) -> None:
     with llmri.connect("{}:{}".format(*server.address)) as model:
         needed = []
         for head in itertools.product(range(card.layers), range(card.heads)):
-            model.intervene(Edit(site="z", layer=head[0], heads=head[1]), replace=True)
+            model.intervene(Edit(site="z", layer=head[0], heads=(head[1],)), replace=True)
             if model.chat("What is 37 plus 45?", new=True).text != "37 + 45 = 82.":
                 needed.append(head)
         model.clear_interventions()

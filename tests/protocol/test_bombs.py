@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import get_args
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 import pytest
 from msgspec import inspect
 

@@ -338,15 +338,52 @@ def test_a_client_that_has_begun_to_speak_is_not_assumed_to_be_plain() -> None:
     assert server.dialect == "native"
 
 
-def test_a_hello_that_comes_too_late_is_told_why_at_both_ends() -> None:
+@pytest.mark.parametrize("role", ["viewer", "controller"])
+def test_a_late_hello_wins_while_nothing_was_said(role: Any) -> None:
     server, client = ServerConnection(), ClientConnection()
     server.assume_plain()
-    error = only_error(server.feed(joined(client.hello("test"))))
-    assert (error.code, error.fatal) == ("hello_expected", True)
-    assert "too late" in error.message
-    seen = only_error(client.feed(joined(server.send(error.answer()))))
-    assert seen.fatal
-    assert "plain dialect" in seen.message
+    plain = joined(server.send(TurnStart(turn=1, prompt="a", time=0.0)))
+    (hello,) = server.feed(joined(client.hello("test", role)))
+    assert isinstance(hello, Hello)
+    assert (server.dialect, server.state, server.role) == ("native", "welcome", role)
+    assert client.feed(plain + joined(server.send(WELCOME))) == [WELCOME]
+    assert client.state == "open"
+    refused = only_error(server.feed(joined(encode(Chat(id=1, text="a"))))) if role == "viewer" else None
+    assert refused is None or refused.code == "not_allowed"
+
+
+def test_after_a_plain_word_no_hello_wins() -> None:
+    server, client = ServerConnection(), ClientConnection()
+    server.assume_plain()
+    assert server.feed(PLAIN_PING) == [PlainPing()]
+    assert only_error(server.feed(joined(client.hello("test")))).code == "bad_body"
+    assert server.dialect == "plain"
+
+
+def test_a_late_hello_of_another_version_is_told_in_the_dialect_of_a_hello() -> None:
+    server, client = ServerConnection(), ClientConnection()
+    server.assume_plain()
+    client.hello("test")
+    error = only_error(server.feed(raw({"type": "hello", "protocol": 99})))
+    assert (error.code, error.fatal) == ("version", True)
+    (told,) = client.feed(joined(server.send(error.answer())))
+    assert told == error.answer()
+    assert client.state == "closed"
+
+
+def test_a_client_reads_a_plain_refusal_and_passes_over_other_plain_frames() -> None:
+    server, client = ServerConnection(), ClientConnection()
+    client.hello("test")
+    server.assume_plain()
+    passed = joined(server.send(TurnStart(turn=1, prompt="a", time=0.0)))
+    refusal = Error(code="too_many_clients", message="full")
+    assert client.feed(passed + header(3) + b"{no" + joined(server.send(refusal))) == [refusal]
+    assert client.state == "closed"
+
+
+def test_a_plain_frame_after_the_welcome_is_odd() -> None:
+    _, client = opened()
+    assert only_error(client.feed(PLAIN_PING)).code == "bad_body"
 
 
 def test_a_bad_plain_message_gets_an_error_and_lives_on() -> None:

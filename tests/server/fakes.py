@@ -107,12 +107,14 @@ class FakeRuntime:
         self._scan(sink, 0, "prompt")
         said: list[str] = []
         for number, word in enumerate(self.words, start=1):
-            self.before_token(number)
+            self._before(number)
             if stop.is_set():
                 return Outcome("".join(said), len(said), "stopped", self.trimmed)
+            self.kept += (number - 1,) if said else ()
             said.append(word)
             sink.token(TokenEvent(number, "generate", number, word, -0.5, 1.0))
             self._scan(sink, number, "generate")
+        self.kept += (len(self.words),)
         sink.token(TokenEvent(len(self.words) + 1, "generate", 2, "<end>", -0.5, 1.0))
         return Outcome("".join(said), len(said) + 1, "end", self.trimmed)
 
@@ -126,6 +128,8 @@ class FakeRuntime:
     ) -> Outcome:
         ids = self.prompt_ids(conversation)
         first = len(ids)
+        for number, token in enumerate(ids):
+            sink.token(TokenEvent(number, "prompt", token, self.text_of(token)))
         rng = np.random.default_rng(sampling.seed)
         for number in range(sampling.max_new_tokens):
             self.before_token(number)
@@ -137,7 +141,7 @@ class FakeRuntime:
             token = int((logits + noise).argmax())
             ids = (*ids, token)
             text = self.text_of(token)
-            sink.token(TokenEvent(number, "generate", token, text, float(logprobs[token]), 1.0))
+            sink.token(TokenEvent(first + number, "generate", token, text, float(logprobs[token]), 1.0))
         said = "".join(map(self.text_of, ids[first:]))
         return Outcome(said, len(ids) - first, "stopped" if stop.is_set() else "length")
 
@@ -219,6 +223,14 @@ class FakeRuntime:
         _, seen = self.model.run(ids, edits, prompt)
         rows = np.array([seen["resid_post", layer][-1] for layer in range(LAYERS)])
         return self.model.unembedded(rows).astype(np.float32)
+
+    def _before(self, number: int) -> None:
+        """Fail as runtimes do, of whose failed turns nothing is kept."""
+        try:
+            self.before_token(number)
+        except BaseException:
+            self.kept = ()
+            raise
 
     def _scan(self, sink: Sink, number: int, phase: Phase) -> None:
         if phase == "prompt" and not self.plan.prompt_positions:

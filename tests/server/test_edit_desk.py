@@ -4,7 +4,7 @@ from typing import cast
 import msgspec
 import pytest
 
-from llmri_protocol.messages import Edit, Edits, Intervene, Limits, ProtectedUnit, SiteCard, Welcome
+from llmri_protocol.messages import Edit, Edits, Intervene, Limits, Notice, ProtectedUnit, SiteCard, Welcome
 from llmri_protocol.plain import PlainIntervention
 from llmri_server.edit_desk import EditDesk
 from llmri_server.hub import Hub
@@ -25,11 +25,18 @@ class ListeningHub:
         self.told: list[Edits] = []
         self.welcomes: list[Welcome] = []
 
-    def tell(self, message: Edits) -> None:
-        self.told.append(message)
+        self.notices: list[Notice] = []
+        self.greetings: list[Notice] = []
 
-    def join(self, _outbox: Outbox, welcome: Welcome) -> None:
+    def tell(self, message: Edits | Notice) -> None:
+        if isinstance(message, Notice):
+            self.notices.append(message)
+        else:
+            self.told.append(message)
+
+    def join(self, _outbox: Outbox, welcome: Welcome, *notices: Notice, instead_of: object = None) -> None:
         self.welcomes.append(welcome)
+        self.greetings += notices
 
 
 class Desk:
@@ -43,9 +50,9 @@ class Desk:
             self.runtime, cast("Hub", self.hub), LIMITS, "here", allow_protected=allow_protected
         )
 
-    def intervene(self, *edits: Edit, by: str = "ann", **fields: object) -> None:
+    def intervene(self, *edits: Edit, by: str = "ann", **fields: object) -> str:
         command = msgspec.structs.replace(Intervene(id=1, edits=edits), **fields)
-        self.desk.intervene(command, by)
+        return self.desk.intervene(command, by)
 
     @property
     def standing(self) -> tuple[Edit, ...]:
@@ -168,3 +175,72 @@ def test_everybody_is_told_the_revisions_in_one_order(desk: Desk) -> None:
     revisions = [told.revision for told in desk.hub.told]
     assert revisions == sorted(revisions)
     assert desk.hub.told[-1].edits == desk.standing
+
+
+FOUND = ProtectedUnit(site="mlp_act", layer=0, unit=1, test="loss", evidence="1.00 to 9.00 nats")
+NEW = "protected from now on: unit 1 of `mlp_act` in layer 0 (loss)"
+
+
+def test_while_units_are_looked_for_newcomers_are_told_and_so_is_who_edits(desk: Desk) -> None:
+    desk.desk.doubt(lambda: "3 of 9 passes")
+    desk.desk.join(cast("Outbox", None))
+    assert [notice.message for notice in desk.hub.greetings] == ["3 of 9 passes"]
+    assert desk.intervene(edit(1)) == "this edit was not checked yet, 3 of 9 passes"
+    assert desk.intervene(edit(2, value=1.01)) == ""  # would pass anyway
+    desk.desk.protect((GUARDED,))
+    assert desk.intervene(edit(4)) == ""
+    desk.desk.join(cast("Outbox", None))
+    assert len(desk.hub.greetings) == 1
+
+
+def test_what_is_found_is_told_and_refused_and_edits_that_stand_stay_marked(desk: Desk) -> None:
+    desk.intervene(edit(0, 1, 2))
+    desk.desk.protect((GUARDED, FOUND))
+    assert desk.runtime.card.protected == (GUARDED, FOUND)
+    new, marked = desk.hub.notices
+    assert new.message == NEW
+    assert marked.message.startswith(
+        "edits that stand take protected units away: unit 1 of `mlp_act`, layer 0 (1"
+    )
+    assert desk.standing == (edit(0, 1, 2),)
+    for again in (edit(1), edit(0, 1, 2), edit(1, value=3.0)):
+        with pytest.raises(ProtectedError, match="unit 1 of `mlp_act`"):
+            desk.intervene(again)
+    with pytest.raises(ProtectedError):
+        desk.desk.replace(PlainIntervention(layer=2, interventions={3: 0.0}), "plain")
+
+
+def test_a_set_may_keep_what_stands_already_and_nothing_beyond(desk: Desk) -> None:
+    desk.intervene(edit(1), edit(7, layer=1))
+    desk.desk.protect((GUARDED, FOUND))
+    desk.intervene(edit(1), replace=True)
+    assert desk.standing == (edit(1),)
+    with pytest.raises(ProtectedError):
+        desk.intervene(edit(1, value=0.5), replace=True)
+
+
+def test_undo_and_redo_bring_no_ablation_back_of_what_was_found_since(desk: Desk) -> None:
+    desk.intervene(edit(1))
+    desk.desk.undo("ann")
+    desk.desk.protect((FOUND,))
+    with pytest.raises(ProtectedError, match="unit 1 of `mlp_act`"):
+        desk.desk.redo("ann")
+    assert desk.standing == ()
+    desk.intervene(edit(5))
+    desk.desk.undo("ann")
+    assert desk.standing == ()
+
+
+def test_undo_of_what_came_after_leaves_what_stood_before_the_finding(desk: Desk) -> None:
+    desk.intervene(edit(1, 2))
+    desk.desk.protect((FOUND,))
+    desk.intervene(edit(2, value=1.5))
+    desk.desk.undo("ann")
+    assert desk.standing == (edit(1, 2),)
+
+
+def test_nothing_found_is_told_too(desk: Desk) -> None:
+    assert desk.desk.protect((GUARDED,)) == ("no protected units were found",)
+    assert [(notice.level, notice.message) for notice in desk.hub.notices] == [
+        ("info", "no protected units were found")
+    ]

@@ -105,7 +105,7 @@ def test_influence_is_over_the_conversation_or_a_text(viewer: Viewer, runtime: F
     converse(viewer)
     viewer.tell(MeasureInfluence, edits=(EDIT,))
     found = viewer.last(Influence)
-    assert found.positions == len(runtime.context()) == 3
+    assert found.positions == len(runtime.context()) == 6  # three were asked, three read of the reply
     assert found.shape == (len(found.layers), WIDTH) == (LAYERS - 1, WIDTH)
     data = np.frombuffer(found.data, dtype="<f4").reshape(found.shape)
     assert data[0, 2] > 0
@@ -326,7 +326,7 @@ def test_edits_that_break_the_model_are_named(viewer: Viewer) -> None:
 
 
 def test_a_bug_in_a_measurement_is_told_and_the_server_lives(
-    viewer: Viewer, runtime: FakeRuntime, capsys: pytest.CaptureFixture[str]
+    viewer: Viewer, runtime: FakeRuntime, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail() -> None:
         raise ZeroDivisionError
@@ -334,7 +334,7 @@ def test_a_bug_in_a_measurement_is_told_and_the_server_lives(
     runtime.before_pass = fail
     viewer.tell(MeasureInfluence, edits=(EDIT,), text=TEXT)
     assert viewer.last(Error).code == "internal"
-    assert "ZeroDivisionError" in capsys.readouterr().err
+    assert "ZeroDivisionError" in caplog.text
     runtime.before_pass = lambda: None
     viewer.tell(MeasureInfluence, edits=(EDIT,), text=TEXT)
     viewer.last(Influence)

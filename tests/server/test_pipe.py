@@ -5,6 +5,8 @@ import pytest
 from llmri_server import Server
 from llmri_server.pipe import answer_lines
 from llmri_server.runtime import Outcome
+from llmri_server.session import ClosedError, TooManyTurnsError
+from llmri_server.turns import Turn
 from tests.server.fakes import FakeRuntime
 
 
@@ -46,3 +48,22 @@ def test_a_context_that_becomes_full_is_told(
 def test_bytes_that_are_no_utf_8_are_read_all_the_same(server: Server, runtime: FakeRuntime) -> None:
     answer_lines(server, io.TextIOWrapper(io.BytesIO(b"caf\xe9\n"), encoding="utf-8"))
     assert runtime.conversations[0][-1]["content"] == "caf\ufffd"
+
+
+def test_a_full_queue_costs_a_line_its_reply_and_a_closed_server_ends_the_lines(
+    server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, answers = server.chat, [TooManyTurnsError("64 turns wait already"), None, ClosedError("it ends")]
+
+    def chat(text: str) -> Turn:
+        error = answers.pop(0)
+        if error is not None:
+            raise error
+        return whole(text)
+
+    monkeypatch.setattr(server, "chat", chat)
+    answer_lines(server, io.StringIO("a\nb\nc\nd\n"))
+    captured = capsys.readouterr()
+    assert captured.out == "\none two three\n"
+    assert captured.err == "64 turns wait already\n"
+    assert answers == []

@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import msgspec
+import pytest
 
 from llmri_protocol.messages import ProtectedUnit, ProtectionTest
-from llmri_server.command import add_protection
+from llmri_server.protection.starting import Search, begin, finish
 from llmri_server.settings import Settings
 from llmri_server.summary import protection_summary, summary
 from tests.server.fakes import CARD, FakeRuntime
@@ -21,23 +24,29 @@ def test_a_model_is_told_in_a_few_lines() -> None:
     ]
 
 
-def test_protected_units_are_counted_by_their_test_and_the_time_is_told() -> None:
+def test_protected_units_are_counted_by_their_test_with_where_they_are_known_from() -> None:
     tests: list[ProtectionTest] = ["loss", "massive", "massive"]
     units = tuple(unit(number, test) for number, test in enumerate(tests))
     card = msgspec.structs.replace(CARD, protected=units)
-    said = "protected units: 2 by massive activations, 1 by loss when ablated (looked in 1.3 s)"
-    assert protection_summary(card, 1.26) == said
-    assert protection_summary(CARD, 0.04) == "protected units: none (looked in 0.0 s)"
+    counted = "protected units: 2 by massive activations, 1 by loss when ablated"
+    assert protection_summary(card, Settings(), Search(recalled=True)).startswith(f"{counted} (known from")
+    none = protection_summary(CARD, Settings(protect="none"), Search())
+    assert none == "protected units: none (--protect none)"
+    later = protection_summary(CARD, Settings(), begin(FakeRuntime(), Settings(), []))
+    assert later.startswith("protected units: none yet; looked for between turns in 35 passes or so; /stop")
 
 
-def test_a_long_search_names_a_quicker_one() -> None:
-    assert protection_summary(CARD, 83.0).endswith("(looked in 83.0 s; --protect massive is quicker)")
-
-
-def test_what_is_found_at_load_stands_on_the_card() -> None:
-    runtime = FakeRuntime()
-    first = runtime.text_ids("The")[0]
-    runtime.model._embedding[first, 5] = -40_000
-    seconds = add_protection(runtime, Settings(protect="massive"))
-    assert {unit.unit for unit in runtime.card.protected} == {5}
-    assert seconds > 0
+def test_what_is_finished_at_once_stands_on_the_card_and_is_known_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLMRI_CACHE", str(tmp_path))
+    (tmp_path / "config.json").write_text("{}")
+    files, told = [tmp_path / "config.json"], []
+    for _ in range(2):
+        runtime = FakeRuntime()
+        runtime.model._embedding[runtime.text_ids("The")[0], 5] = -40_000
+        search = begin(runtime, Settings(protect="massive"), files)
+        assert finish(runtime, search, lambda *steps: told.append(steps)) is None
+        assert {unit.unit for unit in runtime.card.protected} == {5}
+    assert told == [(1, 2), (2, 2)]
+    assert search.recalled

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -139,3 +139,62 @@ def test_nothing_in_the_default_map_can_be_taken_for_an_edit(theme: ThemeName) -
 def test_every_map_has_as_many_colours_as_there_are_levels(name: ColourMapName) -> None:
     assert colour.table(name, "dark").shape == (colour.LEVELS, 3)
     assert len(palette(name, THEMES["dark"])) == 256
+
+
+EVERY = st.floats(width=32, allow_nan=False)  # denormal, huge and infinite ones too
+FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
+MOST = float(np.finfo(np.float32).max)
+
+
+def places_of(row: np.ndarray, scale: Scale) -> np.ndarray:
+    """Where values lie between the ends of a scale, 0 to 1, in double precision and without any haste."""
+    exact: np.ndarray = row.astype(np.float64)
+    low, high = np.float64(scale.low), np.float64(scale.high)
+    if scale.magnitude:
+        exact = np.abs(exact)
+    if scale.log:
+        small = max(abs(low), abs(high)) / 100
+        exact, low, high = (
+            np.sign(exact) * np.log1p(np.abs(exact) / small),
+            *(np.sign(x) * np.log1p(np.abs(x) / small) for x in (low, high)),
+        )
+    places: np.ndarray = (np.clip(exact, low, high) - low) / (high - low)
+    return places
+
+
+@given(arrays(np.float32, st.integers(1, 60), elements=EVERY), names, st.booleans(), st.booleans())
+def test_colours_keep_the_order_of_all_that_float32_can_say(
+    row: np.ndarray, name: ColourMapName, log: bool, clip: bool
+) -> None:
+    scale = colour.window(row, name, log=log, clip=clip)
+    ordered = row[np.argsort(np.abs(row) if scale.magnitude else row)]
+    levels = colour.levels(ordered, scale).astype(int)
+    assert np.diff(levels).min(initial=0) >= 0
+    assert levels.max() < colour.LEVELS
+    assert np.abs(levels - places_of(ordered, scale) * (colour.LEVELS - 1)).max() <= 0.5 + 0.05
+
+
+@given(arrays(np.float32, st.integers(1, 60), elements=EVERY), FINITE, FINITE, st.booleans(), st.booleans())
+def test_so_they_do_in_every_window_set_by_hand(
+    row: np.ndarray, one: float, other: float, log: bool, magnitude: bool
+) -> None:
+    low, high = sorted((abs(one), abs(other)) if magnitude else (one, other))
+    assume(low < high)
+    scale = Scale(low, high, log, magnitude)
+    ordered = row[np.argsort(np.abs(row) if magnitude else row)]
+    levels = colour.levels(ordered, scale).astype(int)
+    assert np.diff(levels).min(initial=0) >= 0
+    assert np.abs(levels - places_of(ordered, scale) * (colour.LEVELS - 1)).max() <= 0.5 + 0.05
+
+
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize(
+    "ends", [(-MOST, MOST), (-2 * MOST, 2 * MOST), (1e-45, 1e-43), (-1e-42, 0.0), (1e8, 1e8 + 64)]
+)
+def test_the_ends_and_the_middle_of_a_window_have_their_colours(ends: tuple[float, float], log: bool) -> None:
+    scale = Scale(*ends, log)
+    bar = np.array([scale.value(share) for share in (0, 0.5, 1)])
+    assert colour.levels(bar, scale).tolist() == [0, colour.LEVELS // 2, colour.LEVELS - 1]
+    assert colour.levels(np.array([np.nan, -np.inf, np.inf], np.float32), scale).tolist() == [
+        colour.UNKNOWN, 0, colour.LEVELS - 1,
+    ]  # fmt: skip

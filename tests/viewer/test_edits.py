@@ -2,8 +2,9 @@
 
 import pytest
 
-from llmri_protocol.messages import Edit, Edits, Schedule
+from llmri_protocol.messages import Edit, Edits, Notice, Schedule
 from llmri_viewer.drawing.panels.edits import STALE
+from llmri_viewer.scripts.pilot import Pilot
 from llmri_viewer.state import Standing
 from llmri_viewer.wording.edit_words import amount, conditions, where
 from llmri_viewer.wording.effects import Effect, effect
@@ -111,12 +112,43 @@ def test_of_more_edits_than_have_room_the_newest_are_shown(desk: Desk) -> None:
 
 def test_without_edits_a_stale_cache_is_still_told(desk: Desk) -> None:
     desk.play("wait:connected")
+    trained = "None: the model runs as it was trained."
     shown = tell(desk, stale=True)
-    assert {STALE, "None: the model runs as it was trained."} <= shown
-    assert STALE not in tell(desk)
+    assert {STALE, "None now; U reads all anew"} <= shown
+    assert trained not in shown
+    shown = tell(desk)
+    assert trained in shown
+    assert STALE not in shown
 
 
 def test_a_layer_is_marked_for_all_that_is_done_in_it() -> None:
     standing = Standing.told(Edits(edits=EVERY, revision=1, undoable=1, redoable=0, by="a"))
     assert standing.layers("mlp_act") == {4: {"more", "off", "other"}, 5: {"other"}}
     assert standing.layers("resid_post") == {6: {"steer"}}
+
+
+def test_an_edit_of_a_unit_that_was_found_protected_is_marked_and_no_other(told: Desk) -> None:
+    ours, other = (Edit(site="mlp_act", layer=2, units=(unit, 8)) for unit in (7, 9))
+    assert not any("protected" in text for text in tell(told, ours, other))
+    found = "protected from now on: unit 7 of `mlp_act` in layer 2 (massive)"
+    told.session.receive(Notice(level="warning", message=found))
+    told.session.tell("")
+    marked = [text for text in tell(told, ours, other) if "protected" in text]
+    assert marked == ["1 protected unit"]
+
+
+def test_a_careful_script_edits_only_when_the_search_is_over(told: Desk) -> None:
+    told.pilot = Pilot(told.window, patience=20, careful=told.table.keys_for("edit.ablate"))
+    told.session.receive(Notice(level="info", message="looking for protected units: 1 of 9 passes"))
+    frame, frames = told.window.frame, []
+
+    def counted() -> None:
+        frames.append(len(told.state.standing.edits))
+        if len(frames) == 5:
+            told.session.receive(Notice(level="info", message="no protected units were found"))
+        frame()
+
+    told.window.frame = counted  # type: ignore[method-assign]
+    told.play("x wait:edits")
+    assert frames[:5] == [0] * 5
+    assert len(told.state.standing.edits) == 1

@@ -19,6 +19,7 @@ from llmri_protocol.messages import (
     Intervene,
     MeasureInfluence,
     Redo,
+    RePrefill,
     Undo,
 )
 from llmri_protocol.messages import Command as Request
@@ -120,6 +121,7 @@ JUDGES: dict[str, Judge] = {
     "spectrum.next": lambda p: p.after.spectrum != p.before.spectrum,
     "spectrum.order": lambda p: p.after.by_layout != p.before.by_layout,
     "influence.measure": lambda p: p.asked(MeasureInfluence),
+    "influence.scale": lambda p: p.after.fixed != p.before.fixed,
     "layers.scale": lambda p: p.after.per_layer != p.before.per_layer,
     "cluster.select": lambda p: len(p.after.selection) > 1 and p.after.picked is not None,
     "cluster.add": lambda p: p.after.selection > p.before.selection and p.after.picked is not None,
@@ -151,6 +153,7 @@ JUDGES: dict[str, Judge] = {
     "edit.clear": lambda p: p.asked(ClearInterventions),
     "edit.undo": lambda p: p.asked(Undo),
     "edit.redo": lambda p: p.asked(Redo),
+    "cache.reread": lambda p: p.asked(RePrefill),
     "protected.toggle": lambda p: p.after.protected_shown,
     "colour.next": lambda p: p.after.colour_map != p.before.colour_map,
     "scale.log": lambda p: p.after.log,
@@ -212,6 +215,7 @@ def scrolled(state: ViewState) -> ViewState:
 
 
 FIRST: dict[str, Change] = {
+    "cache.reread": lambda state: replace(state, standing=replace(state.standing, stale=True)),
     "window.auto": lambda s: replace(s, limits=(-1.0, 1.0)),
     "zoom.fit": closer,
     "zoom.out": closer,

@@ -64,7 +64,8 @@ def only(folder: Path, suffix: str) -> Path:
 
 
 def test_an_npz_holds_the_shown_values_and_where_they_are_from(told: Desk, folder: Path) -> None:
-    told.play("add:unit=3 x wait:edits home")
+    told.play('add:unit=3 x wait:edits say:"And another." wait:turn_end')
+    told.play("\\ wait:edits home shift+right")
     picture = picture_of(told.state, told.session.store)
     export(told)
     assert picture is not None
@@ -75,9 +76,10 @@ def test_an_npz_holds_the_shown_values_and_where_they_are_from(told: Desk, folde
         assert np.flatnonzero(read["selected"]).tolist() == [3, 127]
         assert (read["edit"][3], read["edit"][4]) == ("scale 0", "")
         facts = {name: read[name].item() for name in ("model", "site", "turn", "token", "view")}
-        assert facts == {"model": "pocket", "site": "mlp_act", "turn": 1, "token": 0, "view": "grid"}
+        assert facts == {"model": "pocket", "site": "mlp_act", "turn": 2, "token": 38, "view": "grid"}
         (edit,) = json.loads(read["edits"].item())
         assert (edit["units"], edit["value"]) == ([3, 127], 0.0)
+        assert (read["edit_now"][3], json.loads(read["edits_now"].item())) == ("", [])
         scale = json.loads(read["scale"].item())
         assert (scale["low"], scale["high"]) == (picture.scale.low, picture.scale.high)
     assert Image.open(only(folder, ".png")).size == told.state.size

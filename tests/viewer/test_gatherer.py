@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from llmri_protocol.messages import Limits, ProtectedUnit, Welcome
+from llmri_protocol.messages import Limits, Notice, ProtectedUnit, Welcome
 from llmri_viewer.clusters import gatherer
 from llmri_viewer.clusters.gathered import MOST_TOGETHER, NEEDED, together
 from tests.viewer.conftest import STORY_TOLD, Desk
@@ -58,6 +58,48 @@ def test_protected_units_are_left_out(desk: Desk) -> None:
     collection = desk.session.workshop._gatherer.collection("mlp_act", 2)
     assert collection is not None
     assert np.flatnonzero(collection.left_out).tolist() == [2 * 512 + 7]
+
+
+FOUND = Notice(
+    level="warning",
+    message="protected from now on: unit 7 of `mlp_act` in layers 2-3 (massive); unit 9 of `resid_post` in "
+    "layer 2 (loss)",
+)
+
+
+def left_out(desk: Desk) -> list[int]:
+    collection = desk.session.workshop._gatherer.collection("mlp_act", 2)
+    assert collection is not None
+    return np.flatnonzero(collection.left_out).tolist()
+
+
+def test_what_is_found_later_leaves_a_collection_that_began_before_and_stands_on_the_card(told: Desk) -> None:
+    assert left_out(told) == []
+    told.session.receive(FOUND)
+    assert left_out(told) == [2 * 512 + 7, 3 * 512 + 7]
+    assert told.state.card is not None
+    places = [(unit.site, unit.layer, unit.unit) for unit in told.state.card.protected]
+    assert places == [("mlp_act", 2, 7), ("mlp_act", 3, 7), ("resid_post", 2, 9)]
+    assert told.state.notice == FOUND.message
+
+
+def test_what_was_found_while_the_connection_was_gone_leaves_it_too(told: Desk) -> None:
+    unit = ProtectedUnit(site="mlp_act", layer=2, unit=7, test="loss", evidence="1.0 to 9.0 nats")
+    limits = Limits(client_frame=1 << 20, server_frame=1 << 20, queue=1, prompt_positions=1)
+    card = msgspec.structs.replace(told.server.card, protected=(unit,))
+    welcome = Welcome(protocol=1, session=told.state.session, card=card, edits=(), limits=limits)
+    told.session.receive(welcome)
+    assert left_out(told) == [2 * 512 + 7]
+
+
+def test_the_search_is_followed_until_it_is_over(told: Desk) -> None:
+    for sentence, searching in (
+        ("looking for protected units: 1 of 9 passes", True),
+        ("4 scans were dropped", True),
+        ("no protected units were found", False),
+    ):
+        told.session.receive(Notice(level="info", message=sentence))
+        assert told.state.searching == searching
 
 
 def test_what_grew_longest_ago_goes_where_all_is_too_much(

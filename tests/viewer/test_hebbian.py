@@ -84,7 +84,7 @@ def test_a_click_selects_the_unit_of_the_cell_in_whatever_layer_it_is(laid: Desk
 
 
 def test_a_cluster_selected_in_the_circles_is_outlined_and_edited_here(laid: Desk) -> None:
-    laid.play("h o click:cluster=16 x wait:edits h")
+    laid.play('h o click:cluster=16 x wait:edits say:"Another." wait:turn_end h')
     laid.land()
     pixels = pygame.surfarray.array3d(laid.window.canvas.surface)
     theme = laid.window.canvas.theme

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
+from types import MappingProxyType
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,10 +15,12 @@ from llmri_protocol.arrays import array_of
 from llmri_protocol.messages import Edit, Influence, MeasureInfluence, Stop
 from llmri_viewer import views
 from llmri_viewer.colours import colour
+from llmri_viewer.colours.colour import Scale
+from llmri_viewer.colours.theme import THEMES
 from llmri_viewer.commands.touching import Select
 from llmri_viewer.keys.bindings import Bindings
 from llmri_viewer.measured.coactivation import coactivation
-from llmri_viewer.measured.influence_map import influence_map
+from llmri_viewer.measured.influence_map import FLOOR, InfluenceMap, influence_map
 from llmri_viewer.options import Options, changed
 from llmri_viewer.views.influence import InfluenceView, parts
 from tests.viewer.conftest import STORY_TOLD, Desk
@@ -63,7 +67,9 @@ def test_each_layer_shows_its_changes_and_earlier_ones_none(told: Desk) -> None:
     assert found.causal
     np.testing.assert_array_equal(found.rows[4:], array_of(answer(told)))
     assert np.isnan(found.rows[:4]).all()
-    expected = np.sqrt((array_of(answer(told)) ** 2).mean(axis=1))
+    rows = array_of(answer(told))
+    others = np.delete(rows[0], [unit for _, unit in found.ablated])
+    expected = np.sqrt([(others**2).mean(), *(rows[1:] ** 2).mean(axis=1)])
     np.testing.assert_allclose(found.norms[4:], expected, rtol=1e-5)
     assert "comes before what was ablated" in words(told)
 
@@ -222,3 +228,76 @@ def test_constant_units_and_too_few_tokens_correlate_with_nothing() -> None:
     assert coactivation(rows, [(0, 1)]) is None
     assert coactivation(rows[:2], [(0, 0)]) is None
     assert coactivation(rows, []) is None
+
+
+def measure(desk: Desk) -> None:
+    desk.session.do(Select(frozenset({(4, 5), (4, 127)})))
+    desk.play("n wait:measured")
+
+
+def measured_as(desk: Desk, change: float, kl: float) -> InfluenceMap:
+    """Answer the last request with one change of all units of later layers, and 1 of those ablated."""
+    known = desk.state.measurements.answers["influence"]
+    assert isinstance(known.answer, Influence)
+    rows = np.full(known.answer.shape, change, "<f4")
+    rows[0] = 0
+    rows[0, [5, 127]] = 1.0
+    answer = msgspec.structs.replace(known.answer, data=rows.tobytes(), kl=kl)
+    answers = MappingProxyType(
+        {**desk.state.measurements.answers, "influence": replace(known, answer=answer)}
+    )
+    desk.session.state = replace(desk.state, measurements=replace(desk.state.measurements, answers=answers))
+    desk.window.draw()
+    found = influence_map(desk.state, desk.session.store)
+    assert found is not None
+    return found
+
+
+def test_all_maps_have_one_scale_from_none_to_one_deviation_unless_a_key_says_otherwise(told: Desk) -> None:
+    measure(told)
+    weak, strong = (measured_as(told, change, 0.1) for change in (0.02, 0.8))
+    assert weak.scale == strong.scale == Scale(0.0, 1.0)
+    assert weak.norms[5] == pytest.approx(0.02)
+    assert {"0.00", "1.00"} <= {text.text for text in told.window.canvas.written}
+    assert "fixed scale, in standard deviations" in words(told)
+    told.play("shift+n")
+    automatic = measured_as(told, 0.02, 0.1)
+    assert automatic.scale.high == pytest.approx(0.02)
+    assert automatic.full == pytest.approx(0.02)
+    assert "automatic scale, in standard deviations" in words(told)
+    assert measured_as(told, 1e-12, 0.1).scale.high == FLOOR, "noise stays dark in any scale"
+
+
+@pytest.mark.parametrize(
+    ("change", "kl", "nothing"),
+    [(0.0, 0.0, True), (0.0099, 9e-7, True), (0.0, -1e-12, True), (0.011, 0.0, False), (0.0, 2e-6, False)],
+)
+def test_below_the_floor_nothing_was_caused_and_the_view_says_so(
+    told: Desk, change: float, kl: float, nothing: bool
+) -> None:
+    measure(told)
+    assert measured_as(told, change, kl).nothing is nothing
+    assert ("nothing measurable was caused" in words(told)) is nothing
+    assert ("KL below 1e-06" in words(told)) is (abs(kl) < 1e-6)
+
+
+def test_ablated_units_are_hatched_and_no_part_of_their_rows_sum(told: Desk) -> None:
+    measure(told)
+    found = measured_as(told, 0.0, 0.1)
+    assert found.rows[4, 5] == 1.0
+    assert np.isnan(found.caused[4, [5, 127]]).all()
+    assert found.norms[4] == 0
+
+
+def test_of_a_layer_ablated_whole_nothing_is_summed_and_all_is_hatched(told: Desk) -> None:
+    told.session.do(Select(frozenset((4, unit) for unit in range(512))))
+    told.play("n wait:measured")
+    found = influence_map(told.state, told.session.store)
+    assert found is not None
+    assert np.isnan(found.norms[4])
+    assert np.isfinite(found.norms[5])
+    told.play("point:1,1")
+    box, at = VIEW.bands(told.state).row(4), told.window.canvas.colour_at
+    seen = [at((box.x + x, box.y + box.height // 2)) for x in range(20, 120)]
+    assert set(seen) == {THEMES["dark"].panel, THEMES["dark"].ablated}
+    assert seen.count(THEMES["dark"].ablated) == pytest.approx(20, abs=3), "every fifth pixel"

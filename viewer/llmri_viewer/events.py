@@ -21,6 +21,7 @@ from llmri_protocol.messages import (
     TurnStart,
     Welcome,
 )
+from llmri_protocol.protection import phase_of, with_found
 from llmri_viewer.commands.base import Step
 from llmri_viewer.commands.clusters import unzoomed
 from llmri_viewer.commands.looking import subscription
@@ -30,6 +31,7 @@ from llmri_viewer.measured.measuring import Measurements
 from llmri_viewer.state import Link, LinkStatus, Standing, ViewState
 from llmri_viewer.wording import words
 
+REREAD = "all that was said was read anew: earlier tokens keep no edits but those that stand"
 MAY_ONLY_LOOK = "the server lets this window only look: it takes no chat and no edits from it"
 
 
@@ -39,7 +41,7 @@ def received(state: ViewState, store: ScanStore, event: ServerMessage | LinkStat
         odd = odd_card(event.card)
         return _refused(state, odd) if odd else _welcomed(state, store, event)
     if not isinstance(event, LinkStatus) and (odd := why_not(event, state.card)):
-        return _refused(state, odd)
+        return _left_out(state, store, event, odd)
     match event:
         case TurnStart() | Token() | TurnEnd():
             _told(store, event)
@@ -48,16 +50,46 @@ def received(state: ViewState, store: ScanStore, event: ServerMessage | LinkStat
         case LinkStatus():
             state = _linked(state, event)
         case Edits():
-            state = replace(state, standing=Standing.told(event))
+            state = _edited(state, store, event)
         case Notice():
-            state = replace(state, notice=event.message, warning=event.level == "warning")
+            state = _noticed(state, event)
         case Progress() | Influence() | Comparison() | LogitLens():
             state = replace(state, measurements=state.measurements.received(event))
         case Error():
             event = _plain(event)
             measurements = state.measurements.received(event)
-            state = replace(state, notice=event.message, warning=True, measurements=measurements)
+            state = replace(
+                state, notice=event.message, warning=True, measurements=measurements, rereading=False
+            )
     return Step(state)
+
+
+def _edited(state: ViewState, store: ScanStore, edits: Edits) -> ViewState:
+    """Take the edits that stand from now on; a measurement under way is of those before, or of these."""
+    if edits.edits != state.standing.edits:
+        state = replace(state, measurements=state.measurements.disturbed())
+    done = state.rereading and not edits.stale_cache
+    state = replace(state, standing=_standing(store, edits), rereading=False)
+    return replace(state, notice=REREAD, warning=False) if done else state
+
+
+def _standing(store: ScanStore, message: Welcome | Edits) -> Standing:
+    """Give what stands; the very edits that the store has, so that they are soon found to be the same."""
+    known = store.stand(message).edits
+    told = Standing.told(message)
+    return told if known is None else replace(told, edits=known)
+
+
+def _noticed(state: ViewState, notice: Notice) -> ViewState:
+    """Show a notice, and follow the search for protected units: what it finds belongs to the model's card."""
+    phase = phase_of(notice)
+    return replace(
+        state,
+        notice=notice.message,
+        warning=notice.level == "warning",
+        searching=phase == "searching" if phase else state.searching,
+        card=with_found(state.card, notice) if state.card else None,
+    )
 
 
 def _plain(error: Error) -> Error:
@@ -70,20 +102,27 @@ def _refused(state: ViewState, odd: str) -> Step:
     return Step(replace(state, notice=f"the server sent something odd: {odd}", warning=True))
 
 
+def _left_out(state: ViewState, store: ScanStore, event: ServerMessage, odd: str) -> Step:
+    """Keep nothing of it; of edits that cannot be, that others stand from now on."""
+    if isinstance(event, Edits):
+        store.revisions.lost()
+    return _refused(state, odd)
+
+
 def _told(store: ScanStore, event: TurnStart | Token | TurnEnd) -> None:
     """Keep what was said."""
     match event:
         case TurnStart():
-            store.turn(event.turn).prompt = event.prompt
+            store.begin(event)
         case Token():
             store.add_token(event)
         case TurnEnd():
-            store.turn(event.turn).end = event
+            store.end(event)
 
 
 def _linked(state: ViewState, status: LinkStatus) -> ViewState:
     """Take news of the connection; what was being measured is lost with it."""
-    state = replace(state, link=status)
+    state = replace(state, link=status, rereading=False)
     if status.link is Link.CONNECTED or not state.measurements.pending:
         return state
     return replace(state, measurements=state.measurements.abandoned("the connection ended meanwhile"))
@@ -95,6 +134,7 @@ def _welcomed(state: ViewState, store: ScanStore, welcome: Welcome) -> Step:
     if state.session != welcome.session:
         state = _anew(state, len(store.turns))
         store.clear()
+    standing = _standing(store, welcome)
     names = [site.name for site in card.sites]
     site = state.site if state.site in names else _default_site(card)
     wanted = state.layer if state.card else state.wanted_layer
@@ -102,10 +142,11 @@ def _welcomed(state: ViewState, store: ScanStore, welcome: Welcome) -> Step:
     shown = replace(
         state,
         card=card,
+        searching=False,
         session=welcome.session,
         site=site,
         layer=max(0, min(layer, card.layers - 1)),
-        standing=Standing.told(welcome),
+        standing=standing,
         link=LinkStatus(Link.CONNECTED, f"connected to {card.name}"),
         misfit=state.atlas.misfit(card) if state.atlas else "",
         measurements=state.measurements.retried("lens"),

@@ -34,7 +34,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     memory_mib: Annotated[int, Meta(ge=16)] = 256
     frame_mib: Annotated[int, Meta(ge=1)] = 256
     retry_first_seconds: Positive = 0.5
-    retry_longest_seconds: Positive = 8.0
+    retry_longest_seconds: Positive = 0.9
 
 
 def load(path: Path | None = None) -> Options:

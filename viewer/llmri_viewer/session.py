@@ -39,6 +39,7 @@ class Tally:
     """How many events of each kind came so far; scripts wait for these."""
 
     welcomes: int = 0
+    answers: int = 0  # since the latest welcome
     scans: int = 0
     turn_ends: int = 0
     edits: int = 0
@@ -58,7 +59,9 @@ class Session:
         atlas: Atlas | None = None,
         link: Connection | None = None,
     ) -> None:
-        self.state: ViewState = states.first(
+        self.options = options
+        self.store = ScanStore(options.memory_mib << 20)
+        self.state = states.first(
             options,
             str(address),
             site=site,
@@ -66,8 +69,6 @@ class Session:
             atlas=atlas,
             read_only=address.role == "viewer",
         )
-        self.options = options
-        self.store = ScanStore(options.memory_mib << 20)
         self.meter = Meter()
         self.tally = Tally()
         self.link: Connection = link or ServerLink(address, options, reconnect=reconnect)
@@ -80,6 +81,16 @@ class Session:
         self._next_id = 1
         self._pings: deque[tuple[int, float]] = deque(maxlen=8)
         self._last_ping = 0.0
+
+    @property
+    def state(self) -> ViewState:
+        """What is shown; always with the edits that the shown token was computed under."""
+        return self._state
+
+    @state.setter
+    def state(self, state: ViewState) -> None:
+        under = self.store.under(state.at)
+        self._state = state if state.under == under else replace(state, under=under)
 
     def poll(self) -> None:
         """Take in what arrived since, and ask for the server's clock now and then."""
@@ -162,6 +173,7 @@ class Session:
         match event:
             case Welcome():
                 self.tally.welcomes += 1
+                self.tally.answers = 0
                 self.meter.dropped = 0
                 self._pings.clear()
             case Scan():
@@ -174,6 +186,7 @@ class Session:
             case Notice():
                 self.meter.dropped = max(self.meter.dropped, event.dropped)
             case Reply():
+                self.tally.answers += 1
                 self._answered(event)
             case _:
                 pass

@@ -12,6 +12,8 @@ from llmri_protocol.messages import Edit, Edits, ModelCard, SiteCard, Welcome
 from llmri_viewer.clusters.atlas import Atlas
 from llmri_viewer.clusters.gathered import Gathered, Job
 from llmri_viewer.clusters.ranking import Ranking
+from llmri_viewer.history.revisions import UNKNOWN, Place, Under, units_of
+from llmri_viewer.history.revisions import Edits as EditSet
 from llmri_viewer.history.store import Moment
 from llmri_viewer.layout.geometry import Camera
 from llmri_viewer.layout.lens import Flight, Lens
@@ -22,6 +24,7 @@ from llmri_viewer.wording.effects import Effect, effect
 
 At = tuple[int, int]
 Selection = frozenset[tuple[int, int]]
+NO_UNITS: Mapping[Place, Edit] = MappingProxyType({})
 ViewMode = Literal["view", "hebbian", "circles", "spectral", "influence", "layers", "tokens", "compare"]
 ViewName = Literal["grid", "hebbian", "circles", "spectral", "influence", "layers", "tokens", "compare"]
 SpectrumName = Literal["units", "tokens", "spectrogram"]
@@ -68,9 +71,7 @@ class Standing:
     @classmethod
     def told(cls, message: Welcome | Edits) -> "Standing":
         """Take what the server said; `units` gives by site, layer and unit the edit that it obeys."""
-        units = MappingProxyType(
-            {(edit.site, edit.layer, unit): edit for edit in message.edits for unit in edit.units}
-        )
+        units = units_of(message.edits)
         if isinstance(message, Welcome):
             return cls(message.edits, name=message.edit_set, stale=message.stale_cache, units=units)
         return cls(
@@ -85,11 +86,27 @@ class Standing:
 
     def layers(self, site: str) -> dict[int, set[Effect]]:
         """Give the edited layers of a site, with what is done to units there."""
-        found: dict[int, set[Effect]] = {}
-        for edit in self.edits:
-            if edit.site == site:
-                found.setdefault(edit.layer, set()).add(effect(edit))
-        return found
+        return layers_of(self.edits, site)
+
+
+def layers_of(edits: EditSet, site: str) -> dict[int, set[Effect]]:
+    """Give the layers of a site that edits touch, with what is done to units there."""
+    found: dict[int, set[Effect]] = {}
+    for edit in edits:
+        if edit.site == site:
+            found.setdefault(edit.layer, set()).add(effect(edit))
+    return found
+
+
+@lru_cache(maxsize=8)
+def _later(standing: EditSet, under: Under) -> EditSet:
+    known = frozenset(under.sure)
+    return tuple(edit for edit in standing if edit not in known)
+
+
+@lru_cache(maxsize=8)
+def _later_units(standing: EditSet, under: Under) -> Mapping[Place, Edit]:
+    return units_of(_later(standing, under))
 
 
 @dataclass(frozen=True)
@@ -106,11 +123,13 @@ class ViewState:
     amount_step: float
     read_only: bool = False  # chat and edits are left to others
     card: ModelCard | None = None
+    searching: bool = False  # whether the server still looks for protected units
     session: str = ""
     site: str = ""
     layer: int = 0
     wanted_layer: int | None = None  # asked for before the model was known
     at: Moment | None = None
+    under: Under = Under(UNKNOWN)  # noqa: RUF009 - what the shown token was computed under; the session keeps it
     paused: bool = False
     replaying: bool = False  # time runs on from `at` by itself
     known: Moment | None = None  # the newest token when time was held; later ones are news
@@ -135,12 +154,14 @@ class ViewState:
     spectrum: SpectrumName = "units"
     by_layout: bool = False  # units of a spectrum in the order of the Hebbian layout
     per_layer: bool = True  # in the view of all layers, each has a scale of its own
+    fixed: bool = True  # the influence map goes from 0 to 1 standard deviation, whatever is in it
     measurements: Measurements = field(default_factory=Measurements)
     scroll: int = 0  # lines that compared replies are scrolled down
     gathered: Gathered = Gathered()  # noqa: RUF009
     job: Job | None = None  # clusters being built
     pointer: At | None = None
     standing: Standing = field(default_factory=Standing)
+    rereading: bool = False  # all that was said is being read anew, under the edits that stand
     chat: str | None = None  # what is being typed; None while the box is closed
     draft: str = ""  # what was said and got no reply: it is in the chat box when that is opened next
     goto: str | None = None  # where to go, being typed; None while that box is closed
@@ -179,6 +200,31 @@ class ViewState:
     def moving(self) -> bool:
         """Whether the picture changes with time alone, so that it has to be drawn again and again."""
         return self.flight is not None or self.replaying or self.settling < 1 or self.recording
+
+    @property
+    def apart(self) -> bool:
+        """Whether the shown token was computed under other edits than stand now, or that is not certain."""
+        return self.at is not None and self.under.edits != self.standing.edits
+
+    @property
+    def shown_edits(self) -> EditSet:
+        """Give the edits that the shown token was computed under for certain; without one, what stands."""
+        return self.standing.edits if self.at is None else self.under.sure
+
+    @property
+    def shown_units(self) -> Mapping[Place, Edit]:
+        """Give the edit that each unit obeyed at the shown token."""
+        return self.standing.units if self.at is None else self.under.units
+
+    @property
+    def later_edits(self) -> EditSet:
+        """Give the edits that stand now, and that the shown token was not computed under for certain."""
+        return _later(self.standing.edits, self.under) if self.apart else ()
+
+    @property
+    def later_units(self) -> Mapping[Place, Edit]:
+        """Give the edit of each unit that those edits name."""
+        return _later_units(self.standing.edits, self.under) if self.apart else NO_UNITS
 
     @property
     def clusters(self) -> Atlas | None:

@@ -32,6 +32,7 @@ class Collection:
         turns: Turns that gave samples and have ended.
         tally: What did not become a sample.
         edited: Whether edits stand, to be told of the samples that come meanwhile.
+        edits: Which they are: any number that tells them from others; None where that is not certain.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Collection:
         self.turns = 0
         self.tally = Tally()
         self.edited = False
+        self.edits: int | None = 0
         self._kept = KeptScans(keep, seed)
         self._first = 0 if first_tokens else 1
         self._read_again = read_again
@@ -91,9 +93,14 @@ class Collection:
         else:
             self._samples_of[turn] += 1
             self.tally.edited += self.edited
+            self.tally.of_edits(self.edits)
             self._kept.add(values, turn, token)
             return True
         return False
+
+    def leave_out(self, units: npt.NDArray[np.bool_]) -> None:
+        """Let more units, `[units]`, not take part: of the samples that came already, too."""
+        self.left_out = self.left_out | units
 
     def _known(self, turn: int, token: int) -> bool:
         """Tell whether the token was scanned here in the turn before; from now on it was in this one."""

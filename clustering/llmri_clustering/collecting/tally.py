@@ -1,6 +1,6 @@
 """What did not become a sample, counted and in words."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass
@@ -15,6 +15,8 @@ class Tally:
         broken: Scans with a value that is no finite number, or of another shape than was asked for.
         dropped: Scans that the server dropped, because they were not taken fast enough.
         edited: Samples that came while edits stood.
+        sets: The different edits that samples are of, each as a number.
+        uncertain: Samples of which it is not certain which edits they are of.
     """
 
     first_tokens: int = 0
@@ -24,6 +26,15 @@ class Tally:
     broken: int = 0
     dropped: int = 0
     edited: int = 0
+    sets: set[int] = field(default_factory=set)
+    uncertain: int = 0
+
+    def of_edits(self, edits: int | None) -> None:
+        """Count a sample of these edits, None where they are not certain."""
+        if edits is None:
+            self.uncertain += 1
+        else:
+            self.sets.add(edits)
 
     def left_out(self) -> tuple[str, ...]:
         """Say which scans were left out, such as `the first token of each sequence: 12 scans`."""
@@ -45,6 +56,10 @@ class Tally:
             )
         if self.edited:
             said.append(f"{plural(self.edited, 'sample')} came while units of the model were edited.")
+        if len(self.sets) > 1:
+            said.append(f"The samples come from {len(self.sets)} different states of the edits.")
+        if self.uncertain:
+            said.append(f"Which edits {plural(self.uncertain, 'sample')} came under is not certain.")
         return tuple(said)
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from llmri_clustering.correlation.comoments import LEAST_DECAY, MOST_SAMPLES, CoMoments
 from llmri_clustering.correlation.ranks import spearman
 from llmri_clustering.correlation.reservoir import Reservoir
-from llmri_clustering.correlation.selection import Scans, Selection, Units
+from llmri_clustering.correlation.selection import Scans, Selection, Units, as_mask
 from llmri_clustering.correlation.state import Kept, State, array, nested, number, part
 
 VERSION = 1
@@ -114,6 +114,14 @@ class RunningCorrelation:
             self._reservoir.add(rows)
         self._gather(rows)
 
+    def leave_out(self, units: Units) -> None:
+        """Let more units not take part, nor what they did before; the others stay as they are.
+
+        Raises:
+            ValueError: One does not exist.
+        """
+        self._selection.left_out |= as_mask(units, self.units)
+
     def merge(self, other: "RunningCorrelation") -> None:
         """Take in all that another one has, which stays as it is.
 
@@ -136,7 +144,11 @@ class RunningCorrelation:
         Constant units and those left out have 0 with all others. Every unit has 1 with itself.
         """
         self._take_in()
-        return self._comoments.correlation()
+        correlation = self._comoments.correlation()
+        out = np.flatnonzero(self._selection.left_out)
+        correlation[out], correlation[:, out] = 0, 0
+        correlation[out, out] = 1
+        return correlation
 
     def spearman(self) -> npt.NDArray[np.float32]:
         """Give Spearman's rank correlation over the reservoir, `[units, units]`, as `correlation` does.
@@ -147,7 +159,7 @@ class RunningCorrelation:
         if not self._reservoir.size:
             raise ValueError("ranks need samples: no reservoir was kept, expected reservoir=1 or more")
         samples = self._reservoir.rows.copy()
-        samples[:, self.constant] = 0
+        samples[:, self.constant | self._selection.left_out] = 0
         return spearman(samples)
 
     def state(self) -> State:

@@ -15,6 +15,8 @@ from llmri_server.edits.wording import counted, in_words
 CHANGES_KEPT = 1000
 NUMBERS_KEPT = 1 << 22  # units, heads and direction numbers of all sets that can be undone: about 150 MB
 
+Check = Callable[[Sequence[Edit]], None]
+
 
 @dataclass(frozen=True)
 class JournalState:
@@ -121,23 +123,25 @@ class Journal:
         with self._lock:
             return self._change((), "", by, "clear")
 
-    def undo(self, by: str) -> bool:
-        """Take back the latest change, whoever made it."""
+    def undo(self, by: str, check: Check = lambda _: None) -> bool:
+        """Take back the latest change, whoever made it; `check` may refuse the edits that then stand."""
         with self._lock:
             history = self._history
             if not history.done:
                 return False
             *done, before = history.done
+            check(_edits(before))
             self._commit(_History(before, tuple(done), (*history.undone, history.now)), by, "undo")
             return True
 
-    def redo(self, by: str) -> bool:
-        """Make the change again that was taken back last."""
+    def redo(self, by: str, check: Check = lambda _: None) -> bool:
+        """Make the change again that was taken back last; `check` may refuse the edits that then stand."""
         with self._lock:
             history = self._history
             if not history.undone:
                 return False
             *undone, after = history.undone
+            check(_edits(after))
             self._commit(_History(after, (*history.done, history.now), tuple(undone)), by, "redo")
             return True
 
@@ -153,7 +157,7 @@ class Journal:
     def _commit(self, history: _History, by: str, what: str) -> None:
         """Let the listener put the new state in force, then keep it."""
         state = JournalState(
-            edits=latest(entry.edit for entry in history.now.standing),
+            edits=_edits(history.now),
             name=history.now.name,
             revision=self._state.revision + 1,
             undoable=len(history.done),
@@ -178,6 +182,11 @@ def _bounded(done: Sequence[_Set], numbers: int) -> tuple[_Set, ...]:
         seen.update(new)
         kept.append(each)
     return tuple(reversed(kept))
+
+
+def _edits(of: _Set) -> tuple[Edit, ...]:
+    """Give the edits of a set, each unit once."""
+    return latest(entry.edit for entry in of.standing)
 
 
 def _with_added(standing: _Standing, edits: Sequence[Edit], by: str) -> _Standing:

@@ -58,13 +58,14 @@ def scopes(units: Chosen, depth: int, width: int, *, sweep: bool) -> tuple[Scope
     return (Scope(tuple(range(depth)) if isinstance(units, ListedUnits) else layers, depth, width),)
 
 
-def choose(units: Chosen, scope: Scope, magnitudes: Profiles) -> Mask:
+def choose(units: Chosen, scope: Scope, magnitudes: Profiles, protected: Mask | None = None) -> Mask:
     """Mark the units that are edited in a scope, `[depth, width]`.
 
     Args:
         units: How they are chosen.
         scope: Where.
         magnitudes: Mean magnitudes of all units, by group and task; only selective units need them.
+        protected: Units whose ablation breaks the model, `[depth, width]`: none is chosen as selective.
 
     Raises:
         ExperimentError: A unit is not there, or there are fewer than so many.
@@ -80,6 +81,12 @@ def choose(units: Chosen, scope: Scope, magnitudes: Profiles) -> Mask:
     if not 0 < count <= there:
         raise ExperimentError(f"units are to be {count}, expected 1 to {there}: so many are in these layers")
     chosen = np.zeros((scope.depth, scope.width), dtype=np.bool_)
+    if protected is not None:
+        _check_room(count, there - int(protected[rows].sum()))
+        wanted, other = (
+            np.where(protected, 0.0, wanted),
+            np.where(protected, 1.0, other),
+        )  # the least selective
     chosen[rows] = most_selective(wanted[rows], other[rows], count)
     return chosen
 
@@ -91,6 +98,13 @@ def places_of(units: Mask) -> tuple[Place, ...]:
         for layer, row in enumerate(units)
         if row.any()
     )
+
+
+def _check_room(count: int, free: int) -> None:
+    if count > free:
+        raise ExperimentError(
+            f"units are to be {count}, expected 1 to {free}: the others there are protected"
+        )
 
 
 def _listed(places: Sequence[Place], scope: Scope) -> Mask:

@@ -25,9 +25,17 @@ def equal_number(chosen: Mask, pool: Mask, rng: np.random.Generator, *, by_layer
         pool: The units to draw from, `[layers, width]`.
         rng: Draws.
         by_layer: Whether each layer keeps its own number.
+
+    Raises:
+        ExperimentError: The pool has fewer.
     """
 
     def draw(wanted: npt.NDArray[np.intp], there: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+        if len(there) < len(wanted):
+            raise ExperimentError(
+                f"{len(wanted)} units are chosen, and {len(there)} may be drawn that are not protected: set "
+                "controls.random = 0"
+            )
         return rng.choice(there, len(wanted), replace=False)
 
     return _drawn(chosen, pool, draw, by_layer)

@@ -1,6 +1,7 @@
 """The model's distributions where it decides a given reply, in two passes: the prompt, then the reply.
 
-Two, because an edit of the prompt alone, or of the reply alone, must find them apart.
+Two, because an edit of the prompt alone, or of the reply alone, must find them apart. Behind a state that
+only a single token may follow, the reply takes a pass a token.
 """
 
 import inspect
@@ -44,8 +45,14 @@ def force(
     return Forced(encode(model, tokenizer, texts), ids.to(model.device), mask.to(model.device))
 
 
-def logits(model: PreTrainedModel, forced: Forced) -> Tensor:
-    """Give the logits where the reply is decided, `[prompts, tokens + 1, vocabulary]` float32."""
+def logits(model: PreTrainedModel, forced: Forced, *, at_once: bool = True) -> Tensor:
+    """Give the logits where the reply is decided, `[prompts, tokens + 1, vocabulary]` float32.
+
+    Args:
+        model: The model.
+        forced: What it reads.
+        at_once: Whether several tokens may follow on the prompt's state.
+    """
     prompts = forced.prompts
     places = prompts.mask.cumsum(dim=1) - 1
     ends = places[:, -1:]
@@ -58,14 +65,21 @@ def logits(model: PreTrainedModel, forced: Forced) -> Tensor:
             use_cache=True,
             **last_only,
         )
-        written = model(
-            input_ids=forced.ids,
-            attention_mask=torch.cat([prompts.mask, forced.mask], dim=1),
-            position_ids=ends + 1 + torch.arange(forced.ids.shape[1], device=ends.device),
-            past_key_values=read.past_key_values,
-            use_cache=True,
-        )
-        return torch.cat([read.logits[:, -1:], written.logits], dim=1).float()
+        mask = torch.cat([prompts.mask, forced.mask], dim=1)
+        length, given, cache = forced.ids.shape[1], [read.logits[:, -1:]], read.past_key_values
+        size = length if at_once else 1
+        for start in range(0, length, size):
+            stop = start + size
+            written = model(
+                input_ids=forced.ids[:, start:stop],
+                attention_mask=mask[:, : prompts.mask.shape[1] + stop],
+                position_ids=ends + 1 + torch.arange(start, stop, device=ends.device),
+                past_key_values=cache,
+                use_cache=True,
+            )
+            given.append(written.logits)
+            cache = written.past_key_values
+        return torch.cat(given, dim=1).float()
 
 
 def _keeps_logits(model: PreTrainedModel) -> bool:

@@ -116,7 +116,13 @@ def _score(runtime: TorchRuntime, task: Prepared) -> Values:
 
 
 def _log_probabilities(runtime: TorchRuntime, batch: Batch) -> Tensor:
-    raw = logits(runtime.model, batch.forced)
+    keeping = runtime.keeping.whole
+    if not keeping.steps:
+        raise ExperimentError(
+            "this model's state cannot be handed from pass to pass, so a given reply cannot be read behind "
+            "its prompt; measure only the score"
+        )
+    raw = logits(runtime.model, batch.forced, at_once=keeping.goes_on)
     if not torch.isfinite(raw[batch.forced.deciding.bool()]).all():
         raise ExperimentError("the model's output is not finite")
     return raw.log_softmax(dim=-1)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import msgspec
 
+from llmri_protocol.messages import ProtectedUnit
+from llmri_protocol.plain_words import in_plain_words
 from llmri_protocol.user_files import whole
 from llmri_server.experiments.errors import ExperimentError
 from llmri_server.experiments.plan import Measure, Part, Place, Plan
@@ -57,6 +59,7 @@ class Results(Part, frozen=True, kw_only=True):
 
     `plan` holds its prompts and its clusters' units itself, so that no other file is needed. Floating-point
     sums depend on `threads` and `device`, which is why they stand here. `ended` says what ended it early.
+    `protected` are the units that were not drawn, nor chosen as selective.
     """
 
     format: str = FORMAT
@@ -70,6 +73,7 @@ class Results(Part, frozen=True, kw_only=True):
     device: str
     tasks: tuple[TaskRecord, ...]
     sets: tuple[SetRecord, ...]
+    protected: tuple[ProtectedUnit, ...] = ()
     observations: tuple[Observation, ...]
 
 
@@ -90,7 +94,9 @@ def load(path: Path) -> Results:
     except OSError as error:
         raise ExperimentError(f"cannot read {path}: {error.strerror}") from None
     except msgspec.DecodeError as error:
-        raise ExperimentError(f"{path} holds no results of an experiment: {error}") from None
+        raise ExperimentError(f"{path} holds no results of an experiment: {in_plain_words(error)}") from None
+    except RecursionError:
+        raise ExperimentError(f"{path} holds no results of an experiment: it is nested too deeply") from None
     if results.format != FORMAT:
         raise ExperimentError(f"{path} is `{results.format}`, expected `{FORMAT}`")
     return results

@@ -7,7 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from llmri_server.experiments.choosing import Chosen, Scope, choose, looked_up, scopes
+from llmri_protocol.messages import ModelCard
+from llmri_server.experiments.choosing import Chosen, choose, looked_up, scopes
 from llmri_server.experiments.controls import Floats, equal_norm, equal_number, norm
 from llmri_server.experiments.errors import ExperimentError
 from llmri_server.experiments.plan import Controls, Plan, SelectiveUnits
@@ -52,14 +53,26 @@ def unit_sets(runtime: TorchRuntime, plan: Plan, tasks: Sequence[Task]) -> tuple
     magnitudes = {group: [each.magnitude for each in found] for group, found in profiles.items()}
     squares = _squares(profiles, plan.controls, units) if plan.controls.matched else None
     rng = np.random.default_rng(plan.seed)
+    protected = protected_mask(runtime.card, units.site)
     there = scopes(units, runtime.card.layers, width, sweep=plan.sweep == "layers")
     chosen, drawn = [], []
     for scope in there:
         layer = scope.layers[0] if plan.sweep == "layers" else None
-        mask = choose(units, scope, magnitudes)
+        mask = choose(units, scope, magnitudes, protected)
         chosen.append(UnitSet("chosen", layer, 0, mask, None if squares is None else norm(mask, squares)))
-        drawn += list(_drawn(chosen[-1], scope, plan.controls, squares, rng))
+        pool = scope.mask & ~protected
+        drawn += list(_drawn(chosen[-1], pool, plan.controls, squares, rng))
     return (*chosen, *drawn)
+
+
+def protected_mask(card: ModelCard, site: str) -> Mask:
+    """Mark the protected units of a site, `[layers, width]`: no control is drawn from them."""
+    width = next(each.width for each in card.sites if each.name == site)
+    mask = np.zeros((card.layers, width), dtype=np.bool_)
+    for unit in card.protected:
+        if unit.site == site:
+            mask[unit.layer, unit.unit] = True
+    return mask
 
 
 def _profiles(
@@ -88,10 +101,10 @@ def _squares(profiles: Mapping[str, list[Profile]], controls: Controls, units: C
 
 
 def _drawn(
-    chosen: UnitSet, scope: Scope, controls: Controls, squares: Floats | None, rng: np.random.Generator
+    chosen: UnitSet, pool: Mask, controls: Controls, squares: Floats | None, rng: np.random.Generator
 ) -> Iterator[UnitSet]:
     """Give the draws of both controls in turn, so that one cut short has as many of either."""
-    if (controls.random or controls.matched) and (chosen.units == scope.mask).all():
+    if (controls.random or controls.matched) and (chosen.units >= pool).all():
         raise ExperimentError(
             "all units there are chosen, so none are left to draw: set controls.random = 0 and "
             "controls.matched = 0"
@@ -100,10 +113,10 @@ def _drawn(
         zip_longest(range(controls.random), range(controls.matched), fillvalue=None)
     ):
         if random is not None:
-            units = equal_number(chosen.units, scope.mask, rng, by_layer=controls.by_layer)
+            units = equal_number(chosen.units, pool, rng, by_layer=controls.by_layer)
             yield UnitSet(
                 "random", chosen.layer, draw, units, None if squares is None else norm(units, squares)
             )
         if matched is not None and squares is not None:
-            units = equal_norm(chosen.units, scope.mask, squares, rng, by_layer=controls.by_layer)
+            units = equal_norm(chosen.units, pool, squares, rng, by_layer=controls.by_layer)
             yield UnitSet("matched", chosen.layer, draw, units, norm(units, squares))

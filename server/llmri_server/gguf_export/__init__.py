@@ -1,8 +1,7 @@
 """From a Hugging Face folder to a GGUF file: our own exporter, for small models and for tests.
 
-It knows the eight architectures of `configs/gguf.toml` and byte-level BPE vocabularies, and refuses by name
-what it does not know. `python -m llmri_server.gguf_export FOLDER FILE` runs it; it needs the extras `server`
-and `gguf`.
+It knows eight architectures and byte-level BPE vocabularies, and refuses by name what it does not know.
+`python -m llmri_server.gguf_export FOLDER FILE` runs it; it needs the extras `server` and `gguf`.
 """
 
 from llmri_server.gguf_export.errors import ExportError

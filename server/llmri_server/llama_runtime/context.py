@@ -116,6 +116,11 @@ class Context:
         self._lib.llama_memory_clear(self._memory, True)
         return length == 0
 
+    @property
+    def holds_all(self) -> bool:
+        """Whether every position since the first is kept, and not only the latest, or one state of all."""
+        return int(self._lib.llama_memory_seq_pos_min(self._memory, 0)) <= 0
+
     def _count_reused(self) -> int:
         return int(self._lib.llama_perf_context(self.pointer).n_reused)
 

@@ -2,103 +2,116 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from llmri_server.llama_runtime.architectures import Architecture, Node, is_known, nodes_of
+from llmri_server.edits import Place
+from llmri_server.llama_runtime.blocks import Block, find_blocks
+from llmri_server.llama_runtime.experts import find_experts
+from llmri_server.llama_runtime.graph import Graph
 from llmri_server.llama_runtime.model import Model
-from llmri_server.llama_runtime.options import FlashAttention
-from llmri_server.llama_runtime.probing import Sighting, probe
-from llmri_server.llama_runtime.recognition import EMBEDDING, Label
-from llmri_server.llama_runtime.sites import ALWAYS, RESID_POST, RESID_PRE, UNITS, Site
+from llmri_server.llama_runtime.probing import probe, probe_ids
+from llmri_server.llama_runtime.projections import read_by_attention_output, read_by_down
+from llmri_server.llama_runtime.recognition import EMBEDDING, Mark
+from llmri_server.llama_runtime.sites import (
+    ALWAYS,
+    ATTN_OUT,
+    MLP_ACT,
+    MLP_OUT,
+    RESID_MID,
+    RESID_POST,
+    RESID_PRE,
+    UNITS,
+    Discovery,
+    Site,
+    Z,
+)
+from llmri_server.llama_runtime.verification import verified
 from llmri_server.runtime import LoadError
 
 logger = logging.getLogger(__name__)
 
-Sightings = Mapping[Label, Sighting]
-Nodes = Mapping[str, Sequence[Node]]
-
-
-@dataclass(frozen=True)
-class Discovery:
-    """The sites by name, how their nodes are recognised, and whether attention is computed in one piece."""
-
-    sites: Mapping[str, Site]
-    nodes: Nodes
-    flash_attention: FlashAttention
+Nodes = Mapping[str, Sequence[int] | str]  # a node a layer, or why there is none
 
 
 def discover(model: Model) -> Discovery:
-    """Find the sites by the table and a decode, two where flash attention may hide some.
+    """Find the sites in the graph of one decode, and check by two more that they are what they claim to be.
 
-    It is switched off where sites are only found without it; that is logged, and so are nodes that cannot be
-    read, and an architecture that the table does not know.
+    What is absent is logged with its reason.
 
     Raises:
         LoadError: No site was found.
     """
-    architecture = nodes_of(model.architecture)
-    wish = model.options.flash_attention
-    found = _find(model, architecture, wish)
-    if wish != "off" and not found.sites.keys() >= ALWAYS:
-        without = _find(model, architecture, "off")
-        hidden = without.sites.keys() - found.sites.keys()
-        if hidden:
-            logger.warning("flash attention hides %s, so it is switched off", _listed(sorted(hidden)))
-            found = without
+    graph = probe(model)
+    found = verified(model, _sites(graph, _nodes(graph, model.layers), model), probe_ids(model))
     if not found.sites:
         raise LoadError(
-            f"no site of the architecture `{model.architecture}` could be found; it cannot be watched"
+            f"no site of the architecture `{model.architecture}` could be found "
+            f"({'; '.join(sorted(set(found.absent.values())))}); it cannot be watched"
         )
-    if not is_known(model.architecture):
-        logger.warning(
-            "configs/gguf.toml does not know the architecture `%s`; by llama.cpp's usual names these sites "
-            "were found: %s; these were not: %s",
-            model.architecture,
-            _listed(found.sites),
-            _listed(ALWAYS - found.sites.keys()) or "none",
-        )
+    for name in UNITS:
+        if name in found.absent:
+            logger.warning("`%s` is absent: %s", name, found.absent[name])
     return found
 
 
-def _find(model: Model, architecture: Architecture, flash_attention: FlashAttention) -> Discovery:
-    candidates = {EMBEDDING: architecture.embedding, **architecture.sites}
-    sightings = probe(model, candidates, flash_attention)
-    nodes = {
-        name: (chosen,)
-        for name, nodes in candidates.items()
-        if (chosen := _choose(name, nodes, sightings, 1 if name == EMBEDDING else model.layers)) is not None
+def _nodes(graph: Graph, layers: int) -> Nodes:
+    """Give the nodes that may be each site; `EMBEDDING` has one."""
+    nodes: dict[str, Sequence[int] | str] = {
+        Z: read_by_attention_output(graph, layers),
+        MLP_ACT: read_by_down(graph, layers),
     }
-    sites = {
-        name: _site(model, name, node, architecture, sightings)
-        for name, (node,) in nodes.items()
-        if name != EMBEDDING
+    blocks = find_blocks(graph, layers)
+    if isinstance(blocks, str):
+        stream = (EMBEDDING, RESID_MID, RESID_POST, ATTN_OUT, MLP_OUT)
+        return {**nodes, **dict.fromkeys(stream, blocks)}
+    nodes |= _of_blocks(blocks)
+    mlps = nodes[MLP_OUT]
+    return nodes if isinstance(mlps, str) else {**nodes, **find_experts(graph, mlps)}
+
+
+def _of_blocks(blocks: Sequence[Block]) -> dict[str, Sequence[int] | str]:
+    return {
+        EMBEDDING: [blocks[0].before],
+        RESID_MID: _each([block.middle for block in blocks]),
+        RESID_POST: [block.after for block in blocks],
+        ATTN_OUT: _each([block.attention for block in blocks]),
+        MLP_OUT: _each([block.mlp for block in blocks]),
     }
-    if EMBEDDING in nodes and RESID_POST in sites:
+
+
+def _each(found: Sequence[int | str]) -> Sequence[int] | str:
+    """Give a node of every layer, or why the first one that lacks it does."""
+    reasons = [each for each in found if isinstance(each, str)]
+    return reasons[0] if reasons else [each for each in found if isinstance(each, int)]
+
+
+def _sites(graph: Graph, nodes: Nodes, model: Model) -> Discovery:
+    sites: dict[str, Site] = {}
+    marks: dict[Place, Mark] = {}
+    absent: dict[str, str] = {}
+    for name, found in nodes.items():
+        if isinstance(found, str):
+            absent[name] = found
+        elif isinstance(site := _site(graph, name, found), str):
+            absent[name] = site
+        else:
+            sites[name] = site
+            marks |= {(name, layer): graph.nodes[number].mark for layer, number in enumerate(found)}
+    embedding = sites.pop(EMBEDDING, None)
+    if embedding is not None and RESID_POST in sites:
         sites[RESID_PRE] = Site(RESID_PRE, sites[RESID_POST].width)
-    ordered = {name: sites[name] for name in (*UNITS, *sites) if name in sites}
-    return Discovery(ordered, nodes, flash_attention)
+    else:
+        absent[RESID_PRE] = absent.pop(EMBEDDING, "`resid_post` is, of which it is the one before")
+    ordered = {name: sites[name] for name in UNITS if name in sites}
+    reasons = {name: reason for name, reason in absent.items() if name in ALWAYS}
+    return Discovery(ordered, marks, reasons, model.options.flash_attention)
 
 
-def _choose(name: str, nodes: Sequence[Node], sightings: Sightings, layers: int) -> Node | None:
-    """Give the first node that every layer has, equally wide and readable."""
-    for number, node in enumerate(nodes):
-        seen = [sightings.get(Label(name, number, layer)) for layer in range(layers)]
-        there = [sighting for sighting in seen if sighting is not None]
-        problems = [sighting.problem for sighting in there if sighting.problem]
-        if problems:
-            logger.warning("`%s` is left out: %s", name, problems[0])
-        elif len(there) == layers and len({sighting.width for sighting in there}) == 1:
-            return node
-    return None
-
-
-def _site(model: Model, name: str, node: Node, architecture: Architecture, sightings: Sightings) -> Site:
-    number = architecture.sites[name].index(node)
-    seen = [sightings[Label(name, number, layer)] for layer in range(model.layers)]
-    factor = float(model.metadata(node.times) or 1) if node.times else 1.0
-    cut = frozenset(layer for layer, sighting in enumerate(seen) if sighting.cut)
-    return Site(name, seen[0].width, cut, factor or 1.0)  # llama.cpp takes 0 for no factor
-
-
-def _listed(names: Sequence[str] | frozenset[str] | Mapping[str, object]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
+def _site(graph: Graph, name: str, numbers: Sequence[int]) -> Site | str:
+    """Give a site whose nodes can be read and are equally wide, or say why it is none."""
+    nodes = [graph.nodes[number] for number in numbers]
+    for layer, node in enumerate(nodes):
+        if node.problem:
+            return node.problem
+        if node.width != nodes[0].width:
+            return f"it is {nodes[0].width} wide in layer 0 and {node.width} in layer {layer}"
+    return Site(name, nodes[0].width, frozenset(layer for layer, node in enumerate(nodes) if node.cut))

@@ -6,6 +6,7 @@ it, so the structure is read as ggml.h declares it. `layout.check` tries that on
 
 import ctypes
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from llmri_server.runtime import LoadError
@@ -55,7 +56,7 @@ class Ggml:
     Attributes:
         get: Copies `size` bytes of a tensor, from an offset on, to an address.
         put: Copies bytes from an address into a tensor.
-        op_name: Gives the name of an operation.
+        operation: Gives the name of an operation by its number.
 
     Raises:
         LoadError: The library has not all of them.
@@ -66,6 +67,7 @@ class Ggml:
         self.get = self.function("ggml_backend_tensor_get", None, _POINTER, _POINTER, _SIZE, _SIZE)
         self.put = self.function("ggml_backend_tensor_set", None, _POINTER, _POINTER, _SIZE, _SIZE)
         self.op_name: Callable[[int], bytes] = self.function("ggml_op_name", _TEXT, _INTEGER)
+        self.operation = cache(lambda number: self.op_name(number).decode())
         self.type_name: Callable[[int], bytes] = self.function("ggml_type_name", _TEXT, _INTEGER)
 
     def function(self, name: str, result: object, *arguments: object) -> Callable[..., Any]:

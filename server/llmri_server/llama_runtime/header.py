@@ -9,6 +9,7 @@ from llmri_server.runtime import LoadError
 SUFFIX, MAGIC = ".gguf", b"GGUF"
 OLDEST, NEWEST = 2, 3  # versions of the format that llama.cpp reads
 DAMAGED = re.compile("corrupted or incomplete|failed to read|exceeds maximum|must be in|file bounds")
+BROKEN = re.compile("has invalid data")
 UNKNOWN = re.compile("unknown (model architecture|pre-tokenizer|tokenizer)|invalid ggml type")
 HEADER = struct.Struct("<4sIQQ")  # magic, version, tensors, metadata
 
@@ -63,6 +64,8 @@ def not_loaded(path: Path, complaint: str) -> str:
     told = f"llama.cpp cannot load {path}: {complaint}"
     if DAMAGED.search(complaint):
         return f"{told}; the file is damaged or cut off, so copy or download it again"
+    if BROKEN.search(complaint):
+        return f"{told}: values that are infinite or not a number; copy, download or convert it again"
     if UNKNOWN.search(complaint):
         return f"{told}; a newer llama-cpp-python may know it"
     return told

@@ -3,28 +3,34 @@
 from pathlib import Path
 
 from llmri_protocol.messages import ModelCard, SiteCard
-from llmri_server.llama_runtime.discovery import Discovery, discover
+from llmri_protocol.printable import as_name
+from llmri_server.llama_runtime.discovery import discover
 from llmri_server.llama_runtime.engine import engine
 from llmri_server.llama_runtime.header import check_file
 from llmri_server.llama_runtime.model import Model
 from llmri_server.llama_runtime.options import Options
 from llmri_server.llama_runtime.prompts import PromptWriter
 from llmri_server.llama_runtime.runtime import LlamaRuntime
-from llmri_server.llama_runtime.sites import ALWAYS, RESID_POST, UNITS, Site
+from llmri_server.llama_runtime.sites import ALWAYS, RESID_POST, UNITS, Discovery, Site
 from llmri_server.llama_runtime.vocabulary import Vocabulary
+from llmri_server.loading import tell
+from llmri_server.prompts import check_context
 
 
 def load(path: Path, options: Options | None = None) -> LlamaRuntime:
-    """Load a file; a decode of three tokens checks where its sites are.
+    """Load a file; decodes of a few tokens find its sites and check them.
 
     Raises:
         LoadError: It cannot be loaded or served; the message is one sentence for the user.
     """
     check_file(path)
     model = Model(engine(), path, options or Options())
+    check_context(model.options.context_of(model.trained_context), str(path))
+    tell("sites, by trying them")
     discovery = discover(model)
     vocabulary = Vocabulary(model)
-    prompts = PromptWriter(vocabulary, model.chat_template)
+    prompts = PromptWriter(vocabulary, model.chat_templates)
+    prompts.check()
     card = _card(model, discovery, model.name or path.stem, chat=prompts.chat)
     return LlamaRuntime(model, discovery, vocabulary, prompts, card)
 
@@ -33,9 +39,9 @@ def _card(model: Model, discovery: Discovery, name: str, *, chat: bool) -> Model
     lib = model.engine.lib
     on_gpu = model.options.gpu_layers != 0 and lib.llama_supports_gpu_offload()
     return ModelCard(
-        name=name,
+        name=as_name(name),
         runtime="llama.cpp",
-        family=model.architecture,
+        family=as_name(model.architecture, "unknown"),
         layers=model.layers,
         hidden_size=model.width,
         heads=model.heads,

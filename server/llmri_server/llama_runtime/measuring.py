@@ -1,6 +1,6 @@
 """Passes over one sequence under several sets of edits, one set after the other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -47,22 +47,15 @@ def measure(
     return Measured(np.stack(given), {name: np.stack(each) for name, each in rows.items()})
 
 
-def unedited_rows(
-    watch: Watch, ids: Sequence[int], places: Sequence[Place], factors: Mapping[str, float]
-) -> dict[Place, Floats]:
-    """Give what passes at some places while nothing is edited, `[positions, width]` each.
-
-    Values are those that edits see, before llama.cpp multiplies them on their way to the residual stream.
-    """
+def unedited_rows(watch: Watch, ids: Sequence[int], places: Sequence[Place]) -> dict[Place, Floats]:
+    """Give what passes at some places while nothing is edited, `[positions, width]` each."""
     layers: dict[str, list[int]] = {}
     for name, layer in places:
         layers.setdefault(name, []).append(layer)
     wanted: Wanted = tuple((name, tuple(sorted(chosen))) for name, chosen in layers.items())
     rows, _ = read(watch, ids, prompt=len(ids), compiled=Compiled(), wanted=wanted)
     return {
-        (name, layer): rows[name][:, number] / np.float32(factors[name])
-        for name, chosen in wanted
-        for number, layer in enumerate(chosen)
+        (name, layer): rows[name][:, number] for name, chosen in wanted for number, layer in enumerate(chosen)
     }
 
 

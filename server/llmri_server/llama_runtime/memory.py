@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from llmri_protocol.messages import Edit
 from llmri_server.edits.computed import Computed
 from llmri_server.edits.provenance import Provenance
+from llmri_server.keeping import Keeping
 from llmri_server.llama_runtime.watch import Watch
 
 
@@ -14,19 +15,30 @@ class Memory:
     Entries stay as they were computed, with the edits that stood then. Other threads may read `ids` and
     `provenance` at any time.
 
+    Args:
+        watch: The context.
+        layers: The model's.
+        keeping: What its memory allows.
+
     Attributes:
         watch: The context.
     """
 
-    def __init__(self, watch: Watch, layers: int) -> None:
+    def __init__(self, watch: Watch, layers: int, keeping: Keeping) -> None:
         self.watch = watch
+        self._keeping = keeping
         self._ids: list[int] = []
         self._computed = Computed(layers)
 
     @property
     def ids(self) -> tuple[int, ...]:
-        """The tokens that are kept; while a turn runs, all tokens so far."""
+        """The tokens that were computed; while a turn runs, all tokens so far."""
         return tuple(self._ids)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether anything is ever kept."""
+        return self._keeping.goes_on
 
     @property
     def provenance(self) -> Provenance:
@@ -45,12 +57,12 @@ class Memory:
     def take(self, prompt: Sequence[int]) -> int:
         """Keep what a prompt shares with the conversation; give how many of its first tokens are computed.
 
-        At least one is left to compute. None are kept where llama.cpp cannot cut its memory back.
+        At least one is left to compute. None are kept where the memory cannot be cut back or continued.
         """
         pairs = zip(self._ids[: self.length], prompt, strict=False)
         same = next((number for number, (one, other) in enumerate(pairs) if one != other), None)
         shared = min(self.length if same is None else same, len(prompt) - 1)
-        self._cut(shared)
+        self._cut(shared if self._may_be_cut(shared) else 0)
         self._ids = list(prompt)
         return self.length
 
@@ -65,12 +77,20 @@ class Memory:
     def settle(self) -> None:
         """Learn that the turn is over: the last token that was chosen was never computed."""
         del self._ids[self.length :]
+        if not self.goes_on:
+            self._computed.cut(0)
 
     def renewed(self, watch: Watch, ids: Sequence[int], edits: tuple[Edit, ...]) -> None:
         """Keep another context's keys and values of these tokens, all computed under these edits."""
         self.watch = watch
         self._ids = list(ids)
         self._computed.renew(edits, len(ids))
+
+    def _may_be_cut(self, length: int) -> bool:
+        """Whether the memory may be continued behind its first positions; what was forgotten is lost."""
+        if length == self.length:
+            return self._keeping.goes_on
+        return self._keeping.cuts and self.watch.context.holds_all
 
     def _cut(self, length: int) -> None:
         kept = length if self.watch.context.keep(length) else 0

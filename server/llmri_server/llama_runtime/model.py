@@ -10,9 +10,13 @@ from llmri_server.llama_runtime.engine import Engine
 from llmri_server.llama_runtime.header import not_loaded
 from llmri_server.llama_runtime.options import Options
 from llmri_server.llama_runtime.room import check_room
+from llmri_server.loading import tell
 from llmri_server.runtime import LoadError
+from llmri_server.templates import DEFAULT
 
-LONGEST_VALUE = 1 << 20  # bytes of one piece of metadata: chat templates are long
+FIRST_VALUE = 1 << 16  # bytes of one piece of metadata: few are longer
+LONGEST_KEY = 1 << 16  # bytes, as in the format
+CHAT_TEMPLATE = "tokenizer.chat_template"
 NO_VOCABULARY = 0  # of `llama_vocab_type`
 
 
@@ -34,6 +38,9 @@ class Model:
             )
         parameters = lib.llama_model_default_params()
         parameters.n_gpu_layers = options.gpu_layers
+        parameters.check_tensors = True  # values that are no numbers are found here, with their tensor's name
+        progress = lib.llama_progress_callback(_progress)
+        parameters.progress_callback = progress
         engine.errors.clear()
         self.pointer: Any = lib.llama_model_load_from_file(str(path).encode(), parameters)
         if not self.pointer:
@@ -60,20 +67,47 @@ class Model:
         return self.metadata("general.name") or ""
 
     @property
-    def chat_template(self) -> str:
-        """The file's chat template in Jinja, empty where it has none."""
-        return self.metadata("tokenizer.chat_template") or ""
+    def chat_templates(self) -> dict[str, str]:
+        """The file's chat templates in Jinja by their names; the one without a name is `default`."""
+        keys = metadata_keys(self.engine.lib, self.pointer)
+        names = {key: key.removeprefix(CHAT_TEMPLATE).lstrip(".") or DEFAULT for key in keys}
+        return {
+            name: self.metadata(key) or ""
+            for key, name in names.items()
+            if key == CHAT_TEMPLATE or key.startswith(f"{CHAT_TEMPLATE}.")
+        }
 
     def metadata(self, key: str) -> str | None:
         """Give a value of the file's metadata as text, or None without it."""
         return metadata(self.engine.lib, self.pointer, key)
 
 
+def _progress(share: float, _data: object) -> bool:
+    """Tell what share of the weights is read; llama.cpp goes on where that gives true."""
+    tell("weights", share)
+    return True
+
+
 def metadata(lib: ModuleType, pointer: object, key: str) -> str | None:
     """Give a value of a loaded file's metadata as text, or None without it."""
-    buffer = ctypes.create_string_buffer(LONGEST_VALUE)
-    length = lib.llama_model_meta_val_str(pointer, key.encode(), buffer, ctypes.sizeof(buffer))
-    return buffer.value.decode(errors="replace") if length >= 0 else None
+    room, length = FIRST_VALUE, 0
+    while length >= 0:
+        buffer = ctypes.create_string_buffer(room)
+        length = lib.llama_model_meta_val_str(pointer, key.encode(), buffer, room)
+        if 0 <= length < room:
+            return buffer.value.decode(errors="replace")
+        room = length + 1
+    return None
+
+
+def metadata_keys(lib: ModuleType, pointer: object) -> list[str]:
+    """Give the keys of a loaded file's metadata, but for those of lists."""
+    buffer = ctypes.create_string_buffer(LONGEST_KEY)
+    keys: list[str] = []
+    for number in range(lib.llama_model_meta_count(pointer)):
+        lib.llama_model_meta_key_by_index(pointer, number, buffer, ctypes.sizeof(buffer))
+        keys.append(buffer.value.decode(errors="replace"))
+    return keys
 
 
 def refuse_other_kinds(lib: ModuleType, pointer: object, path: Path) -> None:

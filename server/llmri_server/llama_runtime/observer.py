@@ -24,6 +24,18 @@ Stop = Callable[[int, bool], None]  # what to do at a node: its address, and whe
 Callback = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p)
 
 
+class UnseenError(RuntimeError):
+    """A pass has another graph than those that were looked at when the model was loaded.
+
+    Attributes:
+        places: Those whose nodes it lacks.
+    """
+
+    def __init__(self, message: str, places: frozenset[Place]) -> None:
+        super().__init__(message)
+        self.places = places
+
+
 class _ByHeart(dict[int, bool]):
     """The addresses of nodes that nobody wants, each with False; what is asked of others is passed on.
 
@@ -103,9 +115,11 @@ class Observer:
         if self._awaits_first:
             return RuntimeError("llama.cpp moved its graph to other addresses unnoticed")
         if self._visited != len(self._stops):
-            return RuntimeError(
+            seen = {place for place, _ in self._places.values()}
+            return UnseenError(
                 f"{self._visited} nodes were shown, expected {len(self._stops)}: this pass of llama.cpp "
-                "has another graph than the one that was looked at when the model was loaded"
+                "has another graph than the one that was looked at when the model was loaded",
+                frozenset(self._stops.keys() - seen),
             )
         return None
 

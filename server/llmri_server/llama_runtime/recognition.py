@@ -1,88 +1,110 @@
 """Which node of llama.cpp's graph is which site, told as the nodes are computed."""
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
-from llmri_server.llama_runtime.architectures import Node
+from llmri_server.edits import Place
 from llmri_server.llama_runtime.ggml import Ggml, Tensor
 
 EMBEDDING = "embedding"  # the first block's input, beside the sites
-GET_ROWS = "GET_ROWS"  # leaves out the rows that give no logits, so what reads it reads what it reads
+NAMES = 1 << 14  # that are kept by heart: as many as the nodes of a few large graphs
+
+# ggml numbers the tensors that llama.cpp leaves nameless, and those that it copies from device to device.
+NAMELESS = re.compile(r"^(?:node|leaf)_\d+")
+COPIED = re.compile(r"^[^#]+#(?P<name>.+)#\d+$")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a node is recognised by in every graph of a model.
+
+    Names repeat: `Qcur-0` is a MUL_MAT, a RESHAPE and a ROPE. Nodes without a name are told apart by what
+    they read, where a weight has its own; the rest is numbered in the order in which llama.cpp computes it.
+
+    Attributes:
+        operation: What it does.
+        name: Its name; empty where llama.cpp gives none.
+        reads: The names of what it reads, where it has none itself.
+        occurrence: How many nodes like it come before.
+    """
+
+    operation: str
+    name: str
+    reads: tuple[str, ...]
+    occurrence: int
 
 
 @dataclass(frozen=True)
 class Label:
-    """A node's site, which of the site's candidates it is, and its layer."""
+    """A node's site and its layer."""
 
     site: str
-    candidate: int
     layer: int
 
 
-@dataclass(frozen=True)
-class _Candidate:
-    site: str
-    number: int
-    node: Node
+class Marking:
+    """Marks the nodes of one graph at a time, in the order of computing."""
 
-
-class Recogniser:
-    """Recognises the nodes of one graph at a time, each by its name and operation, or by what it reads.
-
-    Names repeat: `Qcur-0` is a MUL_MAT, a RESHAPE and a ROPE. Nodes that llama.cpp leaves nameless are known
-    by a site that they read, which therefore has to be computed before them, as it is.
-
-    Args:
-        ggml: Reads a tensor.
-        candidates: The nodes that may be each site, or `EMBEDDING`.
-    """
-
-    def __init__(self, ggml: Ggml, candidates: Mapping[str, Sequence[Node]]) -> None:
-        self._ggml = ggml
-        self._by_operation: dict[str, list[_Candidate]] = {}
-        for site, nodes in candidates.items():
-            for number, node in enumerate(nodes):
-                self._by_operation.setdefault(node.op, []).append(_Candidate(site, number, node))
-        self._sites: dict[int, set[tuple[str, int]]] = {}
-        self._seen: Counter[_Candidate] = Counter()
+    def __init__(self) -> None:
+        self._seen: Counter[tuple[str, str, tuple[str, ...]]] = Counter()
 
     def start(self) -> None:
         """Forget what was seen: another graph begins."""
-        self._sites.clear()
         self._seen.clear()
+
+    def mark(self, tensor: Tensor, operation: str, name: str) -> Mark:
+        """Give the next node's mark; nodes may be left out if all with their operation and name are."""
+        reads = () if name else tuple(map(_name_at, filter(None, tensor.src)))
+        before = self._seen[operation, name, reads]
+        self._seen[operation, name, reads] = before + 1
+        return Mark(operation, name, reads, before)
+
+
+class Recogniser:
+    """Recognises the nodes of one graph at a time.
+
+    Args:
+        ggml: Reads a tensor.
+        marks: What the node of each place is recognised by.
+    """
+
+    def __init__(self, ggml: Ggml, marks: Mapping[Place, Mark]) -> None:
+        self._ggml = ggml
+        self._marking = Marking()
+        self._labels: dict[Mark, list[Label]] = {}
+        self._names: dict[str, set[str]] = {}  # of the only nodes to look at, by their operations
+        for (site, layer), mark in marks.items():
+            self._labels.setdefault(mark, []).append(Label(site, layer))
+            self._names.setdefault(mark.operation, set()).add(mark.name)
+
+    def start(self) -> None:
+        """Forget what was seen: another graph begins."""
+        self._marking.start()
 
     def labels(self, address: int) -> list[Label]:
         """Give what the next node of the graph is; mostly nothing."""
         tensor = Tensor.from_address(address)
-        operation = self._ggml.op_name(tensor.op).decode()
-        candidates = self._by_operation.get(operation, ())
-        found = list(self._matches(tensor, candidates)) if candidates else []
-        if found:
-            self._sites[address] = {(label.site, label.layer) for label in found}
-        elif operation == GET_ROWS and tensor.src[0] in self._sites:
-            self._sites[address] = self._sites[tensor.src[0]]
-        return found
+        operation = self._ggml.operation(tensor.op)
+        names = self._names.get(operation)
+        if names is None or (name := plain_name(tensor)) not in names:
+            return []
+        return self._labels.get(self._marking.mark(tensor, operation, name), [])
 
-    def _matches(self, tensor: Tensor, candidates: Sequence[_Candidate]) -> Iterator[Label]:
-        name = tensor.name.decode(errors="replace")
-        stem, _, number = name.rpartition("-")
-        for candidate in candidates:
-            node = candidate.node
-            if node.reads:
-                layers = self._layers_read(tensor, node.reads)
-            elif not node.numbered or candidate.site == EMBEDDING:
-                layers = self._counted(candidate) if name == node.node else ()
-            else:
-                layers = (int(number),) if stem == node.node and number.isdecimal() else ()
-            for layer in layers:
-                yield Label(candidate.site, candidate.number, layer)
 
-    def _layers_read(self, tensor: Tensor, site: str) -> tuple[int, ...]:
-        read = (self._sites.get(source, set()) for source in tensor.src if source)
-        return tuple({layer for sites in read for name, layer in sites if name == site})
+def plain_name(tensor: Tensor) -> str:
+    """Give a tensor's name without what ggml numbers, which differs from graph to graph."""
+    return _plain(tensor.name)
 
-    def _counted(self, candidate: _Candidate) -> tuple[int, ...]:
-        """Number nodes of one name in the order of the layers."""
-        self._seen[candidate] += 1
-        return (self._seen[candidate] - 1,)
+
+def _name_at(address: int) -> str:
+    return _plain(Tensor.from_address(address).name)
+
+
+@lru_cache(maxsize=NAMES)
+def _plain(written: bytes) -> str:
+    name = written.decode(errors="replace")
+    copied = COPIED.match(name)
+    return NAMELESS.sub("", copied["name"] if copied else name)

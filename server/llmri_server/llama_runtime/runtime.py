@@ -1,5 +1,6 @@
 """A GGUF file as a runtime, through llama.cpp."""
 
+import logging
 import threading
 from collections.abc import Mapping, Sequence
 
@@ -11,9 +12,10 @@ from llmri_server.calibration import calibration_ids
 from llmri_server.edits import Place, check
 from llmri_server.edits.baselines import Baselines
 from llmri_server.edits.blame import who_broke
+from llmri_server.keeping import NOTHING_KEPT, Keeping
 from llmri_server.llama_runtime.directions import Alone, Standing
-from llmri_server.llama_runtime.discovery import Discovery
 from llmri_server.llama_runtime.interventions import Compiler
+from llmri_server.llama_runtime.keeping import measure_memory
 from llmri_server.llama_runtime.lens import lens
 from llmri_server.llama_runtime.measuring import mean_row, measure, unedited_rows
 from llmri_server.llama_runtime.memory import Memory
@@ -21,6 +23,7 @@ from llmri_server.llama_runtime.model import Model
 from llmri_server.llama_runtime.passes import NO_REPLY
 from llmri_server.llama_runtime.prompts import PromptWriter
 from llmri_server.llama_runtime.reading import read
+from llmri_server.llama_runtime.sites import Discovery
 from llmri_server.llama_runtime.speaker import Speaker
 from llmri_server.llama_runtime.vocabulary import Vocabulary
 from llmri_server.llama_runtime.watch import Watch
@@ -37,6 +40,8 @@ from llmri_server.runtime import (
     Wanted,
 )
 from llmri_server.speaking import BrokenError, Turn
+
+logger = logging.getLogger(__name__)
 
 
 class LlamaRuntime:
@@ -62,10 +67,14 @@ class LlamaRuntime:
         self._discovery = discovery
         self.vocabulary = vocabulary
         self._prompts = prompts
-        self._memory = Memory(self._watch(), card.layers)
         self._second: Watch | None = None
+        watch = self._watch()
+        keeping = measure_memory(watch, card.vocabulary)
+        if not keeping.goes_on:
+            logger.warning("%s: %s", card.name, NOTHING_KEPT)
+        self._memory = Memory(watch, card.layers, keeping)
         self._baselines = Baselines(self._unedited, mean_row, self._calibration, vocabulary.special)
-        self._compiler = Compiler(discovery.sites, self._baselines)
+        self._compiler = Compiler(self._baselines)
         self._standing = Standing(self._compiler, self._baselines)
         self._speaker = Speaker(prompts, vocabulary, card.context)
 
@@ -92,7 +101,8 @@ class LlamaRuntime:
         """Generate the reply to the conversation's last message, until done or `stop` is set.
 
         A conversation's first turn is computed anew; later turns reuse the keys and values of earlier ones,
-        which keep the edits they were computed under, until `refill`.
+        which keep the edits they were computed under, until `refill`. Where the model's state cannot be
+        continued, each turn is computed anew.
 
         Old exchanges are left out where the context is too short; with no room at all the reply is empty
         and ends for `context`.
@@ -120,7 +130,7 @@ class LlamaRuntime:
             NonFiniteError: A logit became infinite or not a number.
         """
         turn = Turn(conversation, sampling, sink, stop)
-        memory = Memory(self._aside, self.card.layers)
+        memory = Memory(self._aside, self.card.layers, Keeping())
         memory.forget()
         try:
             return self._speaker.hold(turn, memory, Alone(edits, self._compiler, self._baselines))
@@ -130,15 +140,16 @@ class LlamaRuntime:
             self._standing.converse(self._memory.ids)
 
     def context(self) -> tuple[int, ...]:
-        """Give the tokens whose keys and values are kept; while a turn runs, all its tokens so far."""
+        """Give the tokens of the conversation as computed; while a turn runs, all its tokens so far."""
         return self._memory.ids
 
     def stale(self) -> bool:
         """Whether any key or value that is kept was computed under other edits than those that stand.
 
-        Edits that cannot reach it do not count, such as those of later positions.
+        Edits that cannot reach it do not count, such as those of later positions. What the next turn computes
+        anew is never stale.
         """
-        return self._memory.provenance.differs_from(self._standing.edits)
+        return self._memory.goes_on and self._memory.provenance.differs_from(self._standing.edits)
 
     def refill(self) -> int:
         """Compute all kept keys and values anew under the standing edits; give how many positions.
@@ -149,7 +160,7 @@ class LlamaRuntime:
             NonFiniteError: A value became infinite or not a number; what was kept stays.
         """
         ids = self._memory.ids
-        if not ids:
+        if not self._memory.length:
             return 0
         self._standing.converse(ids)
         compiled = self._standing.felt()
@@ -252,8 +263,7 @@ class LlamaRuntime:
     def _unedited(
         self, ids: Sequence[int], places: Sequence[Place]
     ) -> Mapping[Place, npt.NDArray[np.float32]]:
-        factors = {name: site.factor for name, site in self._discovery.sites.items()}
-        return unedited_rows(self._aside, ids, places, factors)
+        return unedited_rows(self._aside, ids, places)
 
     def _breaks(self, ids: Sequence[int], prompt: int | None, edits: Sequence[Edit]) -> bool:
         """Whether the logits after these tokens are broken under these edits alone."""

@@ -1,25 +1,29 @@
 """Sites that were found in a model's graph."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from llmri_server.edits import Place
-from llmri_server.llama_runtime.recognition import EMBEDDING
+from llmri_server.llama_runtime.options import FlashAttention
+from llmri_server.llama_runtime.recognition import EMBEDDING, Mark
 
-RESID_PRE, RESID_POST = "resid_pre", "resid_post"
+RESID_PRE, RESID_MID, RESID_POST = "resid_pre", "resid_mid", "resid_post"
+ATTN_OUT, Z, MLP_ACT, MLP_OUT = "attn_out", "z", "mlp_act", "mlp_out"
+ROUTER, EXPERT_OUT = "router", "expert_out"
 
 # In the order in which a model's card names them.
 UNITS = {
     RESID_PRE: "residual direction",
-    "resid_mid": "residual direction",
+    RESID_MID: "residual direction",
     RESID_POST: "residual direction",
-    "attn_out": "direction written by attention",
-    "z": "attention head component",
-    "mlp_act": "MLP neuron",
-    "mlp_out": "direction written by the MLP",
-    "router": "expert's probability",
-    "expert_out": "direction written by a chosen expert, the likeliest first",
+    ATTN_OUT: "direction written by attention",
+    Z: "attention head component",
+    MLP_ACT: "MLP neuron",
+    MLP_OUT: "direction written by the MLP",
+    ROUTER: "expert's probability",
+    EXPERT_OUT: "direction written by a chosen expert, the likeliest first",
 }
-OF_EXPERTS = ("router", "expert_out")  # only mixtures of experts have these
+OF_EXPERTS = (ROUTER, EXPERT_OUT)  # only mixtures of experts have these
 ALWAYS = frozenset(UNITS) - frozenset(OF_EXPERTS)
 
 
@@ -31,13 +35,35 @@ class Site:
         name: Its name.
         width: Its units.
         cut: The layers in which only rows that give logits are there: the last one, or none.
-        factor: What llama.cpp multiplies the values with before it adds them to the residual stream.
     """
 
     name: str
     width: int
     cut: frozenset[int] = frozenset()
-    factor: float = 1.0
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What was found in a model.
+
+    Attributes:
+        sites: By name, in the order of the card.
+        marks: What the node of each place is recognised by.
+        absent: Why each of the other sites is not there, by name.
+        flash_attention: Whether attention is computed in one piece.
+    """
+
+    sites: Mapping[str, Site]
+    marks: Mapping[Place, Mark]
+    absent: Mapping[str, str] = field(default_factory=dict)
+    flash_attention: FlashAttention = "auto"
+
+    def without(self, reasons: Mapping[str, str]) -> "Discovery":
+        """Give the same without some sites, and why."""
+        sites = {name: site for name, site in self.sites.items() if name not in reasons}
+        needed = {node_of((name, layer)) for name in sites for layer in {layer for _, layer in self.marks}}
+        marks = {place: mark for place, mark in self.marks.items() if place in needed}
+        return Discovery(sites, marks, {**self.absent, **reasons}, self.flash_attention)
 
 
 def node_of(place: Place) -> Place:

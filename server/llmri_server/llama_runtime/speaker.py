@@ -13,7 +13,7 @@ from llmri_server.llama_runtime.prompts import PromptWriter
 from llmri_server.llama_runtime.reading import chunks
 from llmri_server.llama_runtime.sampling import Sampler, sampler
 from llmri_server.llama_runtime.vocabulary import Vocabulary
-from llmri_server.runtime import NonFiniteError, Outcome, ScanEvent, TokenEvent, Wanted
+from llmri_server.runtime import NonFiniteError, Outcome, ScanEvent, StoppedError, TokenEvent, Wanted
 from llmri_server.speaking import BrokenError, Turn, end_reason
 
 Floats = npt.NDArray[np.float32]
@@ -32,10 +32,14 @@ class Speaker:
 
         Raises:
             BrokenError: The logits became infinite or not a number.
+            PromptError: The conversation cannot be written.
         """
         sampling, stop = turn.sampling, turn.stop
         room = min(sampling.max_new_tokens, self._context // 4)
-        prompt = self._prompts.write(turn.conversation, self._context, room)
+        try:
+            prompt = self._prompts.write(turn.conversation, self._context, room, stop)
+        except StoppedError:
+            return Outcome("", 0, "stopped")
         limit = min(sampling.max_new_tokens, self._context - len(prompt.ids))
         full = limit < sampling.max_new_tokens
         if limit <= 0 or stop.is_set():
@@ -54,7 +58,8 @@ class Speaker:
             raise
         memory.settle()
         reason = end_reason(reply.ids, self._vocabulary.ends, stopped=stop.is_set(), full=full)
-        return Outcome(reply.text, len(reply.ids), reason, prompt.trimmed)
+        anew = not (turn.begins or memory.goes_on)
+        return Outcome(reply.text, len(reply.ids), reason, prompt.trimmed, anew=anew)
 
 
 class _Reply:
@@ -88,9 +93,9 @@ class _Reply:
         Raises:
             NonFiniteError: The logits became infinite or not a number.
         """
+        self._direction.converse(self._prompt)  # which may measure in the context that a replay then takes
         self._known = self._memory.take(self._prompt)
         self._announce_prompt()
-        self._direction.converse(self._prompt)
         logits = self._read_prompt()
         with sampler(self._memory.watch.context, self._turn.sampling) as chain:
             while logits is not None:

@@ -99,7 +99,7 @@ class Stops:
         size = ROW * site.width
         get = self._ggml.get
         row = acts[0].row
-        plain = len(acts) == 1 and acts[0].program is None and site.factor == 1
+        plain = len(acts) == 1 and acts[0].program is None
 
         def stop(address: int, half: bool) -> None:
             if plain and self._single and not half and row is not None:
@@ -121,10 +121,7 @@ class Stops:
                 with np.errstate(all="ignore"):  # an edit may well overflow: the logits tell
                     edited |= act.program.apply(rows, now, self._openings, cut=cut)
             if act.row is not None and self._count:
-                name = act.place[0]
-                self.kept[name][:, act.row] = rows[-self._count :]
-                if self._sites[name].factor != 1:
-                    self.kept[name][:, act.row] *= np.float32(self._sites[name].factor)
+                self.kept[act.place[0]][:, act.row] = rows[-self._count :]
         if edited:
             self._write(address, rows, half)
 

@@ -6,12 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from llmri_server.llama_runtime.context import Context
-from llmri_server.llama_runtime.discovery import Discovery
 from llmri_server.llama_runtime.interventions import Compiled
 from llmri_server.llama_runtime.model import Model
 from llmri_server.llama_runtime.observer import Observer
 from llmri_server.llama_runtime.passes import Pass
 from llmri_server.llama_runtime.recognition import Recogniser
+from llmri_server.llama_runtime.sites import Discovery
 from llmri_server.llama_runtime.stops import Stops
 from llmri_server.runtime import Wanted
 
@@ -30,7 +30,7 @@ class Watch:
         self._ggml = model.engine.ggml
         self._sites = discovery.sites
         self._special = special
-        self.observer = Observer(self._ggml, Recogniser(self._ggml, discovery.nodes))
+        self.observer = Observer(self._ggml, Recogniser(self._ggml, discovery.marks))
         self.context = Context(model, self.observer, discovery.flash_attention)
         self._stops = self._prepared(Compiled(), ())
 

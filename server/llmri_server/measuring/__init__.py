@@ -3,12 +3,13 @@
 from llmri_server.measuring.checked_attribution import CheckedAttribution, attribution
 from llmri_server.measuring.influence_map import InfluenceMap, influence
 from llmri_server.measuring.lens import logit_lens
-from llmri_server.measuring.replies import RepliesCompared, comparison
+from llmri_server.measuring.replies import NoRoomError, RepliesCompared, comparison
 from llmri_server.measuring.steps import Progress
 
 __all__ = [
     "CheckedAttribution",
     "InfluenceMap",
+    "NoRoomError",
     "Progress",
     "RepliesCompared",
     "attribution",

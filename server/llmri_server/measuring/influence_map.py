@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from llmri_protocol.messages import Edit, Shift
 from llmri_server.measuring.distributions import divergence, logprobs, shifts
+from llmri_server.measuring.reading import as_if_generated
 from llmri_server.measuring.steps import Progress, Steps
 from llmri_server.runtime import Runtime
 
@@ -63,6 +64,7 @@ def influence(
         NonFiniteError: The edits make the logits infinite or not a number.
     """
     card = runtime.card
+    reading = tuple(as_if_generated(edit, len(ids) if prompt is None else prompt) for edit in edits)
     layers = tuple(range(min(edit.layer for edit in edits), card.layers))
     width = next(each.width for each in card.sites if each.name == site)
     groups = _groups(layers, ROW_BYTES // (2 * len(ids) * width * np.dtype(np.float32).itemsize))
@@ -70,7 +72,7 @@ def influence(
     changes = []
     for group in groups:
         steps.begin(f"layers {group[0]} to {group[-1]}")
-        measured = runtime.measure(ids, ((), edits), sites=((site, group),), prompt=prompt)
+        measured = runtime.measure(ids, ((), reading), sites=((site, group),), prompt=prompt)
         changes.append(relative_change(*measured.rows[site]))
         steps.end()
     plain, edited = logprobs(measured.logits[:, -1])

@@ -9,8 +9,11 @@ from llmri_protocol.messages import ComparedToken, Edit
 from llmri_server.measuring.distributions import divergence, logprobs
 from llmri_server.measuring.reading import as_if_generated
 from llmri_server.measuring.steps import Progress, Steps
-from llmri_server.runtime import ChatMessage, Outcome, Runtime, Sampling, ScanEvent, TokenEvent
-from llmri_server.transcript import read_of
+from llmri_server.runtime import ChatMessage, Runtime, Sampling, ScanEvent, TokenEvent
+
+
+class NoRoomError(ValueError):
+    """A prompt leaves no room for a reply, so there is nothing to compare; the message has the number."""
 
 
 @dataclass(frozen=True)
@@ -45,35 +48,45 @@ def comparison(
     Raises:
         StoppedError: `stop` was set.
         NonFiniteError: The edits make the logits infinite or not a number.
+        NoRoomError: The context is too short for the prompt.
     """
     most = sampling.max_new_tokens
     steps = Steps(2 * most + 1, progress, stop)
     steps.begin("replying without the edits")
-    plain, without = _reply(runtime, conversation, sampling, (), steps)
+    without = _reply(runtime, conversation, sampling, (), steps)
+    if not without.prompt:
+        raise NoRoomError(
+            f"the prompt leaves no room for a reply in the context of {runtime.card.context} tokens; "
+            "give a shorter one"
+        )
     steps.reach(most)
     steps.begin("replying with the edits")
-    edited, with_edits = _reply(runtime, conversation, sampling, edits, steps)
+    with_edits = _reply(runtime, conversation, sampling, edits, steps)
     steps.reach(2 * most)
     steps.begin("reading the plain reply both ways")
-    prompt = runtime.prompt_ids(read_of(conversation, without.trimmed))
-    kl = _divergences(runtime, prompt, tuple(token.id for token in plain), edits)
+    kl = _divergences(runtime, without, edits)
     steps.end()
+    plain, edited = tuple(without.tokens), tuple(with_edits.tokens)
     different = _first_difference(plain, edited)
     return RepliesCompared(plain, edited, without.text, with_edits.text, different, kl)
 
 
 @dataclass
-class _Listener:
-    """Keeps a reply's tokens, each of which is a step."""
+class _Reply:
+    """A reply as it comes: what was read before it, and its tokens, each of which is a step."""
 
     steps: Steps
+    prompt: list[int] = field(default_factory=list)
     tokens: list[ComparedToken] = field(default_factory=list)
+    text: str = ""
 
     def token(self, event: TokenEvent) -> None:
         """Take a token."""
-        if event.phase == "generate":
-            self.tokens.append(ComparedToken(id=event.id, text=event.text, logprob=event.logprob or 0.0))
-            self.steps.end()
+        if event.phase == "prompt":
+            self.prompt.append(event.id)
+            return
+        self.tokens.append(ComparedToken(id=event.id, text=event.text, logprob=event.logprob or 0.0))
+        self.steps.end()
 
     def scan(self, event: ScanEvent) -> None:
         """Nothing is scanned."""
@@ -85,22 +98,22 @@ def _reply(
     sampling: Sampling,
     edits: Sequence[Edit],
     steps: Steps,
-) -> tuple[tuple[ComparedToken, ...], Outcome]:
-    listener = _Listener(steps)
-    outcome = runtime.replay(conversation, sampling, listener, steps.stop, edits)
+) -> _Reply:
+    reply = _Reply(steps)
+    reply.text = runtime.replay(conversation, sampling, reply, steps.stop, edits).text
     steps.check()
-    return tuple(listener.tokens), outcome
+    return reply
 
 
-def _divergences(
-    runtime: Runtime, prompt: tuple[int, ...], reply: tuple[int, ...], edits: Sequence[Edit]
-) -> tuple[float, ...]:
+def _divergences(runtime: Runtime, reply: _Reply, edits: Sequence[Edit]) -> tuple[float, ...]:
     """Give the KL divergence where each token of the reply is decided."""
-    if not reply:
+    if not reply.tokens:
         return ()
-    reading = tuple(as_if_generated(edit, len(prompt)) for edit in edits)
-    measured = runtime.measure(prompt + reply[:-1], ((), reading), logits=len(reply), prompt=len(prompt))
-    return tuple(float(divergence(*logprobs(measured.logits[:, number]))) for number in range(len(reply)))
+    length, count = len(reply.prompt), len(reply.tokens)
+    ids = (*reply.prompt, *(token.id for token in reply.tokens[:-1]))
+    reading = tuple(as_if_generated(edit, length) for edit in edits)
+    measured = runtime.measure(ids, ((), reading), logits=count, prompt=length)
+    return tuple(float(divergence(*logprobs(measured.logits[:, number]))) for number in range(count))
 
 
 def _first_difference(plain: Sequence[ComparedToken], edited: Sequence[ComparedToken]) -> int | None:

@@ -66,7 +66,8 @@ def main() -> None:
     """Ask them all, and print a table with the wrong ones below it."""
     tokenizer = AutoTokenizer.from_pretrained(WEIGHTS)
     model = AutoModelForCausalLM.from_pretrained(WEIGHTS, dtype="float32")
-    console, wrong = Console(), []
+    console = Console()
+    wrong: list[tuple[str, str]] = []
     table = Table("asked as", "both of two digits", "one or both of one digit")
     for phrase in (*ADDITION_PHRASES[:PHRASES], *SUBTRACTION_PHRASES[:PHRASES]):
         examples = sums(phrase)

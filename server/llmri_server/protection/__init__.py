@@ -1,6 +1,17 @@
 """Units whose ablation breaks a model: how they are found, and what is refused."""
 
-from llmri_server.protection.finding import protect
-from llmri_server.protection.refusal import ProtectedError, refuse_ablations
+from llmri_server.protection.examination import Examination
+from llmri_server.protection.finding import each_once, examine, known, protect
+from llmri_server.protection.refusal import ProtectedError, may_take_away, refuse_ablations, refused
 
-__all__ = ["ProtectedError", "protect", "refuse_ablations"]
+__all__ = [
+    "Examination",
+    "ProtectedError",
+    "each_once",
+    "examine",
+    "known",
+    "may_take_away",
+    "protect",
+    "refuse_ablations",
+    "refused",
+]

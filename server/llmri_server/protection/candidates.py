@@ -1,15 +1,16 @@
 """Units that may carry a model's loss, and what ablating each of them alone costs."""
 
+import contextlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
 
 from llmri_protocol.messages import Edit
+from llmri_server.protection.loss import loss
 from llmri_server.protection.magnitudes import Outlier, Unit
 from llmri_server.protection.massive import Massive
-from llmri_server.protection.sweep import losses
-from llmri_server.runtime import Runtime
+from llmri_server.runtime import NonFiniteError, Runtime
 
 MOST = 32  # ablated one by one
 MOST_MASSIVE = 16  # of these; each of them is put to its mean too
@@ -43,19 +44,37 @@ def choose(massive: Iterable[Massive], outliers: Mapping[str, Sequence[Outlier]]
     return list(dict.fromkeys([*first, *in_turn]))[:MOST]
 
 
+def prepare_means(runtime: Runtime, ids: Sequence[int], units: Sequence[Unit]) -> None:
+    """Let the runtime learn the means of these units in one pass, so that `prices` takes one a unit."""
+    with contextlib.suppress(NonFiniteError):  # they are known all the same
+        runtime.measure(ids[:1], [[_mean(unit) for unit in units]])
+
+
 def prices(
-    runtime: Runtime, ids: Sequence[int], candidates: Sequence[Unit], massive: frozenset[Unit]
-) -> dict[Unit, Price]:
-    """Ablate each candidate alone, and put the massive ones to their mean too."""
-    averaged = [unit for unit in candidates if unit in massive]
-    zeros = [[Edit(site=unit.site, layer=unit.layer, units=(unit.unit,))] for unit in candidates]
-    means = [[Edit(site=unit.site, layer=unit.layer, units=(unit.unit,), op="mean")] for unit in averaged]
-    intact, *edited = losses(runtime, ids, [[], *zeros, *means])
-    at_mean = dict(zip(averaged, edited[len(zeros) :], strict=True))
-    return {
-        unit: Price(intact, zeroed, at_mean.get(unit))
-        for unit, zeroed in zip(candidates, edited[: len(zeros)], strict=True)
-    }
+    runtime: Runtime, ids: Sequence[int], candidates: Sequence[Unit], averaged: Sequence[Unit]
+) -> Iterator[Mapping[Unit, Price]]:
+    """Ablate each candidate alone, and put the averaged ones to their mean too, a pass each.
+
+    After each pass comes what it adds to what is known: nothing after that of the model as it is.
+    """
+    intact = loss(runtime, ids, ())
+    yield {}
+    known: dict[Unit, Price] = {}
+    for unit in candidates:
+        known[unit] = Price(intact, loss(runtime, ids, [_zero(unit)]))
+        yield {unit: known[unit]}
+    for unit in averaged:
+        known[unit] = replace(known[unit], mean=loss(runtime, ids, [_mean(unit)]))
+        yield {unit: known[unit]}
+
+
+def _zero(unit: Unit) -> Edit:
+    return Edit(site=unit.site, layer=unit.layer, units=(unit.unit,))
+
+
+def _mean(unit: Unit) -> Edit:
+    """Give the edit that puts a unit to its mean over the calibration text, whatever was said meanwhile."""
+    return Edit(site=unit.site, layer=unit.layer, units=(unit.unit,), op="mean", baseline="calibration")
 
 
 def _nats(loss: float) -> str:

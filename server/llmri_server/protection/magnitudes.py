@@ -13,6 +13,8 @@ from llmri_server.runtime import Runtime
 MLP = ("mlp_act", "mlp_out")
 ROW_BYTES = 256 << 20  # of activations that come back at once
 
+Place = tuple[str, int, npt.NDArray[np.float32]]  # site, layer, and the rows `[positions, units]`
+
 
 class Unit(NamedTuple):
     """A unit's address."""
@@ -41,16 +43,21 @@ def watched_places(card: ModelCard) -> dict[str, list[int]]:
     }
 
 
-def activations(runtime: Runtime, ids: Sequence[int]) -> Iterator[tuple[str, int, npt.NDArray[np.float32]]]:
-    """Give site, layer and the rows `[positions, units]` of every watched place, without edits."""
-    widths = {site.name: site.width for site in runtime.card.sites}
-    for site, layers in watched_places(runtime.card).items():
-        size = max(1, ROW_BYTES // (4 * len(ids) * widths[site]))
-        for first in range(0, len(layers), size):
-            some = tuple(layers[first : first + size])
-            rows = runtime.measure(ids, [()], sites=((site, some),)).rows[site][0]
-            for number, layer in enumerate(some):
-                yield site, layer, rows[:, number]
+def portions(card: ModelCard, positions: int) -> list[tuple[str, tuple[int, ...]]]:
+    """Divide the watched places into what comes back from one pass over so many positions."""
+    widths = {site.name: site.width for site in card.sites}
+    found = []
+    for site, layers in watched_places(card).items():
+        size = max(1, ROW_BYTES // (4 * max(1, positions) * widths[site]))
+        found += [(site, tuple(layers[first : first + size])) for first in range(0, len(layers), size)]
+    return found
+
+
+def activations(runtime: Runtime, ids: Sequence[int]) -> Iterator[list[Place]]:
+    """Give the watched places' rows, without edits: those of one pass at a time."""
+    for site, layers in portions(runtime.card, len(ids)):
+        rows = runtime.measure(ids, [()], sites=((site, layers),)).rows[site][0]
+        yield [(site, layer, rows[:, number]) for number, layer in enumerate(layers)]
 
 
 def outliers(site: str, layer: int, rows: npt.NDArray[np.float32], most: int) -> list[Outlier]:

@@ -36,35 +36,41 @@ def refuse_ablations(edits: Sequence[Edit], card: ModelCard, *, force: bool, all
     """
     if force and allowed:
         return
-    refused = _refused(edits, card.protected)
-    if refused:
-        raise ProtectedError(_sentence(refused, force=force, allowed=allowed))
+    found = refused(edits, card.protected)
+    if found:
+        raise ProtectedError(_sentence(found, force=force, allowed=allowed))
 
 
-def _refused(edits: Sequence[Edit], protected: Sequence[ProtectedUnit]) -> list[ProtectedUnit]:
+def may_take_away(edit: Edit) -> bool:
+    """Whether an edit would be refused of some units, if they were protected."""
+    return edit.value != 0 if edit.op == "steer" else _takes_away(edit)
+
+
+def refused(edits: Sequence[Edit], protected: Sequence[ProtectedUnit]) -> list[ProtectedUnit]:
+    """Give the protected units that edits take away, each once."""
     by_place: dict[tuple[str, int], dict[int, ProtectedUnit]] = {}
     for unit in protected:
         by_place.setdefault((unit.site, unit.layer), {})[unit.unit] = unit
-    refused: list[ProtectedUnit] = []
+    taken: list[ProtectedUnit] = []
     for edit in edits:
         here = by_place.get((edit.site, edit.layer), {})
         if not here:
             continue
         if edit.op == "steer":
-            refused += here.values() if _is_aimed(edit, here) else ()
+            taken += here.values() if _is_aimed(edit, here) else ()
         else:
-            refused += [here[unit] for unit in edit.units if unit in here and _takes_away(edit, here[unit])]
-    return list(dict.fromkeys(refused))
+            taken += [here[unit] for unit in edit.units if unit in here and _takes_away(edit, here[unit])]
+    return list(dict.fromkeys(taken))
 
 
-def _takes_away(edit: Edit, unit: ProtectedUnit) -> bool:
+def _takes_away(edit: Edit, unit: ProtectedUnit | None = None) -> bool:
     match edit.op:
         case "scale":
             return not SMALLEST_FACTOR <= edit.value <= LARGEST_FACTOR
         case "add":
             return edit.value != 0
         case "mean":
-            return unit.test != "massive"
+            return unit is None or unit.test != "massive"
         case _:
             return True
 

@@ -1,20 +1,30 @@
 """A loaded model and its tokenizer made into a runtime: sites found, checked, and written on a card."""
 
+import inspect
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from llmri_protocol.messages import ModelCard, SiteCard
-from llmri_server.runtime import LoadError
+from llmri_protocol.printable import as_name
+from llmri_server.calibration import calibration_ids
+from llmri_server.keeping import NOTHING_KEPT
+from llmri_server.prompts import check_context
+from llmri_server.runtime import LoadError, PromptError
 from llmri_server.torch_runtime.architectures import SITE_NAMES, SiteName, known_architecture
 from llmri_server.torch_runtime.effects import writing_reaches_residual
 from llmri_server.torch_runtime.fallback import propose
+from llmri_server.torch_runtime.keeping import measure_caches
 from llmri_server.torch_runtime.probe import probe
+from llmri_server.torch_runtime.prompts import PromptWriter
 from llmri_server.torch_runtime.runtime import TorchRuntime
 from llmri_server.torch_runtime.scans import SCAN_DTYPES
-from llmri_server.torch_runtime.taps import Site, bind
-from llmri_server.torch_runtime.verification import verify
+from llmri_server.torch_runtime.taps import Site, Tap, Taps, bind
+from llmri_server.torch_runtime.verification import Verified, verify
+
+logger = logging.getLogger(__name__)
 
 UNITS: Mapping[SiteName, str] = {
     "resid_pre": "residual direction",
@@ -25,44 +35,94 @@ UNITS: Mapping[SiteName, str] = {
     "mlp_act": "MLP neuron",
     "mlp_out": "direction written by the MLP",
 }
+ABSENT: Mapping[SiteName, str] = {
+    "resid_pre": "no block takes the stream as its first argument",
+    "resid_mid": "no module reads the stream between attention and MLP alone",
+    "resid_post": "no block gives the stream",
+    "attn_out": "no module gives what an attention adds to the stream",
+    "z": "no linear layer gives what an attention writes",
+    "mlp_act": "no one linear layer gives what an MLP writes, as in a mixture of experts",
+    "mlp_out": "no module gives what an MLP adds to the stream",
+}
+KEPT = {"past_key_values", "cache_params", "state"}  # under which names `forward` takes what was kept
 CONTEXT_UNKNOWN = 2048  # for models that say nothing and have no position limit of their own
 
 
 def assemble(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, name: str) -> TorchRuntime:
     """Make a runtime of a model that is already on its device.
 
-    Two forward passes check every site and its edits, three where the table does not know the architecture.
+    Two forward passes check every site and its edits, three where the table does not know the architecture;
+    a few more try what of a conversation can be kept.
     The model's own sampling defaults are replaced by plain ones, so that `Sampling` says all there is.
 
     Raises:
-        LoadError: The blocks of the model cannot be found, or its dtype is none that scans can carry.
+        LoadError: The blocks of the model cannot be found, its dtype is none that scans can carry, it keeps
+            nothing between passes, its context is too short, or its tokenizer or template cannot be used.
     """
     if model.dtype not in SCAN_DTYPES:
         raise LoadError(f"`{name}` computes in {model.dtype}; choose float32, float16 or bfloat16")
+    _refuse_forgetful(model, name)
+    check_context(_context(model, tokenizer), f"`{name}`")
+    prompts = PromptWriter(tokenizer, _rows(model))
+    prompts.check()
     model.eval()  # type: ignore[no-untyped-call]
-    sites = find_sites(model, name)
+    verified = find_sites(model, name)
+    sites = verified.sites
+    for site, why in verified.reasons.items():
+        logger.warning("no %s in %s: %s", site, name, why)
     ends = _ends(model, tokenizer)
     _plain_generation(model, tokenizer, ends)
-    card = _card(model, tokenizer, sites, name)
-    return TorchRuntime(model, tokenizer, card, sites, ends)
+    card = _card(model, tokenizer, sites, name, chat=prompts.chat)
+    keeping = measure_caches(model, card.context)
+    if not keeping.whole.goes_on:
+        logger.warning("%s: %s", name, NOTHING_KEPT)
+    runtime = TorchRuntime(model, tokenizer, card, sites, ends, prompts=prompts, keeping=keeping)
+    _check_text(runtime)
+    return runtime
 
 
-def find_sites(model: PreTrainedModel, name: str) -> dict[SiteName, Site]:
-    """Give the sites that stood the check, by the table or, where it knows nothing, by structure."""
+def find_sites(model: PreTrainedModel, name: str) -> Verified:
+    """Give the sites that stood the check, by the table or, where it knows nothing, by structure.
+
+    Raises:
+        LoadError: There are none.
+    """
     known = known_architecture(model.config.model_type)
-    architecture = known if known is not None and _has(model, known.blocks) else propose(model)
-    if architecture is None:
-        raise LoadError(
-            f"the blocks of `{name}` ({model.config.model_type}) were not found; it cannot be watched"
-        )
-    sites = verify(model, architecture, probe(model, bind(model, architecture)))
+    if known is not None and _has(model, known.blocks):
+        architecture, taps = known, bind(model, known)
+    else:
+        proposed = propose(model)
+        if proposed is None:
+            raise LoadError(
+                f"the blocks of `{name}` ({model.config.model_type}) were not found; it cannot be watched"
+            )
+        architecture, taps = proposed
+    everywhere, lacking = _in_every_layer(taps)
+    verified = verify(model, architecture, probe(model, everywhere))
+    sites, reasons = verified.sites, lacking | verified.reasons
     if not sites:
         raise LoadError(
             f"no site of `{name}` ({model.config.model_type}) could be found; it cannot be watched"
         )
     if "resid_mid" in sites and not writing_reaches_residual(model, sites):
         sites["resid_mid"] = replace(sites["resid_mid"], editable=False)
-    return sites
+    return Verified(sites, {site: reasons[site] for site in SITE_NAMES if site not in sites})
+
+
+def _in_every_layer(taps: Mapping[SiteName, tuple[Tap | None, ...]]) -> tuple[Taps, dict[SiteName, str]]:
+    """Sort sites into those that all layers have, and why each other one is absent."""
+    there: dict[SiteName, tuple[Tap, ...]] = {}
+    lacking: dict[SiteName, str] = {}
+    for site in SITE_NAMES:
+        found = taps.get(site, ())
+        present = tuple(tap for tap in found if tap is not None)
+        without = [str(number) for number, tap in enumerate(found) if tap is None]
+        if present and not without:
+            there[site] = present
+        else:
+            where = f"layers {', '.join(without)}: " if present else ""
+            lacking[site] = where + ABSENT[site]
+    return there, lacking
 
 
 def _has(model: PreTrainedModel, path: str) -> bool:
@@ -70,15 +130,20 @@ def _has(model: PreTrainedModel, path: str) -> bool:
 
 
 def _card(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, sites: Mapping[SiteName, Site], name: str
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    sites: Mapping[SiteName, Site],
+    name: str,
+    *,
+    chat: bool,
 ) -> ModelCard:
     config = model.config.get_text_config()
     layers = int(config.num_hidden_layers)
     heads = int(getattr(config, "num_attention_heads", None) or 0)
     return ModelCard(
-        name=name,
+        name=as_name(name),
         runtime="torch",
-        family=model.config.model_type,
+        family=as_name(model.config.model_type, "unknown"),
         layers=layers,
         hidden_size=int(config.hidden_size),
         heads=heads,
@@ -86,11 +151,12 @@ def _card(
         context=_context(model, tokenizer),
         dtype=SCAN_DTYPES[model.dtype],
         device=str(model.device),
-        chat=bool(tokenizer.chat_template),
+        chat=chat,
         sites=tuple(_site_card(sites[site], heads) for site in SITE_NAMES if site in sites),
         absent=tuple(site for site in SITE_NAMES if site not in sites),
         attributable=True,
         lens="resid_post" in sites,
+        default_site="resid_post" if "resid_post" in sites else next(iter(sites)),
         default_layer=layers // 2,
     )
 
@@ -109,8 +175,39 @@ def _site_card(site: Site, heads: int) -> SiteCard:
 
 def _context(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
     """Give the longest sequence that both the model and the tokenizer allow."""
-    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None) or CONTEXT_UNKNOWN
-    return int(min(limit, tokenizer.model_max_length))
+    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None) or 0
+    return int(min(limit if limit > 0 else CONTEXT_UNKNOWN, tokenizer.model_max_length))
+
+
+def _refuse_forgetful(model: PreTrainedModel, name: str) -> None:
+    """Refuse a model whose class takes nothing that earlier passes kept, such as the first GPT.
+
+    Raises:
+        LoadError: It takes nothing.
+    """
+    if KEPT.isdisjoint(inspect.signature(model.forward).parameters):
+        raise LoadError(
+            f"`{name}` ({model.config.model_type}) cannot be chatted with: its class in transformers keeps "
+            "no keys and values between passes, and LLMRI reads each token once; choose a newer model"
+        )
+
+
+def _check_text(runtime: TorchRuntime) -> None:
+    """Pass if the model has all tokens of the text that it is measured on, which is plain.
+
+    Raises:
+        LoadError: It has not.
+    """
+    try:
+        calibration_ids(runtime)
+    except PromptError as error:
+        raise LoadError(str(error)) from None
+
+
+def _rows(model: PreTrainedModel) -> int | None:
+    """Give how many tokens the model has an embedding for; None where it does not say."""
+    rows: int | None = getattr(model.get_input_embeddings(), "num_embeddings", None)
+    return rows
 
 
 def _ends(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:

@@ -14,8 +14,8 @@ from transformers import PreTrainedModel
 
 from llmri_server.torch_runtime.architectures import SiteName
 from llmri_server.torch_runtime.probe import observe, probe_ids
+from llmri_server.torch_runtime.sums import adds_up
 from llmri_server.torch_runtime.taps import Site, Tap, read
-from llmri_server.torch_runtime.verification import adds_up
 
 PUSH = 4.0  # times the largest value: more than any rounding could hide
 

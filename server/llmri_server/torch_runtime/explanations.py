@@ -17,7 +17,7 @@ _OFFLINE = {
 def explain(model: str, error: Exception) -> str:
     """Say why a model could not be loaded, and what to do."""
     if os.path.isdir(os.path.expanduser(model)):  # noqa: PTH111, PTH112  those of `Path` raise at odd names
-        return f"the folder {model} could not be loaded as a model: {_first_line(error)}"
+        return f"the folder {model} could not be loaded as a model: {first_line(error)}"
     names = _names(error)
     if "GatedRepoError" in names:
         return f"`{model}` is gated on the hub; ask for access there and log in with `hf auth login`"
@@ -27,7 +27,7 @@ def explain(model: str, error: Exception) -> str:
         )
     if is_offline(error):
         return f"`{model}` is not on this machine and the hub did not answer; check the network or the id"
-    return f"`{model}` could not be loaded: {_first_line(error)}"
+    return f"`{model}` could not be loaded: {first_line(error)}"
 
 
 def is_offline(error: Exception) -> bool:
@@ -44,6 +44,7 @@ def _names(error: BaseException | None) -> set[str]:
     return names
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Give the first line of what an error says, or what it is called."""
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__

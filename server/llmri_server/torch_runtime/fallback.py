@@ -1,47 +1,64 @@
 """Finding the sites of an architecture that the table does not know, by structure and by arithmetic.
 
-What is proposed here is what one forward pass proves in the first block: two children whose outputs add up
-with the block's input to its output are its attention and its MLP. The proposal then has to stand the same
-verification in every block as an entry of the table.
+What is proposed here is what one forward pass shows, block by block: modules whose outputs add up with the
+block's input to its output are its attention and its MLP, and a linear layer whose output is what such a
+module writes has heads or neurons as its input. The proposal then has to stand the same verification in
+every block as an entry of the table.
 """
 
-from collections.abc import Callable
-from contextlib import ExitStack
+import re
+from dataclasses import dataclass
 from itertools import combinations
 
-import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from llmri_server.torch_runtime.architectures import Architecture, SiteName, SitePath
-from llmri_server.torch_runtime.probe import observe, probe_ids
-from llmri_server.torch_runtime.taps import Tap, read
-from llmri_server.torch_runtime.verification import adds_up
+from llmri_server.torch_runtime.architectures import SITE_NAMES, Architecture, SiteName
+from llmri_server.torch_runtime.blocks import MATRIX, Block, has_linear, is_linear, watch
+from llmri_server.torch_runtime.sums import Multipliers, multipliers
+from llmri_server.torch_runtime.taps import Tap
 
-MATRIX = 2  # dimensions
-FINAL_NORMS = ("norm", "final_layernorm", "final_layer_norm", "final_norm", "ln_f", "norm_f")
+FINAL_NORMS = ("norm", "final_layernorm", "final_layer_norm", "final_norm", "ln_f", "norm_f", "ln_out")
+ATTENTION = re.compile(r"att(n|ention|\b|_)", re.I)
+OTHER_MIXER = re.compile(r"mamba|ssm|conv|recurrent|temporal|mixer|rnn", re.I)
+MLP = re.compile(r"mlp|ffn|feed|expert|moe", re.I)
 
 
-def propose(model: PreTrainedModel) -> Architecture | None:
-    """Give what can be found of the architecture, or None where there is no list of blocks."""
-    blocks = _blocks_path(model)
-    if blocks is None:
+@dataclass(frozen=True)
+class Place:
+    """Where a site is inside one block; `factor` is what the model multiplies it with."""
+
+    module: str
+    side: str = "input"
+    factor: float | None = None
+
+
+Places = dict[SiteName, Place]
+Proposal = tuple[Architecture, dict[SiteName, tuple[Tap | None, ...]]]
+
+
+def propose(model: PreTrainedModel) -> Proposal | None:
+    """Give where the blocks are and a tap a layer of every site, None where a block lacks it.
+
+    None where there is no list of blocks at all.
+    """
+    path = blocks_path(model)
+    if path is None:
         return None
-    ends: dict[SiteName, SitePath] = {
-        "resid_pre": SitePath(module="", side="input"),
-        "resid_post": SitePath(module="", side="output"),
+    blocks = list(model.get_submodule(path).children())
+    config = model.config.get_text_config()
+    found = [_places(block, multipliers(config, block.modules[""])) for block in watch(model, blocks)]
+    taps: dict[SiteName, tuple[Tap | None, ...]] = {
+        site: tuple(_tap(block, places.get(site)) for block, places in zip(blocks, found, strict=True))
+        for site in SITE_NAMES
     }
-    parent = blocks.rpartition(".")[0]
+    parent = path.rpartition(".")[0]
     norms = (name for name, _ in model.get_submodule(parent).named_children() if name in FINAL_NORMS)
     norm = next(norms, None)
-    return Architecture(
-        blocks=blocks,
-        final_norm=norm and f"{parent}.{norm}".lstrip("."),
-        sites=ends | _branches(_watch(model, model.get_submodule(f"{blocks}.0"))),
-    )
+    return Architecture(blocks=path, final_norm=norm and f"{parent}.{norm}".lstrip(".")), taps
 
 
-def _blocks_path(model: PreTrainedModel) -> str | None:
+def blocks_path(model: PreTrainedModel) -> str | None:
     """Give the path of the outermost list with as many modules as the model has hidden layers."""
     layers = getattr(model.config.get_text_config(), "num_hidden_layers", None)
     path: str
@@ -51,114 +68,148 @@ def _blocks_path(model: PreTrainedModel) -> str | None:
     return None
 
 
-class _Watched:
-    """What went into and came out of each module of a block, in the order in which they ended."""
-
-    def __init__(self) -> None:
-        self.modules: dict[str, nn.Module] = {}
-        self.inputs: dict[str, Tensor] = {}
-        self.outputs: dict[str, Tensor] = {}
-
-    def children(self) -> list[str]:
-        """Give the block's direct children that gave a tensor, in the order of their running."""
-        return [path for path in self.outputs if path and "." not in path]
-
-    def source(self, branch: str) -> str:
-        """Give the child whose output the branch reads, where it is a norm over it; else the branch."""
-        value = self.inputs.get(branch)
-        for child in self.children():
-            if child != branch and value is not None and _equal(self.outputs[child], value):
-                return child
-        return branch
-
-    def projection(self, branch: str) -> str | None:
-        """Give the linear layer whose output is the branch's output: the branch itself, or one inside."""
-        for path, output in self.outputs.items():
-            inside = path == branch or path.startswith(f"{branch}.")
-            if inside and _is_linear(self.modules[path]) and _equal(output, self.outputs[branch]):
-                return path if path in self.inputs else None
+def _tap(block: nn.Module, place: Place | None) -> Tap | None:
+    if place is None:
         return None
+    side = "input" if place.side == "input" else "output"
+    factor = None if place.factor in (None, 1.0) else place.factor
+    return Tap(block.get_submodule(place.module), side, 0, factor)  # type: ignore[arg-type]  # one of the two
 
 
-def _watch(model: PreTrainedModel, block: nn.Module) -> _Watched:
-    """Run one forward pass and look at every module of the block."""
-    watched = _Watched()
-    repeated: set[str] = set()
-
-    def noting(path: str, tap: Tap, into: dict[str, Tensor]) -> Callable[[object], None]:
-        def note(value: object) -> None:
-            try:
-                tensor = read(tap, value)
-            except (TypeError, IndexError):
-                return  # nothing a site could be
-            if path in into:
-                repeated.add(path)
-            if tensor.is_floating_point():
-                into[path] = tensor.reshape(-1, tensor.shape[-1]).clone()
-
-        return note
-
-    with ExitStack() as hooks, torch.no_grad():
-        for path, module in block.named_modules():
-            watched.modules[path] = module
-            before, after = Tap(module, "input", 0), Tap(module, "output", 0)
-            hooks.callback(observe(before, noting(path, before, watched.inputs)).remove)
-            hooks.callback(observe(after, noting(path, after, watched.outputs)).remove)
-        model(probe_ids(model), use_cache=False)
-    for path in repeated:  # a module that runs twice, such as a shared dropout, is no single place
-        watched.inputs.pop(path, None)
-        watched.outputs.pop(path, None)
-    return watched
+def _places(block: Block, numbers: Multipliers) -> Places:
+    """Give the sites of one block."""
+    ends: Places = {"resid_pre": Place(""), "resid_post": Place("", "output")}
+    if not block.whole:
+        return ends
+    sums = _sequential(block, numbers) or _parallel(block, numbers)
+    inner: Places = {}
+    heads = _heads(block, numbers, sums.get("attn_out"))
+    neurons = _neurons(block, numbers, sums.get("mlp_out"))
+    if heads is not None:
+        inner["z"] = Place(heads)
+    if neurons is not None:
+        inner["mlp_act"] = Place(neurons)
+    return ends | sums | inner
 
 
-def _branches(watched: _Watched) -> dict[SiteName, SitePath]:
-    """Give the sites of the first two children that add up, an attention and an MLP."""
-    start, end = watched.inputs.get(""), watched.outputs.get("")
-    if start is None or end is None:
-        return {}
-    shaped = [child for child in watched.children() if watched.outputs[child].shape == start.shape]
-    for attention, mlp in combinations(shaped, 2):
-        written, added = watched.outputs[attention], watched.outputs[mlp]
-        if "att" in attention.lower() and adds_up(end, start, written, added):
-            return _sites(watched, attention, mlp, start)
+def _sequential(block: Block, numbers: Multipliers) -> Places:
+    """Give the middle of the stream, where a module reads it, and the branches before and behind it."""
+    writers = block.writers()
+    for middle in block.modules:
+        value = block.inputs.get(middle)
+        if not middle or value is None or value.shape != block.start.shape or value.equal(block.start):
+            continue
+        sums: Places = {}
+        for writer in writers:
+            factor = numbers.of(value, block.start, block.outputs[writer])
+            if factor is not None and "attn_out" not in sums and _is_attention(block, writer):
+                sums["attn_out"] = Place(writer, "output", factor)
+            factor = numbers.of(block.end, value, block.outputs[writer])
+            if factor is not None and "mlp_out" not in sums and _is_mlp(_name(block, writer)):
+                sums["mlp_out"] = Place(writer, "output", factor)
+        if sums:
+            return {"resid_mid": Place(middle), **sums}
     return {}
 
 
-def _sites(watched: _Watched, attention: str, mlp: str, start: Tensor) -> dict[SiteName, SitePath]:
-    sites: dict[SiteName, SitePath] = {
-        "attn_out": SitePath(module=attention, side="output"),
-        "mlp_out": SitePath(module=mlp, side="output"),
-    }
-    middle = _middle(watched, attention, start)
-    if middle is not None:
-        sites["resid_mid"] = SitePath(module=middle, side="input")
-    heads = watched.projection(attention) or watched.projection(watched.source(attention))
-    neurons = watched.projection(mlp) or watched.projection(watched.source(mlp))
-    if heads is not None and "." in heads:
-        sites["z"] = SitePath(module=heads, side="input")
-    if neurons is not None:
-        sites["mlp_act"] = SitePath(module=neurons, side="input")
-    return sites
+def _parallel(block: Block, numbers: Multipliers) -> Places:
+    """Give the branches that are added to the block's input at once, an attention and an MLP."""
+    for one, other in combinations(block.writers(), 2):
+        attention, mlp = (one, other) if _is_attention(block, one) else (other, one)
+        if not _is_attention(block, attention) or _is_attention(block, mlp):
+            continue
+        parts = (block.outputs[attention], block.outputs[mlp])
+        factor = numbers.common(block.end, block.start, parts)
+        if factor is not None:
+            return {
+                "attn_out": Place(attention, "output", factor),
+                "mlp_out": Place(mlp, "output", factor),
+            }
+    return {}
 
 
-def _middle(watched: _Watched, attention: str, start: Tensor) -> str | None:
-    """Give the child that reads the sum of the block's input and its attention."""
-    for child in watched.children():
-        value = watched.inputs.get(child)
-        if (
-            value is not None
-            and value.shape == start.shape
-            and adds_up(value, start, watched.outputs[attention])
-        ):
-            return child
+def _heads(block: Block, numbers: Multipliers, written: Place | None) -> str | None:
+    """Give the output projection of the attention."""
+    if written is not None:
+        return block.linear_giving(block.outputs[written.module])
+    for child in block.children():
+        if ATTENTION.search(child):
+            return _projection(block, numbers, child) or _last_linear(block, child)
     return None
 
 
-def _equal(one: Tensor, other: Tensor) -> bool:
-    return one.shape == other.shape and torch.equal(one, other)
+def _neurons(block: Block, numbers: Multipliers, written: Place | None) -> str | None:
+    """Give the down projection of the MLP; a mixture has none that would give all that it writes."""
+    if written is not None:
+        return block.linear_giving(block.outputs[written.module])
+    parts = [child for child in block.children() if _is_mlp(child) and _has_matrix(block.modules[child])]
+    return _projection(block, numbers, parts[0]) if len(parts) == 1 else None  # several are one mixture
 
 
-def _is_linear(module: nn.Module) -> bool:
-    """Whether it multiplies with one matrix, whatever its class is called."""
-    weight = getattr(module, "weight", None)
-    return isinstance(weight, Tensor) and weight.ndim == MATRIX and not isinstance(module, nn.Embedding)
+def _projection(block: Block, numbers: Multipliers, child: str) -> str | None:
+    """Give the linear layer whose output a child gives, or adds to something that was there before."""
+    given = block.linear_giving(block.outputs[child])
+    if given is not None and _inside(given, child):
+        return given
+    earlier = [value for value in block.before(child) if not value.equal(block.outputs[child])]
+    for path in block.modules:
+        if (
+            _inside(path, child)
+            and path in block.inputs
+            and path in block.outputs
+            and is_linear(block.modules[path])
+        ):
+            output = block.outputs[path]
+            if output.shape == block.start.shape and _is_added(block, numbers, child, earlier, output):
+                return path
+    return None
+
+
+def _is_added(block: Block, numbers: Multipliers, child: str, earlier: list[Tensor], output: Tensor) -> bool:
+    """Whether a child gives, or a module behind it reads, the sum of this and what was there before."""
+    sums = [block.outputs[child], *(value for value in block.inputs.values() if value.shape == output.shape)]
+    return any(
+        numbers.of(total, rest, output) == 1.0 for total in sums for rest in earlier if not total.equal(rest)
+    )
+
+
+def _last_linear(block: Block, child: str) -> str | None:
+    """Give the last linear layer inside an attention, as wide as the stream and not also the first."""
+    found = [
+        path
+        for path in block.outputs
+        if _inside(path, child)
+        and path in block.inputs
+        and is_linear(block.modules[path])
+        and block.is_stream(path)
+    ]
+    entry = block.inputs.get(child)
+    if not found or (entry is not None and block.inputs[found[-1]].equal(entry)):
+        return None
+    return found[-1]
+
+
+def _inside(path: str, child: str) -> bool:
+    return path == child or path.startswith(f"{child}.")
+
+
+def _name(block: Block, writer: str) -> str:
+    """Give the path of a module or, where it is a norm over a branch, the path of that."""
+    value = block.inputs.get(writer)
+    if value is None or has_linear(block.modules[writer]):
+        return writer
+    return next(
+        (path for path in block.children() if path != writer and block.outputs[path].equal(value)), writer
+    )
+
+
+def _is_attention(block: Block, writer: str) -> bool:
+    return bool(ATTENTION.search(_name(block, writer)))
+
+
+def _is_mlp(name: str) -> bool:
+    return bool(MLP.search(name)) or not (ATTENTION.search(name) or OTHER_MIXER.search(name))
+
+
+def _has_matrix(module: nn.Module) -> bool:
+    return any(parameter.ndim >= MATRIX for parameter in module.parameters())

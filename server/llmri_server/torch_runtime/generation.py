@@ -131,14 +131,18 @@ def reply_to(
     *,
     model: PreTrainedModel,
     prompt: list[int],
-    cache: DynamicCache,
+    cache: DynamicCache | None,
     sampling: Sampling,
     limit: int,
     announcer: Announcer,
     distribution: Distribution,
     stop: threading.Event,
 ) -> Reply:
-    """Generate at most `limit` tokens after the prompt; the cache holds its beginning and grows."""
+    """Generate at most `limit` tokens after the prompt; the cache holds its beginning and grows.
+
+    Without one the library makes what the model wants.
+    """
+    given = {} if cache is None else {"past_key_values": cache}
     ids = torch.tensor([prompt], device=model.device)
     devices = [model.device] if model.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
@@ -147,7 +151,7 @@ def reply_to(
             ids,
             attention_mask=torch.ones_like(ids),
             generation_config=generation_config(sampling, limit),
-            past_key_values=cache,
+            **given,
             logits_processor=LogitsProcessorList([distribution]),
             stopping_criteria=StoppingCriteriaList([StopWhenSet(stop, model.device)]),
             streamer=announcer,

@@ -36,6 +36,12 @@ class Kept:
         """Whether the model wrote to a tensor after it was kept."""
         return not self.copied and [tensor._version for tensor in self.tensors] != self.versions
 
+    @property
+    def rows(self) -> list[Tensor]:
+        """The tensors of a pass over one position, all of one shape."""
+        width = self.site.width
+        return [each.reshape(-1, width) for each in self.tensors] if self.site.mixed else self.tensors
+
     def forget(self) -> None:
         """Let go of the tensors, so that the model's memory is free for its next pass."""
         self.tensors[:] = self._empty

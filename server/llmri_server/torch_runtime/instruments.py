@@ -20,6 +20,7 @@ from llmri_server.torch_runtime.architectures import SITE_NAMES, SiteName
 from llmri_server.torch_runtime.hooks import ForwardPass, Kept
 from llmri_server.torch_runtime.installation import Clock, Installation
 from llmri_server.torch_runtime.interventions import Compiler, Edits, Interventions
+from llmri_server.torch_runtime.states import states_left
 from llmri_server.torch_runtime.taps import Site
 from llmri_server.torch_runtime.unedited import mean_row, unedited_rows
 
@@ -81,6 +82,7 @@ class Instruments:
         self._installation = Installation(self._sites, self._current)
         self._felt: Edits = ()
         self._prompt: int | None = None
+        self._first: int | None = None
         self._receiver: Receiver | None = None
         self._attached = False
         self._nested = False
@@ -125,6 +127,7 @@ class Instruments:
         recorded: Wanted | None = None,
         variants: Sequence[Sequence[Edit]] | None = None,
         prompt: int | None = None,
+        start: int | None = None,
     ) -> Iterator[None]:
         """Let passes inside feel the edits, and hand what they leave to the receiver.
 
@@ -136,22 +139,25 @@ class Instruments:
             variants: Replaces the standing edits: row b of every batch feels exactly `variants[b]`.
             prompt: How many positions of the conversation are prompt. None lets a pass that begins with an
                 empty cache be the prompt.
+            start: How many positions were computed before the first pass; the passes are counted from there.
+                None asks each pass's cache, which some models keep elsewhere.
 
         Raises:
             ValueError: What shall be recorded is not there; or, when a pass begins, its batch has another
                 number of rows than there are variants.
         """
         self._check(recorded or ())
-        outer = (self._receiver, self._prompt, self._setting.recorded, self._setting.variants)
-        self._receiver, self._prompt = receiver, prompt
-        felt = outer[3] if variants is None else tuple(tuple(edits) for edits in variants)
+        outer = (self._receiver, self._prompt, self._first)
+        replaced = (self._setting.recorded, self._setting.variants)
+        self._receiver, self._prompt, self._first = receiver, prompt, start
+        felt = replaced[1] if variants is None else tuple(tuple(edits) for edits in variants)
         self._replace(recorded, felt)
         try:
             with self._watching():
                 yield
         finally:
-            self._receiver, self._prompt = outer[:2]
-            self._replace(*outer[2:])
+            self._receiver, self._prompt, self._first = outer
+            self._replace(*replaced)
 
     @contextmanager
     def timed(self) -> Iterator[Clock]:
@@ -207,7 +213,7 @@ class Instruments:
             raise ValueError(f"the batch has {rows} rows, but there are {len(setting.variants)} variants")
         if self._interventions.live:
             arguments = dict(zip(self._parameters, args, strict=False)) | kwargs
-            self._interventions.begin(self._current.positions, ids, arguments, self._prompt)
+            self._interventions.begin(self._current.positions, ids, arguments, self._prompt, self._first)
 
     def _end(self, _model: nn.Module, _args: object, _output: object) -> None:
         if self._nested:
@@ -217,6 +223,8 @@ class Instruments:
             self._hand_over(kept)
         if self._receiver is not None:
             self._receiver.passed(self._current.positions)
+        if self._first is not None:
+            self._first += self._current.positions
         if self._clock:
             self._clock.nanoseconds += time.perf_counter_ns() - start
             self._clock.calls += 1
@@ -251,7 +259,8 @@ class Instruments:
         """Run a pass that feels no edit and hands nothing over, between those that do."""
         self._nested = True
         try:
-            return unedited_rows(self._model, self._sites, ids, places)
+            with states_left(self._model):
+                return unedited_rows(self._model, self._sites, ids, places)
         finally:
             self._nested = False
 

@@ -11,11 +11,22 @@ from transformers.models.auto.modeling_auto import (
 )
 from transformers.utils import logging as transformers_logging
 
+from llmri_server.loading import tell
+from llmri_server.model_names import Source
 from llmri_server.runtime import LoadError
 from llmri_server.torch_runtime.assembly import assemble
-from llmri_server.torch_runtime.explanations import explain
+from llmri_server.torch_runtime.checkpoint_files import check_files
+from llmri_server.torch_runtime.explanations import explain, first_line
+from llmri_server.torch_runtime.loading_report import (
+    judge,
+    quantisation,
+    refuse_broken_values,
+    told_in_full,
+)
 from llmri_server.torch_runtime.runtime import TorchRuntime
-from llmri_server.torch_runtime.sources import find_source
+from llmri_server.torch_runtime.sources import fetched, find_source
+
+logger = logging.getLogger(__name__)
 
 DTYPES = {
     "float32": torch.float32,
@@ -38,21 +49,63 @@ def load(model: str, *, device: str = "auto", dtype: str = "auto") -> TorchRunti
     wanted = _dtype(dtype, place)
     source = find_source(model)
     options: dict[str, Any] = {"local_files_only": source.local_only, "trust_remote_code": False}
+    tell("configuration and tokenizer")
     try:
         config = AutoConfig.from_pretrained(source.location, **options)
         _refuse_other_kinds(model, config)
         tokenizer = AutoTokenizer.from_pretrained(source.location, **options)
-        loaded = AutoModelForCausalLM.from_pretrained(source.location, dtype=wanted, **options)
+        tell("weights")
+        loaded = _weights(source, config, wanted, options)
     except LoadError:
         raise
     except Exception as error:
         raise LoadError(explain(model, error)) from error
+    tell("sites, by trying them")
     try:
         return assemble(_moved(loaded, place), tokenizer, name=source.name)
     except torch.OutOfMemoryError:
         raise LoadError(
             f"`{model}` does not fit into the memory of {place}; try another dtype or device"
         ) from None
+    except LoadError:
+        raise
+    except Exception as error:
+        raise LoadError(f"`{model}` was loaded and could not be run: {first_line(error)}") from error
+
+
+def _weights(
+    source: Source, config: PreTrainedConfig, dtype: torch.dtype | str, options: dict[str, Any]
+) -> PreTrainedModel:
+    """Load the weights; all that the config asks for must be there, and nothing that it has no place for.
+
+    Raises:
+        LoadError: It is not so; see `loading_report` and `checkpoint_files`.
+    """
+    name, method = source.in_words, quantisation(source.in_words, config)
+    if source.folder is not None:
+        check_files(source.folder, quantised=method is not None)
+    try:
+        with told_in_full(name):
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                source.location,
+                dtype=dtype,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,
+                **options,
+            )
+    except Exception as error:
+        if method is None or isinstance(error, LoadError):
+            raise
+        why = first_line(error)
+        raise LoadError(f"{name} is quantised by `{method}` and cannot be loaded so here: {why}") from error
+    place = fetched(source) if source.folder is None else None
+    if place is not None:
+        check_files(place, quantised=method is not None)
+    model: PreTrainedModel = loaded[0]
+    for notice in judge(model, name, loaded[1]):
+        logger.warning("%s", notice)
+    refuse_broken_values(model, name)
+    return model
 
 
 def _moved(model: PreTrainedModel, device: torch.device) -> PreTrainedModel:

@@ -92,7 +92,7 @@ class _Rows:
         """Take the tensors of one site, a layer at a time."""
         rows = self._rows[kept.site.name]
         for number, tensor in enumerate(kept.tensors):
-            _write(rows[:, :, number], tensor.view(rows.shape[0], rows.shape[1], -1))
+            _write(rows[:, :, number], tensor.reshape(rows.shape[0], rows.shape[1], -1))
 
     def passed(self, positions: int) -> None:
         """Nothing is numbered here."""

@@ -1,7 +1,7 @@
 """One forward pass at load that looks at every tap."""
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,11 +18,19 @@ PROBE_POSITIONS = 5
 
 @dataclass(frozen=True)
 class Sighting:
-    """What passed at one tap: the tap, its `element` settled, a copy, and whether it was written to later."""
+    """What passed at one tap.
+
+    Attributes:
+        tap: It, its `element` settled.
+        value: A copy of what passed, times the tap's factor.
+        overwritten: Whether the tensor was written to later.
+        beyond: A copy of what is at the module's other side, if that is a tensor: its output for its input.
+    """
 
     tap: Tap
     value: Tensor
     overwritten: bool
+    beyond: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,7 @@ def probe(model: PreTrainedModel, taps: Taps) -> Probe:
     """Run one forward pass and look at every tap; all hooks are gone afterwards."""
     places = [(name, layer, tap) for name, layers in taps.items() for layer, tap in enumerate(layers)]
     seen: dict[tuple[SiteName, int], tuple[Tap, Tensor, Tensor, int]] = {}
+    beyond: dict[tuple[SiteName, int], Tensor] = {}
 
     def looking(name: SiteName, layer: int, tap: Tap) -> Callable[[object], None]:
         def look(value: object) -> None:
@@ -53,13 +62,24 @@ def probe(model: PreTrainedModel, taps: Taps) -> Probe:
 
         return look
 
+    def looking_beyond(name: SiteName, layer: int, tap: Tap) -> Callable[[object], None]:
+        def look(value: object) -> None:
+            with suppress(TypeError, IndexError):  # no tensor there: then nothing is known of it
+                beyond[name, layer] = read(tap, value).clone()
+
+        return look
+
     ids = probe_ids(model)
     with ExitStack() as hooks, torch.no_grad():
         for name, layer, tap in places:
             hooks.callback(observe(tap, looking(name, layer, tap)).remove)
+            other = Tap(tap.module, "output" if tap.side == "input" else "input")
+            hooks.callback(observe(other, looking_beyond(name, layer, other)).remove)
         output = model(ids, use_cache=False, output_hidden_states=True)
     sightings = {
-        name: tuple(_sighting(seen.get((name, layer))) for layer in range(len(layers)))
+        name: tuple(
+            _sighting(seen.get((name, layer)), beyond.get((name, layer))) for layer in range(len(layers))
+        )
         for name, layers in taps.items()
     }
     return Probe(ids.shape[1], sightings, getattr(output, "hidden_states", None))
@@ -86,8 +106,9 @@ def observe(tap: Tap, look: Callable[[object], None]) -> RemovableHandle:
     return tap.module.register_forward_hook(after)
 
 
-def _sighting(seen: tuple[Tap, Tensor, Tensor, int] | None) -> Sighting | None:
+def _sighting(seen: tuple[Tap, Tensor, Tensor, int] | None, beyond: Tensor | None) -> Sighting | None:
     if seen is None:
         return None
     tap, tensor, copy, version = seen
-    return Sighting(tap, copy if tap.factor is None else copy * tap.factor, tensor._version != version)
+    value = copy if tap.factor is None else copy * tap.factor
+    return Sighting(tap, value, tensor._version != version, beyond)

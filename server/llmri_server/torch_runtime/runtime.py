@@ -32,6 +32,7 @@ from llmri_server.torch_runtime.blame import breaks, few_logits
 from llmri_server.torch_runtime.installation import Clock
 from llmri_server.torch_runtime.instruments import Instruments
 from llmri_server.torch_runtime.interventions import NO_REPLY
+from llmri_server.torch_runtime.keeping import CacheKeeping
 from llmri_server.torch_runtime.lens import lens
 from llmri_server.torch_runtime.measuring import measure
 from llmri_server.torch_runtime.prefix_cache import PrefixCache
@@ -47,7 +48,7 @@ class TorchRuntime:
     """A decoder-only model that can be watched and edited while it speaks.
 
     `model` and `tokenizer` are the library's own objects, for experiments: a direct call of the model
-    feels the edits inside `hooked()` and is recorded inside `record()`.
+    feels the edits inside `hooked()` and is recorded inside `record()`. `keeping` says what its caches allow.
     """
 
     def __init__(
@@ -57,19 +58,23 @@ class TorchRuntime:
         card: ModelCard,
         sites: Mapping[SiteName, Site],
         ends: frozenset[int],
+        *,
+        prompts: PromptWriter,
+        keeping: CacheKeeping,
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.card = card
+        self.keeping = keeping
         self._sites: Mapping[str, Site] = {str(name): site for name, site in sites.items()}
         self._plan = CapturePlan()
-        self._prompts = PromptWriter(tokenizer)
+        self._prompts = prompts
         self._vocabulary = Vocabulary(tokenizer)
         self._instruments = Instruments(model, sites, self._calibration, self._vocabulary.special)
         self._speaker = Speaker(
             model, self._instruments, self._prompts, self._vocabulary, context=card.context, ends=ends
         )
-        self._memory = PrefixCache(model.config)
+        self._memory = PrefixCache(model.config, keeping)
 
     def check_edits(self, edits: Sequence[Edit]) -> None:
         """Raise `EditError` for the first edit that does not fit; change nothing."""
@@ -94,7 +99,8 @@ class TorchRuntime:
         """Generate the reply to the conversation's last message, until done or `stop` is set.
 
         A conversation's first turn is computed anew; later turns reuse the keys and values of earlier ones,
-        which keep the edits they were computed under, until `refill`.
+        which keep the edits they were computed under, until `refill`. Where the model's state cannot be
+        continued, each turn is computed anew.
 
         Old exchanges are left out where the context is too short; with no room at all the reply is empty
         and ends for `context`.
@@ -127,26 +133,27 @@ class TorchRuntime:
         """
 
         def attach(_new: int, prompt: int) -> AbstractContextManager[None]:
-            return self._instruments.attached(recorded=(), variants=[edits], prompt=prompt)
+            return self._instruments.attached(recorded=(), variants=[edits], prompt=prompt, start=0)
 
         turn = Turn(conversation, sampling, sink, stop)
         try:
-            return self._speaker.hold(turn, PrefixCache(self.model.config), attach)
+            return self._speaker.hold(turn, PrefixCache(self.model.config, self.keeping), attach)
         except BrokenError as broken:
             raise self._non_finite(broken, edits) from None
         finally:
             self._instruments.converse(self._memory.ids)
 
     def context(self) -> tuple[int, ...]:
-        """Give the tokens whose keys and values are kept; while a turn runs, all its tokens so far."""
+        """Give the tokens of the conversation as computed; while a turn runs, all its tokens so far."""
         return self._memory.ids
 
     def stale(self) -> bool:
         """Whether any key or value that is kept was computed under other edits than those that stand.
 
-        Edits that cannot reach it do not count, such as those of later positions.
+        Edits that cannot reach it do not count, such as those of later positions. What the next turn computes
+        anew is never stale.
         """
-        return self._memory.provenance.differs_from(self._instruments.edits)
+        return self._memory.goes_on and self._memory.provenance.differs_from(self._instruments.edits)
 
     def refill(self) -> int:
         """Compute all kept keys and values anew under the standing edits; give how many positions.
@@ -156,11 +163,10 @@ class TorchRuntime:
         Raises:
             NonFiniteError: A value became infinite or not a number; what was kept stays.
         """
-        ids = self._memory.ids
-        if not ids:
+        ids, cache = self._memory.ids, self._memory.fresh()
+        if cache is None or not self._memory.holds:
             return 0
         self._instruments.converse(ids)
-        cache = self._memory.fresh()
         tokens = torch.tensor([ids], device=self.model.device)
         with torch.no_grad(), self._instruments.attached(recorded=(), prompt=NO_REPLY):
             logits = self.model(
@@ -178,7 +184,7 @@ class TorchRuntime:
 
     def text_ids(self, text: str) -> tuple[int, ...]:
         """Give the tokens of a plain text."""
-        return tuple(self.tokenizer(text)["input_ids"])
+        return tuple(self._prompts.text_ids(text))
 
     def text_of(self, token: int) -> str:
         """Give a token's own text."""
@@ -275,7 +281,7 @@ class TorchRuntime:
     def _watched(self, sink: Sink, new: int, prompt: int) -> Iterator[None]:
         """Let a turn's passes feel the standing edits, write their scans, and remember what they felt."""
         writer = ScanWriter(sink, new, self._plan.prompt_positions, on_pass=self._computed)
-        with self._instruments.attached(writer, prompt=prompt):
+        with self._instruments.attached(writer, prompt=prompt, start=prompt - new):
             yield
 
     def _calibration(self) -> tuple[int, ...]:

@@ -49,7 +49,7 @@ class ScanWriter:
         name, layers = kept.site.name, kept.layers
         dtype = SCAN_DTYPES[kept.tensors[0].dtype]
         if self._number >= self._prompt:
-            rows = on_host(kept.tensors).reshape(len(layers), -1)
+            rows = on_host(kept.rows).reshape(len(layers), -1)
             # Freeing tensors lets go of the interpreter: before the sink wakes a sender, nobody takes it.
             kept.forget()
             self._sink.scan(ScanEvent(self._number, "generate", name, layers, dtype, rows))

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 
 from transformers import PreTrainedModel
 
-from llmri_server.runtime import NonFiniteError, Outcome
+from llmri_server.runtime import NonFiniteError, Outcome, StoppedError
 from llmri_server.speaking import BrokenError, Turn, end_reason
 from llmri_server.torch_runtime.generation import (
     Announcer,
@@ -46,10 +46,14 @@ class Speaker:
 
         Raises:
             BrokenError: The logits became infinite or not a number.
+            PromptError: The conversation cannot be written.
         """
         sampling, stop = turn.sampling, turn.stop
         room = min(sampling.max_new_tokens, self._context // 4)
-        prompt = self._prompts.write(turn.conversation, self._context, room)
+        try:
+            prompt = self._prompts.write(turn.conversation, self._context, room, stop)
+        except StoppedError:
+            return Outcome("", 0, "stopped")
         limit = min(sampling.max_new_tokens, self._context - len(prompt.ids))
         full = limit < sampling.max_new_tokens
         if limit <= 0 or stop.is_set():
@@ -63,7 +67,7 @@ class Speaker:
             memory.forget()
             raise
         reason = end_reason(ids, self._ends, stopped=stop.is_set(), full=full)
-        return Outcome(text, len(ids), reason, prompt.trimmed)
+        return Outcome(text, len(ids), reason, prompt.trimmed, anew=not (turn.begins or memory.goes_on))
 
     def _reply(
         self, turn: Turn, prompt: list[int], limit: int, memory: PrefixCache, attach: Attach

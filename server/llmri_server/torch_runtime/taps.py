@@ -34,6 +34,7 @@ class Site:
         overwritten: Whether the model writes into the tensor later in the same pass, so that a reference
             would not do.
         editable: Whether an edit reaches all that reads the tensor.
+        mixed: Whether some layers give `[batch, positions, width]` and others `[batch * positions, width]`.
     """
 
     name: SiteName
@@ -41,6 +42,7 @@ class Site:
     width: int
     overwritten: bool
     editable: bool = True
+    mixed: bool = False
 
     @property
     def in_place(self) -> bool:
@@ -74,16 +76,14 @@ def put(tap: Tap, value: object, tensor: Tensor) -> object:
     return (*value[:element], tensor, *value[element + 1 :])
 
 
-def bind(model: PreTrainedModel, architecture: Architecture) -> Taps:
-    """Find the taps of every site that the architecture names and this model has in all its blocks."""
+def bind(model: PreTrainedModel, architecture: Architecture) -> dict[SiteName, tuple[Tap | None, ...]]:
+    """Give a tap a layer of every site that the architecture names, None where a block lacks its module."""
     blocks = list(model.get_submodule(architecture.blocks).children())
     config = model.config.get_text_config()
-    taps: dict[SiteName, tuple[Tap, ...]] = {}
-    for name, path in architecture.sites.items():
-        found = [_tap(block, path, config) for block in blocks if _exists(block, path, config)]
-        if len(found) == len(blocks):
-            taps[name] = tuple(found)
-    return taps
+    return {
+        name: tuple(_tap(block, path, config) if _exists(block, path, config) else None for block in blocks)
+        for name, path in architecture.sites.items()
+    }
 
 
 def _exists(block: nn.Module, path: SitePath, config: PreTrainedConfig) -> bool:

@@ -154,3 +154,19 @@ def test_a_token_of_a_turn_nobody_began_is_not_kept() -> None:
     ours = collector()
     ours.take(Token(turn=3, token=0, phase="generate", id=1, text="x"))
     assert not ours.samples().texts
+
+
+def test_a_unit_that_is_found_protected_later_is_as_if_it_had_been_from_the_start(
+    rng: np.random.Generator,
+) -> None:
+    messages = [*turn(7, WORDS * 30, rng), *turn(8, WORDS * 30, rng)]
+    late, early = collector(), collector(protected=3)
+    take(late, messages[: len(messages) // 2])
+    late.leave_out(np.arange(UNITS) == 3)
+    take(late, messages[len(messages) // 2 :])
+    take(early, messages)
+    np.testing.assert_array_equal(late.left_out, early.left_out)
+    np.testing.assert_array_equal(late.correlation.left_out, early.correlation.left_out)
+    np.testing.assert_allclose(late.correlation.correlation(), early.correlation.correlation(), atol=1e-6)
+    assert not late.correlation.constant[3]
+    assert collected(late, "m", {}).left_out == collected(early, "m", {}).left_out

@@ -1,4 +1,4 @@
-"""llama.cpp computes what PyTorch computes, at every site of every architecture of `configs/gguf.toml`."""
+"""llama.cpp computes what PyTorch computes, at every site of every architecture that is exported."""
 
 from pathlib import Path
 

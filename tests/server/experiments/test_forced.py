@@ -4,6 +4,8 @@ from transformers import PreTrainedTokenizerFast
 
 from llmri_server.experiments.forced import force, logits
 from llmri_server.pocket.answers import chat_texts
+from llmri_server.torch_runtime.keeping import measure_caches
+from tests.recurrent_models import RECURRENT
 from tests.server.torch_runtime.tiny_models import byte_tokenizer, tiny_model
 
 PROMPTS, REPLIES = ("hi", "a longer one"), ("a longer reply", "ok")
@@ -14,13 +16,13 @@ def tokenizer() -> PreTrainedTokenizerFast:
     return byte_tokenizer()
 
 
-@pytest.mark.parametrize("kind", ["llama", "gpt2", "gemma2", "opt"])
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "gemma2", "opt", "jamba", "bamba"])
 def test_two_padded_passes_give_the_logits_of_one_pass_each(
     kind: str, tokenizer: PreTrainedTokenizerFast
 ) -> None:
-    model = tiny_model(kind, torch.float32)
+    model = tiny_model(kind, torch.float32, **(RECURRENT.get(kind, {}) if kind in ("jamba", "bamba") else {}))
     forced = force(model, tokenizer, PROMPTS, REPLIES)
-    found = logits(model, forced)
+    found = logits(model, forced, at_once=measure_caches(model, 128).whole.goes_on)
     assert found.shape[:2] == forced.deciding.shape
     for row, (text, reply) in enumerate(zip(chat_texts(tokenizer, PROMPTS), REPLIES, strict=True)):
         asked = tokenizer(text, add_special_tokens=False)["input_ids"]

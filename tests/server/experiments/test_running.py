@@ -1,8 +1,10 @@
 from collections.abc import Iterator
 
+import msgspec
 import numpy as np
 import pytest
 
+from llmri_protocol.messages import ProtectedUnit
 from llmri_server.experiments import running
 from llmri_server.experiments.controls import TOLERANCE
 from llmri_server.experiments.errors import ExperimentError
@@ -102,3 +104,23 @@ def test_the_runtime_is_left_without_edits(pocket: TorchRuntime, asked: list[str
 def test_what_does_not_fit_the_model_is_told(pocket: TorchRuntime, units: object, said: str) -> None:
     with pytest.raises(ExperimentError, match=said):
         make_ready(pocket, plan_of(units=units))
+
+
+def test_protected_units_are_neither_drawn_nor_chosen_as_selective(pocket: TorchRuntime) -> None:
+    plan = plan_of(controls={"random": 2, "matched": 1})
+    before = make_ready(pocket, plan).sets[0].units
+    places = np.argwhere(before)[:40].tolist() + np.argwhere(~before)[::2].tolist()
+    units = tuple(
+        ProtectedUnit(site="mlp_act", layer=layer, unit=unit, test="loss", evidence="planted")
+        for layer, unit in places
+    )
+    card = pocket.card
+    pocket.card = msgspec.structs.replace(card, protected=units)
+    try:
+        sets = make_ready(pocket, plan).sets
+    finally:
+        pocket.card = card
+    guarded = np.zeros_like(before)
+    guarded[tuple(np.transpose(places))] = True
+    assert [each.units.sum() for each in sets if each.kind != "matched"] == [before.sum()] * 3
+    assert not any((each.units & guarded).any() for each in sets)

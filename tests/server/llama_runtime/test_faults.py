@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from gguf import GGUFReader
 
 from llmri_server.llama_runtime import Options, is_gguf, load
 from llmri_server.llama_runtime.engine import engine
@@ -79,7 +80,8 @@ def test_a_file_that_llama_cpp_gives_up_on_ends_the_process_with_a_sentence(
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert done.returncode == 1
-        (said,) = done.stderr.splitlines()
+        (*progress, said) = done.stderr.splitlines()
+        assert all(line.startswith("loading ") for line in progress)
         assert said.startswith("llama.cpp gave up, and LLMRI ends with it: llama-model.cpp:")
 
 
@@ -182,3 +184,16 @@ def test_llama_cpp_says_nothing_on_the_terminal(tiny: Tiny, capfd: pytest.Captur
     load(tiny("llama").path)
     assert capfd.readouterr() == ("", "")
     assert not engine().errors
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("name", ["blk.1.ffn_norm.weight", "blk.1.ffn_up.weight"])
+def test_broken_values_are_refused_by_the_name_of_their_tensor(
+    tiny: Tiny, tmp_path: Path, name: str, value: float
+) -> None:
+    path = changed(tiny, tmp_path, lambda whole: whole)
+    tensor = next(each for each in GGUFReader(path, "r+").tensors if each.name == name)
+    tensor.data.reshape(-1)[3] = value
+    del tensor  # closes the file's memory map, which writes it
+    text = sentence(path)
+    assert f"tensor '{name}' has invalid data: values that are infinite or not a number" in text

@@ -1,14 +1,12 @@
 """Which nodes are which sites, and that they hold what PyTorch computes there."""
 
-import logging
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from llmri_protocol.messages import Edit
-from llmri_server.llama_runtime import LlamaRuntime, Options, architectures, load
-from llmri_server.llama_runtime.architectures import Architecture, Node
+from llmri_server.llama_runtime import LlamaRuntime, Options, load
 from llmri_server.llama_runtime.sites import ALWAYS, OF_EXPERTS
 from llmri_server.torch_runtime import TorchRuntime
 from tests.gguf_models import FAMILIES, GgufModel
@@ -103,67 +101,3 @@ def test_one_set_of_sites_with_and_without_flash_attention(tiny: Tiny) -> None:
     sites = (("z", (0, 1, 2)),)
     one, other = (runtime.measure(IDS, [[]], sites=sites).rows["z"] for runtime in (with_it, without))
     np.testing.assert_allclose(one, other, rtol=1e-2, atol=1e-2)
-
-
-def table(monkeypatch: pytest.MonkeyPatch, **entries: Architecture) -> None:
-    """Replace the table."""
-    known = {"other": architectures.nodes_of("other"), **entries}
-    monkeypatch.setattr(architectures, "_table", lambda: known)
-
-
-def test_flash_attention_is_switched_off_where_it_hides_a_site_and_that_is_said(
-    tiny: Tiny, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    llama = architectures.nodes_of("llama")
-    only_without = {**llama.sites, "z": (Node(node="kqv_out", op="CONT"),)}
-    table(monkeypatch, llama=Architecture(embedding=llama.embedding, sites=only_without))
-    runtime = load(tiny("llama").path, Options(threads=1, flash_attention="on"))
-    assert "z" in sites_of(runtime)
-    assert "flash attention hides `z`, so it is switched off" in caplog.text
-    assert runtime.measure(IDS, [[]], sites=(("z", (2,)),)).rows["z"].any()
-
-
-def test_an_architecture_without_an_entry_shows_what_is_found_and_says_what_is_not(
-    tiny: Tiny, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    table(monkeypatch)
-    runtime = load(tiny("gemma2").path, EXACT)
-    assert {"resid_pre", "resid_post", "z", "mlp_act"} <= sites_of(runtime).keys()
-    assert "resid_mid" in runtime.card.absent
-    assert "does not know the architecture `gemma2`" in caplog.text
-    assert "these were not: " in caplog.text
-    assert "`resid_mid`" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("node", "problem"),
-    [
-        (Node(node="ffn_moe_argsort", op="ARGSORT"), "`ffn_moe_argsort-0` holds i32, and only f32 and f16"),
-        (Node(node="norm", op="RMS_NORM"), "there are two nodes `norm-0`"),
-    ],
-)
-def test_a_node_that_cannot_be_read_is_left_out_by_name(
-    tiny: Tiny,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    node: Node,
-    problem: str,
-) -> None:
-    llama = architectures.nodes_of("llama")
-    sites = {**llama.sites, "mlp_act": (node,)}
-    table(monkeypatch, llama=Architecture(embedding=llama.embedding, sites=sites))
-    with caplog.at_level(logging.WARNING):
-        runtime = load(tiny("mixtral").path, EXACT)
-    assert runtime.card.absent == ("mlp_act",)
-    assert "`mlp_act` is left out: " in caplog.text
-    assert problem in caplog.text
-
-
-def test_a_node_whose_values_lie_apart_is_left_out_by_name(
-    tiny: Tiny, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    phi3 = architectures.nodes_of("phi3")
-    sites = {**phi3.sites, "mlp_act": (Node(node="Qcur", op="VIEW"),)}
-    table(monkeypatch, phi3=Architecture(embedding=phi3.embedding, sites=sites))
-    assert load(tiny("phi3").path, EXACT).card.absent == ("mlp_act",)
-    assert "the values of the node `Qcur-0` do not lie one behind the other" in caplog.text

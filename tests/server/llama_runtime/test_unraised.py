@@ -88,7 +88,7 @@ def test_a_signal_as_a_node_is_shown_ends_the_pass(runtime: LlamaRuntime) -> Non
 
 def test_the_look_at_load_is_not_left_half_done(runtime: LlamaRuntime) -> None:
     with pytest.raises(KeyboardInterrupt), interrupted(_Surveyor._look.__code__, 3):
-        probe(runtime._model, {}, "off")
+        probe(runtime._model)
 
 
 def test_the_hook_stands_only_while_somebody_notices(monkeypatch: pytest.MonkeyPatch) -> None:

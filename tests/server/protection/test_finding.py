@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from llmri_protocol.messages import Edit, ProtectedUnit, SiteCard
-from llmri_server.protection import protect
+from llmri_server.protection import Examination, protect
 from llmri_server.protection.candidates import MOST, choose
+from llmri_server.protection.loss import loss
 from llmri_server.protection.magnitudes import Outlier, Unit, outliers
 from llmri_server.protection.massive import Massive
-from llmri_server.protection.sweep import losses
 from llmri_server.runtime import Measured, NonFiniteError, UnsupportedError
 from llmri_server.settings import Settings
 from tests.server.fakes import CARD, LAYERS, VOCABULARY, WIDTH, FakeRuntime
@@ -111,7 +111,7 @@ def test_a_runtime_that_measures_nothing_has_only_what_is_listed(error: type[Exc
     assert protect(runtime, Settings()) == ()
 
 
-def test_an_ablation_that_gives_no_numbers_costs_infinitely_much_and_the_others_are_told() -> None:
+def test_an_ablation_that_gives_no_numbers_costs_infinitely_much_and_a_broken_model_is_told() -> None:
     class Fragile(FakeRuntime):
         def measure(self, ids: Sequence[int], variants: Sequence[Sequence[Edit]], **more: Any) -> Measured:
             if any(edit.units == (3,) for edits in variants for edit in edits):
@@ -119,8 +119,12 @@ def test_an_ablation_that_gives_no_numbers_costs_infinitely_much_and_the_others_
             return super().measure(ids, variants, **more)
 
     edits = [Edit(site="resid_post", layer=0, units=(unit,)) for unit in (2, 3, 4)]
-    given = losses(Fragile(), (1, 2, 3), [[], *([edit] for edit in edits)])
-    assert [np.isfinite(loss) for loss in given] == [True, True, False, True]
+    given = [loss(Fragile(), (1, 2, 3), [edit]) for edit in edits]
+    assert [np.isfinite(each) for each in given] == [True, False, True]
+    broken = FakeRuntime()
+    broken.model._unembedding[:] = np.inf
+    with pytest.raises(NonFiniteError):
+        loss(broken, (1, 2, 3), [])
 
 
 def test_the_loss_is_the_mean_cross_entropy_of_the_next_token() -> None:
@@ -128,15 +132,51 @@ def test_the_loss_is_the_mean_cross_entropy_of_the_next_token() -> None:
     logits = runtime.model.run(ids)[0]
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     wanted = -np.log([probabilities[at, ids[at + 1]] for at in range(3)]).mean()
-    assert losses(runtime, ids, [[]]) == [pytest.approx(wanted, rel=1e-5)]
+    assert loss(runtime, ids, []) == pytest.approx(wanted, rel=1e-5)
 
 
-def test_ablations_run_in_few_batches() -> None:
+def test_every_step_is_one_pass_and_all_of_them_are_counted_before() -> None:
     runtime = with_massive_unit()
-    passes: list[None] = []
-    runtime.before_pass = lambda: passes.append(None)
+    rows: list[int] = []
+    measure = runtime.measure
+
+    def counted(ids: Sequence[int], variants: Sequence[Sequence[Edit]], **more: Any) -> Measured:
+        rows.append(len(variants))
+        return measure(ids, variants, **more)
+
+    runtime.measure = counted  # type: ignore[method-assign]
+    examination = Examination(runtime, 1.0)
+    assert rows == []
+    assert examination.total == 2 + 1 + MOST  # a pass a site, the model as it is, and an ablation each
+    totals = []
+    while examination.advance():
+        assert len(rows) == examination.done
+        totals.append(examination.total)
+    assert set(rows) == {1}
+    means = 1 + LAYERS  # one that learns all means, and one each
+    assert examination.done == len(rows) == totals[-1] == 2 + 1 + MOST + means
+    assert totals[2:] == [len(rows)] * (len(rows) - 2)
+
+
+def test_what_is_massive_is_known_before_any_ablation() -> None:
+    examination = Examination(with_massive_unit(), 1.0)
+    for _ in range(2):
+        examination.advance()
+    assert addresses(examination.found()) == [("resid_post", layer, MASSIVE) for layer in range(LAYERS)]
+
+
+def test_means_are_over_the_calibration_text_whatever_was_said() -> None:
+    runtime = with_massive_unit()
+    seen: list[Edit] = []
+    measure = runtime.measure
+
+    def noted(ids: Sequence[int], variants: Sequence[Sequence[Edit]], **more: Any) -> Measured:
+        seen.extend(edit for edits in variants for edit in edits if edit.op == "mean")
+        return measure(ids, variants, **more)
+
+    runtime.measure = noted  # type: ignore[method-assign]
     protect(runtime, Settings())
-    assert len(passes) == 2 + 2  # a pass a site, then the intact row, 32 ablations and 3 means
+    assert {edit.baseline for edit in seen} == {"calibration"}
 
 
 def test_the_largest_of_each_site_are_tried_in_turn_after_the_massive_ones() -> None:

@@ -12,8 +12,8 @@ from transformers import PreTrainedTokenizerFast
 from llmri_protocol.messages import Edit
 from llmri_server.calibration import calibration_ids
 from llmri_server.protection import ProtectedError, protect, refuse_ablations
-from llmri_server.protection.finding import TOKENS
-from llmri_server.protection.sweep import losses
+from llmri_server.protection.examination import TOKENS
+from llmri_server.protection.loss import loss
 from llmri_server.settings import Settings
 from llmri_server.torch_runtime import TorchRuntime, assemble, load
 from tests.server.torch_runtime.tiny_models import HIDDEN, LAYERS, byte_tokenizer, tiny_model
@@ -106,7 +106,8 @@ def test_a_planted_unit_that_carries_the_loss_is_found_with_what_it_costs(
     units = [unit for unit in protect(runtime, Settings()) if unit.unit == CARRIER]
     assert {("resid_post", layer) for layer in range(LAYERS)} <= {(each.site, each.layer) for each in units}
     ids = calibration_ids(runtime)[:TOKENS]
-    intact, ablated = losses(runtime, ids, [[], [Edit(site="resid_post", layer=0, units=(CARRIER,))]])
+    ablation = Edit(site="resid_post", layer=0, units=(CARRIER,))
+    intact, ablated = loss(runtime, ids, []), loss(runtime, ids, [ablation])
     assert ablated - intact > 1
     said = f"zeroing it alone takes the loss from {intact:.2f} to {ablated:.2f} nats a token"
     [found] = [unit for unit in units if (unit.site, unit.layer) == ("resid_post", 0)]
@@ -119,7 +120,7 @@ def test_the_loss_is_the_librarys_own(tokenizer: PreTrainedTokenizerFast) -> Non
     given = torch.tensor([ids])
     with torch.inference_mode():
         wanted = float(runtime.model(given, labels=given).loss)
-    assert losses(runtime, ids, [[]]) == [pytest.approx(wanted, rel=1e-5)]
+    assert loss(runtime, ids, []) == pytest.approx(wanted, rel=1e-5)
 
 
 def test_what_was_found_is_refused(tokenizer: PreTrainedTokenizerFast) -> None:
@@ -144,5 +145,4 @@ def test_the_search_leaves_the_runtime_as_it_was(tokenizer: PreTrainedTokenizerF
 
 def test_pocket_answers_its_own_calibration_text_well() -> None:
     runtime = load("pocket")
-    [loss] = losses(runtime, calibration_ids(runtime), [[]])
-    assert loss < 1.5
+    assert loss(runtime, calibration_ids(runtime), []) < 1.5

@@ -18,7 +18,7 @@ UNKNOWN: dict[str, tuple[str, ...]] = {
     "olmo2": (),
     "cohere": ("resid_mid",),
     "phi": ("resid_mid",),
-    "bloom": ("resid_mid", "attn_out", "z", "mlp_act", "mlp_out"),
+    "bloom": (),
 }
 
 

@@ -226,6 +226,8 @@ def test_the_card_says_what_a_viewer_needs(make_runtime: MakeRuntime) -> None:
         ({"resid_mid": ("input_layernorm", "input")}, ("resid_mid",)),
         ({"resid_post": ("mlp", "output")}, ("resid_mid", "resid_post", "attn_out", "mlp_out")),
         ({"z": ("self_attn.rotary", "input")}, ("z",)),
+        ({"z": ("self_attn.q_proj", "input")}, ("z",)),
+        ({"mlp_act": ("mlp.up_proj", "input")}, ("mlp_act",)),
     ],
 )
 def test_a_table_entry_that_is_wrong_is_absent_not_guessed(

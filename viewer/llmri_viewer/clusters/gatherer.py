@@ -3,10 +3,12 @@
 from itertools import islice
 
 import numpy as np
+import numpy.typing as npt
 
 from llmri_clustering.collecting import Collection, Transcript
 from llmri_clustering.units import UnitSet
 from llmri_protocol.messages import Edits, Notice, Scan, ServerMessage, Token, TurnEnd, TurnStart, Welcome
+from llmri_protocol.protection import FOUND
 from llmri_viewer.clusters.gathered import NEEDED, Gathered, together
 from llmri_viewer.history.store import Moment, ScanStore, Sheet
 from llmri_viewer.state import LinkStatus, ViewState
@@ -32,7 +34,7 @@ class Gatherer:
         """Take an event that led to this state; give how much there is of what is shown."""
         match event:
             case Welcome():
-                self._welcomed(event)
+                self._welcomed(event, state)
             case TurnStart():
                 self._transcript.begin(event.turn)
             case Token():
@@ -45,8 +47,7 @@ class Gatherer:
             case Edits():
                 self._edited = bool(event.edits)
             case Notice():
-                for collection in self._collections.values():
-                    collection.tally.dropped = max(collection.tally.dropped, event.dropped)
+                self._noticed(event, state)
             case _:
                 pass
         return self.gathered(state)
@@ -65,13 +66,28 @@ class Gatherer:
         keys = [key for key in self._collections if key[0] == site and layer in key[1]]
         return self._collections[keys[-1]] if keys else None
 
-    def _welcomed(self, welcome: Welcome) -> None:
-        """Begin anew with another session: it may be another model, and counts its turns anew."""
+    def _welcomed(self, welcome: Welcome, state: ViewState) -> None:
+        """Begin anew with another session: it may be another model, and counts its turns anew.
+
+        Of the same one, units may have been found protected while nobody listened.
+        """
         self._edited = bool(welcome.edits)
         if welcome.session != self._session:
             self._session = welcome.session
             self._transcript = Transcript(TURNS)
             self._collections.clear()
+        self._leave_out(state)
+
+    def _noticed(self, notice: Notice, state: ViewState) -> None:
+        for collection in self._collections.values():
+            collection.tally.dropped = max(collection.tally.dropped, notice.dropped)
+        if notice.message.startswith(FOUND):
+            self._leave_out(state)
+
+    def _leave_out(self, state: ViewState) -> None:
+        """Let protected units take no part, also in collections that began before they were known."""
+        for collection in self._collections.values():
+            collection.leave_out(_protected(collection.units, state))
 
     def _scanned(self, scan: Scan, state: ViewState, store: ScanStore) -> None:
         sheet = store.sheet(Moment(scan.turn, scan.token), scan.site)
@@ -80,17 +96,18 @@ class Gatherer:
         key = (scan.site, together(state.card, scan.site, state.layer))
         collection = self._collections.pop(key, None) or self._begun(key, state, sheet.rows.shape[1])
         self._collections[key] = collection
-        collection.edited = self._edited
+        under = store.under(Moment(scan.turn, scan.token))
+        collection.edited = bool(under.edits if under.certain else self._edited)
+        collection.edits = None if under.edits is None else hash(under.edits)
         collection.scan(scan.turn, scan.token, _values(sheet, key[1]))
         self._make_room()
 
     def _begun(self, key: Key, state: ViewState, width: int) -> Collection:
         site, layers = key
         units = UnitSet.of_layers(site, layers, width)
-        protected = state.card.protected if state.card else ()
         return Collection(
             units,
-            left_out=units.among({(unit.layer, unit.unit) for unit in protected if unit.site == site}),
+            left_out=_protected(units, state),
             keep=max(NEEDED, min(SAMPLES, SITE_BYTES // (4 * max(1, len(units))))),
             transcript=self._transcript,
             read_again=False,
@@ -105,6 +122,12 @@ class Gatherer:
                 return
             excess -= taken[key]
             del self._collections[key]
+
+
+def _protected(units: UnitSet, state: ViewState) -> npt.NDArray[np.bool_]:
+    """Mark those whose ablation breaks the model, `[units]`: they dominate every correlation."""
+    known = state.card.protected if state.card else ()
+    return units.among({(unit.layer, unit.unit) for unit in known if unit.site == units.site})
 
 
 def _values(sheet: Sheet, layers: tuple[int, ...]) -> np.ndarray[tuple[int], np.dtype[np.float32]] | None:

@@ -27,6 +27,9 @@ UNKNOWN = LEVELS
 LOG_DECADES = 2.0  # the logarithmic scale is linear below the largest magnitude over 10**2
 LEAST_SPAN = 1e-12  # a window this narrow shows nothing but noise; it keeps the arithmetic finite
 LEAST_SHARE = 1e-3  # of the values' size: float32 tells no more apart
+SIMPLE_SIZE, SIMPLE_SPAN = 1e37, 1e-30  # of a window's ends at most, and between them at least, for float32
+SIMPLE_SHARE = 1e-4  # of the ends' size that a window has at least for float32 to place values in it
+MOST = 2 * float(np.finfo(np.float32).max)  # that a window is wide
 FINE = 2048  # places of a table that are looked at to find a lightness
 CLIP_PERCENT = (1.0, 99.0)
 NAMES: tuple[ColourMapName, ...] = get_args(ColourMapName)
@@ -72,7 +75,13 @@ class Scale:
     @property
     def threshold(self) -> float:
         """Where the logarithmic scale turns linear."""
-        return max(abs(self.low), abs(self.high), 1e-30) / 10**LOG_DECADES
+        return max(abs(self.low), abs(self.high), 1e-300) / 10**LOG_DECADES
+
+    @property
+    def simple(self) -> bool:
+        """Whether float32 has room enough for the arithmetic of placing values in this window."""
+        size, span = max(abs(self.low), abs(self.high)), self.high - self.low
+        return size <= SIMPLE_SIZE and span >= max(SIMPLE_SPAN, SIMPLE_SHARE * size)
 
     def forward(self, values: Floats) -> Floats:
         """Bring values to where they lie on the scale, before the window is taken."""
@@ -83,14 +92,15 @@ class Scale:
             values = sizes
         if not self.log:
             return values
-        logs: Floats = np.copysign(np.log1p(sizes / self.threshold), values)
+        with np.errstate(over="ignore"):  # what is so far beyond the window is clipped anyway
+            logs: Floats = np.copysign(np.log1p(sizes / self.threshold), values)
         return logs
 
     def position(self, values: Floats) -> Floats:
         """Give the place of values in the colours, 0 to 1; what lies outside is clipped."""
-        low, high = self.forward(np.asarray([self.low, self.high], np.float32))
-        span = max(float(high - low), 1e-30)
-        places: Floats = np.clip((self.forward(values) - low) / np.float32(span), 0.0, 1.0)
+        low, high = self.forward(np.asarray([self.low, self.high], np.float64)).tolist()
+        span = high - low if high > low else LEAST_SPAN
+        places: Floats = (np.clip(self.forward(values.astype(np.float64)), low, max(low, high)) - low) / span
         return places
 
     def value(self, position: float) -> float:
@@ -111,7 +121,7 @@ def window(values: Floats, name: ColourMapName, *, log: bool, clip: bool) -> Sca
     if finite.size == 0:
         low, high = 0.0, 1.0
     elif clip:
-        low, high = (float(edge) for edge in np.percentile(finite, CLIP_PERCENT))
+        low, high = percentiles(finite, CLIP_PERCENT).tolist()
     else:
         low, high = float(finite.min()), float(finite.max())
     if name in DIVERGING:
@@ -122,8 +132,18 @@ def window(values: Floats, name: ColourMapName, *, log: bool, clip: bool) -> Sca
     return Scale(low, max(high, low + max(LEAST_SPAN, LEAST_SHARE * abs(low))), log, name == "energy")
 
 
+def percentiles(values: Floats, percent: tuple[float, float], axis: int | None = None) -> Floats:
+    """Give percentiles of finite values; in double precision where they lie too far apart for their own."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        found: Floats = np.percentile(values, percent, axis=axis)
+    return found if np.isfinite(found).all() else np.percentile(values.astype(np.float64), percent, axis=axis)
+
+
 def levels(values: Floats, scale: Scale) -> Bytes:
     """Give the level of each value, 0 to 250: any shape in, that shape out; `UNKNOWN` for NaN."""
+    if not scale.simple:
+        places = np.round(scale.position(values) * (LEVELS - 1))
+        return np.where(np.isnan(places), UNKNOWN, places).astype(np.uint8)
     low, high = (float(edge) for edge in scale.forward(np.asarray([scale.low, scale.high], np.float32)))
     step = max(high - low, 1e-30) / (LEVELS - 1)
     # A picture may have a million values, and memory is what takes the time: few passes, in place after one.

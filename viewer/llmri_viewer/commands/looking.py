@@ -21,6 +21,7 @@ Switch = Literal[
     "grid",
     "difference",
     "per_layer",
+    "fixed",
     "timings",
 ]
 TENTHS = 10
@@ -195,10 +196,11 @@ class AdjustWindow:
         if picture is None:
             return told(state, "there are no colours to adjust yet")
         low, high = picture.scale.low, picture.scale.high
-        half = (high - low) / 2 * math.exp(self.dx / WINDOW_PIXELS)
+        half = min((high - low) / 2 * math.exp(self.dx / WINDOW_PIXELS), colour.MOST / 2)
         middle = (high + low) / 2
         if state.colour_map not in colour.DIVERGING:
             middle -= self.dy / WINDOW_PIXELS * 2 * half
+            middle = max(-colour.MOST, min(middle, colour.MOST))
         return Step(replace(state, limits=(middle - half, middle + half)))
 
 

@@ -63,7 +63,10 @@ class ShowComparison:
         if step.state.view == "grid" or not state.standing.edits or not state.attended or state.read_only:
             return step
         if "comparison" in state.measurements.pending or (
-            known and known[0].edits == state.standing.edits and known[0].turn == max(store.turns, default=0)
+            known
+            and not known[0].disturbed
+            and known[0].edits == state.standing.edits
+            and known[0].turn == max(store.turns, default=0)
         ):
             return step
         return replace(step, state=replace(step.state, scroll=0), requests=(Compare(id=UNNUMBERED),))

@@ -43,6 +43,7 @@ from llmri_viewer.commands.touching import (
     ChangeAmount,
     ClearEdits,
     RedoEdit,
+    Reread,
     UndoEdit,
 )
 
@@ -85,6 +86,7 @@ NAMED: Mapping[str, Command] = MappingProxyType(
         "spectrum.next": NextSpectrum(),
         "spectrum.order": OrderUnits(),
         "influence.measure": MeasureAgain(),
+        "influence.scale": Toggle("fixed"),
         "compare.measure": CompareAgain(),
         "compare.up": Scroll(-1),
         "compare.down": Scroll(1),
@@ -108,6 +110,7 @@ NAMED: Mapping[str, Command] = MappingProxyType(
         "edit.clear": ClearEdits(),
         "edit.undo": UndoEdit(),
         "edit.redo": RedoEdit(),
+        "cache.reread": Reread(),
         "colour.next": NextColours(),
         "scale.log": Toggle("log"),
         "scale.clip": Toggle("clip"),

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, replace
 
-from llmri_protocol.messages import ClearInterventions, Edit, Intervene, Redo, Undo
-from llmri_viewer.commands.base import UNNUMBERED, Silent, Step, Touching, told
+from llmri_protocol.messages import ClearInterventions, Edit, Intervene, Redo, RePrefill, Undo
+from llmri_viewer.commands.base import OFFLINE, UNNUMBERED, Silent, Step, Touching, told
 from llmri_viewer.history.store import ScanStore
-from llmri_viewer.state import At, Selection, ViewState, by_layer
+from llmri_viewer.state import At, Link, Selection, ViewState, by_layer
 
 AMOUNT_MOST = 64.0
+READS = "all that was said is read anew, under the edits that stand"
 
 
 @dataclass(frozen=True)
@@ -124,3 +125,21 @@ class RedoEdit(Touching):
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
         return Step(state, (Redo(id=UNNUMBERED),))
+
+
+@dataclass(frozen=True)
+class Reread(Touching):
+    """Have all that was said read anew, so that earlier tokens keep nothing of older edits.
+
+    Scans that came stay as they are, with the edits that they were computed under.
+    """
+
+    def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
+        """See `Command`."""
+        if state.link.link is not Link.CONNECTED:
+            return told(state, OFFLINE)
+        if state.rereading:
+            return told(state, "it is being read anew; wait for it")
+        if not state.standing.stale:
+            return told(state, "nothing to read anew: earlier tokens keep no edits but those that stand")
+        return Step(replace(state, rereading=True, notice=READS), (RePrefill(id=UNNUMBERED),))

@@ -3,12 +3,13 @@
 import queue
 import socket
 import threading
+import time
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Protocol
 
 from llmri_protocol.connection import ClientConnection, FromServer
-from llmri_protocol.errors import LocalProtocolError, RemoteProtocolError
+from llmri_protocol.errors import PASSING, LocalProtocolError, RemoteProtocolError
 from llmri_protocol.frames import Buffer
 from llmri_protocol.messages import Bye, Error, Notice, Role, ServerMessage, Welcome
 from llmri_protocol.messages import Command as Request
@@ -44,11 +45,16 @@ class RefusedError(Exception):
     """The server will not have us, or speaks another language; trying again would not help."""
 
 
+class PutOffError(Exception):
+    """The server will not have us now, and may have us later."""
+
+
 class Conversation:
     """Says hello, gives every message to `take`, and sends what comes out of `outbox`.
 
     Args:
-        stream: Connected, with a time-out that holds until the welcome.
+        stream: Connected.
+        deadline: When the welcome must have come, on the monotonic clock.
         limit: Longest body in bytes that the server may send.
         role: What to ask for.
         token: The server's access token, where it has one.
@@ -60,6 +66,7 @@ class Conversation:
         self,
         stream: Stream,
         *,
+        deadline: float,
         limit: int,
         role: Role,
         token: str | None,
@@ -68,6 +75,7 @@ class Conversation:
     ) -> None:
         self.welcomed = False
         self._stream = stream
+        self._deadline = deadline
         self._connection = ClientConnection(limit)
         self._greeting = self._connection.hello(f"llmri view {version('llmri')}", role, token)
         self._take = take
@@ -79,12 +87,12 @@ class Conversation:
 
         Raises:
             RefusedError: The server said no, or broke the protocol.
+            PutOffError: The server said not now.
             OSError: The connection broke, or no answer came in time (TimeoutError).
         """
         try:
-            for buffer in self._greeting:
-                self._stream.sendall(buffer)
-            while count := self._stream.recv_into(self._connection.buffer()):
+            self._greet()
+            while count := self._wait():
                 for event in self._connection.advance(count):
                     ended = self._receive(event)
                     if ended:
@@ -92,6 +100,19 @@ class Conversation:
             return "the server closed the connection"
         finally:
             self._hang_up()
+
+    def _greet(self) -> None:
+        try:
+            for buffer in self._greeting:
+                self._stream.sendall(buffer)
+        except ConnectionError:
+            return  # who refuses us may be quicker, and what it said is there to be read
+
+    def _wait(self) -> int:
+        """Receive; until the welcome all pieces together have the time that one has."""
+        if not self.welcomed:
+            self._stream.settimeout(max(0.001, self._deadline - time.monotonic()))
+        return self._stream.recv_into(self._connection.buffer())
 
     def _receive(self, event: FromServer) -> str | None:
         """Take one event; give the reason if the connection is to end."""
@@ -101,7 +122,8 @@ class Conversation:
             self._take(Notice(level="warning", message=f"the server sent something odd: {event.message}"))
             return None
         if isinstance(event, Error) and not self.welcomed:
-            raise RefusedError(f"the server refused: {event.message}")
+            kind = PutOffError if event.code in PASSING else RefusedError
+            raise kind(f"the server refused: {event.message}")
         if isinstance(event, Bye):
             return f"the server said goodbye: {event.reason}"
         if isinstance(event, Welcome):

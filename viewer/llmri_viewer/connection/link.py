@@ -4,13 +4,14 @@ import queue
 import socket
 import ssl
 import threading
+import time
 from dataclasses import dataclass
 from typing import Protocol
 
 from llmri_protocol.addresses import DEFAULT_HOST, DEFAULT_PORT, format_address, parse_address
 from llmri_protocol.messages import Command as Request
 from llmri_protocol.messages import Role, ServerMessage
-from llmri_viewer.connection.conversation import Conversation, Outbox, RefusedError, Stream
+from llmri_viewer.connection.conversation import Conversation, Outbox, PutOffError, RefusedError, Stream
 from llmri_viewer.connection.inbox import Inbox
 from llmri_viewer.connection.tls import TlsStream
 from llmri_viewer.options import Options
@@ -18,6 +19,11 @@ from llmri_viewer.state import Link, LinkStatus
 
 INBOX = 256  # messages waiting to be drawn; when full the reader waits, and the server drops old scans
 ANSWER_SECONDS = 10.0
+# A host that is down answers nothing, and may be up a moment later: giving up early and trying again finds it
+# sooner than the system's own second try does. Together with a wait it is under two seconds.
+CONNECT_SECONDS = 1.0
+LONGEST_WAIT = 0.9  # seconds between two tries, whatever the settings say
+PROBES = {"TCP_KEEPIDLE": 1, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 60}  # a host that was restarted says so
 CLOSING_SECONDS = 0.2  # that `stop` waits; a thread that waits for a silent address ends with the program
 CLEAR_HINT = "; it may be a TLS server: try --tls"
 Event = ServerMessage | LinkStatus
@@ -110,8 +116,12 @@ class ServerLink:
         if self._thread.is_alive():
             self._thread.join(CLOSING_SECONDS)
 
+    @property
+    def _longest(self) -> float:
+        return min(self._options.retry_longest_seconds, LONGEST_WAIT)
+
     def _run(self) -> None:
-        wait, known = self._options.retry_first_seconds, False
+        wait, known = min(self._options.retry_first_seconds, self._longest), False
         while not self._stopped.is_set():
             self._put(LinkStatus(Link.CONNECTING, f"connecting to {self.address} …"))
             try:
@@ -125,35 +135,36 @@ class ServerLink:
             if not self._reconnect:
                 self._put(LinkStatus(Link.REFUSED, f"{why}; not trying again (--no-reconnect)"))
                 return
-            wait = self._options.retry_first_seconds if welcomed else wait
+            wait = min(self._options.retry_first_seconds, self._longest) if welcomed else wait
             self._put(LinkStatus(Link.WAITING, f"{why}; trying again in {wait:g} s"))
             self._stopped.wait(wait)
-            wait = min(2 * wait, self._options.retry_longest_seconds)
+            wait = min(2 * wait, self._longest)
 
     def _visit(self) -> tuple[bool, str]:
         """Connect and stay until the connection ends; tell whether it was welcomed, and why it ended."""
         target = (self.address.host, self.address.port)
         try:
-            sock = socket.create_connection(target, timeout=ANSWER_SECONDS)
+            sock = socket.create_connection(target, timeout=CONNECT_SECONDS)
         except OSError as error:
             return False, f"no server at {self.address} ({_reason(error)})"
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        _prepare(sock)
         self._socket = sock
         try:
             with sock:
                 return self._stay(sock)
         except TimeoutError:
-            raise RefusedError(
-                f"{self.address} did not answer in {ANSWER_SECONDS:g} s; is it an LLMRI server?"
-            ) from None
+            return False, f"{self.address} did not answer in {ANSWER_SECONDS:g} s; is it an LLMRI server?"
+        except PutOffError as refusal:
+            return False, str(refusal)
         finally:
             self._socket = None
 
     def _stay(self, sock: socket.socket) -> tuple[bool, str]:
         """Converse until the connection ends; tell whether it was welcomed, and why it ended."""
         talk = None
+        deadline = time.monotonic() + ANSWER_SECONDS
         try:
-            talk = self._conversation(self._stream(sock))
+            talk = self._conversation(self._stream(sock, deadline), deadline)
             why = talk.run()
         except TimeoutError:
             raise
@@ -166,13 +177,14 @@ class ServerLink:
         welcomed = talk is not None and talk.welcomed
         return welcomed, why if welcomed or self.address.tls else why + CLEAR_HINT
 
-    def _stream(self, sock: socket.socket) -> Stream:
-        return TlsStream(sock, self.address.tls, self.address.host) if self.address.tls else sock
+    def _stream(self, sock: socket.socket, deadline: float) -> Stream:
+        return TlsStream(sock, self.address.tls, self.address.host, deadline) if self.address.tls else sock
 
-    def _conversation(self, stream: Stream) -> Conversation:
+    def _conversation(self, stream: Stream, deadline: float) -> Conversation:
         self._outbox = queue.SimpleQueue()  # what an earlier connection left unsent is stale
         return Conversation(
             stream,
+            deadline=deadline,
             limit=self._options.frame_mib << 20,
             role=self.address.role,
             token=self.address.token,
@@ -188,6 +200,16 @@ class ServerLink:
             except queue.Full:
                 continue  # the window is busy; TCP holds the server back meanwhile
             return
+
+
+def _prepare(sock: socket.socket) -> None:
+    """Set what the connection needs: no delay, time for an answer, probes for a host that is gone."""
+    sock.settimeout(ANSWER_SECONDS)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in PROBES.items():
+        if hasattr(socket, name):  # not every system has each of them
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _reason(error: OSError) -> str:

@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import time
 from pathlib import Path
 
 from llmri_protocol.frames import Buffer
@@ -40,7 +41,8 @@ class TlsStream:
     """A connected socket in TLS, with those of a socket's methods that a conversation calls.
 
     Args:
-        sock: Connected, with a time-out that holds for each step of the handshake.
+        sock: Connected.
+        deadline: When the handshake must be done, on the monotonic clock.
         context: Whom to trust.
         host: What the certificate must be for: a name or an IP address.
 
@@ -49,13 +51,13 @@ class TlsStream:
         OSError: The connection broke, or no answer came in time (TimeoutError).
     """
 
-    def __init__(self, sock: socket.socket, context: ssl.SSLContext, host: str) -> None:
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext, host: str, deadline: float) -> None:
         self._sock = sock
         self._records = TlsRecords(context, server_name=host)
         self._piece = memoryview(bytearray(PIECE))
         self.settimeout, self.shutdown, self.close = sock.settimeout, sock.shutdown, sock.close
         try:
-            self._handshake()
+            self._handshake(deadline)
         except ssl.SSLError as error:
             raise RefusedError(_sentence(error, foreign=self._records.foreign)) from None
 
@@ -69,7 +71,7 @@ class TlsStream:
         """Encrypt and send; only one thread may."""
         self._sock.sendall(self._records.write(data))
 
-    def _handshake(self) -> None:
+    def _handshake(self, deadline: float) -> None:
         done = False
         while not done:
             try:
@@ -77,6 +79,7 @@ class TlsStream:
             finally:
                 self._sock.sendall(self._records.outgoing())  # where it failed, the alert that says why
             if not done:
+                self._sock.settimeout(max(0.001, deadline - time.monotonic()))
                 self._fill()
 
     def _fill(self) -> None:

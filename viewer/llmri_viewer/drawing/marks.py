@@ -1,12 +1,13 @@
 """How edits are marked everywhere: by colour, and by shape too."""
 
-from llmri_viewer.colours.theme import Colour, Theme, luminance
+from llmri_viewer.colours.theme import Colour, Theme, blend, luminance
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.layout.geometry import Box
 from llmri_viewer.wording.effects import Effect
 
 MARK_FROM = 9  # pixels across, below which a tint has to do
 TINT = 0.4
+FADED = 0.45  # of an edit's colour, where the edit stands now and the shown token knew nothing of it
 DARK, LIGHT = (0, 0, 0), (255, 255, 255)
 LIGHT_FROM = 0.18  # relative luminance from which black is the better ink (WCAG 2 contrast)
 
@@ -21,6 +22,11 @@ def edit_colour(theme: Theme, effect: Effect) -> Colour:
         "other": theme.text,
         "steer": theme.text,
     }[effect]
+
+
+def faded(theme: Theme, ink: Colour) -> Colour:
+    """Give the colour of an edit that stands now, and that the shown token was not computed under."""
+    return blend(ink, theme.background, FADED)
 
 
 def mark(canvas: Canvas, at: tuple[int, int], radius: int, effect: Effect, ink: Colour) -> None:

@@ -75,7 +75,7 @@ def _side(canvas: Canvas, box: Box, session: Session) -> None:
         return
     first = _head(canvas, box, session)
     left = max(0, box.height - first)
-    room = max(left - candidates.HEIGHT, min(left, edits.LEAST))
+    room = max(left - candidates.HEIGHT, min(left, edits.least(session.state)))
     edits.draw(canvas, box.row(first, room), session.state)
     if left - room >= candidates.LEAST:
         rest = box.row(first + room, left - room)

@@ -14,7 +14,7 @@ from llmri_viewer.commands.talking import TypeText
 from llmri_viewer.errands import ExportShown, PasteText, ToggleRecording
 from llmri_viewer.files import export
 from llmri_viewer.files.film import SECONDS_MOST, Film, Shot
-from llmri_viewer.files.tables import Table, table_of
+from llmri_viewer.files.tables import Table, edit_facts, table_of
 from llmri_viewer.files.writing import reason, timed, whole
 from llmri_viewer.options import ExportName
 from llmri_viewer.session import Session
@@ -96,7 +96,8 @@ class Chores:
         kind = self._session.options.export
         table = table_of(self._session.state, self._session.store)
         size, rgb = self._desktop.rgb()
-        self._writing.append(self._writer.submit(_written, table, kind, Shot(size, rgb)))
+        shot = Shot(size, rgb, facts=edit_facts(self._session.state))
+        self._writing.append(self._writer.submit(_written, table, kind, shot))
         self._session.tell("exporting what is shown …")
 
     def _begin_film(self) -> None:

@@ -7,6 +7,7 @@ from typing import IO
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from llmri_viewer.files.film import Shot
 from llmri_viewer.files.tables import Column, Table
@@ -34,8 +35,11 @@ def write(table: Table, path: Path, kind: ExportName) -> None:
 
 
 def write_picture(shot: Shot, file: IO[bytes]) -> None:
-    """Write a picture as PNG."""
-    Image.frombytes("RGB", shot.size, shot.rgb).save(file, "PNG")
+    """Write a picture as PNG, with what is known of it as text in the file."""
+    said = PngInfo()
+    for name, value in shot.facts.items():
+        said.add_itxt(name, str(value))
+    Image.frombytes("RGB", shot.size, shot.rgb).save(file, "PNG", pnginfo=said)
 
 
 def _arrays(table: Table) -> dict[str, Column]:

@@ -3,7 +3,8 @@
 import queue
 import struct
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -22,11 +23,12 @@ STILL = 5.0  # seconds a film's last picture stays at most, if nothing came afte
 
 @dataclass(frozen=True)
 class Shot:
-    """A picture of the window: a size, RGB bytes, and when it was seen in seconds from a film's beginning."""
+    """A picture of the window: size, RGB bytes, seconds from a film's beginning, and what it is of."""
 
     size: tuple[int, int]
     rgb: bytes
     at: float = 0.0
+    facts: Mapping[str, object] = field(default_factory=dict)
 
 
 class Film:

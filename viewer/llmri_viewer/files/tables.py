@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from llmri_protocol.messages import Candidate, Comparison, LogitLens
+from llmri_protocol.messages import Candidate, Comparison, Edit, LogitLens
 from llmri_viewer import views
 from llmri_viewer.history.store import Rows, ScanStore
 from llmri_viewer.measured.asking import is_of_now
@@ -21,7 +21,9 @@ from llmri_viewer.spectrum.signals import over_tokens, over_units
 from llmri_viewer.spectrum.spectra import curve, moving
 from llmri_viewer.state import ViewName, ViewState, by_layer
 from llmri_viewer.views.lattice import hebbian
+from llmri_viewer.wording import footing
 
+DOUBT = "?"
 Column = npt.NDArray[Any]
 
 
@@ -61,7 +63,23 @@ def _facts(state: ViewState, store: ScanStore) -> dict[str, str | int | float]:
         "token": state.at.token if state.at else -1,
         "text": token.text if token else "",
         "difference": state.difference,
-        "edits": msgspec.json.encode(state.standing.edits).decode(),
+        **edit_facts(state),
+    }
+
+
+def edit_facts(state: ViewState) -> dict[str, str | int | float]:
+    """Give the edits that the shown token was computed under, and apart from them those that stand now.
+
+    `edits` is null where they are not known, or not certain: then `edits_possible` has each set that it can
+    have been. Nothing that is shown is of edits where no token is.
+    """
+    under = state.under if state.at is not None else None
+    possible = [] if under is None or under.certain else [each.edits for each in under.revisions]
+    return {
+        "edits": _encoded(state.standing.edits if under is None else under.edits),
+        "edits_possible": _encoded(possible),
+        "edits_stale": footing.stale(state),
+        "edits_now": _encoded(state.standing.edits),
     }
 
 
@@ -86,16 +104,34 @@ def _shown_units(state: ViewState, store: ScanStore) -> Table | None:
 
 
 def units_columns(state: ViewState, subject: Subject, values: Rows) -> dict[str, Column]:
-    """Give the columns of units: layer, unit, value, whether selected, and the edit each obeys."""
+    """Give the columns of units: layer, unit, value, whether selected, the edit each obeyed, and obeys now.
+
+    A `?` stands where it is not known whether a unit obeyed one, or which.
+    """
     layer, unit = _places(subject)
     selected = np.zeros(len(subject), np.bool_)
     for each, units in by_layer(state.selection).items():
         selected[_among(layer, unit, each, units)] = True
-    said = [(edit, f"{edit.op} {edit.value:g}") for edit in state.standing.edits if edit.site == state.site]
-    edited = np.zeros(len(subject), f"U{max((len(words) for _, words in said), default=1)}")
+    obeyed = _obeyed(layer, unit, state.shown_edits, state.site)
+    if state.at is not None:
+        doubtful = state.under.possible
+        if state.under.certain and state.under.edits is None:
+            obeyed[:] = DOUBT
+        for each in {place[1] for place in doubtful}:
+            units_ = tuple(place[2] for place in doubtful if place[:2] == (state.site, each))
+            obeyed[_among(layer, unit, each, units_)] = DOUBT
+    now = _obeyed(layer, unit, state.standing.edits, state.site)
+    columns = {"layer": layer, "unit": unit, "value": values, "selected": selected}
+    return {**columns, "edit": obeyed, "edit_now": now}
+
+
+def _obeyed(layers: Column, units: Column, edits: tuple[Edit, ...], site: str) -> Column:
+    """Give in words the edit that each unit obeys, empty for none."""
+    said = [(edit, f"{edit.op} {edit.value:g}") for edit in edits if edit.site == site]
+    found = np.zeros(len(units), f"U{max((len(words) for _, words in said), default=1)}")
     for edit, words in said:
-        edited[_among(layer, unit, edit.layer, edit.units)] = words
-    return {"layer": layer, "unit": unit, "value": values, "selected": selected, "edit": edited}
+        found[_among(layers, units, edit.layer, edit.units)] = words
+    return found
 
 
 def _among(layers: Column, units: Column, layer: int, chosen: tuple[int, ...]) -> Column:
@@ -138,7 +174,10 @@ def _influence(state: ViewState, store: ScanStore) -> Table | None:
     columns = {"layer": np.repeat(layers, width), "unit": np.tile(np.arange(width), len(layers))}
     if asked is None:
         return Table({**columns, "correlation": shown.reshape(-1)}, {"tokens": found.tokens})
+    columns["ablated"] = np.isnan(found.caused[layers]).reshape(-1)
+    scale = found.scale
     facts: dict[str, str | int | float] = {
+        "scale": _json(low=scale.low, high=scale.high, log=scale.log, unit="standard deviations"),
         "kl": asked[1].kl,
         "asked": msgspec.json.encode(asked[0].request).decode(),
     }
@@ -150,6 +189,7 @@ def _tokens(state: ViewState, store: ScanStore) -> Table | None:
     turn = store.turns.get(state.at.turn) if state.at else None
     came = turn.tokens.get(state.at.token + 1) if turn and state.at else None
     rows = [(-1, rank, each) for rank, each in enumerate(came.top)] if came else []
+    given = len(rows)
     lens = state.measurements.answer(LogitLens)
     if lens is not None and is_of_now(lens[0], state):
         rows += [(each.layer, rank, top) for each in lens[1].layers for rank, top in enumerate(each.top)]
@@ -158,7 +198,8 @@ def _tokens(state: ViewState, store: ScanStore) -> Table | None:
     chosen = np.asarray([bool(came) and each.id == (came.id if came else -1) for _, _, each in rows])
     columns = {"layer": np.asarray([layer for layer, _, _ in rows]), **_candidates(rows), "chosen": chosen}
     entropy = came.entropy if came and came.entropy is not None else float("nan")
-    return Table(columns, {"entropy": entropy})
+    read = {"lens_edits": _encoded(lens[0].edits)} if lens is not None and len(rows) > given else {}
+    return Table(columns, {"entropy": entropy, **read})
 
 
 def _candidates(rows: list[tuple[int, int, Candidate]]) -> dict[str, Column]:
@@ -184,7 +225,8 @@ def _comparison(state: ViewState, _store: ScanStore) -> Table | None:
         columns[name] = np.asarray([*(each.text for each in tokens), *[""] * (count - len(tokens))])
         logprobs = [*(each.logprob for each in tokens), *[np.nan] * (count - len(tokens))]
         columns[f"{name}_logprob"] = np.asarray(logprobs)
-    return Table({**columns, "kl": kl}, {"prompt": answer.prompt})
+    facts = {"prompt": answer.prompt, "compared_edits": _encoded(asked[0].edits)}
+    return Table({**columns, "kl": kl}, {**facts, "edits_changed_meanwhile": asked[0].disturbed})
 
 
 def _spectrum(state: ViewState, store: ScanStore) -> Table | None:
@@ -202,6 +244,10 @@ def _spectrum(state: ViewState, store: ScanStore) -> Table | None:
     if found is None:
         return None
     return Table({"frequency": found.frequencies, "amplitude": found.amplitudes}, {"flat": found.flat})
+
+
+def _encoded(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _json(**values: object) -> str:

@@ -8,7 +8,8 @@ from bisect import bisect_left, bisect_right, insort
 from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass, field
 
-from llmri_protocol.messages import Token
+from llmri_protocol.messages import Edits, Token, TurnEnd, TurnStart, Welcome
+from llmri_viewer.history.revisions import UNKNOWN, Revision, Revisions, Under
 from llmri_viewer.history.turns import Moment, Rows, Sheet, Shelf, Turn
 
 __all__ = ["Moment", "Rows", "ScanStore", "Sheet", "Turn"]
@@ -17,6 +18,7 @@ TURNS_KEPT = 256  # texts of older turns go once their scans have gone
 SPREAD_SHEETS = 32
 HISTORIES_KEPT = 32
 NOTHING = Shelf()
+NOT_KNOWN = Under(UNKNOWN)
 
 
 @dataclass
@@ -40,6 +42,7 @@ class ScanStore:
         turns: The turns, by number.
         order: Their numbers, ascending.
         gone: How many scans were let go, by site.
+        revisions: The sets of edits that tokens and scans were computed under.
     """
 
     def __init__(self, budget: int) -> None:
@@ -49,6 +52,7 @@ class ScanStore:
         self.turns: dict[int, Turn] = {}
         self.order: list[int] = []
         self.gone: Counter[str] = Counter()
+        self.revisions = Revisions()
         self._ring: deque[tuple[int, str, int]] = deque()
         self._scanned: dict[str, list[int]] = {}
         self._histories: OrderedDict[tuple[int, str, int, int], _History] = OrderedDict()
@@ -70,15 +74,40 @@ class ScanStore:
         self._ring.clear()
         self._scanned.clear()
         self._histories.clear()
+        self.revisions = Revisions()
         self.bytes = 0
         self.revision += 1
 
+    def stand(self, message: Welcome | Edits) -> Revision:
+        """Take the edits that stand from now on."""
+        self.revision += 1
+        name, take = (
+            (message.edit_set, self.revisions.welcomed)
+            if isinstance(message, Welcome)
+            else (message.name, self.revisions.told)
+        )
+        return take(message.edits, name, stale=message.stale_cache)
+
+    def begin(self, start: TurnStart) -> None:
+        """Begin a turn; one that was begun before is the same."""
+        self.turn(start.turn).prompt = start.prompt
+        self.revisions.begin(new=start.new)
+
+    def end(self, end: TurnEnd) -> None:
+        """End a turn."""
+        self.turn(end.turn).end = end
+        self.revisions.end()
+
     def add_token(self, token: Token) -> None:
-        """Keep a token."""
+        """Keep a token; one that was chosen tells that the pass over the token before it is over."""
         turn = self.turn(token.turn)
         before = turn.text_bytes
         turn.say(token)
         self.bytes += turn.text_bytes - before
+        if token.phase == "prompt":
+            self.revisions.reading()
+        else:
+            turn.passes.mark(token.token - 1, self.revisions.chosen(token.token - 1))
         self._keep_to_budget()
 
     def add_scan(self, moment: Moment, site: str, sheet: Sheet) -> None:
@@ -87,6 +116,7 @@ class ScanStore:
         if not self.moments(moment.turn, site):
             insort(self._scanned.setdefault(site, []), moment.turn)
         replaced = turn.take(moment.token, site, sheet)
+        turn.passes.mark(moment.token, self.revisions.passing(moment.token), anew=replaced is not None)
         self.bytes += sheet.bytes - (replaced.bytes if replaced else 0)
         if replaced is None:
             self._ring.append((moment.turn, site, moment.token))
@@ -100,6 +130,20 @@ class ScanStore:
         """Give one layer's activations at a token, `[width]`."""
         sheet = self.sheet(moment, site)
         return sheet.row(layer) if sheet else None
+
+    def under(self, moment: Moment | None) -> Under:
+        """Give the edits that a token's scans were computed under, kept or not; by default what comes next.
+
+        Of a token that no pass has read these are the ones it was chosen under.
+        """
+        if moment is None:
+            return self.revisions.flight
+        turn = self.turns.get(moment.turn)
+        found = turn.passes.of(moment.token) if turn else None
+        if found is not None:
+            return found
+        newest = bool(self.order) and moment.turn == self.order[-1]
+        return self.revisions.flight if newest else NOT_KNOWN
 
     def let_go(self, moment: Moment, site: str) -> bool:
         """Tell whether a token's scan was kept once and had to go for newer ones."""

@@ -1,12 +1,14 @@
 """All kept turns along one line, token after token: where a moment lies, and what is known there."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
+from llmri_viewer.history.passes import Passes
+from llmri_viewer.history.revisions import Under
 from llmri_viewer.history.store import NOTHING, Moment, ScanStore
 
 Codes = npt.NDArray[np.uint8]
@@ -61,6 +63,30 @@ def _timeline(store: ScanStore, _revision: int) -> Timeline:
             turns.append(number)
             starts.append(starts[-1] + length)
     return Timeline(tuple(turns), tuple(starts))
+
+
+def edit_changes(line: Timeline, store: ScanStore) -> Places:
+    """Give the places of the line from which on passes were computed under other edits, ascending."""
+    found: list[Places] = [np.empty(0, np.intp)]
+    before: Under | None = None
+    for number, start in zip(line.turns, line.starts, strict=False):
+        passes = store.turns[number].passes
+        found.append(start + _changed(passes, before))
+        before = passes.last or before
+    return np.concatenate(found)
+
+
+def changed_in(store: ScanStore, turn: int) -> Places:
+    """Give the tokens of a turn from which on the edits were others; the first where they changed before."""
+    at = bisect_left(store.order, turn)
+    earlier = (store.turns[store.order[place]].passes.last for place in range(at - 1, -1, -1))
+    return _changed(store.turns[turn].passes, next(filter(None, earlier), None))
+
+
+def _changed(passes: Passes, before: Under | None) -> Places:
+    if passes.first is None or before is None or not passes.first.changed_since(before):
+        return passes.changes
+    return np.concatenate([np.zeros(1, np.intp), passes.changes])
 
 
 def codes(line: Timeline, store: ScanStore, site: str, width: int) -> Codes:

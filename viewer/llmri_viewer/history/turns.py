@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from llmri_protocol.messages import Token, TurnEnd
+from llmri_viewer.history.passes import Passes
 
 Rows = npt.NDArray[np.float32]
 SHEET_OBJECTS = 400  # bytes of the Python objects around a scan, about
@@ -125,6 +126,7 @@ class Turn:
         length: One more than the number of the last token that was said or scanned.
         sheets: The scans, by site.
         extremes: Least and greatest value seen, by site and layer.
+        passes: Which edits each pass was computed under.
     """
 
     number: int
@@ -136,6 +138,7 @@ class Turn:
     length: int = 0
     sheets: dict[str, Shelf] = field(default_factory=dict)
     extremes: dict[tuple[str, int], tuple[float, float]] = field(default_factory=dict)
+    passes: Passes = field(default_factory=Passes)
     end: TurnEnd | None = None
     text_bytes: int = 0
     _chosen: int = 0
@@ -181,10 +184,13 @@ class Turn:
         return self.sheets.setdefault(site, Shelf()).put(token, sheet)
 
     def _widen(self, site: str, sheet: Sheet) -> None:
-        """Let the extremes of a site's layers span a scan too; what is no number counts for nothing."""
-        lows = np.fmin.reduce(sheet.rows, axis=1).tolist()
-        highs = np.fmax.reduce(sheet.rows, axis=1).tolist()
-        for layer, low, high in zip(sheet.layers, lows, highs, strict=True):
+        """Let the extremes of a site's layers span a scan too; what is not finite counts for nothing."""
+        rows = sheet.rows
+        lows, highs = np.fmin.reduce(rows, axis=1), np.fmax.reduce(rows, axis=1)
+        if not (np.isfinite(lows) & np.isfinite(highs)).all():
+            rows = np.where(np.isfinite(rows), rows, np.nan)
+            lows, highs = np.fmin.reduce(rows, axis=1), np.fmax.reduce(rows, axis=1)
+        for layer, low, high in zip(sheet.layers, lows.tolist(), highs.tolist(), strict=True):
             if low <= high:
                 known = self.extremes.get((site, layer), (low, high))
                 self.extremes[site, layer] = (min(low, known[0]), max(high, known[1]))

@@ -68,6 +68,10 @@ class Bindings:
         keys = (row.keys[0] for row in self.rows if row.command == command)
         return next((keynames.shown(key) for key in keys), "?")
 
+    def keys_for(self, *commands: str) -> frozenset[str]:
+        """Give all keys of some commands, in any mode."""
+        return frozenset(key for row in self.rows if row.command in commands for key in row.keys)
+
     def spelled(self, sentence: str) -> str:
         """Give a sentence with each command in braces, such as `{chat.open}`, replaced by its key."""
         return PLACEHOLDER.sub(

@@ -55,21 +55,24 @@ class Columns:
         return np.where(seen, (start + end) / 2, np.nan)
 
     def strongest(self, rows: Rows) -> Rows:
-        """Give the value of largest magnitude in each pixel, `[..., units]` in and `[..., pixels]` out."""
+        """Give the value of largest magnitude in each pixel, `[..., units]` in and `[..., pixels]` out.
+
+        What is not known, NaN, counts for nothing beside what is.
+        """
         if self.single:
             return rows[..., self.first]
         seen = rows[..., self.first[0] : self.stop[-1]]
         starts = self.first - self.first[0]
-        high = np.maximum.reduceat(seen, starts, axis=-1)
-        low = np.minimum.reduceat(seen, starts, axis=-1)
+        high = np.fmax.reduceat(seen, starts, axis=-1)
+        low = np.fmin.reduceat(seen, starts, axis=-1)
         return np.where(high >= -low, high, low)
 
     def strongest_at(self, row: Rows, pixel: int) -> int:
         """Give the unit whose value a pixel shows, of a row `[units]`."""
         first = int(self.first[pixel])
         seen = row[first : int(self.stop[pixel])]
-        shown = seen.max() if seen.max() >= -seen.min() else seen.min()
-        return first + int((seen == shown).argmax())
+        high, low = np.fmax.reduce(seen), np.fmin.reduce(seen)
+        return first + int((seen == (high if high >= -low else low)).argmax())
 
 
 @lru_cache(maxsize=16)

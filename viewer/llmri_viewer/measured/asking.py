@@ -29,5 +29,5 @@ def lens_wanted(state: ViewState, store: ScanStore) -> ReadLens | None:
 
 
 def is_of_now(asked: Asked, state: ViewState) -> bool:
-    """Tell whether something was asked of the shown token under the edits that stand."""
-    return asked.at == state.at and asked.edits == state.standing.edits
+    """Tell whether something was asked of the shown token under the edits that stand, and these stayed."""
+    return not asked.disturbed and asked.at == state.at and asked.edits == state.standing.edits

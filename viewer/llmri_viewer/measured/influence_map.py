@@ -1,7 +1,7 @@
 """What the influence map shows: what ablating units does or, not measured, what fires with them."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +15,13 @@ from llmri_viewer.measured.coactivation import coactivation
 from llmri_viewer.measured.measuring import Asked
 from llmri_viewer.options import ColourMapName
 from llmri_viewer.shown.subject import AllUnits
-from llmri_viewer.state import Selection, ViewState
+from llmri_viewer.state import Selection, ViewState, by_layer
 
 VALUES = 4_000_000  # that a correlation takes at most
 TOKENS_LEAST, TOKENS_MOST = 8, 64
 CLIP = 99.5  # per cent: a few units far above the others would leave all others dark
+FULL = 1.0  # standard deviations at the end of the fixed scale, so that maps can be compared
+FLOOR, KL_FLOOR = 0.01, 1e-6  # standard deviations, and nats: below both nothing measurable was caused
 SEQUENTIAL: ColourMapName = "magma"
 DIVERGING: ColourMapName = "blue-amber"
 
@@ -30,21 +32,37 @@ class InfluenceMap:
 
     Attributes:
         rows: `[layers, width]`; NaN for layers before the first that was ablated.
+        caused: The same without the units that were ablated: theirs is no effect of it.
         causal: Whether it was measured by ablating; else the values are correlations.
         tokens: Over how many tokens.
-        norms: Of each layer, `[layers]`: root mean square over its units, NaN as in `rows`.
+        norms: Of each layer, `[layers]`: root mean square over the units of `caused`; NaN without any.
+        full: The norm that the longest bar has.
+        kl: Of the next token, in nats; None where nothing was measured.
         ablated: The units that were ablated, or that the others are correlated with.
         scale: From values to colours.
         colour_map: Which colours.
     """
 
     rows: Rows
+    caused: Rows
     causal: bool
     tokens: int
     norms: npt.NDArray[np.float64]
+    full: float
+    kl: float | None
     ablated: Selection
     scale: Scale
     colour_map: ColourMapName
+
+    @cached_property
+    def moved(self) -> bool:
+        """Whether any unit but the ablated ones changed by as much as can be measured."""
+        return bool((np.nan_to_num(self.caused) >= FLOOR).any())
+
+    @property
+    def nothing(self) -> bool:
+        """Whether nothing measurable was caused: in no unit, and not in the next token."""
+        return self.kl is not None and not self.moved and abs(self.kl) < KL_FLOOR
 
 
 def influence_map(state: ViewState, store: ScanStore) -> InfluenceMap | None:
@@ -54,7 +72,8 @@ def influence_map(state: ViewState, store: ScanStore) -> InfluenceMap | None:
     subject = AllUnits(state.card.layers, state.width)
     found = measured(state)
     if found is not None:
-        return _causal(_Once(found[1]), subject, ablated_in(found[0]), _suited(state, SEQUENTIAL), state.log)
+        answer, colours = _Once(found[1]), _suited(state, SEQUENTIAL)
+        return _causal(answer, subject, ablated_in(found[0]), colours, log=state.log, fixed=state.fixed)
     if not state.selection or state.at is None:
         return None
     tokens = _spread(store, state.at.turn, state.site, len(subject))
@@ -102,18 +121,22 @@ class _Once:
 
 @lru_cache(maxsize=4)
 def _causal(
-    once: _Once, subject: AllUnits, ablated: Selection, colour_map: ColourMapName, log: bool
+    once: _Once, subject: AllUnits, ablated: Selection, colour_map: ColourMapName, *, log: bool, fixed: bool
 ) -> InfluenceMap:
+    """Give what was measured; fixed, the scale goes from 0 to 1, else as far as most units, or the floor."""
     answer = once.answer
     rows = np.full((subject.count, subject.width), np.nan, np.float32)
     for layer, row in zip(answer.layers, array_of(answer), strict=True):
         if layer < subject.count:
             rows[layer] = row
-    known = rows[np.isfinite(rows)]
-    high = float(np.percentile(known, CLIP)) if known.size else 1.0
-    high = high if high > 0 else float(known.max(initial=0.0)) or 1.0
-    scale = Scale(0.0, high, log)
-    return InfluenceMap(rows, True, answer.positions, _norms(rows), ablated, scale, colour_map)
+    caused = _without(rows, ablated)
+    known, norms = caused[np.isfinite(caused)], _norms(caused)
+    high, full = FULL, FULL
+    if not fixed:
+        high = max(FLOOR, float(np.percentile(known.astype(np.float64), CLIP)) if known.size else FULL)
+        full = max(FLOOR, float(norms[np.isfinite(norms)].max(initial=0.0)))
+    scale, over = Scale(0.0, high, log), answer.positions
+    return InfluenceMap(rows, caused, True, over, norms, full, answer.kl, ablated, scale, colour_map)
 
 
 @dataclass(frozen=True)
@@ -143,7 +166,9 @@ def _together(
     rows = coactivation(values, chosen)
     if rows is None:
         return None
-    return InfluenceMap(rows, False, len(sheets), _norms(rows), selection, Scale(-1.0, 1.0, log), colour_map)
+    caused, scale = _without(rows, selection), Scale(-1.0, 1.0, log)
+    norms = _norms(caused)
+    return InfluenceMap(rows, caused, False, len(sheets), norms, FULL, None, selection, scale, colour_map)
 
 
 def _spread(store: ScanStore, turn: int, site: str, units: int) -> tuple[int, ...]:
@@ -153,6 +178,21 @@ def _spread(store: ScanStore, turn: int, site: str, units: int) -> tuple[int, ..
     return tuple(tokens[:: max(1, -(-len(tokens) // most))])
 
 
+def _without(rows: Rows, ablated: Selection) -> Rows:
+    """Give the rows with NaN for the units that were ablated."""
+    caused = rows.copy()
+    for layer, units in by_layer(ablated).items():
+        if layer < len(caused):
+            caused[layer, [unit for unit in units if unit < caused.shape[1]]] = np.nan
+    return caused
+
+
 def _norms(rows: Rows) -> npt.NDArray[np.float64]:
-    norms: npt.NDArray[np.float64] = np.sqrt(np.square(rows, dtype=np.float64).mean(axis=1))
-    return norms
+    """Give the root mean square of what is finite in each row; NaN for a row without."""
+    known = np.isfinite(rows)
+    squares = np.square(np.where(known, rows, 0), dtype=np.float64).sum(axis=1)
+    counts = known.sum(axis=1)
+    means: npt.NDArray[np.float64] = np.divide(
+        squares, counts, out=np.full(len(rows), np.nan), where=counts > 0
+    )
+    return np.sqrt(means)

@@ -42,12 +42,16 @@ SHOWN: Mapping[str, Kind] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Asked:
-    """What was asked, which token was shown then, which edits stood, and which turn was the newest."""
+    """What was asked, which token was shown then, which edits stood, and which turn was the newest.
+
+    `disturbed` tells that the edits changed before the answer came: it is of either.
+    """
 
     request: Command
     at: Moment | None
     edits: tuple[Edit, ...]
     turn: int = 0
+    disturbed: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,14 @@ class Measurements:
             return replace(self, pending=rest, failures=self._failed({kind: pending}, event.message))
         answers = MappingProxyType({**self.answers, kind: Answered(pending.asked, event)})
         return replace(self, pending=rest, answers=answers)
+
+    def disturbed(self) -> "Measurements":
+        """Note that the edits changed: what is under way was begun before or after."""
+        marked = {
+            kind: replace(each, asked=replace(each.asked, disturbed=True))
+            for kind, each in self.pending.items()
+        }
+        return replace(self, pending=MappingProxyType(marked)) if marked else self
 
     def retried(self, kind: Kind) -> "Measurements":
         """Forget why there is no answer of a kind, so that it may be asked for again."""

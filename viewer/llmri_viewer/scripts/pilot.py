@@ -1,6 +1,8 @@
 """Plays a script on a window, through the same event queue that a keyboard and a mouse use."""
 
+import sys
 import time
+from collections.abc import Collection
 from itertools import islice
 
 import pygame
@@ -27,13 +29,15 @@ class ScriptFailedError(RuntimeError):
 class Pilot:
     """Carries out actions one after another.
 
-    `patience` is the longest a `wait:` may take, in seconds.
+    `patience` is the longest a `wait:` may take, in seconds. Before each of the keys `careful`, which edit,
+    it waits until the server has looked for protected units, however long that takes.
     """
 
-    def __init__(self, window: Window, patience: float) -> None:
+    def __init__(self, window: Window, patience: float, careful: Collection[str] = ()) -> None:
         self._window = window
         self._session = window.session
         self._patience = patience
+        self._careful = careful
         self._seen = {"turn_end": 0, "edits": 0}  # events that earlier waits were met by
 
     def play(self, actions: list[Action]) -> None:
@@ -51,6 +55,8 @@ class Pilot:
     def _do(self, action: Action) -> None:
         match action:
             case Press(key):
+                if key in self._careful:
+                    self._wait_until_searched()
                 press(key)
             case Type(text):
                 pygame.event.post(pygame.event.Event(pygame.TEXTINPUT, text=text))
@@ -74,6 +80,19 @@ class Pilot:
         for step in (Press("t"), Press("escape"), Press("t"), Type(text), Press(send), Press("escape")):
             self._do(step)
             self._window.frame()
+
+    def _wait_until_searched(self) -> None:
+        """Wait for the search for protected units; what newcomers are told of it comes before any answer."""
+        session, told = self._session, False
+        limit = time.monotonic() + self._patience
+        while session.state.link.link is Link.CONNECTED and (
+            session.state.searching or (not session.tally.answers and time.monotonic() < limit)
+        ):
+            if session.state.searching and not told:
+                told = True
+                sys.stderr.write("waiting until the server has looked for protected units\n")
+            self._window.frame()
+            time.sleep(PAUSE)
 
     def _wait(self, wait: Wait) -> None:
         scans = self._session.tally.scans

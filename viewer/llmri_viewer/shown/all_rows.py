@@ -7,10 +7,10 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from llmri_viewer.colours.colour import Scale, window
+from llmri_viewer.colours.colour import Scale, percentiles, window
 from llmri_viewer.history.store import Moment, Rows, ScanStore
 from llmri_viewer.options import ColourMapName
-from llmri_viewer.shown.subject import AllUnits, Scans
+from llmri_viewer.shown.subject import AllUnits, Scans, difference
 from llmri_viewer.state import ViewState
 
 SAMPLED = 131072  # values of a turn, for percentiles
@@ -69,7 +69,7 @@ def _all_rows(wish: Wish, store: ScanStore, _revision: int, at: Moment) -> AllRo
         earlier = store.sheet(before, wish.site) if before and before.turn == at.turn else None
         if earlier is None:
             return None
-        rows = rows - wish.subject.rows(earlier)
+        rows = difference(rows, wish.subject.rows(earlier))
     ends = _ends(wish, store, at.turn)
     if wish.difference and not wish.clip:  # the sample may have missed the largest change of this token
         ends = np.stack(
@@ -113,7 +113,8 @@ def _ends_of(wish: Wish, spread: Scans) -> Ends:
     percent = PERCENT if wish.clip else (0.0, 100.0)
     known_values = np.isfinite(values).all(axis=1)
     ends = np.full((len(values), 2), np.nan)
-    ends[known_values] = np.percentile(values[known_values], percent, axis=1).T
+    if known_values.any():
+        ends[known_values] = percentiles(values[known_values], percent, axis=1).T
     if not known_values.all():
         ends[~known_values] = [_percentiles(row, percent) for row in values[~known_values]]
     return np.broadcast_to(ends, (wish.subject.count, 2))
@@ -121,7 +122,7 @@ def _ends_of(wish: Wish, spread: Scans) -> Ends:
 
 def _percentiles(row: Rows, percent: tuple[float, float]) -> tuple[float, float]:
     finite = row[np.isfinite(row)]
-    low, high = np.percentile(finite, percent) if finite.size else (np.nan, np.nan)
+    low, high = percentiles(finite, percent) if finite.size else (np.nan, np.nan)
     return float(low), float(high)
 
 
@@ -132,7 +133,7 @@ def _sampled(wish: Wish, spread: Scans) -> Rows:
     if wish.difference:
         pairs = pairwise(sheets)
         thinned = [
-            late[:, start::step] - early[:, start::step]
+            difference(late[:, start::step], early[:, start::step])
             for number, (early, late) in enumerate(pairs)
             for start in (number % step,)
         ]

@@ -12,7 +12,7 @@ from llmri_viewer.history.store import Moment, Rows, ScanStore, Sheet
 from llmri_viewer.measured.influence_map import influence_map
 from llmri_viewer.options import ColourMapName
 from llmri_viewer.shown.all_rows import AllRows, all_rows
-from llmri_viewer.shown.subject import Scans, Subject, sampled
+from llmri_viewer.shown.subject import Scans, Subject, difference, sampled
 from llmri_viewer.state import ViewState
 
 Words = tuple[str, str]  # a headline and a sentence
@@ -114,6 +114,7 @@ def _change(subject: Subject, pair: Scans, spread: Scans, look: Look) -> Picture
     earlier, values = (subject.read(sheet) for sheet in pair.sheets)
     if earlier is None or values is None or not len(earlier) == len(values) == len(subject):
         return None
-    change = values - earlier
-    changes = np.diff(sampled(subject, spread.sheets), axis=0)
+    change = difference(values, earlier)
+    seen = sampled(subject, spread.sheets)
+    changes = difference(seen[1:], seen[:-1])
     return Picture(change, look.scale(np.concatenate([change, changes.ravel()])))

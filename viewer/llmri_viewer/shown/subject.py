@@ -199,6 +199,13 @@ def _found(atlas: Atlas, layers: tuple[int, ...], width: int, step: int) -> tupl
     return at, missing
 
 
+def difference(late: Rows, early: Rows) -> Rows:
+    """Give the change of values; one beyond float32 is infinite, and so keeps its place among the others."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        change: Rows = late - early
+    return change
+
+
 def values_at(subject: Subject, store: ScanStore, moment: Moment | None, site: str) -> Rows | None:
     """Give the units' activations at a token, `[units]`; None where no scan of it is kept."""
     sheet = store.sheet(moment, site)

@@ -9,8 +9,8 @@ from llmri_viewer.history.store import Rows
 from llmri_viewer.layout import face
 from llmri_viewer.layout.face import UNIT
 from llmri_viewer.layout.geometry import Box
-from llmri_viewer.measured.influence_map import measured
-from llmri_viewer.state import ViewState
+from llmri_viewer.measured.influence_map import ablated_in, measured
+from llmri_viewer.state import ViewState, by_layer
 from llmri_viewer.views.all_layers import AllLayersView
 from llmri_viewer.views.base import At
 from llmri_viewer.wording import words
@@ -74,7 +74,9 @@ class InfluenceView(AllLayersView):
         box = self.bands(state).box
         if not box.holds(*at):
             return None
-        row = array_of(found[1])[found[1].layers.index(layer)]
+        row = array_of(found[1])[found[1].layers.index(layer)].copy()
+        ablated = [unit for unit in by_layer(ablated_in(found[0])).get(layer, ()) if unit < row.size]
+        row[ablated] = np.nan  # theirs is no effect
         return layer * state.width + seen.strongest_at(row, int(at[0]) - box.x)
 
     def read_at(self, state: ViewState, at: At, values: Rows, /) -> int | None:

@@ -34,6 +34,11 @@ def where(edit: Edit) -> str:
     return f"{place}, {units}"
 
 
+def guarded(protected: int) -> str:
+    """Say how many protected units an edit names; empty for none."""
+    return words.count(protected, "protected unit") if protected else ""
+
+
 def conditions(edit: Edit) -> str:
     """Say where in the conversation and when an edit acts; empty for everywhere and always."""
     scheduled = edit.schedule is not None and edit.positions == "generated"  # its tokens say it already

@@ -19,7 +19,6 @@ from llmri_server.llama_runtime.interventions.steps import (
     Steering,
     Step,
 )
-from llmri_server.llama_runtime.sites import Site
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +32,7 @@ class Compiled:
 class Compiler:
     """Makes programs of checked edits. Belongs to the model's thread."""
 
-    def __init__(self, sites: Mapping[str, Site], baselines: Baselines[Floats]) -> None:
-        self._sites = sites
+    def __init__(self, baselines: Baselines[Floats]) -> None:
         self._baselines = baselines
 
     def compile(self, edits: Sequence[Edit]) -> Compiled:
@@ -45,14 +43,9 @@ class Compiler:
         return Compiled(tuple(edits), programs)
 
     def _steps(self, place: Place, here: PlaceEdits) -> Iterator[tuple[Gate, Step]]:
-        """Give every steer, then a step for every gate and operation.
-
-        What is added or set is divided by what llama.cpp multiplies with on the way to the residual.
-        """
-        factor = self._sites[place[0]].factor
+        """Give every steer, then a step for every gate and operation."""
         for steer in here.steers:
-            direction = np.float32(steer.value) * np.array(steer.direction, np.float32)
-            yield Gate.of(steer), Steering(direction if factor == 1 else direction / np.float32(factor))
+            yield Gate.of(steer), Steering(np.float32(steer.value) * np.array(steer.direction, np.float32))
         for (gate, op, source), units in _grouped(here.units).items():
             yield gate, self._step(place, op, units, source)
 
@@ -63,9 +56,7 @@ class Compiler:
             return Replacing(touched, self._baselines.mean(place, source)[touched])
         if source is not None:
             return Resampling(touched, self._baselines.samples(place)[:, touched], source.seed)
-        share = 1 if op == "scale" else self._sites[place[0]].factor
-        values = np.array([edit.value / share for edit in units.values()], np.float32)
-        return STEPS[op](touched, values)
+        return STEPS[op](touched, np.array([edit.value for edit in units.values()], np.float32))
 
 
 STEPS: Mapping[str, Callable[[Numbers, Floats], Step]] = {"scale": Scaling, "add": Adding, "set": Replacing}

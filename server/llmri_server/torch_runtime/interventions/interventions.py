@@ -59,7 +59,12 @@ class Interventions:
         self._prompt_seen = None
 
     def begin(
-        self, positions: int, ids: Tensor | None, arguments: Mapping[str, Any], prompt: int | None
+        self,
+        positions: int,
+        ids: Tensor | None,
+        arguments: Mapping[str, Any],
+        prompt: int | None,
+        first: int | None = None,
     ) -> None:
         """Bring up to date what depends on the pass that begins.
 
@@ -68,12 +73,13 @@ class Interventions:
             ids: Its tokens, `[batch, positions]`, if they are known.
             arguments: What the model is called with, by name.
             prompt: The length of the prompt; None takes the latest pass that began with an empty cache.
+            first: How many positions were computed before; None asks the cache.
         """
-        now = Whereabouts(positions, ids, arguments, prompt, self._special)
+        now = Whereabouts(positions, ids, arguments, prompt, self._special, first=first)
         if prompt is None:
             if not now.first:
                 self._prompt_seen = positions
-            now = Whereabouts(positions, ids, arguments, self._prompt_seen, self._special)
+            now = Whereabouts(positions, ids, arguments, self._prompt_seen, self._special, first=first)
         for live, row in self._live:
             live.update(now if row is None else now.of_row(row))
 

@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor
 
 NO_REPLY = sys.maxsize  # a prompt longer than any: all positions belong to it, and none is its last
+CACHES = ("past_key_values", "cache_params", "state")  # as models name what they go on from
 MASK = 2  # dimensions of an attention mask that shows padding
 
 
@@ -32,18 +33,32 @@ class Whereabouts:
         arguments: Mapping[str, Any],
         prompt: int | None,
         special: frozenset[int],
+        *,
+        first: int | None = None,
     ) -> None:
         self.positions = positions
         self.ids = ids
         self._arguments = arguments
         self._prompt = prompt
         self._special = special
+        self._told_first = first
 
     @cached_property
     def first(self) -> int:
-        """The first column that the pass computes: as many are in the cache."""
-        cache = self._arguments.get("past_key_values")
-        return 0 if cache is None else int(cache.get_seq_length())
+        """The first column that the pass computes: as many are in the cache.
+
+        A mask covers both, and so tells it of states that count no positions too.
+        """
+        if self._told_first is not None:
+            return self._told_first
+        given = (self._arguments.get(name) for name in CACHES)
+        cache = next((each for each in given if each is not None), None)
+        if cache is None:
+            return 0
+        mask = self._arguments.get("attention_mask")
+        if isinstance(mask, Tensor) and mask.ndim == MASK:
+            return int(mask.shape[1]) - self.positions
+        return int(cache.get_seq_length())
 
     @property
     def prompt(self) -> int:
@@ -81,7 +96,6 @@ class Whereabouts:
     def of_row(self, row: int) -> "Whereabouts":
         """Give the same for one row of the batch."""
         ids = None if self.ids is None else self.ids[row : row + 1]
-        alone = Whereabouts(self.positions, ids, {}, self._prompt, self._special)
-        alone.__dict__["first"] = self.first
+        alone = Whereabouts(self.positions, ids, {}, self._prompt, self._special, first=self.first)
         alone.__dict__["padding"] = self.padding if len(self.padding) == 1 else (self.padding[row],)
         return alone

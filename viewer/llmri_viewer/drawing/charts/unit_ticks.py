@@ -36,7 +36,7 @@ def selected(selection: Selection, layer: int, columns: Columns) -> Runs:
     return runs(columns, by_layer(selection).get(layer, ()))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def edited(edits: tuple[Edit, ...], site: str) -> Mapping[int, Mapping[Effect, list[int]]]:
     """Sort the edited units of a site by layer and by what is done to them; the last edit of a unit holds."""
     done = {
@@ -54,13 +54,25 @@ def draw(canvas: Canvas, lane: Box, stretches: Runs, ink: Colour) -> None:
         canvas.fill(place_of(lane, start, end), ink)
 
 
-def draw_edits(canvas: Canvas, lane: Box, columns: Columns, done: Mapping[Effect, Iterable[int]]) -> None:
-    """Draw the ticks of edited units: an arrow up for more, down for less and off, a block for the rest."""
+def draw_edits(
+    canvas: Canvas,
+    lane: Box,
+    columns: Columns,
+    done: Mapping[Effect, Iterable[int]],
+    *,
+    now: bool = False,
+) -> None:
+    """Draw the ticks of edited units: an arrow up for more, down for less and off, a block for the rest.
+
+    Of what stands `now`, while what is shown is from before, there is only the foot.
+    """
     for kind, units in done.items():
         ink = edit_colour(canvas.theme, kind)
         for start, end in runs(columns, units):
             place = place_of(lane, start, end)
-            if lane.height < SHAPED_FROM or place.width > 2 * lane.height:
+            if now:
+                canvas.fill(place.row(place.height - 1, min(1, place.height)), ink)
+            elif lane.height < SHAPED_FROM or place.width > 2 * lane.height:
                 canvas.fill(place, ink)
             else:
                 _arrow(canvas, place, kind, ink)

@@ -58,8 +58,10 @@ def _reading(state: ViewState, picture: Picture | None) -> Variants:
     if index is None or subject is None or picture is None or index >= picture.values.size:
         return ()
     layer, unit = subject.place(index)
-    edit = state.standing.units.get((state.site, layer, unit))
+    edit = state.shown_units.get((state.site, layer, unit))
+    now = state.later_units.get((state.site, layer, unit))
     edited = f"  {edit_words.amount(edit)}" if edit is not None else ""
+    edited += f"  {edit_words.amount(now)} now" if now is not None else ""
     name = f"layer {layer}  unit {unit}" if view.of_clusters or len(subject.layers) > 1 else f"unit {unit}"
     edited += "  protected" if (layer, unit) in state.protected else ""
     number = int(state.clusters.clustering.labels[index]) if view.of_clusters and state.clusters else -1

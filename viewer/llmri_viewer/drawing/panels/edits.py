@@ -1,56 +1,119 @@
-"""The side panel's second part: the standing edits, in order, as the server told them."""
+"""The side panel's second part: the edits that the shown token was computed under, and those that stand."""
 
 from llmri_protocol.messages import Edit
+from llmri_protocol.protection import Guarded, guarded_places, protected_of
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import edit_colour, mark
 from llmri_viewer.drawing.panels.section import HEADING, heading
 from llmri_viewer.layout.face import UNIT
 from llmri_viewer.layout.geometry import Box
 from llmri_viewer.state import ViewState
-from llmri_viewer.wording import edit_words
+from llmri_viewer.wording import edit_words, footing
 from llmri_viewer.wording.effects import effect
 
 ROW = 20
 LEAST = HEADING + 4 * ROW + UNIT
-STALE = "earlier tokens keep older edits"
+STALE = footing.STALE
+REREADING = "reading all of it anew …"
+
+
+def least(state: ViewState) -> int:
+    """Give the height that is needed at least: two lists take more than one."""
+    both = state.apart and state.under.sure and state.standing.edits
+    return LEAST + (3 * ROW if both else 0)
 
 
 def draw(canvas: Canvas, box: Box, state: ViewState) -> None:
-    """Draw the newest edits that have room, and count the earlier ones."""
-    standing, theme = state.standing, canvas.theme
+    """Draw the newest edits that have room, and count the earlier ones.
+
+    Where the shown token was computed under others than stand now, both are named, each under its heading.
+    """
+    standing = state.standing
     title = f"Edits: {standing.name}" if standing.name else "Edits"
     body = heading(canvas, box, title, f"undo {standing.undoable} · redo {standing.redoable}")
-    top = 0
-    if standing.stale:
-        canvas.text(body.row(0, ROW), STALE, colour=theme.warning)
-        top = ROW
-    if not standing.edits:
-        canvas.text(body.row(top, ROW), "None: the model runs as it was trained.", colour=theme.dim)
+    rest = _stale(canvas, body._replace(height=body.height - UNIT), state)
+    if state.apart:
+        _both(canvas, rest, state)
+    elif standing.edits:
+        _listed(canvas, rest, standing.edits, guarded_places(state.card))
+    else:
+        canvas.text(rest.row(0, ROW), canvas.spelled(footing.without(state)), colour=canvas.theme.dim)
+
+
+def _stale(canvas: Canvas, box: Box, state: ViewState) -> Box:
+    """Say that older keys and values are kept, where they are, and what to do; give the rest of the box."""
+    if state.rereading:
+        canvas.text(box.row(0, ROW), REREADING, colour=canvas.theme.accent)
+        return _below(box, ROW)
+    if not footing.stale(state):
+        return box
+    canvas.text(box.row(0, ROW), STALE, colour=canvas.theme.warning)
+    stand, guarded = state.standing.edits, guarded_places(state.card)
+    needed = 1 + _height(stand, guarded) + (2 + _height(state.under.sure, guarded) if state.apart else 0)
+    spare = box.height // ROW > needed and (stand or state.apart)
+    if not spare or not footing.cured_by_rereading(state):
+        return _below(box, ROW)
+    canvas.text(box.row(ROW, ROW), canvas.spelled(footing.REREAD), colour=canvas.theme.dim)
+    return _below(box, 2 * ROW)
+
+
+def _both(canvas: Canvas, box: Box, state: ViewState) -> None:
+    """Draw the edits of the shown token, then those that stand now, in about half of the rows each."""
+    said, known = footing.at_token(state.under)
+    theme, shown, stand = canvas.theme, state.under.sure, state.standing.edits
+    guarded = guarded_places(state.card)
+    used = canvas.text(box.row(0, ROW), said, colour=theme.dim if known else theme.warning)
+    if not shown or not stand:  # one list at most: both headings stand over it
+        right = Box(box.x + used + UNIT, box.y, max(0, box.width - used - UNIT), ROW)
+        canvas.text(right, footing.now(state), colour=theme.dim, align="right")
+        _listed(canvas, _below(box, ROW), shown or stand, guarded)
         return
-    shown = _newest(standing.edits, max(1, (body.height - UNIT - top) // ROW))
-    if len(shown) < len(standing.edits):
-        canvas.text(body.row(top, ROW), f"{len(standing.edits) - len(shown)} earlier", colour=theme.dim)
-        top += ROW
+    rows = max(0, box.height // ROW - 2)  # without both headings
+    first = min(_height(shown, guarded), max(rows - _height(stand, guarded), (rows + 1) // 2))
+    below = _below(box, ROW + _listed(canvas, box.row(ROW, first * ROW), shown, guarded))
+    canvas.text(below.row(0, ROW), footing.now(state), colour=theme.dim)
+    _listed(canvas, _below(below, ROW), stand, guarded)
+
+
+def _listed(canvas: Canvas, box: Box, edits: tuple[Edit, ...], guarded: Guarded) -> int:
+    """Write the newest edits that have room, under how many came before them; give the height taken."""
+    top = 0
+    if not edits or box.height < ROW:
+        return 0
+    shown = _newest(edits, guarded, box.height // ROW)
+    if len(shown) < len(edits) and box.height >= 2 * ROW:
+        canvas.text(box.row(0, ROW), f"{len(edits) - len(shown)} earlier", colour=canvas.theme.dim)
+        top = ROW
     for edit in shown:
-        height = min(_rows(edit) * ROW, max(ROW, body.height - top))
-        _edit(canvas, body.row(top, height), edit)
+        height = min(_rows(edit, guarded) * ROW, max(ROW, box.height - top))
+        _edit(canvas, box.row(top, height), edit, guarded)
         top += height
+    return top
 
 
-def _newest(edits: tuple[Edit, ...], room: int) -> tuple[Edit, ...]:
+def _below(box: Box, height: int) -> Box:
+    return box._replace(y=box.y + height, height=max(0, box.height - height))
+
+
+def _newest(edits: tuple[Edit, ...], guarded: Guarded, room: int) -> tuple[Edit, ...]:
     """Give the last edits that fit so many rows, with one for the count of the others; at least the last."""
-    rows = [_rows(edit) for edit in edits]
+    rows = [_rows(edit, guarded) for edit in edits]
     first = len(edits) - 1
     while first > 0 and sum(rows[first - 1 :]) + (first > 1) <= room:
         first -= 1
     return edits[first:]
 
 
-def _rows(edit: Edit) -> int:
-    return 2 if edit_words.conditions(edit) else 1
+def _height(edits: tuple[Edit, ...], guarded: Guarded) -> int:
+    """Count the rows that edits take."""
+    return sum(_rows(edit, guarded) for edit in edits)
 
 
-def _edit(canvas: Canvas, box: Box, edit: Edit) -> None:
+def _rows(edit: Edit, guarded: Guarded) -> int:
+    return 2 if edit_words.conditions(edit) or protected_of(edit, guarded) else 1
+
+
+def _edit(canvas: Canvas, box: Box, edit: Edit, guarded: Guarded) -> None:
     """Write what is edited and how, and beneath it, where the box has room, where in the conversation."""
     row = box.row(0, ROW)
     done = effect(edit)
@@ -65,4 +128,6 @@ def _edit(canvas: Canvas, box: Box, edit: Edit) -> None:
     )
     if box.height >= 2 * ROW:
         beneath = Box(left, row.bottom, row.right - left, ROW)
-        canvas.text(beneath, edit_words.conditions(edit), colour=canvas.theme.dim)
+        count = protected_of(edit, guarded)
+        said = ", ".join(filter(None, (edit_words.guarded(count), edit_words.conditions(edit))))
+        canvas.text(beneath, said, colour=canvas.theme.warning if count else canvas.theme.dim)

@@ -4,11 +4,11 @@ import numpy as np
 
 from llmri_viewer.colours.theme import blend
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.drawing.marks import edit_colour, mark
+from llmri_viewer.drawing.marks import edit_colour, faded, mark
 from llmri_viewer.history.store import ScanStore
 from llmri_viewer.layout.face import UNIT, layer_at, layer_row
 from llmri_viewer.layout.geometry import Box
-from llmri_viewer.state import ViewState
+from llmri_viewer.state import ViewState, layers_of
 from llmri_viewer.wording.effects import Effect
 
 LABEL_HEIGHT = 14
@@ -30,7 +30,8 @@ def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> None:
     if state.card is None:
         return
     largest = max(strengths.values(), default=0.0) or 1.0
-    edited = state.standing.layers(state.site)
+    edited = layers_of(state.shown_edits, state.site)
+    later = layers_of(state.later_edits, state.site)
     count = state.card.layers
     every = -(-LABEL_HEIGHT // max(1, layer_row(box, count, 0).height))
     for layer in range(count):
@@ -42,7 +43,7 @@ def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> None:
         _bar(canvas, row, strengths.get(layer, 0.0) / largest, shown)
         if shown or (layer % every == 0 and abs(layer - state.layer) >= every):
             _label(canvas, row, layer, shown)
-        _marks(canvas, row, edited.get(layer, set()))
+        _marks(canvas, row, edited.get(layer, set()), later.get(layer, set()))
 
 
 def _heading(canvas: Canvas, box: Box, state: ViewState, strengths: dict[int, float]) -> None:
@@ -85,11 +86,12 @@ def _label(canvas: Canvas, row: Box, layer: int, shown: bool) -> None:
     canvas.text(place, str(layer), colour=ink, face="mono", align="right")
 
 
-def _marks(canvas: Canvas, row: Box, effects: set[Effect]) -> None:
-    """Mark what is done in a layer, in a row of marks."""
-    shown = [effect for effect in MARKED if effect in effects]
+def _marks(canvas: Canvas, row: Box, effects: set[Effect], later: set[Effect]) -> None:
+    """Mark what is done in a layer, in a row of marks; faded what is done only from now on."""
+    shown = [effect for effect in MARKED if effect in effects or effect in later]
     for place, effect in enumerate(shown):
         ink = edit_colour(canvas.theme, effect)
+        ink = ink if effect in effects else faded(canvas.theme, ink)
         x, y = row.right - UNIT - place * 8, row.y + row.height // 2
         if row.height >= MARK_FROM:
             mark(canvas, (x, y), 3, effect, ink)

@@ -4,7 +4,7 @@ import numpy as np
 
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.charts import sparkline
-from llmri_viewer.drawing.marks import edit_colour, mark
+from llmri_viewer.drawing.marks import edit_colour, faded, mark
 from llmri_viewer.drawing.panels.section import HEADING, heading
 from llmri_viewer.history.store import Rows, ScanStore
 from llmri_viewer.layout.face import UNIT
@@ -88,10 +88,12 @@ def _unit(canvas: Canvas, row: Box, state: ViewState, store: ScanStore, place: P
     used = canvas.text(
         Box(row.x, row.y, row.width // 2, row.height), f"layer {layer}  unit {unit}", colour=ink
     )
-    edit = state.standing.units.get((state.site, layer, unit))
+    was = state.shown_units.get((state.site, layer, unit))
+    edit = was or state.later_units.get((state.site, layer, unit))
     if edit is not None:
         done = effect(edit)
         tint = edit_colour(canvas.theme, done)
+        tint = tint if was else faded(canvas.theme, tint)
         x = row.x + used + 2 * UNIT
         mark(canvas, (x, row.y + row.height // 2), 4, done, tint)
         canvas.text(Box(x + UNIT + 2, row.y, 6 * UNIT, row.height), edit_words.amount(edit), colour=tint)

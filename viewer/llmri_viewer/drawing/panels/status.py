@@ -12,7 +12,7 @@ from llmri_viewer.layout import face
 from llmri_viewer.layout.face import UNIT
 from llmri_viewer.layout.geometry import Box
 from llmri_viewer.state import Link, ViewState
-from llmri_viewer.wording import words
+from llmri_viewer.wording import footing, words
 
 GAP = 2 * UNIT
 FAMILY_FROM = 800  # pixels of width
@@ -77,8 +77,9 @@ def _parts(state: ViewState, store: ScanStore) -> list[str]:
         token = turn.tokens.get(state.at.token) if turn else None
         text = f" “{token.text}”" if token else ""
         parts.append(f"turn {state.at.turn}, token {state.at.token}{text}")
-    if face.of(state.size).side is None and state.standing.edits:
-        parts.append(words.count(len(state.standing.edits), "edit"))
+    told = footing.brief(state) if face.of(state.size).side is None else ""
+    if told:  # nothing else in the window tells it: it stands before what can be guessed
+        parts[:1] = [told] if state.size[0] >= FAMILY_FROM else [told, *parts[:1]]
     return parts
 
 

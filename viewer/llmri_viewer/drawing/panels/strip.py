@@ -7,6 +7,7 @@ from llmri_viewer.colours.theme import blend
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.panels.flow import PADDING, flow_of
 from llmri_viewer.history.store import Moment, ScanStore, Turn
+from llmri_viewer.history.timeline import changed_in
 from llmri_viewer.layout.face import STRIP_LINE, UNIT
 from llmri_viewer.layout.geometry import Box
 from llmri_viewer.state import ViewState
@@ -81,8 +82,14 @@ def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> None:
     if turn is None or not laid:
         _empty(canvas, box.inset(2 * UNIT, UNIT), state, turn)
         return
+    changed = frozenset(changed_in(store, turn.number).tolist())
     for cell in laid:
         _cell(canvas, cell, turn.tokens[cell.token], shown=state.at == (turn.number, cell.token))
+        under = turn.passes.of(cell.token)
+        if under is not None and not under.certain:
+            _uncertain(canvas, cell.box)
+        if cell.token in changed:
+            _changed(canvas, cell.box)
 
 
 def _empty(canvas: Canvas, box: Box, state: ViewState, turn: Turn | None) -> None:
@@ -94,6 +101,18 @@ def _empty(canvas: Canvas, box: Box, state: ViewState, turn: Turn | None) -> Non
     canvas.text(first, canvas.spelled(why_wordless(state, turn)), colour=theme.warning)
     said = f"“{words.shown_text(turn.prompt[:SAID_MOST], str.isprintable)}”"
     canvas.text(box.row(STRIP_LINE, STRIP_LINE), said, colour=theme.dim, face="mono")
+
+
+def _changed(canvas: Canvas, box: Box) -> None:
+    """Mark the left edge of a cell from which on other edits were in force."""
+    canvas.fill(Box(box.x - 1, box.y - 1, 2, box.height + 2), canvas.theme.warning)
+    canvas.fill(Box(box.x - 1, box.y - 1, 5, 2), canvas.theme.warning)
+
+
+def _uncertain(canvas: Canvas, box: Box) -> None:
+    """Dot the foot of a cell whose pass was under way as the edits changed."""
+    for x in range(box.x + 2, box.right - 2, 4):
+        canvas.fill(Box(x, box.bottom - 2, 2, 2), canvas.theme.warning)
 
 
 def _cell(canvas: Canvas, cell: Cell, token: Token, *, shown: bool) -> None:

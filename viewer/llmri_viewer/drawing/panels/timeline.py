@@ -10,7 +10,7 @@ from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.panels.strip import SURPRISE_FULL
 from llmri_viewer.history.playback import news_words
 from llmri_viewer.history.store import Moment, ScanStore, Turn
-from llmri_viewer.history.timeline import GONE, Timeline, codes, timeline_of
+from llmri_viewer.history.timeline import GONE, Timeline, codes, edit_changes, timeline_of
 from llmri_viewer.layout.face import UNIT
 from llmri_viewer.layout.geometry import Box
 from llmri_viewer.state import ViewState
@@ -24,6 +24,7 @@ BORDER_FROM = 6  # pixels a turn takes at least for its border to be drawn
 NUMBER_GAP = UNIT
 NUMBER_EVERY = 5 * UNIT  # pixels from one turn's number to the next, at least about
 SWATCH = 8  # pixels
+CHANGE = 4  # pixels that the mark of changed edits stands out over the line
 TINTS = (f"tint: surprise to {SURPRISE_FULL:g} nats", "tint: surprise")  # at length, and shorter
 
 
@@ -48,6 +49,8 @@ def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore, turn: Tur
         canvas.fill(Box(place.x, place.y + (TRACK - THIN) // 2, place.width, THIN), theme.raised)
         return
     canvas.picture(_shown(store, store.revision, state.site, place.width, theme), place)
+    for pixel in _changes(store, store.revision, place.width):
+        canvas.fill(Box(place.x + pixel, place.y - CHANGE, 2, TRACK + CHANGE), theme.warning)
     here = state.at.turn if state.at else -1
     fresh = news_words(state, store)
     stop = place.right
@@ -90,6 +93,14 @@ def _shown(store: ScanStore, _revision: int, site: str, width: int, theme: Theme
     return picture
 
 
+@lru_cache(maxsize=2)
+def _changes(store: ScanStore, _revision: int, width: int) -> tuple[int, ...]:
+    """Give the pixels of the line at which the edits changed."""
+    line = timeline_of(store)
+    found = edit_changes(line, store) * width // max(1, line.length)
+    return tuple(np.unique(found.clip(0, width - 2)).tolist())
+
+
 def _turns(canvas: Canvas, box: Box, line: Timeline, here: int, stop: int) -> None:
     """Write the numbers of as many turns as have room up to a place, that of the shown one first."""
     place, theme = track(box), canvas.theme
@@ -118,12 +129,22 @@ def _label(canvas: Canvas, box: Box, state: ViewState, store: ScanStore, turn: T
         row = _key(canvas, row, f"{chosen} written", _written(theme))
         row = _key(canvas, row, f"{len(turn.tokens) - chosen} read", _read(theme))
         canvas.text(row, canvas.fitting(TINTS, row.width), colour=theme.dim, align="right")
+    if _changes(store, store.revision, track(box).width):
+        used = _sign(canvas, box.row(NUMBERS, NUMBERS))
+        box = Box(box.x + used, box.y, max(0, box.width - used), box.height)
     gone = store.gone[state.site]
     under, fresh = box.row(NUMBERS, NUMBERS), news_words(state, store)
     used = canvas.text(under, fresh, colour=theme.accent, align="right") + UNIT if fresh else 0
     if gone:
         rest = Box(under.x, under.y, max(0, under.width - used), under.height)
         canvas.text(rest, f"{count(gone, 'scan')} let go", colour=theme.dim, align="right")
+
+
+def _sign(canvas: Canvas, row: Box) -> int:
+    """Say what the marks of changed edits are; give the width taken."""
+    canvas.fill(Box(row.x, row.y + 3, 2, row.height - 6), canvas.theme.warning)
+    text = Box(row.x + UNIT, row.y, row.width - UNIT, row.height)
+    return 2 * UNIT + canvas.text(text, "edits changed", colour=canvas.theme.dim)
 
 
 def _key(canvas: Canvas, row: Box, text: str, ink: Colour) -> Box:

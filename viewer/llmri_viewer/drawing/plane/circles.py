@@ -6,7 +6,7 @@ import numpy.typing as npt
 from llmri_viewer.clusters.atlas import Atlas, Ints, chosen_clusters
 from llmri_viewer.colours.colour import Bytes
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.drawing.marks import ink_on, mark
+from llmri_viewer.drawing.marks import edit_colour, ink_on, mark
 from llmri_viewer.drawing.plane import labels
 from llmri_viewer.drawing.plane.inks import edited, grounds, inks, packed, ring_of
 from llmri_viewer.drawing.plane.sheets import Sheets, Still, sheets
@@ -64,9 +64,14 @@ def _sheets(canvas: Canvas, view: Still, selected: tuple[int, ...]) -> Sheets | 
 
 
 def _marks(canvas: Canvas, atlas: Atlas, state: ViewState, view: Still, colours: Bytes) -> None:
-    """Mark the edited units in sight."""
+    """Mark the edited units in sight; smaller and in their colour those of edits that only stand now."""
     lens, stage = view.lens, view.stage
-    units, effects = edited(atlas, state.standing.edits)
+    units, effects = edited(atlas, state.later_edits)
+    circles, seen = _in_sight(atlas.packing.units[units], lens, stage)
+    for (x, y, radius), place in zip(circles.tolist(), seen.tolist(), strict=True):
+        tint = edit_colour(canvas.theme, effects[place])
+        mark(canvas, (round(x), round(y)), min(3, int(radius / 2)), effects[place], tint)
+    units, effects = edited(atlas, state.shown_edits)
     circles, seen = _in_sight(atlas.packing.units[units], lens, stage)
     for (x, y, radius), place in zip(circles.tolist(), seen.tolist(), strict=True):
         red, green, blue = colours[units[place]].tolist()

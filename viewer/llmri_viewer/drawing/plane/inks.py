@@ -31,11 +31,17 @@ def inks(theme: Theme, atlas: Atlas, state: ViewState, picture: Picture | None) 
     rim = inner.copy()
     whole = np.isin(atlas.clustering.labels, chosen_clusters(atlas, state.selection))
     rim[chosen(atlas, state.selection) & ~whole] = theme.accent
-    units, effects = edited(atlas, state.standing.edits)
-    tints = np.asarray([edit_colour(theme, done) for done in effects], np.float32).reshape(-1, 3)
+    later, effects = edited(atlas, state.later_edits)
+    rim[later] = _tints(theme, effects)  # they stand now: what the units show is not of them
+    units, effects = edited(atlas, state.shown_edits)
+    tints = _tints(theme, effects)
     inner[units] = np.round(TINT * tints + (1 - TINT) * inner[units])
     rim[units] = tints
     return np.concatenate([inner, rim, grounds(atlas, theme)])
+
+
+def _tints(theme: Theme, effects: tuple[Effect, ...]) -> npt.NDArray[np.float32]:
+    return np.asarray([edit_colour(theme, done) for done in effects], np.float32).reshape(-1, 3)
 
 
 def packed(colours: Bytes) -> npt.NDArray[np.uint32]:
@@ -44,7 +50,7 @@ def packed(colours: Bytes) -> npt.NDArray[np.uint32]:
     return np.asarray(rows[:, 0] | rows[:, 1] << 8 | rows[:, 2] << 16, np.uint32)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def edited(atlas: Atlas, edits: tuple[Edit, ...]) -> tuple[Ints, tuple[Effect, ...]]:
     """Give the edited units of the set and what is done to them; the last edit of a unit holds."""
     found = {

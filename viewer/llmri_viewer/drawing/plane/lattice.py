@@ -7,11 +7,13 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from llmri_protocol.messages import Edit
 from llmri_viewer.colours.colour import UNKNOWN, Bytes
 from llmri_viewer.colours.theme import Colour, blend
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import MARK_FROM, TINT, edit_colour, ink_on, mark
 from llmri_viewer.drawing.palettes import TINT_LEVELS, palette
+from llmri_viewer.history.revisions import Place
 from llmri_viewer.layout.geometry import Box, Camera, Grid
 from llmri_viewer.shown.picture import Picture
 from llmri_viewer.shown.subject import Subject
@@ -23,22 +25,22 @@ LINES_FROM = 8  # pixels a cell, below which lines would be all there is
 FRAME, EDGE = 3, 2  # pixels around the selection: the window's ground, and the accent in it
 GUARD = 6  # pixels that the frame of a protected unit has at least
 BETWEEN = 0.55  # of the theme's lines in those between units
+OUTLINED_FROM = 4  # pixels a cell, below which an outline would be all there is
 FRAME_FROM = 12  # pixels a cell, below which the selection has a thin edge only
 Edge = tuple[int, int, int, bool]
 Edges = tuple[list[Edge], list[Edge]]  # along rows, along columns
 
 
 def draw(canvas: Canvas, view: LatticeView, subject: Subject, state: ViewState, picture: Picture) -> None:
-    """Draw the units, the tints of the standing edits, and the selection."""
+    """Draw the units, the tints of the edits that they obeyed, and the selection.
+
+    Edits that stand now, and that nothing shown here is of yet, have an outline alone.
+    """
     lattice, stage = view.lattice(state), view.stage(state)
     if lattice is None:
         return
     camera = view.camera(state, lattice.grid)
-    edited = {
-        int(lattice.cells[index]): effect(edit)
-        for (site, layer, unit), edit in state.standing.units.items()
-        if site == state.site and (index := subject.index((layer, unit))) is not None
-    }
+    edited = _cells(lattice, subject, state.site, state.shown_units)
     levels = cell_levels(lattice, picture.levels, edited if camera.cell < MARK_FROM else {})
     canvas.clip(stage)
     units(canvas, stage, camera, levels, palette(state.colour_map, canvas.theme))
@@ -48,10 +50,22 @@ def draw(canvas: Canvas, view: LatticeView, subject: Subject, state: ViewState, 
     if camera.cell >= MARK_FROM:
         for cell, done in edited.items():
             _edited(canvas, stage, camera.cell_box(lattice.grid, stage, cell), done)
+    if camera.cell >= OUTLINED_FROM:
+        for cell, done in _cells(lattice, subject, state.site, state.later_units).items():
+            _to_come(canvas, stage, camera.cell_box(lattice.grid, stage, cell), done)
     for cell in lattice.cells[_indices(subject, state.protected)].tolist():
         _protected(canvas, camera.cell_box(lattice.grid, stage, cell))
     _selected(canvas, stage, camera, lattice.grid, lattice.cells[_indices(subject, state.selection)])
     canvas.clip(None)
+
+
+def _cells(lattice: Lattice, subject: Subject, here: str, units: Mapping[Place, Edit]) -> dict[int, Effect]:
+    """Give the cells of edited units, with what is done to each."""
+    return {
+        int(lattice.cells[index]): effect(edit)
+        for (site, layer, unit), edit in units.items()
+        if site == here and (index := subject.index((layer, unit))) is not None
+    }
 
 
 def _indices(subject: Subject, places: Selection) -> list[int]:
@@ -126,9 +140,25 @@ def bounds(lattice: Lattice) -> Edges:
     return _edges(inside), _edges(inside.T)
 
 
+def _in_sight(stage: Box, cell: Box) -> bool:
+    return cell.right > stage.x and cell.bottom > stage.y and cell.x < stage.right and cell.y < stage.bottom
+
+
+def _to_come(canvas: Canvas, stage: Box, cell: Box, done: Effect) -> None:
+    """Outline a cell thinly in the colour of what is done to it from now on."""
+    if not _in_sight(stage, cell):
+        return
+    tint = edit_colour(canvas.theme, done)
+    canvas.outline(cell, tint, 1)
+    if cell.width >= MARK_FROM:
+        mark(
+            canvas, (cell.x + cell.width // 2, cell.y + cell.height // 2), min(3, cell.width // 4), done, tint
+        )
+
+
 def _edited(canvas: Canvas, stage: Box, cell: Box, done: Effect) -> None:
     """Tint a cell, and mark it."""
-    if cell.right <= stage.x or cell.bottom <= stage.y or cell.x >= stage.right or cell.y >= stage.bottom:
+    if not _in_sight(stage, cell):
         return
     tint = edit_colour(canvas.theme, done)
     canvas.veil(cell, tint, TINT)

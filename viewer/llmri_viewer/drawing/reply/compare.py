@@ -65,6 +65,9 @@ def _why(state: ViewState, why: Words) -> Words:
 
 def _note(state: ViewState, store: ScanStore, asked: Asked, answer: Comparison) -> tuple[str, bool]:
     """Say where the replies part, and whether what was compared still holds."""
+    if asked.disturbed:
+        again = "; {compare.measure} compares anew" if state.standing.edits else ""
+        return f"the edits changed meanwhile: measured under those below, or those after{again}", True
     if asked.edits != state.standing.edits:
         now = "other edits stand" if state.standing.edits else "no edit stands"
         again = "; {compare.measure} compares anew" if state.standing.edits else ""

@@ -12,6 +12,7 @@ from llmri_viewer.shown.picture import Picture, Words
 from llmri_viewer.state import ViewState
 from llmri_viewer.views.tokens import leads_from, parts
 
+APART = "read under the edits that stand now, not those of this token"
 NO_LENS = "This runtime offers no logit lens: it cannot read what a layer would say."
 
 
@@ -33,9 +34,9 @@ def draw(canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture |
         under_way.draw(canvas, note, state, "lens", _when(state, store))
         return
     shown = lens or found[1]
-    under_way.draw(
-        canvas, note, state, "lens", _note(shown) if lens else _when(state, store), warns=lens is None
-    )
+    apart = lens is not None and state.apart
+    said = APART if apart else _note(shown) if lens else _when(state, store)
+    under_way.draw(canvas, note, state, "lens", said, warns=lens is None or apart)
     lens_table.draw(canvas, state, shown)
 
 

@@ -23,13 +23,19 @@ def bounds(canvas: Canvas, bands: Bands) -> None:
 
 
 def marks(canvas: Canvas, state: ViewState, columns: Columns, bands: Bands, layer: int) -> None:
-    """Mark the selection and the edits of a layer: selected above, edited between them and the row."""
+    """Mark the selection and the edits of a layer: selected above, edited between them and the row.
+
+    Of edits that stand now, and that nothing shown here is of yet, there is only a line over the row.
+    """
     lane, row = bands.lane_of(layer), bands.row(layer)
     chosen = unit_ticks.selected(state.selection, layer, columns)
-    done = unit_ticks.edited(state.standing.edits, state.site).get(layer, {})
+    done = unit_ticks.edited(state.shown_edits, state.site).get(layer, {})
+    later = unit_ticks.edited(state.later_edits, state.site).get(layer, {})
     half = (lane.height - lane.height // 5) // 2
     unit_ticks.draw(canvas, lane.row(lane.height - 2 * half, half), chosen, canvas.theme.accent)
-    unit_ticks.draw_edits(canvas, lane.row(lane.height - half, half), columns, done)
+    below = lane.row(lane.height - half, half)
+    unit_ticks.draw_edits(canvas, below, columns, later, now=True)
+    unit_ticks.draw_edits(canvas, below, columns, done)
     if columns.pixels_a_unit < MARK_FROM:
         return
     for start, end in chosen:

@@ -17,7 +17,15 @@ from llmri_viewer.history.store import ScanStore
 from llmri_viewer.layout import face
 from llmri_viewer.layout.columns import Columns
 from llmri_viewer.layout.face import UNIT
-from llmri_viewer.measured.influence_map import InfluenceMap, ablated_in, influence_map, measured
+from llmri_viewer.layout.geometry import Box
+from llmri_viewer.measured.influence_map import (
+    FLOOR,
+    KL_FLOOR,
+    InfluenceMap,
+    ablated_in,
+    influence_map,
+    measured,
+)
 from llmri_viewer.shown.picture import Picture, Words
 from llmri_viewer.state import ViewState
 from llmri_viewer.views.all_layers import Bands
@@ -27,6 +35,13 @@ from llmri_viewer.wording import words
 VIEW = InfluenceView()
 LEAST = 1e-9  # of a scale's ends
 BEFORE = "comes before what was ablated"
+NOTHING = (
+    f"nothing measurable was caused: no other unit changed by {FLOOR:g} standard deviations, and the next "
+    f"token's KL is below {KL_FLOOR:.0e}",
+    f"nothing measurable was caused (less than {FLOOR:g} standard deviations, KL below {KL_FLOOR:.0e})",
+    "nothing measurable was caused",
+)
+HATCH = 5  # pixels from one line of a hatching to the next
 
 
 def draw(canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture | None, why: Words) -> None:
@@ -41,14 +56,14 @@ def draw(canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture |
         )
         under_way.draw(canvas, places.note, state, "influence", "")
         return
-    note, warns = _note(state, found)
+    note, warns = _note(canvas, places.note.width, state, found)
     under_way.draw(canvas, places.note, state, "influence", note, warns=warns)
     _map(canvas, state, found, columns)
     bands = VIEW.bands(state)
     norms.draw(canvas, places.norms._replace(x=bands.box.right + UNIT), bands, found)
     if places.effects is not None:
         shifts.draw(canvas, places.effects, state)
-    _bar(canvas, state, found)
+    _bar(canvas, state, store, found)
 
 
 def _why(state: ViewState, why: Words) -> Words:
@@ -64,7 +79,7 @@ def _why(state: ViewState, why: Words) -> Words:
     return "Too few scans", "Three tokens of this turn are needed to tell which units fire together."
 
 
-def _note(state: ViewState, found: InfluenceMap) -> tuple[str, bool]:
+def _note(canvas: Canvas, room: int, state: ViewState, found: InfluenceMap) -> tuple[str, bool]:
     """Say what is shown, and whether it is of something else than is selected now."""
     answer = measured(state)
     if answer is None:
@@ -80,6 +95,8 @@ def _note(state: ViewState, found: InfluenceMap) -> tuple[str, bool]:
         )
     if state.selection and ablated_in(answer[0]) != state.selection:
         return "measured for another selection; {influence.measure} measures this one", True
+    if found.nothing:
+        return canvas.fitting(NOTHING, room) or NOTHING[-1], True
     count = words.count(len(found.ablated), "unit")
     over = f"{count} ablated, over the {words.count(answer[1].positions, 'token')} up to"
     if answer[0].at == state.at:
@@ -88,14 +105,14 @@ def _note(state: ViewState, found: InfluenceMap) -> tuple[str, bool]:
     return f"{over} {at}; {{influence.measure}} measures at the shown one", False
 
 
-def _bar(canvas: Canvas, state: ViewState, found: InfluenceMap) -> None:
+def _bar(canvas: Canvas, state: ViewState, store: ScanStore, found: InfluenceMap) -> None:
     """Draw the colours of the map with their values and what these are."""
     colour_bar.draw(
         canvas,
         face.of(state.size).bar,
         colour.table(found.colour_map, canvas.theme.name),
         found.scale,
-        (_legend(state, found), found.colour_map),
+        (_legend(state, store, found), found.colour_map),
         number=partial(_number, found.scale),
         ink=canvas.theme.text,
     )
@@ -107,12 +124,15 @@ def _number(scale: Scale, value: float) -> str:
     return f"{value:{'+' if scale.low < 0 < abs(value) else ''}.{digits}f}"
 
 
-def _legend(state: ViewState, found: InfluenceMap) -> str:
+def _legend(state: ViewState, store: ScanStore, found: InfluenceMap) -> str:
     over = words.count(found.tokens, "token")
     if found.causal:
-        return f"causal: change when ablated, in standard deviations of each unit over {over}"
+        kind = "fixed" if state.fixed else "automatic"
+        return f"causal: change when ablated, {kind} scale, in standard deviations of each unit over {over}"
     chosen = words.count(len(state.selection), "selected unit")
-    return f"co-activation, not causal: correlation with {chosen} over {over} of this turn"
+    turn = store.turns.get(state.at.turn) if state.at else None
+    changed = ", whose edits changed" if turn is not None and turn.passes.changes.size else ""
+    return f"co-activation, not causal: correlation with {chosen} over {over} of this turn{changed}"
 
 
 def _map(canvas: Canvas, state: ViewState, found: InfluenceMap, columns: Columns) -> None:
@@ -126,7 +146,7 @@ def _map(canvas: Canvas, state: ViewState, found: InfluenceMap, columns: Columns
         around.marks(canvas, state, columns, bands, layer)
         if found.causal:
             _ablated(canvas, found, columns, bands, layer)
-    before = np.flatnonzero(np.isnan(found.norms))
+    before = np.flatnonzero(np.isnan(found.rows).all(axis=1))
     if before.size and bands.pitch >= around.LABEL:
         row = bands.row(int(before[before.size // 2]))
         canvas.text(row, BEFORE, colour=canvas.theme.dim, align="centre")
@@ -137,16 +157,28 @@ def _map(canvas: Canvas, state: ViewState, found: InfluenceMap, columns: Columns
 
 
 def _ablated(canvas: Canvas, found: InfluenceMap, columns: Columns, bands: Bands, layer: int) -> None:
-    """Frame the units that were ablated in the colour of what is off."""
+    """Hatch the units that were ablated, and frame them in the colour of what is off: they show no effect."""
     row = bands.row(layer)
     for start, end in unit_ticks.selected(found.ablated, layer, columns):
-        canvas.outline(unit_ticks.place_of(row, start, end), canvas.theme.ablated)
+        place = unit_ticks.place_of(row, start, end)
+        hatch(canvas, place)
+        canvas.outline(place, canvas.theme.ablated)
+
+
+def hatch(canvas: Canvas, box: Box) -> None:
+    """Draw slanting lines over a box, on the panel's ground."""
+    canvas.fill(box, canvas.theme.panel)
+    for foot in range(box.x - box.height, box.right, HATCH):
+        first, last = max(box.x, foot), min(box.right, foot + box.height) - 1
+        if first <= last:
+            start, end = (first, box.bottom - 1 - (first - foot)), (last, box.bottom - 1 - (last - foot))
+            canvas.line(start, end, canvas.theme.ablated)
 
 
 @lru_cache(maxsize=2)
 def _colours(found: InfluenceMap, columns: Columns, theme: Theme) -> Bytes:
     """Give the colour of each pixel, `[layers, pixels, 3]`; without a known value it is the panel's."""
-    rows = columns.strongest(found.rows)
+    rows = columns.strongest(found.caused)
     painted = colour.paint(rows, found.scale, colour.table(found.colour_map, theme.name))
     painted[np.isnan(rows)] = theme.panel
     return painted

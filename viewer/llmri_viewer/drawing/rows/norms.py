@@ -19,16 +19,16 @@ def draw(canvas: Canvas, box: Box, bands: Bands, found: InfluenceMap) -> None:
     """Draw the norm of each layer as a bar with its number, as many as there is room for."""
     theme = canvas.theme
     known = found.norms[np.isfinite(found.norms)]
-    most = float(known.max(initial=0.0)) or 1.0
     room = max(0, box.width - NUMBER - UNIT // 2)
     every = -(-LABEL // bands.pitch)
-    strongest = int(np.nanargmax(found.norms)) if known.size else 0
+    strongest = int(np.nanargmax(found.norms)) if known.size else -1
     for layer in range(bands.layers):
         row, norm = bands.row(layer), float(found.norms[layer])
         if not np.isfinite(norm):
             continue
         height = max(1, min(HEIGHT_MOST, row.height - 2))
-        bar = Box(box.x, row.y + (row.height - height) // 2, max(1, round(room * norm / most)), height)
+        long = max(1, round(room * min(1.0, norm / found.full)))
+        bar = Box(box.x, row.y + (row.height - height) // 2, long, height)
         tint = theme.accent if layer == strongest else blend(theme.accent, theme.background, 0.5)
         canvas.fill(bar, tint, min(2, height // 2))
         if layer == strongest or (layer % every == 0 and abs(layer - strongest) >= every):

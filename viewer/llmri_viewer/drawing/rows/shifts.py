@@ -7,7 +7,7 @@ from llmri_protocol.messages import Shift
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.layout.face import UNIT
 from llmri_viewer.layout.geometry import Box
-from llmri_viewer.measured.influence_map import measured
+from llmri_viewer.measured.influence_map import KL_FLOOR, measured
 from llmri_viewer.state import ViewState
 from llmri_viewer.wording import words
 
@@ -33,7 +33,8 @@ def draw(canvas: Canvas, box: Box, state: ViewState) -> None:
         )
         return
     answer = found[1]
-    canvas.text(box.row(0, ROW + 4), f"KL {words.nats(answer.kl)} nats", face="mono", align="right")
+    apart = f"KL {words.nats(answer.kl)}" if abs(answer.kl) >= KL_FLOOR else f"KL below {KL_FLOOR:.0e}"
+    canvas.text(box.row(0, ROW + 4), f"{apart} nats", face="mono", align="right")
     top = ROW + 6
     rows = max(0, (box.height - top) // ROW - 3)
     gains, losses = (

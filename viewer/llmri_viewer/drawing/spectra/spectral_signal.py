@@ -56,7 +56,9 @@ def _inks(
     chosen = placed(by_layer(state.selection).get(state.layer, ()))
     inked(unit_ticks.runs(seen, chosen), theme.accent)
     unit_ticks.draw(canvas, lane, unit_ticks.runs(seen, chosen), theme.accent)
-    for kind, units in unit_ticks.edited(state.standing.edits, state.site).get(state.layer, {}).items():
+    for kind, units in unit_ticks.edited(state.later_edits, state.site).get(state.layer, {}).items():
+        unit_ticks.draw_edits(canvas, lane, seen, {kind: placed(units)}, now=True)
+    for kind, units in unit_ticks.edited(state.shown_edits, state.site).get(state.layer, {}).items():
         inked(unit_ticks.runs(seen, placed(units)), edit_colour(theme, kind))
         unit_ticks.draw_edits(canvas, lane, seen, {kind: placed(units)})
     return inks, shown
