@@ -1,6 +1,5 @@
 """What stands in a capture file; its JSON Schema is made from these types."""
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,6 +8,7 @@ from msgspec import Meta
 
 from llmri.capture.errors import CaptureError
 from llmri_protocol.plain_words import in_plain_words
+from llmri_protocol.user_files import whole
 
 Category = Literal["attention", "feed-forward", "normalisation", "embedding", "output", "other"]
 Count = Annotated[int, Meta(ge=0)]
@@ -123,16 +123,13 @@ def save(path: Path, capture: Capture) -> None:
         CaptureError: It cannot be written.
     """
     text = msgspec.json.format(msgspec.json.encode(capture), indent=2) + b"\n"
-    partial = path.with_name(path.name + ".partial")
     try:
         if path.exists() and not path.is_file():  # such as /dev/stdout, which must not be replaced
             path.write_bytes(text)
             return
-        partial.write_bytes(text)
-        partial.replace(path)
+        with whole(path) as file:
+            file.write(text)
     except OSError as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
         raise CaptureError(f"cannot write {path}: {error.strerror}") from None
 
 

@@ -19,6 +19,7 @@ from llmri.edits import files as edit_files
 from llmri.edits.errors import EditsError
 from llmri_protocol.command_line import Fitting, application
 from llmri_protocol.configs import ConfigError
+from llmri_protocol.printable import for_terminal
 from llmri_protocol.user_files import TextError, read_text
 from llmri_server.calibration import MOST_TOKENS, calibration_text
 
@@ -90,8 +91,8 @@ def _one_sentence() -> Iterator[None]:
     try:
         yield
     except (CompareError, EditsError, ConfigError) as error:
-        sys.exit(f"llmri compare-runtimes: {error}")
+        sys.exit(for_terminal(f"llmri compare-runtimes: {error}"))
     except OSError as error:
-        sys.exit(f"llmri compare-runtimes: {error.filename}: {error.strerror}")
+        sys.exit(for_terminal(f"llmri compare-runtimes: {error.filename}: {error.strerror}"))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

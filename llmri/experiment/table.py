@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from llmri.experiment.wording import KINDS, TITLES, figure, interval, told
+from llmri_protocol.printable import for_terminal, printable
 from llmri_protocol.user_files import whole_text
 from llmri_server.experiments.plan import Measure
 from llmri_server.experiments.results import Results
@@ -84,7 +85,7 @@ def _table(results: Results, rows: Sequence[Row], measure: Measure, tasks: Seque
         table.add_column("layer", justify="right")
     table.add_column("units")
     for task in tasks:
-        table.add_column(task, justify="right", no_wrap=True)
+        table.add_column(Text(printable(task)), justify="right", no_wrap=True)
     lines: dict[tuple[object, ...], dict[str, Row]] = {}
     for row in rows:
         lines.setdefault((row.condition, row.kind), {})[row.task] = row
@@ -92,7 +93,7 @@ def _table(results: Results, rows: Sequence[Row], measure: Measure, tasks: Seque
         first = next(iter(found.values()))
         layer = first.condition.layer
         table.add_row(
-            told(first.condition, results.plan),
+            Text(for_terminal(told(first.condition, results.plan))),
             *([] if results.plan.sweep == "none" else ["" if layer is None else str(layer)]),
             _units(first),
             *(_cell(found.get(task)) for task in tasks),

@@ -60,7 +60,8 @@ def text_of(data: bytes) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise TextError(
-            f"it is no text in UTF-8: line {line} has the byte 0x{data[error.start]:02x}; save it as UTF-8"
+            f"it is no text in UTF-8: byte {error.start} is not, line {line} has the byte "
+            f"0x{data[error.start]:02x}; save it as UTF-8"
         ) from None
     return text.replace("\r\n", "\n")
 

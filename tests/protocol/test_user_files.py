@@ -1,4 +1,4 @@
-"""Files that people name: other encodings and what is no file give one sentence; writers keep what is there."""
+"""Files that people name: other encodings and what is no file give a sentence; writers keep what is there."""
 
 import os
 import stat
