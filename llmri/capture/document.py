@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from llmri.capture.errors import CaptureError
 from llmri_protocol.plain_words import in_plain_words
-from llmri_protocol.user_files import whole
+from llmri_protocol.user_files import target
 
 Category = Literal["attention", "feed-forward", "normalisation", "embedding", "output", "other"]
 Count = Annotated[int, Meta(ge=0)]
@@ -127,8 +127,13 @@ def save(path: Path, capture: Capture) -> None:
         if path.exists() and not path.is_file():  # such as /dev/stdout, which must not be replaced
             path.write_bytes(text)
             return
-        with whole(path) as file:
-            file.write(text)
+        goal = target(path)
+        partial = goal.with_name(f"{goal.name[:100]}.partial")
+        try:
+            partial.write_bytes(text)
+            partial.replace(goal)
+        finally:
+            partial.unlink(missing_ok=True)
     except OSError as error:
         raise CaptureError(f"cannot write {path}: {error.strerror}") from None
 
