@@ -9,6 +9,7 @@ from typing import Literal, get_args, overload
 import msgspec
 
 from llmri_protocol.errors import LocalProtocolError, RemoteProtocolError
+from llmri_protocol.fields import MOST_TEXT
 from llmri_protocol.frames import LENGTH, LONGEST_BODY, Buffer
 from llmri_protocol.messages import (
     Attribution,
@@ -42,10 +43,19 @@ KNOWN: dict[Sender, tuple[str, ...]] = {
 }
 
 
+WITH_ARRAY = frozenset(type_of(kind) for kind in (Scan, Influence, Attribution))
+
+
 class _Addressed(msgspec.Struct):
     """What is still read of a body that cannot be decoded."""
 
     id: CommandId | None = None
+
+
+class _Typed(msgspec.Struct):
+    """The same of one that is too long to be decoded unseen."""
+
+    type: str = ""
 
 
 class _Announced(msgspec.Struct, tag_field="type", tag="hello"):
@@ -54,6 +64,7 @@ class _Announced(msgspec.Struct, tag_field="type", tag="hello"):
     protocol: int
 
 
+_type_decoder = msgspec.msgpack.Decoder(_Typed)
 _id_decoder = msgspec.msgpack.Decoder(_Addressed)
 _version_decoder = msgspec.msgpack.Decoder(_Announced)
 
@@ -96,6 +107,8 @@ def decode(body: Buffer, sender: Sender) -> ClientMessage | ServerMessage:
         RemoteProtocolError: `bad_body`, `unknown_type` or `bad_field`; none of them is fatal.
     """
     message: ClientMessage | ServerMessage
+    if len(body) > MOST_TEXT:
+        _refuse_bomb(body)
     try:
         message = _client_decoder.decode(body) if sender == "client" else _server_decoder.decode(body)
     except DECODING_FAILURES as failure:
@@ -166,6 +179,23 @@ def flat(data: memoryview) -> memoryview:
     if not data.c_contiguous:
         raise LocalProtocolError("a scan's data must be contiguous; send a copy")
     return data.cast("B") if data.nbytes else _NO_DATA
+
+
+def _refuse_bomb(body: Buffer) -> None:
+    """Refuse a long body of a message without an array: a number of one byte becomes one of 32 in memory.
+
+    Raises:
+        RemoteProtocolError: `bad_body`, with both numbers.
+    """
+    try:
+        kind = _type_decoder.decode(body).type
+    except DECODING_FAILURES:
+        kind = ""
+    if kind not in WITH_ARRAY:
+        raise RemoteProtocolError(
+            "bad_body",
+            f"a body without an array has {len(body):,} bytes, expected at most {MOST_TEXT:,}",
+        )
 
 
 def _binary_header(length: int) -> bytes:

@@ -7,6 +7,7 @@ from msgspec import Meta
 from llmri_protocol.edits import Edit
 from llmri_protocol.fields import (
     MOST_ROWS,
+    MOST_SITES,
     AttributionMethod,
     CommandId,
     Count,
@@ -34,7 +35,7 @@ class Subscribe(Message, frozen=True, kw_only=True, tag="subscribe"):
     """Say which scans to send; replaces what was asked before."""
 
     id: CommandId
-    sites: Annotated[tuple[Site, ...], Meta(max_length=64, description="sites; none ends the scans")]
+    sites: Annotated[tuple[Site, ...], Meta(max_length=MOST_SITES, description="sites; none ends the scans")]
     layers: Annotated[Layers | None, Meta(description="null means every layer")] = None
     dtype: Annotated[WishedDtype, Meta(description="`u8` scales each row to its min and max")] = "native"
     every: Annotated[int, Meta(ge=1, lt=2**31, description="every n-th token only")] = 1
@@ -145,7 +146,7 @@ class Compare(Message, frozen=True, kw_only=True, tag="compare"):
     id: CommandId
     prompt: Annotated[str | None, Meta(description="what to reply to; null repeats the last prompt")] = None
     edits: Annotated[
-        tuple[Edit, ...] | None,
+        Annotated[tuple[Edit, ...], Meta(max_length=MOST_ROWS)] | None,
         Meta(description="to compare with none; null takes those that stand"),
     ] = None
     new: Annotated[bool, Meta(description="without the conversation before it")] = False

@@ -14,6 +14,7 @@ from llmri_protocol.arrays import array_of, memory_of
 from llmri_protocol.errors import LocalProtocolError
 from llmri_protocol.frames import LONGEST_BODY, Buffer, header
 from llmri_protocol.messages import (
+    MOST_UNITS,
     Attribution,
     Bye,
     Comparison,
@@ -56,7 +57,10 @@ class PlainIntervention(Message, frozen=True, kw_only=True, tag="intervention"):
     layer: Annotated[Layer | None, Meta(description="block number, from 0; null means every layer")]
     interventions: Annotated[
         dict[Unit, float],
-        Meta(description="unit number, as a string, to multiplier: 0 ablates, 1 changes nothing"),
+        Meta(
+            max_length=MOST_UNITS,
+            description="unit number, as a string, to multiplier: 0 ablates, 1 changes nothing",
+        ),
     ]
 
 

@@ -8,6 +8,11 @@ from msgspec import Meta
 
 from llmri_protocol.edits import Change, Edit
 from llmri_protocol.fields import (
+    MOST_CANDIDATES,
+    MOST_CHANGES,
+    MOST_ROWS,
+    MOST_STANDING,
+    MOST_TOKENS,
     AttributionMethod,
     CommandId,
     Count,
@@ -34,7 +39,7 @@ class Welcome(Message, frozen=True, kw_only=True, tag="welcome"):
     protocol: Annotated[Count, Meta(description="the version the server speaks")]
     session: Annotated[Name, Meta(description="changes when the server restarts")]
     card: Annotated[ModelCard, Meta(description="what it runs")]
-    edits: Annotated[tuple[Edit, ...], Meta(description="the edits that stand")]
+    edits: Annotated[tuple[Edit, ...], Meta(max_length=MOST_STANDING, description="the edits that stand")]
     edit_set: Annotated[Name, Meta(description="what the set of edits is called")] = ""
     stale_cache: Annotated[bool, Meta(description="as in `edits`")] = False
     limits: Annotated[Limits, Meta(description="what it takes and sends")]
@@ -59,7 +64,10 @@ class Token(Message, frozen=True, kw_only=True, tag="token"):
     text: Annotated[str, Meta(description="its text, with its spaces")]
     logprob: Annotated[float | None, Meta(description="natural logarithm; null in a prompt")] = None
     entropy: Annotated[float | None, Meta(description="of the distribution it came from, in nats")] = None
-    top: Annotated[tuple[Candidate, ...], Meta(description="the ten likeliest, likeliest first")] = ()
+    top: Annotated[
+        tuple[Candidate, ...],
+        Meta(max_length=MOST_CANDIDATES, description="the ten likeliest, likeliest first"),
+    ] = ()
 
 
 class Numbers(Message, frozen=True, kw_only=True):
@@ -114,7 +122,7 @@ class TurnEnd(Message, frozen=True, kw_only=True, tag="turn_end"):
 class Edits(Message, frozen=True, kw_only=True, tag="edits"):
     """The edits that now stand, sent to everybody after every change."""
 
-    edits: Annotated[tuple[Edit, ...], Meta(description="all that stand, in order")]
+    edits: Annotated[tuple[Edit, ...], Meta(max_length=MOST_STANDING, description="all that stand, in order")]
     revision: Annotated[Count, Meta(description="grows with every change")]
     undoable: Annotated[Count, Meta(description="changes that can be undone")]
     redoable: Annotated[Count, Meta(description="changes that can be made again")]
@@ -160,7 +168,10 @@ class EditHistory(Message, frozen=True, kw_only=True, tag="journal"):
     """The answer to `show_journal`, before its `reply`."""
 
     id: CommandId
-    changes: Annotated[tuple[Change, ...], Meta(description="oldest first, at most the last thousand")]
+    changes: Annotated[
+        tuple[Change, ...],
+        Meta(max_length=MOST_CHANGES, description="oldest first, at most the last thousand"),
+    ]
 
 
 class Progress(Message, frozen=True, kw_only=True, tag="progress"):
@@ -181,8 +192,14 @@ class Influence(Numbers, frozen=True, kw_only=True, tag="influence_map"):
     shape: Annotated[tuple[Count, Count], Meta(description="`[layers, width]`")]
     positions: Annotated[Count, Meta(description="length of the context, in tokens")]
     kl: Annotated[float, Meta(description="KL divergence of the next token, from without to with, in nats")]
-    gains: Annotated[tuple[Shift, ...], Meta(description="the tokens that gain most, most first")]
-    losses: Annotated[tuple[Shift, ...], Meta(description="the tokens that lose most, most first")]
+    gains: Annotated[
+        tuple[Shift, ...],
+        Meta(max_length=MOST_CANDIDATES, description="the tokens that gain most, most first"),
+    ]
+    losses: Annotated[
+        tuple[Shift, ...],
+        Meta(max_length=MOST_CANDIDATES, description="the tokens that lose most, most first"),
+    ]
     seconds: Annotated[float, Meta(description="how long it took")]
     data: Annotated[
         bytes,
@@ -208,9 +225,15 @@ class Attribution(Numbers, frozen=True, kw_only=True, tag="attribution"):
     layer: Layer
     method: Annotated[AttributionMethod, Meta(description="as asked")]
     target: Annotated[Candidate, Meta(description="the token whose logit was attributed")]
-    checked: Annotated[tuple[Unit, ...], Meta(description="the units that were ablated to check")]
+    checked: Annotated[
+        tuple[Unit, ...],
+        Meta(max_length=MOST_CANDIDATES, description="the units that were ablated to check"),
+    ]
     effects: Annotated[
-        tuple[float, ...], Meta(description="by how much the logit fell when each of them was ablated")
+        tuple[float, ...],
+        Meta(
+            max_length=MOST_CANDIDATES, description="by how much the logit fell when each of them was ablated"
+        ),
     ]
     pearson: Annotated[
         float | None, Meta(description="correlation of attribution and measured effect; null without one")
@@ -234,8 +257,12 @@ class Comparison(Message, frozen=True, kw_only=True, tag="comparison"):
 
     id: CommandId
     prompt: Annotated[str, Meta(description="what was replied to")]
-    plain: Annotated[tuple[ComparedToken, ...], Meta(description="the reply without the edits")]
-    edited: Annotated[tuple[ComparedToken, ...], Meta(description="the reply with them")]
+    plain: Annotated[
+        tuple[ComparedToken, ...], Meta(max_length=MOST_TOKENS, description="the reply without the edits")
+    ]
+    edited: Annotated[
+        tuple[ComparedToken, ...], Meta(max_length=MOST_TOKENS, description="the reply with them")
+    ]
     plain_text: Annotated[str, Meta(description="the whole reply without the edits")]
     edited_text: Annotated[str, Meta(description="the whole reply with them")]
     first_difference: Annotated[
@@ -243,7 +270,10 @@ class Comparison(Message, frozen=True, kw_only=True, tag="comparison"):
     ]
     kl: Annotated[
         tuple[float, ...],
-        Meta(description="KL divergence in nats at each token of the plain reply, which both read"),
+        Meta(
+            max_length=MOST_TOKENS,
+            description="KL divergence in nats at each token of the plain reply, which both read",
+        ),
     ]
     seconds: Annotated[float, Meta(description="how long it took")]
 
@@ -259,7 +289,9 @@ class LogitLens(Message, frozen=True, kw_only=True, tag="logit_lens_map"):
     token: Annotated[Count, Meta(description="the token that was read last, by its number in the turn")]
     positions: Annotated[Count, Meta(description="tokens that were read, in all")]
     came: Annotated[Candidate | None, Meta(description="the token that came next; null where none did")]
-    layers: Annotated[tuple[LensLayer, ...], Meta(description="from the first layer to the last")]
+    layers: Annotated[
+        tuple[LensLayer, ...], Meta(max_length=MOST_ROWS, description="from the first layer to the last")
+    ]
     seconds: Annotated[float, Meta(description="how long it took")]
 
     def __repr__(self) -> str:

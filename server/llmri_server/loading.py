@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from functools import partial
 from typing import TextIO
 
+from llmri_protocol.printable import printable
 from llmri_server.threads import GuardedThread
 
 ON_TERMINAL, IN_PIPE = 0.25, 5.0  # seconds between two lines: rewritten there, one after the other here
@@ -20,7 +21,7 @@ class Loading:
     """What is being loaded, and since when; any thread may ask."""
 
     def __init__(self, what: str) -> None:
-        self._what = what
+        self._what = printable(what)
         self._stage = ""
         self._share: float | None = None
         self._began = time.monotonic()
