@@ -19,6 +19,7 @@ _KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
+GIVEN_PIPES = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 # The marks that other encodings begin with, the longer ones first.
 _MARKS = (
     (b"\xff\xfe\x00\x00", "UTF-32"),
@@ -116,10 +117,16 @@ def whole_text(path: Path) -> Iterator[TextIO]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file to read, and nothing else: a pipe would be waited for, a device may never end."""
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    """Open a file to read, or a pipe that a shell has made for us, as in `--token-file <(pass show llmri)`.
+
+    Any other pipe would be waited for, and a device may never end.
+    """
+    given = str(path).startswith(GIVEN_PIPES)
+    unwaited = 0 if given else getattr(os, "O_NONBLOCK", 0)
+    handle = os.open(path, os.O_RDONLY | unwaited | getattr(os, "O_BINARY", 0))
     with os.fdopen(handle, "rb") as file:
-        kind = _no_file(os.fstat(handle).st_mode)
+        mode = os.fstat(handle).st_mode
+        kind = "" if given and stat.S_ISFIFO(mode) else _no_file(mode)
         if kind:
             raise OSError(errno.EINVAL, f"it is {kind}, no file", str(path))
         yield file

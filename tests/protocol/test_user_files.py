@@ -146,3 +146,13 @@ def test_a_name_as_long_as_a_system_takes_is_written(tmp_path: Path) -> None:
     with whole(path) as file:
         file.write(b"x")
     assert stat.S_ISREG(path.stat().st_mode)
+
+
+def test_a_pipe_that_a_shell_has_made_is_read() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb") as file:
+        file.write(WORDS.encode())
+    try:
+        assert read_text(Path(f"/dev/fd/{reading}")) == WORDS
+    finally:
+        os.close(reading)
