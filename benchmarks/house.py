@@ -69,7 +69,7 @@ def siblings(arrows: Arrows, folder: str) -> Arrows:
 
 
 def _child(module: str, folder: str) -> str | None:
-    """Return the room or file right below a folder that a module is in; the folder's own `__init__` is one."""
+    """Return the room or file below a folder that a module is in; the folder's own `__init__` is one."""
     if module == folder:
         return folder
     below = module.removeprefix(f"{folder}.")

@@ -5,8 +5,8 @@ from typing import get_args
 from benchmarks.live_viewer import VIEWS, Look, Seen
 from benchmarks.viewer import live_rows
 from llmri_viewer.keys import bindings
+from llmri_viewer.model.state import ViewName
 from llmri_viewer.scripts.script import Press, parse
-from llmri_viewer.state import ViewName
 
 STILL: set[ViewName] = {"compare"}  # two replies that have ended
 

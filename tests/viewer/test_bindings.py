@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from llmri_protocol.configs import ConfigError
-from llmri_viewer import homes
+from llmri_viewer.app import user_paths
 from llmri_viewer.commands import GESTURES, NAMED
 from llmri_viewer.keys import bindings, keynames, keysheet
 from llmri_viewer.keys import page as keys_page
@@ -125,15 +125,15 @@ def test_an_unknown_field_is_refused_by_name(tmp_path: Path) -> None:
 def test_a_persons_own_table_is_found_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
-    assert homes.own_keys() is None
+    assert user_paths.own_keys() is None
     (tmp_path / ".config" / "llmri").mkdir(parents=True)
     file = tmp_path / ".config" / "llmri" / "keys.toml"
     file.write_text("")
-    assert homes.own_keys() == file
+    assert user_paths.own_keys() == file
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "elsewhere"))
-    assert homes.own_keys() is None
+    assert user_paths.own_keys() is None
     monkeypatch.setenv("XDG_CONFIG_HOME", "relative")
-    assert homes.own_keys() == file, "a relative base directory is to be ignored"
+    assert user_paths.own_keys() == file, "a relative base directory is to be ignored"
 
 
 def test_a_sentence_names_the_key_of_a_command_as_it_is_bound(tmp_path: Path) -> None:

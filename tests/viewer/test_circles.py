@@ -12,10 +12,6 @@ from hypothesis import strategies as st
 
 from llmri_protocol.messages import Intervene
 from llmri_viewer import views
-from llmri_viewer.clusters.atlas import Atlas, chosen_clusters
-from llmri_viewer.clusters.gathered import Job
-from llmri_viewer.colours import palette
-from llmri_viewer.colours.theme import Colour
 from llmri_viewer.commands.clusters import EnterGroup
 from llmri_viewer.drawing.aside import Aside
 from llmri_viewer.drawing.lettering.fonts import Fonts
@@ -23,12 +19,16 @@ from llmri_viewer.drawing.plane import labels
 from llmri_viewer.drawing.plane.inks import grounds
 from llmri_viewer.drawing.plane.raster import rasterised
 from llmri_viewer.keys.bindings import Bindings
-from llmri_viewer.layout import face
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.layout.lens import Lens
-from llmri_viewer.options import Options
-from llmri_viewer.shown.picture import picture_of
+from llmri_viewer.model.clusters.atlas import Atlas, chosen_clusters
+from llmri_viewer.model.clusters.gathered import Job
+from llmri_viewer.model.colours import palette
+from llmri_viewer.model.colours.theme import Colour
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.disc_camera import Lens
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.options import Options
 from llmri_viewer.views.circles import CirclesView, cluster_box, lens_of, stage_of
+from llmri_viewer.views.picture import picture_of
 from tests.viewer import clusters
 from tests.viewer.conftest import STORY_TOLD, Desk
 from tests.viewer.synthetic import SyntheticServer

@@ -4,11 +4,11 @@ import pytest
 
 from llmri_protocol.messages import Edit, Edits, Notice, Schedule
 from llmri_viewer.drawing.panels.edits import STALE
+from llmri_viewer.model.state import Standing
+from llmri_viewer.model.wording.edit_effects import Effect, effect
+from llmri_viewer.model.wording.edit_words import amount, conditions, where
+from llmri_viewer.model.wording.words import TIMES
 from llmri_viewer.scripts.pilot import Pilot
-from llmri_viewer.state import Standing
-from llmri_viewer.wording.edit_words import amount, conditions, where
-from llmri_viewer.wording.effects import Effect, effect
-from llmri_viewer.wording.words import TIMES
 from tests.viewer.conftest import Desk
 
 WIDTH = 192

@@ -24,16 +24,16 @@ from llmri_protocol.messages import (
 )
 from llmri_protocol.messages import Command as Request
 from llmri_viewer import views
-from llmri_viewer.clusters.atlas import Atlas
-from llmri_viewer.clusters.gathered import Gathered
-from llmri_viewer.history.store import Moment
 from llmri_viewer.keys import bindings
 from llmri_viewer.keys.bindings import GESTURE_KEYS, ON_ITS_OWN, Mode
-from llmri_viewer.layout import face
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.layout.reach import Reach
-from llmri_viewer.options import Options
-from llmri_viewer.state import ViewState
+from llmri_viewer.model.clusters.atlas import Atlas
+from llmri_viewer.model.clusters.gathered import Gathered
+from llmri_viewer.model.history.store import Moment
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.reach import Reach
+from llmri_viewer.model.options import Options
+from llmri_viewer.model.state import ViewState
 from tests.viewer import clusters
 from tests.viewer.conftest import STORY_TOLD, Desk
 from tests.viewer.synthetic import SyntheticServer

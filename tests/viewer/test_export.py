@@ -30,10 +30,10 @@ from llmri_viewer.files.film import Shot
 from llmri_viewer.files.tables import table_of
 from llmri_viewer.files.writing import free, whole
 from llmri_viewer.keys.bindings import Bindings
-from llmri_viewer.measured.influence_map import influence_map
-from llmri_viewer.measured.measuring import Asked, Measurements
-from llmri_viewer.options import Options
-from llmri_viewer.shown.picture import picture_of
+from llmri_viewer.model.measured.measuring import Asked, Measurements
+from llmri_viewer.model.options import Options
+from llmri_viewer.views.picture import picture_of
+from llmri_viewer.views.values.influence_map import influence_map
 from tests.viewer.conftest import STORY_TOLD, Desk
 from tests.viewer.synthetic import SyntheticServer
 

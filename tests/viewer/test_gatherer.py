@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from llmri_protocol.messages import Limits, Notice, ProtectedUnit, Welcome
-from llmri_viewer.clusters import gatherer
-from llmri_viewer.clusters.gathered import MOST_TOGETHER, NEEDED, together
+from llmri_viewer.cluster_job import gatherer
+from llmri_viewer.model.clusters.gathered import MOST_TOGETHER, NEEDED, together
 from tests.viewer.conftest import STORY_TOLD, Desk
 from tests.viewer.synthetic import SyntheticServer
 

@@ -6,9 +6,9 @@ from itertools import combinations
 import pytest
 
 from llmri_viewer import views
-from llmri_viewer.history.store import Moment
-from llmri_viewer.layout import face
-from llmri_viewer.places import ClusterPlace, LayerPlace, MomentPlace, UnitPlace, read
+from llmri_viewer.model.goto import ClusterPlace, LayerPlace, MomentPlace, UnitPlace, read
+from llmri_viewer.model.history.store import Moment
+from llmri_viewer.model.layout import face
 from tests.viewer.conftest import Desk
 
 FOX = 7 + 7  # the story's eighth word, after a prompt of seven

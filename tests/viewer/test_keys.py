@@ -6,10 +6,10 @@ import pygame
 import pytest
 
 from llmri_protocol.messages import Chat, ClearInterventions, Intervene, Redo, Subscribe, Undo
-from llmri_viewer.history.store import Moment
-from llmri_viewer.layout import face
-from llmri_viewer.layout.geometry import fitting, grid_of
-from llmri_viewer.state import Link
+from llmri_viewer.model.history.store import Moment
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.geometry import fitting, grid_of
+from llmri_viewer.model.state import Link
 from tests.viewer.conftest import Desk
 
 

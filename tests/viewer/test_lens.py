@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.layout.lens import Flight, Lens
+from llmri_viewer.model.layout.disc_camera import Flight, Lens
+from llmri_viewer.model.layout.geometry import Box
 
 places = st.floats(-100, 100)
 lenses = st.builds(Lens, places, places, st.floats(0.5, 200))

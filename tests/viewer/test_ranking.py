@@ -7,19 +7,19 @@ import pygame
 import pytest
 
 from llmri_viewer import views
-from llmri_viewer.clusters import legend
-from llmri_viewer.clusters import reference as reference_file
-from llmri_viewer.clusters.atlas import Atlas
-from llmri_viewer.clusters.ranker import REFRESH_SECONDS
-from llmri_viewer.clusters.ranking import TOGETHER, Ranking
-from llmri_viewer.clusters.reference import Reference
-from llmri_viewer.colours import palette
-from llmri_viewer.colours.theme import blend
+from llmri_viewer.app import reference as reference_file
+from llmri_viewer.app.ranker import REFRESH_SECONDS
+from llmri_viewer.app.reference import Reference
 from llmri_viewer.drawing.panels.legend import BAR, FULL, SCALE, SIGN
-from llmri_viewer.history.store import Moment
 from llmri_viewer.keys.bindings import Bindings
-from llmri_viewer.options import Options
-from llmri_viewer.shown.picture import picture_of
+from llmri_viewer.model.clusters.atlas import Atlas
+from llmri_viewer.model.clusters.ranking import TOGETHER, Ranking
+from llmri_viewer.model.colours import palette
+from llmri_viewer.model.colours.theme import blend
+from llmri_viewer.model.history.store import Moment
+from llmri_viewer.model.options import Options
+from llmri_viewer.views import legend
+from llmri_viewer.views.picture import picture_of
 from tests.viewer.conftest import Desk
 from tests.viewer.synthetic import SyntheticServer
 

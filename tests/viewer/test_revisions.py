@@ -25,20 +25,20 @@ from llmri_protocol.messages import (
     TurnStart,
     Welcome,
 )
-from llmri_viewer.clusters.gatherer import Gatherer
+from llmri_viewer.app.events import received
+from llmri_viewer.cluster_job.gatherer import Gatherer
 from llmri_viewer.drawing.panels.edits import STALE
-from llmri_viewer.events import received
 from llmri_viewer.files.tables import edit_facts, units_columns
-from llmri_viewer.history import revisions
-from llmri_viewer.history.revisions import Revisions
-from llmri_viewer.history.store import Moment, ScanStore, Sheet
-from llmri_viewer.history.timeline import changed_in, edit_changes, timeline_of
-from llmri_viewer.measured.asking import is_of_now
-from llmri_viewer.measured.measuring import Asked
-from llmri_viewer.options import Options
-from llmri_viewer.shown.subject import LayerUnits
-from llmri_viewer.state import ViewState, first
-from llmri_viewer.wording import footing
+from llmri_viewer.model import footing
+from llmri_viewer.model.history import revisions
+from llmri_viewer.model.history.revisions import Revisions
+from llmri_viewer.model.history.store import Moment, ScanStore, Sheet
+from llmri_viewer.model.history.timeline import changed_in, edit_changes, timeline_of
+from llmri_viewer.model.measured.measuring import Asked
+from llmri_viewer.model.options import Options
+from llmri_viewer.model.state import ViewState, first
+from llmri_viewer.model.unit_selection import LayerUnits
+from llmri_viewer.views.asking import is_of_now
 from tests.viewer.conftest import Desk
 
 NONE: tuple[Edit, ...] = ()

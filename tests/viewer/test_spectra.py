@@ -9,11 +9,11 @@ import scipy  # type: ignore[import-untyped]  # it brings no types
 
 from llmri_clustering.spectra import amplitude_spectrum, spectrogram
 from llmri_viewer.drawing.spectra import graph
-from llmri_viewer.history.store import Moment, ScanStore, Sheet
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.spectrum import signals, spectra
-from llmri_viewer.spectrum.signals import Course, Signal
-from llmri_viewer.spectrum.spectra import curve, moving, octaves
+from llmri_viewer.model.history.store import Moment, ScanStore, Sheet
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.views.values import signals, spectra
+from llmri_viewer.views.values.signals import Course, Signal
+from llmri_viewer.views.values.spectra import curve, moving, octaves
 
 
 def along_tokens(values: np.ndarray) -> Signal:

@@ -10,12 +10,12 @@ import scipy  # type: ignore[import-untyped]  # it brings no types
 from llmri_viewer.drawing.charts.axes import Axis
 from llmri_viewer.drawing.spectra import graph, octave_bars
 from llmri_viewer.drawing.spectra.graph import Graph
-from llmri_viewer.history.store import Moment, Sheet
-from llmri_viewer.layout import face
-from llmri_viewer.layout.reach import Reach
-from llmri_viewer.spectrum import signals
-from llmri_viewer.spectrum.spectra import curve, moving
+from llmri_viewer.model.history.store import Moment, Sheet
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.reach import Reach
 from llmri_viewer.views.spectral import SpectralView
+from llmri_viewer.views.values import signals
+from llmri_viewer.views.values.spectra import curve, moving
 from tests.viewer.conftest import STORY_TOLD, Desk
 from tests.viewer.test_spectra import along_tokens
 

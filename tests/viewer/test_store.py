@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmri_protocol.messages import Candidate, Token
-from llmri_viewer.history.store import TURNS_KEPT, Moment, ScanStore, Sheet
+from llmri_viewer.model.history.store import TURNS_KEPT, Moment, ScanStore, Sheet
 
 Places = list[tuple[int, int, str]]
 PLACES = st.lists(st.tuples(st.integers(1, 5), st.integers(0, 30), st.sampled_from("ab")), max_size=120)

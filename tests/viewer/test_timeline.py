@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from llmri_protocol.messages import Token
 from llmri_viewer.drawing.charts.sparkline import thinned
 from llmri_viewer.drawing.panels import strip, timeline
-from llmri_viewer.history.playback import QUICKEST, SLOWEST, Player, pace, time_word
-from llmri_viewer.history.store import Moment, ScanStore, Sheet
-from llmri_viewer.history.timeline import (
+from llmri_viewer.keys.bindings import Bindings
+from llmri_viewer.model.history.store import Moment, ScanStore, Sheet
+from llmri_viewer.model.history.timeline import (
     EMPTY,
     GONE,
     READ,
@@ -23,10 +23,10 @@ from llmri_viewer.history.timeline import (
     codes,
     timeline_of,
 )
-from llmri_viewer.keys.bindings import Bindings
-from llmri_viewer.layout import face
-from llmri_viewer.options import Options
-from llmri_viewer.state import ViewState, first
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.options import Options
+from llmri_viewer.model.playback import QUICKEST, SLOWEST, Player, pace, time_word
+from llmri_viewer.model.state import ViewState, first
 from tests.viewer.conftest import STORY_TOLD, Desk
 from tests.viewer.synthetic import SyntheticServer
 

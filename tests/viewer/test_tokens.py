@@ -6,10 +6,10 @@ import msgspec
 import pytest
 
 from llmri_protocol.messages import LogitLens, ReadLens, TurnStart
-from llmri_viewer.history.store import Moment
 from llmri_viewer.keys.bindings import Bindings
-from llmri_viewer.options import Options
-from llmri_viewer.state import Link
+from llmri_viewer.model.history.store import Moment
+from llmri_viewer.model.options import Options
+from llmri_viewer.model.state import Link
 from llmri_viewer.views.tokens import TokensView, leads_from
 from llmri_viewer.views.tokens import table as rows_of
 from tests.viewer import measured

@@ -3,7 +3,7 @@
 import pytest
 
 from llmri_protocol.messages import SiteCard
-from llmri_viewer.wording import words
+from llmri_viewer.model.wording import words
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,10 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from llmri_protocol.messages import Command as Request
-from llmri_viewer.errands import Errand
-from llmri_viewer.history.store import ScanStore
-from llmri_viewer.state import ViewState
+from llmri_viewer.commands.effects import Errand
+from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.state import ViewState
 
-UNNUMBERED = 0  # the session gives each request its id when it is sent
 OFFLINE = "not connected: nothing was sent"
 ONLY_LOOKS = "this window only looks; start `llmri view` without --read-only to chat and edit"
 

@@ -4,17 +4,17 @@ from dataclasses import dataclass, replace
 
 from llmri_clustering.correlation import Partners
 from llmri_protocol.messages import Stop
-from llmri_viewer.clusters.atlas import Atlas, chosen_clusters
-from llmri_viewer.commands.base import UNNUMBERED, Step, told
-from llmri_viewer.commands.looking import at_site, subscription
-from llmri_viewer.commands.touching import Deselect
-from llmri_viewer.errands import BuildClusters, FindPartners, SaveClusters, StopBuilding
-from llmri_viewer.history.store import ScanStore
-from llmri_viewer.layout.reach import Reach
-from llmri_viewer.measured.measuring import SHOWN
-from llmri_viewer.state import Selection, ViewName, ViewState
+from llmri_viewer.commands.base import Step, told
+from llmri_viewer.commands.edit import Deselect
+from llmri_viewer.commands.effects import BuildClusters, FindPartners, SaveClusters, StopBuilding
+from llmri_viewer.commands.view import at_site, subscription
+from llmri_viewer.model.clusters.atlas import Atlas, chosen_clusters
+from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.layout.reach import Reach
+from llmri_viewer.model.measured.measuring import SHOWN, UNNUMBERED
+from llmri_viewer.model.state import Selection, ViewName, ViewState
+from llmri_viewer.model.wording import words
 from llmri_viewer.views.circles import flown
-from llmri_viewer.wording import words
 
 OF_CLUSTERS: frozenset[ViewName] = frozenset({"circles", "hebbian"})
 

@@ -3,13 +3,14 @@
 from dataclasses import dataclass, replace
 
 from llmri_protocol.messages import Compare, Comparison, MeasureInfluence
-from llmri_viewer.commands.base import UNNUMBERED, Step, Touching, told
+from llmri_viewer.commands.base import Step, Touching, told
 from llmri_viewer.commands.clusters import ShowView
-from llmri_viewer.commands.touching import edits_of
-from llmri_viewer.history.store import ScanStore
-from llmri_viewer.measured.influence_map import is_measured
-from llmri_viewer.state import ViewState
+from llmri_viewer.commands.edit import edits_of
+from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.measured.measuring import UNNUMBERED
+from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.compare import most_scroll
+from llmri_viewer.views.values.influence_map import is_measured
 
 
 @dataclass(frozen=True)

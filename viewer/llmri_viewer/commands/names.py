@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Literal, get_args
 
 from llmri_viewer.commands.base import Command
+from llmri_viewer.commands.chat import EraseText, LeaveChat, OpenChat, Paste, SendChat
 from llmri_viewer.commands.clusters import (
     KeepClusters,
     Rebuild,
@@ -13,8 +14,13 @@ from llmri_viewer.commands.clusters import (
     ShowView,
     StepOut,
 )
-from llmri_viewer.commands.going import Go, LeaveGoto, OpenGoto
-from llmri_viewer.commands.looking import (
+from llmri_viewer.commands.edit import Ablate, Boost, ChangeAmount, ClearEdits, RedoEdit, Reread, UndoEdit
+from llmri_viewer.commands.goto import Go, LeaveGoto, OpenGoto
+from llmri_viewer.commands.measuring import CompareAgain, MeasureAgain, Scroll, ShowComparison, ShowInfluence
+from llmri_viewer.commands.program import Export, Quit, Record, TakeShot, ToggleHelp, TurnHelpPage
+from llmri_viewer.commands.spectra import OrderUnits
+from llmri_viewer.commands.tokens import GoToEnd, MoveToken, MoveTurn, TogglePause, ToggleReplay
+from llmri_viewer.commands.view import (
     AutoWindow,
     Fit,
     GoToTenth,
@@ -25,26 +31,6 @@ from llmri_viewer.commands.looking import (
     ShowProtected,
     Toggle,
     Zoom,
-)
-from llmri_viewer.commands.measuring import (
-    CompareAgain,
-    MeasureAgain,
-    Scroll,
-    ShowComparison,
-    ShowInfluence,
-)
-from llmri_viewer.commands.program import Export, Quit, Record, TakeShot, ToggleHelp, TurnHelpPage
-from llmri_viewer.commands.spectra import OrderUnits
-from llmri_viewer.commands.talking import EraseText, LeaveChat, OpenChat, Paste, SendChat
-from llmri_viewer.commands.tokens import GoToEnd, MoveToken, MoveTurn, TogglePause, ToggleReplay
-from llmri_viewer.commands.touching import (
-    Ablate,
-    Boost,
-    ChangeAmount,
-    ClearEdits,
-    RedoEdit,
-    Reread,
-    UndoEdit,
 )
 
 Gesture = Literal[

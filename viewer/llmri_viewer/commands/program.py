@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 
 from llmri_viewer.commands.base import Silent, Step
-from llmri_viewer.errands import ExportShown, SaveShot, ToggleRecording
-from llmri_viewer.history.store import ScanStore
-from llmri_viewer.state import ViewState
+from llmri_viewer.commands.effects import ExportShown, SaveShot, ToggleRecording
+from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.state import ViewState
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
 from llmri_viewer.commands.base import Step, told
-from llmri_viewer.history.playback import followed, held, replayed
-from llmri_viewer.history.store import Moment, ScanStore
-from llmri_viewer.state import ViewState
+from llmri_viewer.model.history.store import Moment, ScanStore
+from llmri_viewer.model.playback import followed, held, replayed
+from llmri_viewer.model.state import ViewState
 
 
 @dataclass(frozen=True)

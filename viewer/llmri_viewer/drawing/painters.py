@@ -12,11 +12,11 @@ from llmri_viewer.drawing.plane import circles, edges, lattice, settling
 from llmri_viewer.drawing.reply import compare, tokens
 from llmri_viewer.drawing.rows import all_layers, influence
 from llmri_viewer.drawing.spectra import spectral
-from llmri_viewer.history.store import ScanStore
-from llmri_viewer.layout import face
-from llmri_viewer.shown.picture import Picture, Words
-from llmri_viewer.state import ViewName, ViewState
+from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.state import ViewName, ViewState
 from llmri_viewer.views.lattice import GridView, HebbianView
+from llmri_viewer.views.picture import Picture, Words
 
 LOG = logging.getLogger(__name__)
 Painter = Callable[[Canvas, ViewState, ScanStore, Picture | None, Words], None]

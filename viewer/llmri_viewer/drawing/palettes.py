@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
-from llmri_viewer.colours import colour
-from llmri_viewer.colours.theme import Colour, Theme
 from llmri_viewer.drawing.marks import edit_colour
-from llmri_viewer.options import ColourMapName
-from llmri_viewer.wording.effects import Effect
+from llmri_viewer.model.colours import colour
+from llmri_viewer.model.colours.theme import Colour, ColourMapName, Theme
+from llmri_viewer.model.wording.edit_effects import Effect
 
 TINTS: tuple[tuple[Effect, ...], ...] = (("more",), ("less", "off"), ("same",), ("other", "steer"))
 """Effects that have a colour of their own."""

@@ -11,17 +11,17 @@ import numpy.typing as npt
 
 from llmri_protocol.messages import Candidate, Comparison, Edit, LogitLens
 from llmri_viewer import views
-from llmri_viewer.history.store import Rows, ScanStore
-from llmri_viewer.measured.asking import is_of_now
-from llmri_viewer.measured.influence_map import influence_map, measured
-from llmri_viewer.shown.all_rows import all_rows
-from llmri_viewer.shown.picture import picture_of
-from llmri_viewer.shown.subject import AllUnits, AtlasUnits, LayerUnits, Subject
-from llmri_viewer.spectrum.signals import over_tokens, over_units
-from llmri_viewer.spectrum.spectra import curve, moving
-from llmri_viewer.state import ViewName, ViewState, by_layer
+from llmri_viewer.model import footing
+from llmri_viewer.model.history.store import Rows, ScanStore
+from llmri_viewer.model.state import ViewName, ViewState, by_layer
+from llmri_viewer.model.unit_selection import AllUnits, AtlasUnits, LayerUnits, Subject
+from llmri_viewer.views.asking import is_of_now
 from llmri_viewer.views.lattice import hebbian
-from llmri_viewer.wording import footing
+from llmri_viewer.views.picture import picture_of
+from llmri_viewer.views.values.all_rows import all_rows
+from llmri_viewer.views.values.influence_map import influence_map, measured
+from llmri_viewer.views.values.signals import over_tokens, over_units
+from llmri_viewer.views.values.spectra import curve, moving
 
 DOUBT = "?"
 Column = npt.NDArray[Any]

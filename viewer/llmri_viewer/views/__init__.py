@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from llmri_viewer.state import ViewName, ViewState
+from llmri_viewer.model.state import ViewName, ViewState
 from llmri_viewer.views.all_layers import AllLayersView
 from llmri_viewer.views.base import View
 from llmri_viewer.views.circles import CirclesView

@@ -4,15 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmri_viewer.history.store import Rows
-from llmri_viewer.layout.columns import Columns, columns
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.shown.subject import AllUnits
-from llmri_viewer.state import ViewState
+from llmri_viewer.model.history.store import Rows
+from llmri_viewer.model.layout.columns import Columns, columns
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.model.unit_selection import AllUnits
+from llmri_viewer.model.wording import words
 from llmri_viewer.views.base import At, Points
 from llmri_viewer.views.reaching import ReachingView
-from llmri_viewer.wording import words
 
 GUTTER = 5 * UNIT  # the numbers of layers
 BELOW = 5 * UNIT  # the axis of units

@@ -5,11 +5,11 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from llmri_viewer.history.store import Rows
-from llmri_viewer.layout import face
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.shown.subject import Subject
-from llmri_viewer.state import At, Selection, ViewState
+from llmri_viewer.model.history.store import Rows
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import At, Selection, ViewState
+from llmri_viewer.model.unit_selection import Subject
 
 Points = npt.NDArray[np.float64]
 

@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from llmri_viewer.clusters import legend
-from llmri_viewer.clusters.atlas import Atlas
-from llmri_viewer.layout import face
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.layout.lens import FLIGHT_SECONDS, Flight, Lens
-from llmri_viewer.shown.subject import AtlasUnits, Subject
-from llmri_viewer.state import ViewState
+from llmri_viewer.model.clusters.atlas import Atlas
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.disc_camera import FLIGHT_SECONDS, Flight, Lens
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.model.unit_selection import AtlasUnits, Subject
+from llmri_viewer.model.wording import words
+from llmri_viewer.views import legend
 from llmri_viewer.views.base import At, PlainView, Points
-from llmri_viewer.wording import words
 
 LEAST_UNITS_ACROSS = 3.0  # the closest look: so many units side by side fill the view
 MOST = 4.0  # the widest look, in radii of the whole

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from llmri_protocol.messages import ComparedToken, Comparison
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.state import ViewState
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.model.wording import words
 from llmri_viewer.views.barless import whole
 from llmri_viewer.views.base import At, PlainView
-from llmri_viewer.wording import words
 
 ROW = 20  # pixels of the lines over the text
 LINE = 23  # of a line of tokens

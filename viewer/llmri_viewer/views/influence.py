@@ -5,15 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmri_protocol.arrays import array_of
-from llmri_viewer.history.store import Rows
-from llmri_viewer.layout import face
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.measured.influence_map import ablated_in, measured
-from llmri_viewer.state import ViewState, by_layer
+from llmri_viewer.model.history.store import Rows
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState, by_layer
+from llmri_viewer.model.wording import words
 from llmri_viewer.views.all_layers import AllLayersView
 from llmri_viewer.views.base import At
-from llmri_viewer.wording import words
+from llmri_viewer.views.values.influence_map import ablated_in, measured
 
 NOTE = 3 * UNIT  # the line over the map: what is measured, and how far
 NORMS = 11 * UNIT  # the bars right of the map

@@ -6,15 +6,15 @@ from functools import cache, lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from llmri_viewer.clusters import legend
-from llmri_viewer.clusters.atlas import Atlas
-from llmri_viewer.clusters.edges import edges_of
-from llmri_viewer.layout import face
-from llmri_viewer.layout.geometry import Box, Camera, Grid, fitting, grid_of
-from llmri_viewer.shown.subject import AtlasUnits, LayerUnits, Subject
-from llmri_viewer.state import ViewState
+from llmri_viewer.model.clusters.atlas import Atlas
+from llmri_viewer.model.clusters.edges import edges_of
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.geometry import Box, Camera, Grid, fitting, grid_of
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.model.unit_selection import AtlasUnits, LayerUnits, Subject
+from llmri_viewer.model.wording import words
+from llmri_viewer.views import legend
 from llmri_viewer.views.base import At, PlainView, Points
-from llmri_viewer.wording import words
 
 Ints = npt.NDArray[np.intp]
 SETTLE_SECONDS = 0.6

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmri_viewer.layout.columns import Columns, columns
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.layout.reach import Reach
-from llmri_viewer.shown.subject import LayerUnits
-from llmri_viewer.spectrum.signals import unit_order, why_no_order
-from llmri_viewer.state import ViewState
+from llmri_viewer.model.layout.columns import Columns, columns
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.reach import Reach
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.model.unit_selection import LayerUnits
+from llmri_viewer.model.wording import words
 from llmri_viewer.views.base import At, Points
 from llmri_viewer.views.reaching import ReachingView
-from llmri_viewer.wording import words
+from llmri_viewer.views.values.signals import unit_order, why_no_order
 
 GUTTER = 8 * UNIT  # the numbers of the vertical axes
 LINE = 20  # pixels a line of text takes

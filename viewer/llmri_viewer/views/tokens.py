@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from llmri_protocol.messages import LogitLens
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.state import ViewState
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.barless import whole
 from llmri_viewer.views.base import At, PlainView
 

@@ -5,11 +5,12 @@ from llmri_protocol.protection import Guarded, guarded_places, protected_of
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import edit_colour, mark
 from llmri_viewer.drawing.panels.section import HEADING, heading
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.state import ViewState
-from llmri_viewer.wording import edit_words, footing
-from llmri_viewer.wording.effects import effect
+from llmri_viewer.model import footing
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.model.wording import edit_words
+from llmri_viewer.model.wording.edit_effects import effect
 
 ROW = 20
 LEAST = HEADING + 4 * ROW + UNIT

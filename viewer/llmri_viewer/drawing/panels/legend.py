@@ -1,16 +1,16 @@
 """The column beside a view of clusters: what they stand on, which fire most, and what outlines mean."""
 
-from llmri_viewer.clusters import legend
-from llmri_viewer.clusters.atlas import Atlas, chosen_clusters
-from llmri_viewer.clusters.legend import ROW
-from llmri_viewer.colours import palette
-from llmri_viewer.colours.theme import Colour, blend
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.shown.picture import Picture
-from llmri_viewer.state import ViewState
-from llmri_viewer.wording import words
+from llmri_viewer.model.clusters.atlas import Atlas, chosen_clusters
+from llmri_viewer.model.colours import palette
+from llmri_viewer.model.colours.theme import Colour, blend
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.model.wording import words
+from llmri_viewer.views import legend
+from llmri_viewer.views.legend import ROW
+from llmri_viewer.views.picture import Picture
 
 SIGN = 3 * UNIT
 """Pixels for an outline beside its words."""

@@ -6,12 +6,12 @@ from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.charts import sparkline
 from llmri_viewer.drawing.marks import edit_colour, faded, mark
 from llmri_viewer.drawing.panels.section import HEADING, heading
-from llmri_viewer.history.store import Rows, ScanStore
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.state import ViewState, by_layer
-from llmri_viewer.wording import edit_words, words
-from llmri_viewer.wording.effects import effect
+from llmri_viewer.model.history.store import Rows, ScanStore
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState, by_layer
+from llmri_viewer.model.wording import edit_words, words
+from llmri_viewer.model.wording.edit_effects import effect
 
 Place = tuple[int, int]
 

@@ -3,18 +3,18 @@
 import numpy as np
 import numpy.typing as npt
 
-from llmri_viewer.clusters.atlas import Atlas, Ints, chosen_clusters
-from llmri_viewer.colours.colour import Bytes
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import edit_colour, ink_on, mark
 from llmri_viewer.drawing.plane import labels
 from llmri_viewer.drawing.plane.inks import edited, grounds, inks, packed, ring_of
 from llmri_viewer.drawing.plane.sheets import Sheets, Still, sheets
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.layout.lens import Lens
-from llmri_viewer.shown.picture import Picture
-from llmri_viewer.state import ViewState
+from llmri_viewer.model.clusters.atlas import Atlas, Ints, chosen_clusters
+from llmri_viewer.model.colours.colour import Bytes
+from llmri_viewer.model.layout.disc_camera import Lens
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.circles import CirclesView, lens_of, stage_of
+from llmri_viewer.views.picture import Picture
 
 Floats = npt.NDArray[np.float64]
 MARK_FROM = 12  # pixels across, below which the tint has to do

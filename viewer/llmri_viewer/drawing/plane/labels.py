@@ -6,14 +6,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from llmri_viewer.clusters.atlas import Atlas
-from llmri_viewer.colours.theme import SMALL
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.lettering.fonts import Fonts
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.layout.lens import Lens
-from llmri_viewer.state import ViewState
-from llmri_viewer.wording import words
+from llmri_viewer.model.clusters.atlas import Atlas
+from llmri_viewer.model.colours.theme import SMALL
+from llmri_viewer.model.layout.disc_camera import Lens
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.model.wording import words
 
 HEIGHT = SMALL + 4
 PADDING = 4

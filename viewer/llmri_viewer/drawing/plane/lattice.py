@@ -8,18 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from llmri_protocol.messages import Edit
-from llmri_viewer.colours.colour import UNKNOWN, Bytes
-from llmri_viewer.colours.theme import Colour, blend
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import MARK_FROM, TINT, edit_colour, ink_on, mark
 from llmri_viewer.drawing.palettes import TINT_LEVELS, palette
-from llmri_viewer.history.revisions import Place
-from llmri_viewer.layout.geometry import Box, Camera, Grid
-from llmri_viewer.shown.picture import Picture
-from llmri_viewer.shown.subject import Subject
-from llmri_viewer.state import Selection, ViewState
+from llmri_viewer.model.colours.colour import UNKNOWN, Bytes
+from llmri_viewer.model.colours.theme import Colour, blend
+from llmri_viewer.model.history.revisions import Place
+from llmri_viewer.model.layout.geometry import Box, Camera, Grid
+from llmri_viewer.model.state import Selection, ViewState
+from llmri_viewer.model.unit_selection import Subject
+from llmri_viewer.model.wording.edit_effects import Effect, effect
 from llmri_viewer.views.lattice import Ints, Lattice, LatticeView
-from llmri_viewer.wording.effects import Effect, effect
+from llmri_viewer.views.picture import Picture
 
 LINES_FROM = 8  # pixels a cell, below which lines would be all there is
 FRAME, EDGE = 3, 2  # pixels around the selection: the window's ground, and the accent in it

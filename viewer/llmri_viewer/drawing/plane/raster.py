@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pygame
 
-from llmri_viewer.clusters.atlas import Atlas
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.layout.lens import Lens
+from llmri_viewer.model.clusters.atlas import Atlas
+from llmri_viewer.model.layout.disc_camera import Lens
+from llmri_viewer.model.layout.geometry import Box
 
 Ints = npt.NDArray[np.int32]
 Places = npt.NDArray[np.intp]

@@ -1,21 +1,21 @@
 """Two replies to one prompt, drawn: without and with the edits, and how far they are apart."""
 
 from llmri_protocol.messages import Comparison
-from llmri_viewer.colours.theme import blend
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import edit_colour, mark
 from llmri_viewer.drawing.overlays import empty, under_way
 from llmri_viewer.drawing.reply import divergence
-from llmri_viewer.history.store import ScanStore
-from llmri_viewer.layout import face
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.measured.measuring import Asked
-from llmri_viewer.shown.picture import Picture, Words
-from llmri_viewer.state import ViewState
+from llmri_viewer.model.colours.theme import blend
+from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.measured.measuring import Asked
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.model.wording import edit_words, words
+from llmri_viewer.model.wording.edit_effects import effect
 from llmri_viewer.views.compare import LINE, PADDING, ROW, Cell, Parts, cells, most_scroll, parts, token_at
-from llmri_viewer.wording import edit_words, words
-from llmri_viewer.wording.effects import effect
+from llmri_viewer.views.picture import Picture, Words
 
 TINT = 0.6  # of the accent, where the divergence is largest
 TINTED_FROM = 0.1  # nats: a reply whose divergences are all far below is hardly tinted

@@ -3,13 +3,13 @@
 import math
 
 from llmri_protocol.messages import Candidate, LensLayer, LogitLens
-from llmri_viewer.colours.theme import blend
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.state import ViewState
+from llmri_viewer.model.colours.theme import blend
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.model.wording import words
 from llmri_viewer.views.tokens import Table, leads_from, table
-from llmri_viewer.wording import words
 
 NUMBER = 4 * UNIT  # the layer's number
 CAME, KL = 13 * UNIT, 9 * UNIT
