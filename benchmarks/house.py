@@ -52,9 +52,14 @@ def imports(package: str) -> Arrows:
 
 def knots(arrows: Arrows) -> list[frozenset[str]]:
     """Return the groups of rooms that import each other in a circle, in any folder, the largest first."""
-    folders = {parent for module in arrows if (parent := module.rpartition(".")[0])}
+    folders = {above for module in arrows for above in _folders(module)}
     found = [group for folder in sorted(folders) for group in circles(siblings(arrows, folder))]
     return sorted(found, key=lambda each: (-len(each), sorted(each)))
+
+
+def _folders(module: str) -> Iterator[str]:
+    parts = module.split(".")
+    return (".".join(parts[:count]) for count in range(1, len(parts)))
 
 
 def siblings(arrows: Arrows, folder: str) -> Arrows:
