@@ -129,7 +129,7 @@ def comparisons(package: str = VIEWER) -> list[Comparison]:
         Comparison(file, line)
         for file in modules(package)
         if file.relative_to(folder).parts[0] != "views"
-        for line in _compared(ast.parse(file.read_text()))
+        for line in sorted(_compared(ast.parse(file.read_text())))
     ]
 
 

@@ -23,7 +23,7 @@ def along_tokens(values: np.ndarray) -> Signal:
 
 def test_the_first_spectrum_loads_no_library_once_prepared() -> None:
     program = (
-        "import sys; import numpy as np; from llmri_viewer.spectrum import signals, spectra\n"
+        "import sys; import numpy as np; from llmri_viewer.views.values import signals, spectra\n"
         "spectra.prepare().join(); known = set(sys.modules)\n"
         "spectra.curve(signals.Signal('token', np.arange(32), np.eye(32, 1, dtype='f4')))\n"
         "print(sorted(set(sys.modules) - known))"

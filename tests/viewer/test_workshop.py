@@ -155,7 +155,7 @@ def test_a_full_disk_gives_a_notice(full: Desk, monkeypatch: pytest.MonkeyPatch)
 FAILING = """
 import sys
 from pathlib import Path
-from llmri_viewer.workshop import worker
+from llmri_viewer.cluster_job import worker
 def fails(_folder):
     raise {error}
 worker.read = fails
@@ -219,8 +219,8 @@ from pathlib import Path
 import numpy as np
 from llmri_clustering.collecting import Collection
 from llmri_clustering.units import UnitSet
-from llmri_viewer.workshop.order import Task
-from llmri_viewer.workshop.process import WorkerProcess
+from llmri_viewer.cluster_job.job_spec import Task
+from llmri_viewer.cluster_job.process import WorkerProcess
 units = UnitSet.of_layers("mlp_act", range(4), 256)
 collection = Collection(units, left_out=np.zeros(1024, bool), keep=1000)
 collection.transcript.begin(1)
