@@ -18,6 +18,10 @@ def test_every_room_of_the_viewer_has_a_floor_and_imports_lower_ones_only() -> N
     assert house.arrows_up(VIEWER) == []
 
 
+def test_no_view_is_told_by_its_name_outside_views() -> None:
+    assert house.comparisons() == []
+
+
 def test_no_module_of_the_viewer_is_long() -> None:
     assert house.long_modules(house.VIEWER) == []
 

@@ -16,8 +16,8 @@ from llmri_viewer.model.layout.columns import columns
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.layout.reach import Reach
 from llmri_viewer.model.unit_selection import AllUnits
+from llmri_viewer.views import picture_of
 from llmri_viewer.views.all_layers import AllLayersView
-from llmri_viewer.views.picture import picture_of
 from llmri_viewer.views.values.all_rows import all_rows
 from tests.viewer.conftest import STORY_TOLD, Desk
 from tests.viewer.test_keys import mouse

@@ -27,8 +27,8 @@ from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.disc_camera import Lens
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.options import Options
+from llmri_viewer.views import picture_of
 from llmri_viewer.views.circles import CirclesView, cluster_box, lens_of, stage_of
-from llmri_viewer.views.picture import picture_of
 from tests.viewer import clusters
 from tests.viewer.conftest import STORY_TOLD, Desk
 from tests.viewer.synthetic import SyntheticServer

@@ -27,12 +27,11 @@ from llmri_protocol.parts import LensLayer
 from llmri_viewer.files import export as files_export
 from llmri_viewer.files import writing
 from llmri_viewer.files.film import Shot
-from llmri_viewer.files.tables import table_of
 from llmri_viewer.files.writing import free, whole
 from llmri_viewer.keys.bindings import Bindings
 from llmri_viewer.model.measured.measuring import Asked, Measurements
 from llmri_viewer.model.options import Options
-from llmri_viewer.views.picture import picture_of
+from llmri_viewer.views import picture_of, table_of
 from llmri_viewer.views.values.influence_map import influence_map
 from tests.viewer.conftest import STORY_TOLD, Desk
 from tests.viewer.synthetic import SyntheticServer

@@ -6,8 +6,8 @@ import pytest
 
 from llmri_viewer.model.colours.theme import THEMES, ThemeName
 from llmri_viewer.model.layout import face
+from llmri_viewer.views import picture_of
 from llmri_viewer.views.lattice import HebbianView, hebbian
-from llmri_viewer.views.picture import picture_of
 from tests.viewer.conftest import Desk
 
 VIEW = HebbianView()

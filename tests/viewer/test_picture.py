@@ -7,7 +7,7 @@ import pytest
 from llmri_viewer.model.colours import colour
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.geometry import fitting, grid_of
-from llmri_viewer.views.picture import picture_of
+from llmri_viewer.views import picture_of
 from tests.viewer.conftest import STORY_TOLD, Desk
 
 

@@ -18,8 +18,7 @@ from llmri_viewer.model.colours import palette
 from llmri_viewer.model.colours.theme import blend
 from llmri_viewer.model.history.store import Moment
 from llmri_viewer.model.options import Options
-from llmri_viewer.views import legend
-from llmri_viewer.views.picture import picture_of
+from llmri_viewer.views import legend, picture_of
 from tests.viewer.conftest import Desk
 from tests.viewer.synthetic import SyntheticServer
 

@@ -28,7 +28,6 @@ from llmri_protocol.messages import (
 from llmri_viewer.app.events import received
 from llmri_viewer.cluster_job.gatherer import Gatherer
 from llmri_viewer.drawing.panels.edits import STALE
-from llmri_viewer.files.tables import edit_facts, units_columns
 from llmri_viewer.model import footing
 from llmri_viewer.model.history import revisions
 from llmri_viewer.model.history.revisions import Revisions
@@ -38,7 +37,8 @@ from llmri_viewer.model.measured.measuring import Asked
 from llmri_viewer.model.options import Options
 from llmri_viewer.model.state import ViewState, first
 from llmri_viewer.model.unit_selection import LayerUnits
-from llmri_viewer.views.asking import is_of_now
+from llmri_viewer.views.table import edit_facts, units_columns
+from llmri_viewer.views.tokens import is_of_now
 from tests.viewer.conftest import Desk
 
 NONE: tuple[Edit, ...] = ()

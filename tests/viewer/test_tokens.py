@@ -11,7 +11,7 @@ from llmri_viewer.model.history.store import Moment
 from llmri_viewer.model.options import Options
 from llmri_viewer.model.state import Link
 from llmri_viewer.views.tokens import TokensView, leads_from
-from llmri_viewer.views.tokens import table as rows_of
+from llmri_viewer.views.tokens import lens_rows as rows_of
 from tests.viewer import measured
 from tests.viewer.conftest import STORY_TOLD, Desk
 from tests.viewer.synthetic import SyntheticServer

@@ -17,8 +17,8 @@ from llmri_viewer.keys.bindings import Bindings
 from llmri_viewer.model.colours import colour
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.options import Options
+from llmri_viewer.views import picture_of
 from llmri_viewer.views.lattice import GridView
-from llmri_viewer.views.picture import picture_of
 from tests.viewer.conftest import STORY_TOLD, Desk
 from tests.viewer.synthetic import SyntheticServer
 

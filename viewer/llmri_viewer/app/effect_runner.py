@@ -10,14 +10,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from llmri_viewer import views
 from llmri_viewer.app.session import Session
 from llmri_viewer.commands.chat import TypeText
 from llmri_viewer.commands.effects import ExportShown, PasteText, ToggleRecording
 from llmri_viewer.files import export
 from llmri_viewer.files.film import SECONDS_MOST, Film, Shot
-from llmri_viewer.files.tables import Table, edit_facts, table_of
 from llmri_viewer.files.writing import reason, timed, whole
 from llmri_viewer.model.options import ExportName
+from llmri_viewer.views.table import Table, edit_facts
 
 STEM = Path("llmri")  # of files' names
 PATIENCE = 10.0  # seconds that closing the window waits for files
@@ -94,7 +95,7 @@ class Chores:
 
     def _export(self) -> None:
         kind = self._session.options.export
-        table = table_of(self._session.state, self._session.store)
+        table = views.table_of(self._session.state, self._session.store)
         size, rgb = self._desktop.rgb()
         shot = Shot(size, rgb, facts=edit_facts(self._session.state))
         self._writing.append(self._writer.submit(_written, table, kind, shot))

@@ -23,13 +23,13 @@ from llmri_protocol.messages import (
 )
 from llmri_protocol.protection import phase_of, with_found
 from llmri_viewer.commands.base import Step
-from llmri_viewer.commands.clusters import unzoomed
 from llmri_viewer.commands.view import subscription
 from llmri_viewer.connection.plausible import odd_card, why_not
 from llmri_viewer.model.history.store import Moment, ScanStore, Sheet
 from llmri_viewer.model.measured.measuring import Measurements
 from llmri_viewer.model.state import Link, LinkStatus, Standing, ViewState
 from llmri_viewer.model.wording import words
+from llmri_viewer.views.base import unzoomed
 
 REREAD = "all that was said was read anew: earlier tokens keep no edits but those that stand"
 MAY_ONLY_LOOK = "the server lets this window only look: it takes no chat and no edits from it"

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from llmri_viewer import views
 from llmri_viewer.app.reference import Reference
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.clusters.ranking import Ranking, firing
@@ -13,7 +14,6 @@ from llmri_viewer.model.unit_selection import AtlasUnits
 
 MOST_SCANS = 32  # that stand for a turn
 REFRESH_SECONDS = 0.3  # between two orders of a turn that goes on: rows that jump cannot be read
-OF_CLUSTERS = frozenset({"circles", "hebbian"})
 
 
 class Ranker:
@@ -27,7 +27,8 @@ class Ranker:
         """Give the state so much later: the same one while its ranking holds."""
         self._waited += seconds
         atlas = state.clusters
-        if atlas is None or state.at is None or state.view not in OF_CLUSTERS or atlas.site != state.site:
+        shown = views.of(state).of_clusters and atlas is not None and atlas.site == state.site
+        if atlas is None or state.at is None or not shown:
             return state if state.ranking is None else replace(state, ranking=None)
         if self._reference is None or self._reference.atlas is not atlas:
             self._reference = Reference(atlas, state.site)

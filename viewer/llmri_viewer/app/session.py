@@ -9,6 +9,7 @@ import msgspec
 
 from llmri_protocol.messages import Command as Request
 from llmri_protocol.messages import Edits, Error, Notice, Ping, Reply, Scan, ServerMessage, TurnEnd, Welcome
+from llmri_viewer import views
 from llmri_viewer.app import events
 from llmri_viewer.app.drafts import Drafts
 from llmri_viewer.app.meter import Meter
@@ -26,7 +27,6 @@ from llmri_viewer.model.measured.measuring import Asked
 from llmri_viewer.model.options import Options
 from llmri_viewer.model.playback import Player
 from llmri_viewer.model.state import Link, LinkStatus, ViewState
-from llmri_viewer.views import asking
 from llmri_viewer.views.circles import glided
 from llmri_viewer.views.lattice import settled
 
@@ -104,7 +104,7 @@ class Session:
                 self.meter.timings.taken(self.link.inbox.arrived)
         self._carry_out(self.workshop.poll(self.state, self.store))
         self._notices.see(self.state)
-        wanted = asking.lens_wanted(self.state, self.store)
+        wanted = views.of(self.state).needs(self.state, self.store)
         if wanted is not None:
             self._carry_out(Step(self.state, (wanted,)))
         now = time.time()

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-from llmri_protocol.messages import ClearInterventions, Edit, Intervene, Redo, RePrefill, Undo
+from llmri_protocol.messages import ClearInterventions, Intervene, Redo, RePrefill, Undo
 from llmri_viewer.commands.base import OFFLINE, Silent, Step, Touching, told
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.measured.measuring import UNNUMBERED
-from llmri_viewer.model.state import At, Link, Selection, ViewState, by_layer
+from llmri_viewer.model.state import At, Link, Selection, ViewState
 
 AMOUNT_MOST = 64.0
 READS = "all that was said is read anew, under the edits that stand"
@@ -70,14 +70,6 @@ class Ablate(Touching):
         return _scale(state, 0.0)
 
 
-def edits_of(state: ViewState, factor: float) -> tuple[Edit, ...]:
-    """Give the edits that multiply the selected units by a factor, one a layer."""
-    return tuple(
-        Edit(site=state.site, layer=layer, units=units, op="scale", value=factor)
-        for layer, units in by_layer(state.selection).items()
-    )
-
-
 def _scale(state: ViewState, factor: float) -> Step:
     if state.site_card and not state.site_card.editable:
         return told(
@@ -85,7 +77,7 @@ def _scale(state: ViewState, factor: float) -> Step:
         )
     if not state.selection:
         return told(state, "no unit is selected; click one first")
-    return Step(state, (Intervene(id=UNNUMBERED, edits=edits_of(state, factor)),))
+    return Step(state, (Intervene(id=UNNUMBERED, edits=state.scaling(factor)),))
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,13 @@ from dataclasses import dataclass, replace
 
 from llmri_viewer import views
 from llmri_viewer.commands.base import Step, told
-from llmri_viewer.commands.clusters import OF_CLUSTERS, ShowView, unzoomed
+from llmri_viewer.commands.clusters import ShowView
 from llmri_viewer.commands.edit import Select
 from llmri_viewer.commands.tokens import GoToMoment
 from llmri_viewer.commands.view import GoToLayer
 from llmri_viewer.model.goto import ClusterPlace, LayerPlace, MomentPlace, Place, UnitPlace, read
 from llmri_viewer.model.history.store import ScanStore
-from llmri_viewer.model.layout.geometry import Box
-from llmri_viewer.model.state import ViewName, ViewState
-from llmri_viewer.views.circles import flown
-
-WITHOUT_UNITS: frozenset[ViewName] = frozenset({"tokens", "compare"})
+from llmri_viewer.model.state import ViewState
 
 
 @dataclass(frozen=True)
@@ -65,10 +61,11 @@ def _at_unit(state: ViewState, store: ScanStore, place: UnitPlace) -> ViewState:
     """Select a unit where it is in sight: the grid, where the shown view has no place for it."""
     where = (place.layer, place.unit)
     state = Select(frozenset({where})).apply(replace(state, layer=place.layer), store).state
-    subject = views.of(state).subject(state)
+    view = views.of(state)
+    subject = view.subject(state)
     lacks = subject is not None and subject.index(where) is None
-    if state.view in WITHOUT_UNITS or lacks or (subject is None and state.view in OF_CLUSTERS):
-        state = ShowView("grid").apply(state, store).state
+    if not view.has_units or lacks or (subject is None and view.of_clusters):
+        state = ShowView(views.HOME).apply(state, store).state
     return _in_sight(state, where)
 
 
@@ -77,20 +74,7 @@ def _in_sight(state: ViewState, where: tuple[int, int]) -> ViewState:
     view = views.of(state)
     subject = view.subject(state)
     index = subject.index(where) if subject else None
-    if index is None or _whole(view.box_of(state, index), view.stage(state)):
-        return state
-    middles = view.middles(state)
-    if state.view == "circles" or index >= len(middles):
-        return unzoomed(state)
-    stage = view.stage(state)
-    x, y = middles[index].tolist()
-    moved = view.panned(state, stage.x + stage.width / 2 - x, stage.y + stage.height / 2 - y)
-    return moved if _whole(view.box_of(moved, index), stage) else unzoomed(state)
-
-
-def _whole(box: Box | None, stage: Box) -> bool:
-    """Tell whether a unit's pixels are all in sight."""
-    return box is not None and stage.holds(box.x, box.y) and stage.holds(box.right - 1, box.bottom - 1)
+    return state if index is None else view.with_unit(state, index)
 
 
 def _at_cluster(state: ViewState, store: ScanStore, number: int) -> Step:
@@ -98,8 +82,6 @@ def _at_cluster(state: ViewState, store: ScanStore, number: int) -> Step:
     atlas = state.clusters
     if atlas is None:
         return Step(state)
-    step = Step(state) if state.view in OF_CLUSTERS else ShowView("circles").apply(state, store)
+    step = Step(state) if views.of(state).of_clusters else ShowView("circles").apply(state, store)
     chosen = Select(atlas.places(number), cluster=number).apply(step.state, store).state
-    if chosen.view == "circles" and number in atlas.cluster_group:
-        chosen = flown(chosen, atlas.cluster_group[number])
-    return replace(step, state=chosen)
+    return replace(step, state=views.of(chosen).with_cluster(chosen, number))

@@ -16,7 +16,7 @@ from llmri_viewer.commands.clusters import (
 )
 from llmri_viewer.commands.edit import Ablate, Boost, ChangeAmount, ClearEdits, RedoEdit, Reread, UndoEdit
 from llmri_viewer.commands.goto import Go, LeaveGoto, OpenGoto
-from llmri_viewer.commands.measuring import CompareAgain, MeasureAgain, Scroll, ShowComparison, ShowInfluence
+from llmri_viewer.commands.measuring import CompareAgain, MeasureAgain, Scroll
 from llmri_viewer.commands.program import Export, Quit, Record, TakeShot, ToggleHelp, TurnHelpPage
 from llmri_viewer.commands.spectra import OrderUnits
 from llmri_viewer.commands.tokens import GoToEnd, MoveToken, MoveTurn, TogglePause, ToggleReplay
@@ -32,6 +32,7 @@ from llmri_viewer.commands.view import (
     Toggle,
     Zoom,
 )
+from llmri_viewer.views import HOME, VIEWS
 
 Gesture = Literal[
     "unit.select",
@@ -56,13 +57,7 @@ NAMED: Mapping[str, Command] = MappingProxyType(
         **{f"layer.tenth{tenth}": GoToTenth(tenth) for tenth in range(1, 10)},
         "site.next": NextSite(),
         "site.previous": NextSite(-1),
-        "hebbian.toggle": ShowView("hebbian"),
-        "circles.toggle": ShowView("circles"),
-        "spectral.toggle": ShowView("spectral"),
-        "influence.toggle": ShowInfluence(),
-        "layers.toggle": ShowView("layers"),
-        "tokens.toggle": ShowView("tokens"),
-        "compare.toggle": ShowComparison(),
+        **{f"{name}.toggle": ShowView(name) for name in VIEWS if name != HOME},
         "view.out": StepOut(),
         "clusters.most_active": SelectMostActive(),
         "clusters.build": Rebuild(),

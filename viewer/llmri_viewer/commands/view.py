@@ -14,7 +14,6 @@ from llmri_viewer.model.measured.measuring import UNNUMBERED
 from llmri_viewer.model.options import LEAST_SIZE
 from llmri_viewer.model.state import SpectrumName, ViewState
 from llmri_viewer.model.wording import words
-from llmri_viewer.views.picture import picture_of
 
 Switch = Literal[
     "log",
@@ -191,7 +190,7 @@ class AdjustWindow:
 
     def apply(self, state: ViewState, store: ScanStore, /) -> Step:
         """See `Command`."""
-        picture = picture_of(state, store)
+        picture = views.picture_of(state, store)
         if picture is not None and not views.of(state).scaled:
             return told(state, "this view sets its own scale")
         if picture is None:

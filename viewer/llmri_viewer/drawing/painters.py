@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
+from llmri_viewer import views
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.overlays import building, empty
 from llmri_viewer.drawing.panels import legend
@@ -26,7 +27,7 @@ Painter = Callable[[Canvas, ViewState, ScanStore, Picture | None, Words], None]
 def paint(canvas: Canvas, state: ViewState, store: ScanStore, picture: Picture | None, why: Words) -> None:
     """Draw the shown view; one that fails says so in its place, and once in the log."""
     try:
-        PAINTERS[state.view](canvas, state, store, picture, why)
+        PAINTERS[views.of(state).name](canvas, state, store, picture, why)
     except Exception as error:
         sentence = f"{type(error).__name__}: {error}"
         _log(state.view, sentence)

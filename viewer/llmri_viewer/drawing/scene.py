@@ -23,8 +23,6 @@ from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import ViewState
-from llmri_viewer.views.picture import picture_of
-from llmri_viewer.views.why import why_empty
 
 UNLIT_ROW = 18
 
@@ -42,14 +40,15 @@ def draw(canvas: Canvas, state: ViewState, store: ScanStore, table: Bindings, me
     canvas.written.clear()
     canvas.spelled = table.spelled
     canvas.fill(parts.window, canvas.theme.background)
-    picture = picture_of(state, store)
-    why = why_empty(state, store)
+    view = views.of(state)
+    picture = view.picture(state, store)
+    why = view.why_empty(state, store)
     caption.draw(canvas, parts.caption, state, picture)
     painters.paint(canvas, state, store, picture, why)
     lasso.draw(canvas, state)
-    if picture is not None and views.of(state).scaled:
+    if picture is not None and view.scaled:
         caption.draw_bar(canvas, parts.bar, state, picture)
-    elif state.view == "circles" and state.clusters:
+    elif view.packs and state.clusters:
         unlit = canvas.spelled(f"Unlit. {why[0]}. {why[1]}")
         canvas.paragraph(parts.bar, unlit, UNLIT_ROW, colour=canvas.theme.dim)
     status.draw(canvas, parts.status, state, store, meters.timings)

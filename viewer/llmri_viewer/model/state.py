@@ -28,6 +28,18 @@ Selection = frozenset[tuple[int, int]]
 NO_UNITS: Mapping[Place, Edit] = MappingProxyType({})
 ViewMode = Literal["view", "hebbian", "circles", "spectral", "influence", "layers", "tokens", "compare"]
 ViewName = Literal["grid", "hebbian", "circles", "spectral", "influence", "layers", "tokens", "compare"]
+OWN_KEYS: Mapping[ViewName, ViewMode] = MappingProxyType(
+    {
+        "hebbian": "hebbian",
+        "circles": "circles",
+        "spectral": "spectral",
+        "influence": "influence",
+        "layers": "layers",
+        "tokens": "tokens",
+        "compare": "compare",
+    }
+)
+"""The key table of each view that has one of its own."""
 SpectrumName = Literal["units", "tokens", "spectrogram"]
 
 
@@ -190,7 +202,7 @@ class ViewState:
     @property
     def view_mode(self) -> ViewMode:
         """Give the key table of the view: its own, or `view` for the grid."""
-        return "view" if self.view == "grid" else self.view
+        return OWN_KEYS.get(self.view, "view")
 
     @property
     def attended(self) -> bool:
@@ -231,6 +243,13 @@ class ViewState:
     def clusters(self) -> Atlas | None:
         """Give the clusters, where they are of the connected model."""
         return self.atlas if self.card and not self.misfit else None
+
+    def scaling(self, factor: float) -> EditSet:
+        """Give the edits that multiply the selected units by a factor, one a layer."""
+        return tuple(
+            Edit(site=self.site, layer=layer, units=units, op="scale", value=factor)
+            for layer, units in by_layer(self.selection).items()
+        )
 
     @property
     def protected(self) -> Selection:

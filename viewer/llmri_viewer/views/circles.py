@@ -5,14 +5,16 @@ from dataclasses import replace
 import numpy as np
 
 from llmri_viewer.model.clusters.atlas import Atlas
+from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.disc_camera import FLIGHT_SECONDS, Flight, Lens
 from llmri_viewer.model.layout.geometry import Box
-from llmri_viewer.model.state import ViewState
+from llmri_viewer.model.state import ViewName, ViewState
 from llmri_viewer.model.unit_selection import AtlasUnits, Subject
 from llmri_viewer.model.wording import words
 from llmri_viewer.views import legend
-from llmri_viewer.views.base import At, PlainView, Points
+from llmri_viewer.views.base import At, PlainView, Points, is_whole, unzoomed
+from llmri_viewer.views.table import Table
 
 LEAST_UNITS_ACROSS = 3.0  # the closest look: so many units side by side fill the view
 MOST = 4.0  # the widest look, in radii of the whole
@@ -100,8 +102,35 @@ def _pixels(state: ViewState, atlas: Atlas, circle: list[float]) -> Box | None:
 class CirclesView(PlainView):
     """All units of the clustering, packed."""
 
+    name: ViewName = "circles"
     of_clusters = True
     scaled = True
+    packs = True
+
+    def table(self, state: ViewState, store: ScanStore, /) -> Table | None:
+        """See `View`: with each unit's cluster, and its circle in the plane."""
+        found = super().table(state, store)
+        if found is None or state.clusters is None:
+            return None
+        x, y, radius = state.clusters.packing.units.T
+        labels = state.clusters.clustering.labels
+        return Table({**found.columns, "cluster": labels, "x": x, "y": y, "radius": radius}, found.facts)
+
+    def stepped_out(self, state: ViewState, /) -> ViewState | None:
+        """See `View`: to the circle around, or out of a lens that was set by hand."""
+        if state.clusters is None or not (state.focus or state.lens):
+            return super().stepped_out(state)
+        parent = int(state.clusters.clustering.nesting.parent[state.focus])
+        return flown(state, state.focus if state.lens else max(0, parent))
+
+    def with_unit(self, state: ViewState, index: int, /) -> ViewState:
+        """See `View`."""
+        return state if is_whole(self.box_of(state, index), self.stage(state)) else unzoomed(state)
+
+    def with_cluster(self, state: ViewState, number: int, /) -> ViewState:
+        """See `View`."""
+        group = state.clusters.cluster_group.get(number) if state.clusters else None
+        return state if group is None else flown(state, group)
 
     def stage(self, state: ViewState, /) -> Box:
         """See `View`."""

@@ -8,13 +8,16 @@ import numpy.typing as npt
 
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.clusters.edges import edges_of
+from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.geometry import Box, Camera, Grid, fitting, grid_of
-from llmri_viewer.model.state import ViewState
+from llmri_viewer.model.state import ViewName, ViewState
 from llmri_viewer.model.unit_selection import AtlasUnits, LayerUnits, Subject
 from llmri_viewer.model.wording import words
 from llmri_viewer.views import legend
 from llmri_viewer.views.base import At, PlainView, Points
+from llmri_viewer.views.picture import scale_in_words
+from llmri_viewer.views.table import Table
 
 Ints = npt.NDArray[np.intp]
 SETTLE_SECONDS = 0.6
@@ -133,6 +136,13 @@ class LatticeView(PlainView):
 class GridView(LatticeView):
     """One layer, unit after unit."""
 
+    name: ViewName = "grid"
+    home = True
+
+    def scale_words(self, state: ViewState, /) -> str:
+        """See `View`."""
+        return scale_in_words(state, "this layer")
+
     def lattice(self, state: ViewState, /) -> Lattice | None:
         """See `LatticeView`."""
         return in_order(state.width) if state.width else None
@@ -154,7 +164,18 @@ class GridView(LatticeView):
 class HebbianView(LatticeView):
     """All units of the clustering, those that fire together side by side."""
 
+    name: ViewName = "hebbian"
     of_clusters = True
+    settles = True
+
+    def table(self, state: ViewState, store: ScanStore, /) -> Table | None:
+        """See `View`: with each unit's cluster, and its place in the layout."""
+        found = super().table(state, store)
+        if found is None or state.clusters is None:
+            return None
+        lattice, labels = hebbian(state.clusters), state.clusters.clustering.labels
+        row, column = np.divmod(lattice.cells, lattice.grid.columns)
+        return Table({**found.columns, "cluster": labels, "row": row, "column": column}, found.facts)
 
     def lattice(self, state: ViewState, /) -> Lattice | None:
         """See `LatticeView`."""

@@ -5,15 +5,12 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from llmri_viewer import views
 from llmri_viewer.model.colours import colour
 from llmri_viewer.model.colours.colour import Bytes, Scale, window
 from llmri_viewer.model.colours.theme import ColourMapName
 from llmri_viewer.model.history.store import Moment, Rows, ScanStore, Sheet
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.model.unit_selection import Scans, Subject, difference, sampled
-from llmri_viewer.views.values.all_rows import AllRows, all_rows
-from llmri_viewer.views.values.influence_map import influence_map
 
 Words = tuple[str, str]  # a headline and a sentence
 
@@ -48,18 +45,13 @@ class Look:
         return window(values, self.colour_map, log=self.log, clip=self.clip)
 
 
-def picture_of(state: ViewState, store: ScanStore) -> Picture | None:
-    """Give the shown units at the shown token, None where there is nothing to show.
+def picture_of_units(subject: Subject | None, state: ViewState, store: ScanStore) -> Picture | None:
+    """Give some units at the shown token, None where there is nothing to show.
 
     The scale holds for the whole turn so far, so that tokens can be compared. What depends on the same scans
     is worked out once.
     """
-    if state.view == "influence":
-        found = influence_map(state, store)
-        return Picture(found.rows.ravel(), found.scale) if found else None
-    if state.view == "layers":
-        return _of_all_layers(state, store)
-    subject, sheet = views.of(state).subject(state), store.sheet(state.at, state.site)
+    sheet = store.sheet(state.at, state.site)
     if subject is None or sheet is None or state.at is None:
         return None
     look = Look(state.colour_map, state.log, state.clip, state.difference, state.limits)
@@ -69,17 +61,6 @@ def picture_of(state: ViewState, store: ScanStore) -> Picture | None:
         return _change(subject, Scans((earlier, sheet)), spread, look) if earlier else None
     ends = () if look.clip else _ends(store, state.at, state.site, subject)
     return _shown(subject, Scans((sheet,)), _scale(subject, spread, ends, look))
-
-
-def _of_all_layers(state: ViewState, store: ScanStore) -> Picture | None:
-    """Give the units of all layers, with the scale of the shown one."""
-    found = all_rows(state, store)
-    return _flat(found, found.scales[state.layer]) if found else None
-
-
-@lru_cache(maxsize=4)
-def _flat(found: AllRows, scale: Scale) -> Picture:
-    return Picture(found.rows.reshape(-1), scale)
 
 
 def _before(at: Moment, state: ViewState, store: ScanStore) -> Sheet | None:
@@ -120,8 +101,8 @@ def _change(subject: Subject, pair: Scans, spread: Scans, look: Look) -> Picture
     return Picture(change, look.scale(np.concatenate([change, changes.ravel()])))
 
 
-def scale_in_words(state: ViewState) -> str:
-    """Give the colour scale in words."""
+def scale_in_words(state: ViewState, whose: str) -> str:
+    """Give the colour scale in words; `whose` names the values that it spans."""
     kind = "log" if state.log else "linear"
     what = "|value|" if state.colour_map == "energy" else "value"
     if state.difference:
@@ -129,8 +110,4 @@ def scale_in_words(state: ViewState) -> str:
     if state.limits is not None:
         return f"{what}, {kind}, window set by hand"
     span = "1st to 99th percentile" if state.clip else "full range"
-    if state.view == "layers":
-        each = f"each layer, as shown for layer {state.layer}," if state.per_layer else "all layers"
-        return f"{what}, {kind}, {span} of {each} in this turn"
-    whose = "this layer" if state.view == "grid" else "these units"
     return f"{what}, {kind}, {span} of {whose} in this turn"

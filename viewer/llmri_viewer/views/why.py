@@ -5,22 +5,21 @@ A command's name in braces stands for its key; `Bindings.spelled` puts that in w
 
 from llmri_protocol.bundled import BUNDLED, KNOWS
 from llmri_protocol.messages import ModelCard
-from llmri_viewer import views
 from llmri_viewer.model.history.store import ScanStore, Turn
 from llmri_viewer.model.state import Link, ViewState
 from llmri_viewer.model.wording import words
 from llmri_viewer.views.picture import Words
 
 
-def why_empty(state: ViewState, store: ScanStore) -> Words:
-    """Give a headline and a sentence for a view without a picture."""
+def why_no_picture(state: ViewState, store: ScanStore, *, of_clusters: bool) -> Words:
+    """Give a headline and a sentence for a view without a picture; `of_clusters` as `View` has it."""
     if state.link.link is Link.REFUSED:
         return "No connection", f"{_sentence(state.link.sentence)} {{program.quit}} quits."
     if state.card is None:
         return _why_no_server(state)
     if not state.site:
         return "Nothing to look at", f"{state.card.name} offers no site of its blocks to read from."
-    if state.clusters is None and views.of(state).of_clusters:
+    if state.clusters is None and of_clusters:
         return _why_no_clusters(state)
     return _why_no_values(state, store, state.card)
 

@@ -12,7 +12,7 @@ from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.model.wording import edit_words, words
 from llmri_viewer.views import legend
-from llmri_viewer.views.picture import Picture, scale_in_words
+from llmri_viewer.views.picture import Picture
 
 PART_LEAST = 14 * UNIT  # of room, below which a single clause is not begun that does not fit whole
 Variants = tuple[str, ...]
@@ -45,7 +45,7 @@ def draw(canvas: Canvas, box: Box, state: ViewState, picture: Picture | None) ->
 def draw_bar(canvas: Canvas, box: Box, state: ViewState, picture: Picture) -> None:
     """Draw the colours with numbers under them and the scale in words."""
     table = colour.table(state.colour_map, canvas.theme.name)
-    colour_bar.draw(canvas, box, table, picture.scale, (scale_in_words(state), state.colour_map))
+    colour_bar.draw(canvas, box, table, picture.scale, (views.of(state).scale_words(state), state.colour_map))
 
 
 def _reading(state: ViewState, picture: Picture | None) -> Variants:

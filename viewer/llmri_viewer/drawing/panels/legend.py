@@ -1,5 +1,6 @@
 """The column beside a view of clusters: what they stand on, which fire most, and what outlines mean."""
 
+from llmri_viewer import views
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.model.clusters.atlas import Atlas, chosen_clusters
 from llmri_viewer.model.colours import palette
@@ -31,7 +32,7 @@ def draw(canvas: Canvas, state: ViewState, picture: Picture | None) -> None:
     if box is None or atlas is None:
         return
     _facts(canvas, box, atlas)
-    if state.view == "circles":
+    if views.of(state).packs:
         _outlines(canvas, box, atlas, legend.FACTS * ROW + UNIT)
     _ranked(canvas, state, atlas, picture)
     _notes(canvas, state, atlas)
@@ -158,8 +159,8 @@ def _sentences(atlas: Atlas, state: ViewState, *, listed: bool) -> list[str]:
     sentences = list(made.warnings)
     if listed:
         sentences.append(QUOTED)
-        sentences += [DASHED] if state.view != "circles" and atlas.below_null else []
+        sentences += [DASHED] if not views.of(state).packs and atlas.below_null else []
     if missing:
-        fate = "not drawn" if state.view == "circles" else "in no cluster"
+        fate = "not drawn" if views.of(state).packs else "in no cluster"
         sentences.append(f"{words.count(missing, 'unit')} {fate}: constant or left out")
     return sentences + [f"left out: {what}" for what in made.left_out]

@@ -26,7 +26,7 @@ def draw(canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture |
     """Draw it."""
     places, found = parts(state), state.measurements.answer(Comparison)
     if found is None:
-        empty.draw(canvas, face.of(state.size).view, *_why(state, why))
+        empty.draw(canvas, face.of(state.size).view, *why)
         under_way.draw(canvas, places.note, state, "comparison", "")
         return
     asked, answer = found
@@ -40,27 +40,6 @@ def draw(canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture |
         _reply(canvas, places.texts[column], answer, column, scroll=scroll)
     _more(canvas, places, most_scroll(state), scroll)
     divergence.draw(canvas, places.strip, answer, None if pointed is None else pointed[1])
-
-
-def _why(state: ViewState, why: Words) -> Words:
-    """Say what to do next where nothing was compared."""
-    if state.card is None or state.at is None:
-        return why
-    if state.measurements.pending.get("comparison"):
-        return (
-            "Replying twice",
-            "The model answers the last prompt without and with the edits, from the same seed.",
-        )
-    if not state.standing.edits:
-        return (
-            "No edit stands",
-            "Both replies would be the same. Select units, ablate ({edit.ablate}) or boost ({edit.boost}) "
-            "them, and come back with {compare.toggle}.",
-        )
-    return (
-        "Nothing was compared yet",
-        "{compare.measure} replies to the last prompt without and with the edits.",
-    )
 
 
 def _note(state: ViewState, store: ScanStore, asked: Asked, answer: Comparison) -> tuple[str, bool]:

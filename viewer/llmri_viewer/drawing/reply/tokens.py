@@ -8,9 +8,8 @@ from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import ViewState
-from llmri_viewer.views.asking import is_of_now
 from llmri_viewer.views.picture import Picture, Words
-from llmri_viewer.views.tokens import leads_from, parts
+from llmri_viewer.views.tokens import is_of_now, leads_from, parts
 
 APART = "read under the edits that stand now, not those of this token"
 NO_LENS = "This runtime offers no logit lens: it cannot read what a layer would say."

@@ -52,7 +52,7 @@ def draw(canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture |
         empty.draw(
             canvas,
             places.stage if state.measurements.pending else face.of(state.size).view,
-            *_why(state, why),
+            *why,
         )
         under_way.draw(canvas, places.note, state, "influence", "")
         return
@@ -64,19 +64,6 @@ def draw(canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture |
     if places.effects is not None:
         shifts.draw(canvas, places.effects, state)
     _bar(canvas, state, store, found)
-
-
-def _why(state: ViewState, why: Words) -> Words:
-    """Say what to do next where nothing can be shown."""
-    if state.card is None or state.at is None:
-        return why
-    if not state.selection:
-        return (
-            "No unit is selected",
-            "Select units in the grid (click, or drag a line around them with the right button) or a cluster "
-            "({circles.toggle}); {influence.toggle} then measures what ablating them changes.",
-        )
-    return "Too few scans", "Three tokens of this turn are needed to tell which units fire together."
 
 
 def _note(canvas: Canvas, room: int, state: ViewState, found: InfluenceMap) -> tuple[str, bool]:

@@ -35,10 +35,6 @@ KINDS: Mapping[type, Kind] = MappingProxyType(
     }
 )
 """The kind of each request and of each answer."""
-SHOWN: Mapping[str, Kind] = MappingProxyType(
-    {"influence": "influence", "compare": "comparison", "tokens": "lens"}
-)
-"""What each view of measurements shows."""
 
 
 @dataclass(frozen=True)
