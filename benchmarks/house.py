@@ -21,7 +21,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("model",),
     ("views",),
     ("commands",),
-    ("keys", "files", "connection"),
+    ("files", "connection"),
     ("drawing", "input", "cluster_job"),
     ("app",),
     ("scripts",),
@@ -176,7 +176,7 @@ def at_root(package: str) -> list[str]:
     return sorted({*loose, *held})
 
 
-PACKAGES = ("llmri", "llmri_protocol", "llmri_clustering", "llmri_server", VIEWER)
+PACKAGES = ("llmri", "llmri_protocol", "llmri_clustering", "llmri_server", "llmri_look", VIEWER)
 
 
 def report(package: str) -> Iterator[str]:

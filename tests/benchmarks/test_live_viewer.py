@@ -4,7 +4,7 @@ from typing import get_args
 
 from benchmarks.live_viewer import VIEWS, Look, Seen
 from benchmarks.viewer import live_rows
-from llmri_viewer.keys import bindings
+from llmri_look.keys import bindings
 from llmri_viewer.model.state import ViewName
 from llmri_viewer.scripts.script import Press, parse
 

@@ -10,6 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llmri_look.colours import palette
+from llmri_look.colours.theme import Colour
+from llmri_look.keys.bindings import Bindings
 from llmri_protocol.messages import Intervene
 from llmri_viewer import views
 from llmri_viewer.commands.clusters import EnterGroup
@@ -18,11 +21,8 @@ from llmri_viewer.drawing.lettering.fonts import Fonts
 from llmri_viewer.drawing.plane import labels
 from llmri_viewer.drawing.plane.inks import grounds
 from llmri_viewer.drawing.plane.raster import rasterised
-from llmri_viewer.keys.bindings import Bindings
 from llmri_viewer.model.clusters.atlas import Atlas, chosen_clusters
 from llmri_viewer.model.clusters.gathered import Job
-from llmri_viewer.model.colours import palette
-from llmri_viewer.model.colours.theme import Colour
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.disc_camera import Lens
 from llmri_viewer.model.layout.geometry import Box

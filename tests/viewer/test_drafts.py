@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from llmri_look.keys.bindings import Bindings
 from llmri_protocol.messages import Notice, TurnEnd, TurnStart
-from llmri_viewer.keys.bindings import Bindings
 from llmri_viewer.model.options import Options
 from llmri_viewer.model.state import Link
 from tests.viewer.conftest import STORY_TOLD, Desk

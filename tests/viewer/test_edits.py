@@ -2,12 +2,12 @@
 
 import pytest
 
+from llmri_look.edit_effects import Effect, effect
+from llmri_look.edit_words import amount, conditions, where
+from llmri_look.words import TIMES
 from llmri_protocol.messages import Edit, Edits, Notice, Schedule
 from llmri_viewer.drawing.panels.edits import STALE
 from llmri_viewer.model.state import Standing
-from llmri_viewer.model.wording.edit_effects import Effect, effect
-from llmri_viewer.model.wording.edit_words import amount, conditions, where
-from llmri_viewer.model.wording.words import TIMES
 from llmri_viewer.scripts.pilot import Pilot
 from tests.viewer.conftest import Desk
 

@@ -12,6 +12,8 @@ from typing import get_args
 import pygame
 import pytest
 
+from llmri_look.keys import bindings
+from llmri_look.keys.bindings import GESTURE_KEYS, ON_ITS_OWN, Mode
 from llmri_protocol.messages import (
     Chat,
     ClearInterventions,
@@ -24,8 +26,6 @@ from llmri_protocol.messages import (
 )
 from llmri_protocol.messages import Command as Request
 from llmri_viewer import views
-from llmri_viewer.keys import bindings
-from llmri_viewer.keys.bindings import GESTURE_KEYS, ON_ITS_OWN, Mode
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.clusters.gathered import Gathered
 from llmri_viewer.model.history.store import Moment

@@ -13,6 +13,7 @@ import pygame
 import pytest
 from PIL import Image
 
+from llmri_look.keys.bindings import Bindings
 from llmri_protocol.messages import (
     Candidate,
     Compare,
@@ -28,7 +29,6 @@ from llmri_viewer.files import export as files_export
 from llmri_viewer.files import writing
 from llmri_viewer.files.film import Shot
 from llmri_viewer.files.writing import free, whole
-from llmri_viewer.keys.bindings import Bindings
 from llmri_viewer.model.measured.measuring import Asked, Measurements
 from llmri_viewer.model.options import Options
 from llmri_viewer.views import picture_of, table_of

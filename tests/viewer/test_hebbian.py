@@ -4,7 +4,7 @@ import numpy as np
 import pygame
 import pytest
 
-from llmri_viewer.model.colours.theme import THEMES, ThemeName
+from llmri_look.colours.theme import THEMES, ThemeName
 from llmri_viewer.model.layout import face
 from llmri_viewer.views import picture_of
 from llmri_viewer.views.lattice import HebbianView, hebbian

@@ -7,10 +7,10 @@ from pathlib import Path
 import pygame
 import pytest
 
+from llmri_look.keys import bindings
 from llmri_protocol.messages import Error, Notice
 from llmri_viewer.app import user_paths
 from llmri_viewer.app.notices import NoticeClock, seconds
-from llmri_viewer.keys import bindings
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.options import Options
 from tests.viewer.conftest import Desk

@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from llmri_viewer.model.colours import palette
-from llmri_viewer.model.colours.theme import THEMES, Colour, ThemeName, luminance
+from llmri_look.colours import palette
+from llmri_look.colours.theme import THEMES, Colour, ThemeName, luminance
 
 LEAST_CONTRAST = 2.4  # of a ring on the ground (WCAG's 3 for graphics would leave no yellow on white)
 

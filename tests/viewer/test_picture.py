@@ -4,7 +4,7 @@ import numpy as np
 import pygame
 import pytest
 
-from llmri_viewer.model.colours import colour
+from llmri_look.colours import colour
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.geometry import fitting, grid_of
 from llmri_viewer.views import picture_of

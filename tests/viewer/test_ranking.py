@@ -6,16 +6,16 @@ import numpy as np
 import pygame
 import pytest
 
+from llmri_look.colours import palette
+from llmri_look.colours.theme import blend
+from llmri_look.keys.bindings import Bindings
 from llmri_viewer import views
 from llmri_viewer.app import reference as reference_file
 from llmri_viewer.app.ranker import REFRESH_SECONDS
 from llmri_viewer.app.reference import Reference
 from llmri_viewer.drawing.panels.legend import BAR, FULL, SCALE, SIGN
-from llmri_viewer.keys.bindings import Bindings
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.clusters.ranking import TOGETHER, Ranking
-from llmri_viewer.model.colours import palette
-from llmri_viewer.model.colours.theme import blend
 from llmri_viewer.model.history.store import Moment
 from llmri_viewer.model.options import Options
 from llmri_viewer.views import legend, picture_of

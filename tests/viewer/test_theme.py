@@ -1,8 +1,8 @@
 import pytest
 
+from llmri_look.colours.theme import THEMES, Theme, blend, luminance
 from llmri_viewer.drawing import marks
 from llmri_viewer.drawing.panels import strip
-from llmri_viewer.model.colours.theme import THEMES, Theme, blend, luminance
 
 LEAST = 4.5  # WCAG 2.2, success criterion 1.4.3, for text of ordinary size
 

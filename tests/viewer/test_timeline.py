@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmri_look.keys.bindings import Bindings
 from llmri_protocol.messages import Token
 from llmri_viewer.drawing.charts.sparkline import thinned
 from llmri_viewer.drawing.panels import strip, timeline
-from llmri_viewer.keys.bindings import Bindings
 from llmri_viewer.model.history.store import Moment, ScanStore, Sheet
 from llmri_viewer.model.history.timeline import (
     EMPTY,

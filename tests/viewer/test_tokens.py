@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
+from llmri_look.keys.bindings import Bindings
 from llmri_protocol.messages import LogitLens, ReadLens, TurnStart
-from llmri_viewer.keys.bindings import Bindings
 from llmri_viewer.model.history.store import Moment
 from llmri_viewer.model.options import Options
 from llmri_viewer.model.state import Link

@@ -10,11 +10,11 @@ import numpy as np
 import pygame
 import pytest
 
+from llmri_look.colours import colour
+from llmri_look.keys.bindings import Bindings
 from llmri_viewer.app import window
 from llmri_viewer.drawing import painters
 from llmri_viewer.drawing.palettes import palette
-from llmri_viewer.keys.bindings import Bindings
-from llmri_viewer.model.colours import colour
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.options import Options
 from llmri_viewer.views import picture_of

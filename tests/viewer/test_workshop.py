@@ -17,10 +17,10 @@ import pytest
 from llmri_clustering.collecting import Collection
 from llmri_clustering.files import load
 from llmri_clustering.units import UnitSet
+from llmri_look.keys.bindings import Bindings
 from llmri_viewer.cluster_job.job_spec import Task
 from llmri_viewer.commands.clusters import Rebuild, ShowView
 from llmri_viewer.commands.effects import BuildClusters
-from llmri_viewer.keys.bindings import Bindings
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.options import Options
 from tests.viewer import clusters

@@ -10,6 +10,8 @@ from typing import Annotated, Literal, NoReturn
 
 import typer
 
+from llmri_look.colours.theme import THEMES, ThemeName
+from llmri_look.keys import bindings
 from llmri_protocol.addresses import AddressError
 from llmri_protocol.command_line import application
 from llmri_protocol.configs import ConfigError
@@ -17,10 +19,8 @@ from llmri_viewer.app import user_paths
 from llmri_viewer.app.session import Session
 from llmri_viewer.connection.link import Address
 from llmri_viewer.connection.tls import CertificateError, trusting
-from llmri_viewer.keys import bindings
 from llmri_viewer.model import options
 from llmri_viewer.model.clusters.atlas import Atlas
-from llmri_viewer.model.colours.theme import THEMES, ThemeName
 from llmri_viewer.model.layout.density import DensityWish
 from llmri_viewer.model.state import Link
 from llmri_viewer.scripts import script

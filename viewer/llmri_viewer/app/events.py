@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import msgspec
 
+from llmri_look import words
 from llmri_protocol.arrays import array_of
 from llmri_protocol.messages import (
     Comparison,
@@ -28,7 +29,6 @@ from llmri_viewer.connection.plausible import odd_card, why_not
 from llmri_viewer.model.history.store import Moment, ScanStore, Sheet
 from llmri_viewer.model.measured.measuring import Measurements
 from llmri_viewer.model.state import Link, LinkStatus, Standing, ViewState
-from llmri_viewer.model.wording import words
 from llmri_viewer.views.base import unzoomed
 
 REREAD = "all that was said was read anew: earlier tokens keep no edits but those that stand"

@@ -3,8 +3,8 @@
 from collections import deque
 from statistics import median
 
+from llmri_look.words import DASH
 from llmri_viewer.app.timings import Timings
-from llmri_viewer.model.wording.words import DASH
 
 WINDOW_SECONDS = 1.0
 HELD_SECONDS = 0.25  # that figures stay, so that they can be read

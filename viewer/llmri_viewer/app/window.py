@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pygame
 
+from llmri_look.colours.theme import Theme
+from llmri_look.keys.bindings import Bindings
 from llmri_viewer.app.effect_runner import Chores, Desktop
 from llmri_viewer.app.session import Session
 from llmri_viewer.app.timings import FRAMES_A_SECOND
@@ -21,8 +23,6 @@ from llmri_viewer.drawing.panels import strip, timeline
 from llmri_viewer.drawing.scene import Meters
 from llmri_viewer.files.writing import reason, timed, whole
 from llmri_viewer.input.translate import Translator
-from llmri_viewer.keys.bindings import Bindings
-from llmri_viewer.model.colours.theme import Theme
 from llmri_viewer.model.history.store import Moment
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.density import scale_of

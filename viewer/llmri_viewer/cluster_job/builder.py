@@ -14,6 +14,7 @@ from llmri_clustering.clusters import Clustering
 from llmri_clustering.collecting import Collection
 from llmri_clustering.files import ClusterFileError, save
 from llmri_clustering.units import UnitSet
+from llmri_look import words
 from llmri_protocol.messages import ServerMessage, Welcome
 from llmri_viewer.cluster_job import progress
 from llmri_viewer.cluster_job.gatherer import Gatherer
@@ -29,10 +30,10 @@ from llmri_viewer.commands.effects import (
     StopBuilding,
 )
 from llmri_viewer.files.writing import timed
+from llmri_viewer.model.clusters import cluster_words
 from llmri_viewer.model.clusters.gathered import Job
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.state import LinkStatus, ViewState
-from llmri_viewer.model.wording import words
 
 FIRST_STEP = "handing over samples"
 STOPPED = "stopped; the clusters are as they were"
@@ -116,7 +117,7 @@ class Workshop:
         chosen = layers or state.gathered.layers
         collection = self._gatherer.collection(state.site, chosen[0]) if chosen else None
         if state.card is None or collection is None or collection.count < state.gathered.needed:
-            return replace(state, notice=words.missing_samples(state.gathered), warning=True)
+            return replace(state, notice=cluster_words.missing_samples(state.gathered), warning=True)
         columns = np.flatnonzero(np.isin(collection.units.layer, chosen))
         before = state.clusters.whole if state.clusters and state.clusters.site == state.site else None
         what = f"{words.count(len(columns), 'unit')} of {words.layers(chosen)}"

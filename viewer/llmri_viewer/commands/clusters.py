@@ -3,17 +3,18 @@
 from dataclasses import dataclass, replace
 
 from llmri_clustering.correlation import Partners
+from llmri_look import words
 from llmri_protocol.messages import Stop
 from llmri_viewer import views
 from llmri_viewer.commands.base import Step, told
 from llmri_viewer.commands.edit import Deselect
 from llmri_viewer.commands.effects import BuildClusters, FindPartners, SaveClusters, StopBuilding
 from llmri_viewer.commands.view import at_site, subscription
+from llmri_viewer.model.clusters import cluster_words
 from llmri_viewer.model.clusters.atlas import Atlas, chosen_clusters
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.measured.measuring import UNNUMBERED
 from llmri_viewer.model.state import Selection, ViewName, ViewState
-from llmri_viewer.model.wording import words
 from llmri_viewer.views.base import unzoomed
 from llmri_viewer.views.circles import flown
 
@@ -119,7 +120,7 @@ class Rebuild:
             return Step(state, errands=(StopBuilding(),))
         if not state.gathered.enough:
             got = state.gathered
-            return told(state, words.missing_samples(got))
+            return told(state, cluster_words.missing_samples(got))
         return Step(state, errands=(BuildClusters((state.layer,) if self.alone else None),))
 
 
@@ -133,6 +134,7 @@ class TakeClusters:
     def apply(self, state: ViewState, store: ScanStore, /) -> Step:
         """See `Command`."""
         made = self.atlas.clustering
+        many = words.count(len(made.clusters), "cluster")
         kept = state.picked if state.picked in self.atlas.cluster_group else None
         view = views.of(state)
         seen = unzoomed(state) if view.of_clusters else state
@@ -146,7 +148,7 @@ class TakeClusters:
             misfit=self.atlas.misfit(state.card) if state.card else "",
             picked=kept,
             settling=0.0 if view.settles else 1.0,
-            notice=f"{words.count(len(made.clusters), 'cluster')}: {words.provenance(made.provenance)}",
+            notice=f"{many}: {cluster_words.provenance(made.provenance)}",
         )
         if not view.of_clusters or taken.clusters is None:
             where = "{circles.toggle} and {hebbian.toggle} show them"
@@ -164,7 +166,7 @@ class ShowEdges:
         if not shown.edges or shown.partners is not None or state.clusters is None or state.job is not None:
             return Step(shown)
         if not state.gathered.enough:
-            return told(state, words.missing_samples(state.gathered, "lines of correlation"))
+            return told(state, cluster_words.missing_samples(state.gathered, "lines of correlation"))
         return Step(shown, errands=(FindPartners(),))
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal, get_args
 
 from llmri_viewer.commands.base import Command
 from llmri_viewer.commands.chat import EraseText, LeaveChat, OpenChat, Paste, SendChat
@@ -33,22 +32,6 @@ from llmri_viewer.commands.view import (
     Zoom,
 )
 from llmri_viewer.views import HOME, VIEWS
-
-Gesture = Literal[
-    "unit.select",
-    "unit.add",
-    "cluster.select",
-    "cluster.add",
-    "cluster.enter",
-    "units.lasso",
-    "view.pan",
-    "window.adjust",
-    "zoom.pointer",
-    "compare.scroll",
-]
-"""Commands that need to know where the pointer is; a key cannot give them."""
-
-GESTURES: tuple[Gesture, ...] = get_args(Gesture)
 
 NAMED: Mapping[str, Command] = MappingProxyType(
     {

@@ -4,16 +4,16 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
+from llmri_look import words
+from llmri_look.colours import colour
 from llmri_protocol.messages import Subscribe
 from llmri_viewer import views
 from llmri_viewer.commands.base import Silent, Step, told
-from llmri_viewer.model.colours import colour
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.layout.reach import Reach
 from llmri_viewer.model.measured.measuring import UNNUMBERED
 from llmri_viewer.model.options import LEAST_SIZE
 from llmri_viewer.model.state import SpectrumName, ViewState
-from llmri_viewer.model.wording import words
 
 Switch = Literal[
     "log",

@@ -1,9 +1,9 @@
 """How edits are marked everywhere: by colour, and by shape too."""
 
+from llmri_look.colours.theme import Colour, Theme, blend, luminance
+from llmri_look.edit_effects import Effect
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.model.colours.theme import Colour, Theme, blend, luminance
 from llmri_viewer.model.layout.geometry import Box
-from llmri_viewer.model.wording.edit_effects import Effect
 
 MARK_FROM = 9  # pixels across, below which a tint has to do
 TINT = 0.4

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
+from llmri_look.colours import colour
+from llmri_look.colours.theme import Colour, ColourMapName, Theme
+from llmri_look.edit_effects import Effect
 from llmri_viewer.drawing.marks import edit_colour
-from llmri_viewer.model.colours import colour
-from llmri_viewer.model.colours.theme import Colour, ColourMapName, Theme
-from llmri_viewer.model.wording.edit_effects import Effect
 
 TINTS: tuple[tuple[Effect, ...], ...] = (("more",), ("less", "off"), ("same",), ("other", "steer"))
 """Effects that have a colour of their own."""

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from llmri_look.keys.bindings import Bindings
 from llmri_viewer import views
 from llmri_viewer.drawing import painters
 from llmri_viewer.drawing.canvas import Canvas
@@ -18,7 +19,6 @@ from llmri_viewer.drawing.panels import (
     strip,
     timeline,
 )
-from llmri_viewer.keys.bindings import Bindings
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.geometry import Box

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pygame
 
+from llmri_look.keys.bindings import Bindings
 from llmri_viewer.commands import Command
 from llmri_viewer.commands.edit import Lasso
 from llmri_viewer.commands.measuring import Scroll
@@ -12,7 +13,6 @@ from llmri_viewer.commands.pointing import at_pointer, lassoed
 from llmri_viewer.commands.program import Point
 from llmri_viewer.commands.tokens import GoToMoment
 from llmri_viewer.commands.view import AdjustWindow, GoToLayer, Pan, Zoom
-from llmri_viewer.keys.bindings import Bindings
 from llmri_viewer.model.history.store import Moment
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.state import At, ViewState

@@ -2,12 +2,12 @@
 
 import pygame
 
+from llmri_look.keys.bindings import Bindings
 from llmri_viewer.commands import NAMED, Command
 from llmri_viewer.commands.chat import TypeText
 from llmri_viewer.commands.program import Quit
 from llmri_viewer.commands.view import Resize
 from llmri_viewer.input.mouse import MomentAt, Mouse
-from llmri_viewer.keys.bindings import Bindings
 from llmri_viewer.model.state import ViewState
 
 REPEATING = (

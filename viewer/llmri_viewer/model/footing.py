@@ -1,8 +1,8 @@
 """Which edits the shown token was computed under, in words, apart from those that stand now."""
 
+from llmri_look.words import count
 from llmri_viewer.model.history.revisions import Under
 from llmri_viewer.model.state import ViewState
-from llmri_viewer.model.wording.words import count
 
 STALE = "earlier tokens keep older edits"
 REREAD = "{cache.reread} reads all anew"

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from llmri_look.words import shown_text
 from llmri_viewer.model.history.store import Moment, ScanStore, Turn
 from llmri_viewer.model.state import ViewState
-from llmri_viewer.model.wording.words import shown_text
 
 EXAMPLES = (
     ("127", "unit 127 of this layer"),

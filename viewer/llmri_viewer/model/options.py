@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from llmri_look.colours.theme import ColourMapName, ThemeName
 from llmri_protocol import configs
-from llmri_viewer.model.colours.theme import ColourMapName, ThemeName
 from llmri_viewer.model.layout.density import DensityWish
 
 ExportName = Literal["npz", "csv"]

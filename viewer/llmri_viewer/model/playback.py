@@ -3,9 +3,9 @@
 from dataclasses import replace
 from typing import Literal
 
+from llmri_look.words import count
 from llmri_viewer.model.history.store import Moment, ScanStore
 from llmri_viewer.model.state import ViewState
-from llmri_viewer.model.wording.words import count
 
 TimeKind = Literal["live", "held", "replay"]
 QUICKEST, SLOWEST = 1 / 12, 1.0  # seconds from token to token: an eye can follow, and nobody waits

@@ -8,11 +8,12 @@ from types import MappingProxyType
 from typing import Literal
 
 from llmri_clustering.correlation import Partners
+from llmri_look.colours.theme import ColourMapName
+from llmri_look.edit_effects import Effect, effect
 from llmri_protocol.messages import Edit, Edits, ModelCard, SiteCard, Welcome
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.clusters.gathered import Gathered, Job
 from llmri_viewer.model.clusters.ranking import Ranking
-from llmri_viewer.model.colours.theme import ColourMapName
 from llmri_viewer.model.history.revisions import UNKNOWN, Place, Under, units_of
 from llmri_viewer.model.history.revisions import Edits as EditSet
 from llmri_viewer.model.history.store import Moment
@@ -21,7 +22,6 @@ from llmri_viewer.model.layout.geometry import Camera
 from llmri_viewer.model.layout.reach import Reach
 from llmri_viewer.model.measured.measuring import Measurements
 from llmri_viewer.model.options import Options
-from llmri_viewer.model.wording.edit_effects import Effect, effect
 
 At = tuple[int, int]
 Selection = frozenset[tuple[int, int]]

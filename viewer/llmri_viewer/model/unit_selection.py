@@ -8,9 +8,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from llmri_look import words
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.history.store import Moment, Rows, ScanStore, Sheet
-from llmri_viewer.model.wording import words
 
 SAMPLE_VALUES = 32768
 Ints = npt.NDArray[np.intp]

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from llmri_look import words
+from llmri_viewer.model.clusters import cluster_words
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.layout import face
@@ -11,7 +13,6 @@ from llmri_viewer.model.layout.disc_camera import FLIGHT_SECONDS, Flight, Lens
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import ViewName, ViewState
 from llmri_viewer.model.unit_selection import AtlasUnits, Subject
-from llmri_viewer.model.wording import words
 from llmri_viewer.views import legend
 from llmri_viewer.views.base import At, PlainView, Points, is_whole, unzoomed
 from llmri_viewer.views.table import Table
@@ -150,7 +151,7 @@ class CirclesView(PlainView):
         missing = int((~atlas.drawn).sum())
         where = f"at {state.site}, {subject.where}" + (f"; {missing} not drawn" if missing else "")
         if face.staged(face.of(state.size).view)[0] is None:
-            where += f"; {words.provenance(atlas.clustering.provenance)}"
+            where += f"; {cluster_words.provenance(atlas.clustering.provenance)}"
         return f"{words.units(state.site_card, int(atlas.drawn.sum()))} in {clusters}", where
 
     def unit_at(self, state: ViewState, at: At, /) -> int | None:

@@ -6,6 +6,8 @@ from functools import cache, lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from llmri_look import words
+from llmri_viewer.model.clusters import cluster_words
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.clusters.edges import edges_of
 from llmri_viewer.model.history.store import ScanStore
@@ -13,7 +15,6 @@ from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.geometry import Box, Camera, Grid, fitting, grid_of
 from llmri_viewer.model.state import ViewName, ViewState
 from llmri_viewer.model.unit_selection import AtlasUnits, LayerUnits, Subject
-from llmri_viewer.model.wording import words
 from llmri_viewer.views import legend
 from llmri_viewer.views.base import At, PlainView, Points
 from llmri_viewer.views.picture import scale_in_words
@@ -199,7 +200,7 @@ class HebbianView(LatticeView):
             known = state.partners and edges_of(state.clusters, state.partners, state.selection)
             where += f"; {known.words if known else 'lines: correlations are being worked out'}"
         if state.clusters and face.staged(face.of(state.size).view)[0] is None:
-            where += f"; {words.provenance(state.clusters.clustering.provenance)}"
+            where += f"; {cluster_words.provenance(state.clusters.clustering.provenance)}"
         return words.units(state.site_card, len(subject)), where
 
     def cluster_at(self, state: ViewState, at: At, /) -> int | None:

@@ -5,9 +5,9 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from llmri_viewer.model.colours import colour
-from llmri_viewer.model.colours.colour import Bytes, Scale, window
-from llmri_viewer.model.colours.theme import ColourMapName
+from llmri_look.colours import colour
+from llmri_look.colours.colour import Bytes, Scale, window
+from llmri_look.colours.theme import ColourMapName
 from llmri_viewer.model.history.store import Moment, Rows, ScanStore, Sheet
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.model.unit_selection import Scans, Subject, difference, sampled

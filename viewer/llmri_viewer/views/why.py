@@ -3,11 +3,11 @@
 A command's name in braces stands for its key; `Bindings.spelled` puts that in where the words are drawn.
 """
 
+from llmri_look import words
 from llmri_protocol.bundled import BUNDLED, KNOWS
 from llmri_protocol.messages import ModelCard
 from llmri_viewer.model.history.store import ScanStore, Turn
 from llmri_viewer.model.state import Link, ViewState
-from llmri_viewer.model.wording import words
 from llmri_viewer.views.picture import Words
 
 

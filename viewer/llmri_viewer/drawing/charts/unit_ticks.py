@@ -6,14 +6,14 @@ from types import MappingProxyType
 
 import numpy as np
 
+from llmri_look.colours.theme import Colour
+from llmri_look.edit_effects import Effect, effect
 from llmri_protocol.messages import Edit
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import edit_colour
-from llmri_viewer.model.colours.theme import Colour
 from llmri_viewer.model.layout.columns import Columns
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import Selection, by_layer
-from llmri_viewer.model.wording.edit_effects import Effect, effect
 
 LEAST = 3  # pixels across
 SHAPED_FROM = 4  # pixels high, from which marks differ in shape too

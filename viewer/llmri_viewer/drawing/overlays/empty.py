@@ -1,7 +1,7 @@
 """What a view without a picture says instead."""
 
+from llmri_look.colours.theme import LARGE
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.model.colours.theme import LARGE
 from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
 

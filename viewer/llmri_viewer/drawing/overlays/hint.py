@@ -1,8 +1,8 @@
 """The first keys to try, until one is pressed."""
 
+from llmri_look.keys.bindings import Bindings
+from llmri_look.keys.keynames import together
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.keys.bindings import Bindings
-from llmri_viewer.keys.keynames import together
 from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
 

@@ -1,8 +1,8 @@
 """The line being drawn around units."""
 
+from llmri_look.colours.theme import blend
 from llmri_viewer import views
 from llmri_viewer.drawing.canvas import Canvas, Point
-from llmri_viewer.model.colours.theme import blend
 from llmri_viewer.model.state import ViewState
 
 

@@ -1,16 +1,17 @@
 """The line over the view, what is shown, and the colour bar under it."""
 
+from llmri_look import edit_words, words
+from llmri_look.colours import colour
+from llmri_look.colours.theme import LARGE
 from llmri_viewer import views
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.charts import colour_bar
 from llmri_viewer.drawing.panels import cluster
-from llmri_viewer.model.colours import colour
-from llmri_viewer.model.colours.theme import LARGE
+from llmri_viewer.model.clusters import cluster_words
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import ViewState
-from llmri_viewer.model.wording import edit_words, words
 from llmri_viewer.views import legend
 from llmri_viewer.views.picture import Picture
 
@@ -96,7 +97,7 @@ def _cluster_reading(state: ViewState) -> Variants:
         return ()
     null = words.number(found.null.inside)
     below = "" if found.real else ", below null"
-    name = words.correlation(state.clusters.clustering.provenance)
+    name = cluster_words.correlation(state.clusters.clustering.provenance)
     stability, chance = words.number(found.evidence.stability), words.number(found.null.stability)
     inside = f"{name} {words.number(found.evidence.inside)} (null {null})"
     rest = f"  stability {stability} ({chance})"

@@ -1,5 +1,7 @@
 """The side panel's second part: the edits that the shown token was computed under, and those that stand."""
 
+from llmri_look import edit_words
+from llmri_look.edit_effects import effect
 from llmri_protocol.messages import Edit
 from llmri_protocol.protection import Guarded, guarded_places, protected_of
 from llmri_viewer.drawing.canvas import Canvas
@@ -9,8 +11,6 @@ from llmri_viewer.model import footing
 from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import ViewState
-from llmri_viewer.model.wording import edit_words
-from llmri_viewer.model.wording.edit_effects import effect
 
 ROW = 20
 LEAST = HEADING + 4 * ROW + UNIT

@@ -2,14 +2,14 @@
 
 import numpy as np
 
+from llmri_look.colours.theme import blend
+from llmri_look.edit_effects import Effect
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import edit_colour, faded, mark
-from llmri_viewer.model.colours.theme import blend
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.layout.face import UNIT, layer_at, layer_row
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import ViewState, layers_of
-from llmri_viewer.model.wording.edit_effects import Effect
 
 LABEL_HEIGHT = 14
 LABEL_WIDTH = 3 * UNIT

@@ -1,14 +1,15 @@
 """The column beside a view of clusters: what they stand on, which fire most, and what outlines mean."""
 
+from llmri_look import words
+from llmri_look.colours import palette
+from llmri_look.colours.theme import Colour, blend
 from llmri_viewer import views
 from llmri_viewer.drawing.canvas import Canvas
+from llmri_viewer.model.clusters import cluster_words
 from llmri_viewer.model.clusters.atlas import Atlas, chosen_clusters
-from llmri_viewer.model.colours import palette
-from llmri_viewer.model.colours.theme import Colour, blend
 from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import ViewState
-from llmri_viewer.model.wording import words
 from llmri_viewer.views import legend
 from llmri_viewer.views.legend import ROW
 from llmri_viewer.views.picture import Picture
@@ -134,7 +135,7 @@ def _scale(canvas: Canvas, box: Box) -> None:
 def _name(canvas: Canvas, row: Box, atlas: Atlas, number: int, ink: Colour) -> None:
     colour = palette.of_cluster(number, canvas.theme.name)
     canvas.ring((row.x + UNIT, row.y + ROW // 2), 6, colour, dashed=number in atlas.below_null)
-    label = words.cluster_name(atlas.clustering.cluster(number))
+    label = cluster_words.cluster_name(atlas.clustering.cluster(number))
     canvas.text(Box(row.x + SIGN, row.y, row.width - SIGN - NUMBER, ROW), label, colour=ink)
 
 

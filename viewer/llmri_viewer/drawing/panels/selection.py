@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from llmri_look import edit_words, words
+from llmri_look.edit_effects import effect
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.charts import sparkline
 from llmri_viewer.drawing.marks import edit_colour, faded, mark
@@ -10,8 +12,6 @@ from llmri_viewer.model.history.store import Rows, ScanStore
 from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import ViewState, by_layer
-from llmri_viewer.model.wording import edit_words, words
-from llmri_viewer.model.wording.edit_effects import effect
 
 Place = tuple[int, int]
 

@@ -3,17 +3,17 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from llmri_look import words
+from llmri_look.colours.theme import LARGE, Colour
 from llmri_viewer import views
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.model import footing
-from llmri_viewer.model.colours.theme import LARGE, Colour
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.playback import time_word
 from llmri_viewer.model.state import Link, ViewState
-from llmri_viewer.model.wording import words
 
 GAP = 2 * UNIT
 FAMILY_FROM = 800  # pixels of width

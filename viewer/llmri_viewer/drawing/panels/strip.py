@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass
 
+from llmri_look import words
+from llmri_look.colours.theme import blend
 from llmri_protocol.messages import Token
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.panels.flow import PADDING, flow_of
-from llmri_viewer.model.colours.theme import blend
 from llmri_viewer.model.history.store import Moment, ScanStore, Turn
 from llmri_viewer.model.history.timeline import changed_in
 from llmri_viewer.model.layout.face import STRIP_LINE, UNIT
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import ViewState
-from llmri_viewer.model.wording import words
 from llmri_viewer.views.why import why_wordless
 
 SURPRISE_FULL = 6.0  # nats at which the tint is strongest

@@ -4,17 +4,17 @@ from functools import lru_cache
 
 import numpy as np
 
+from llmri_look.colours.colour import Bytes
+from llmri_look.colours.theme import Colour, Theme, blend
+from llmri_look.words import count
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.panels.strip import SURPRISE_FULL
-from llmri_viewer.model.colours.colour import Bytes
-from llmri_viewer.model.colours.theme import Colour, Theme, blend
 from llmri_viewer.model.history.store import Moment, ScanStore, Turn
 from llmri_viewer.model.history.timeline import GONE, Timeline, codes, edit_changes, timeline_of
 from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.playback import news_words
 from llmri_viewer.model.state import ViewState
-from llmri_viewer.model.wording.words import count
 
 LABEL = 40 * UNIT
 LABEL_LEAST = 720  # pixels of width below which the line has all the room

@@ -3,13 +3,13 @@
 import numpy as np
 import numpy.typing as npt
 
+from llmri_look.colours.colour import Bytes
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import edit_colour, ink_on, mark
 from llmri_viewer.drawing.plane import labels
 from llmri_viewer.drawing.plane.inks import edited, grounds, inks, packed, ring_of
 from llmri_viewer.drawing.plane.sheets import Sheets, Still, sheets
 from llmri_viewer.model.clusters.atlas import Atlas, Ints, chosen_clusters
-from llmri_viewer.model.colours.colour import Bytes
 from llmri_viewer.model.layout.disc_camera import Lens
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import ViewState

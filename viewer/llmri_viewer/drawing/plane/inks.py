@@ -5,15 +5,15 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from llmri_look.colours import colour, palette
+from llmri_look.colours.colour import Bytes
+from llmri_look.colours.theme import Colour, Theme, blend
+from llmri_look.edit_effects import Effect, effect
 from llmri_protocol.messages import Edit
 from llmri_viewer.drawing.marks import TINT, edit_colour
 from llmri_viewer.drawing.rings import RingStyle
 from llmri_viewer.model.clusters.atlas import Atlas, Ints, chosen, chosen_clusters
-from llmri_viewer.model.colours import colour, palette
-from llmri_viewer.model.colours.colour import Bytes
-from llmri_viewer.model.colours.theme import Colour, Theme, blend
 from llmri_viewer.model.state import ViewState
-from llmri_viewer.model.wording.edit_effects import Effect, effect
 from llmri_viewer.views.picture import Picture
 
 FILL, DEEPER = 0.24, 0.07  # of a cluster's colour in its ground, and more a level inside it

@@ -6,14 +6,14 @@ from functools import lru_cache
 
 import numpy as np
 
+from llmri_look.colours.theme import SMALL
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.lettering.fonts import Fonts
+from llmri_viewer.model.clusters import cluster_words
 from llmri_viewer.model.clusters.atlas import Atlas
-from llmri_viewer.model.colours.theme import SMALL
 from llmri_viewer.model.layout.disc_camera import Lens
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import ViewState
-from llmri_viewer.model.wording import words
 
 HEIGHT = SMALL + 4
 PADDING = 4
@@ -41,7 +41,7 @@ def place(fonts: Fonts, atlas: Atlas, lens: Lens, stage: Box) -> tuple[Label, ..
         if radius * scale < LEAST_RADIUS:
             continue
         left, top = lens.pixel(stage, x, y)
-        for text in dict.fromkeys((words.cluster_name(cluster), str(cluster.number))):
+        for text in dict.fromkeys((cluster_words.cluster_name(cluster), str(cluster.number))):
             plate = _plate(left, top, radius * scale, fonts.width(text, "sans", SMALL) + 2 * PADDING)
             crowded = plate and plate.width * plate.height > MOST_COVERED * math.pi * (radius * scale) ** 2
             if plate and not crowded and _within(plate, stage):

@@ -7,17 +7,17 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from llmri_look.colours.colour import UNKNOWN, Bytes
+from llmri_look.colours.theme import Colour, blend
+from llmri_look.edit_effects import Effect, effect
 from llmri_protocol.messages import Edit
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import MARK_FROM, TINT, edit_colour, ink_on, mark
 from llmri_viewer.drawing.palettes import TINT_LEVELS, palette
-from llmri_viewer.model.colours.colour import UNKNOWN, Bytes
-from llmri_viewer.model.colours.theme import Colour, blend
 from llmri_viewer.model.history.revisions import Place
 from llmri_viewer.model.layout.geometry import Box, Camera, Grid
 from llmri_viewer.model.state import Selection, ViewState
 from llmri_viewer.model.unit_selection import Subject
-from llmri_viewer.model.wording.edit_effects import Effect, effect
 from llmri_viewer.views.lattice import Ints, Lattice, LatticeView
 from llmri_viewer.views.picture import Picture
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from llmri_look.colours.colour import UNKNOWN, Bytes
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.palettes import palette
-from llmri_viewer.model.colours.colour import UNKNOWN, Bytes
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.lattice import HebbianView, Lattice

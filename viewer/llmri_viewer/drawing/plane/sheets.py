@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 import pygame
 
+from llmri_look.colours.colour import Bytes
+from llmri_look.colours.theme import Theme
 from llmri_viewer.drawing.plane.inks import grounds, packed, ring_of
 from llmri_viewer.drawing.plane.raster import Raster, rasterised
 from llmri_viewer.drawing.rings import Ring, lay
 from llmri_viewer.model.clusters.atlas import Atlas
-from llmri_viewer.model.colours.colour import Bytes
-from llmri_viewer.model.colours.theme import Theme
 from llmri_viewer.model.layout.disc_camera import Lens
 from llmri_viewer.model.layout.geometry import Box
 

@@ -1,19 +1,19 @@
 """Two replies to one prompt, drawn: without and with the edits, and how far they are apart."""
 
+from llmri_look import edit_words, words
+from llmri_look.colours.theme import blend
+from llmri_look.edit_effects import effect
 from llmri_protocol.messages import Comparison
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import edit_colour, mark
 from llmri_viewer.drawing.overlays import empty, under_way
 from llmri_viewer.drawing.reply import divergence
-from llmri_viewer.model.colours.theme import blend
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.measured.measuring import Asked
 from llmri_viewer.model.state import ViewState
-from llmri_viewer.model.wording import edit_words, words
-from llmri_viewer.model.wording.edit_effects import effect
 from llmri_viewer.views.compare import LINE, PADDING, ROW, Cell, Parts, cells, most_scroll, parts, token_at
 from llmri_viewer.views.picture import Picture, Words
 

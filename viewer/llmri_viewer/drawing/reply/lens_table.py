@@ -2,13 +2,13 @@
 
 import math
 
+from llmri_look import words
+from llmri_look.colours.theme import blend
 from llmri_protocol.messages import Candidate, LensLayer, LogitLens
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.model.colours.theme import blend
 from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import ViewState
-from llmri_viewer.model.wording import words
 from llmri_viewer.views.tokens import LensRows, leads_from, lens_rows
 
 NUMBER = 4 * UNIT  # the layer's number

@@ -4,12 +4,12 @@ from functools import lru_cache
 
 import numpy as np
 
+from llmri_look.colours import colour
+from llmri_look.colours.colour import Bytes
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.overlays import empty
 from llmri_viewer.drawing.palettes import palette
 from llmri_viewer.drawing.rows import bands
-from llmri_viewer.model.colours import colour
-from llmri_viewer.model.colours.colour import Bytes
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.columns import Columns, columns

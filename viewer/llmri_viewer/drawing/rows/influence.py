@@ -5,21 +5,21 @@ from functools import lru_cache, partial
 
 import numpy as np
 
+from llmri_look import words
+from llmri_look.colours import colour
+from llmri_look.colours.colour import Bytes, Scale
+from llmri_look.colours.theme import Theme
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.charts import colour_bar, unit_ticks
 from llmri_viewer.drawing.overlays import empty, under_way
 from llmri_viewer.drawing.rows import bands as around
 from llmri_viewer.drawing.rows import norms, shifts
-from llmri_viewer.model.colours import colour
-from llmri_viewer.model.colours.colour import Bytes, Scale
-from llmri_viewer.model.colours.theme import Theme
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.columns import Columns
 from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import ViewState
-from llmri_viewer.model.wording import words
 from llmri_viewer.views.all_layers import Bands
 from llmri_viewer.views.influence import InfluenceView, parts
 from llmri_viewer.views.picture import Picture, Words

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from llmri_look.colours.theme import Colour, Theme, blend
 from llmri_viewer.drawing.charts import axes
 from llmri_viewer.drawing.charts.axes import Axis
-from llmri_viewer.model.colours.theme import Colour, Theme, blend
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.views.values.spectra import Curve
 

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+from llmri_look.colours.theme import Colour
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.charts import axes, unit_ticks
 from llmri_viewer.drawing.charts.axes import Axis
 from llmri_viewer.drawing.marks import edit_colour
-from llmri_viewer.model.colours.theme import Colour
 from llmri_viewer.model.layout.columns import Columns, columns
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.layout.reach import Reach

@@ -5,14 +5,14 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from llmri_look.colours import colour
+from llmri_look.colours.colour import Bytes, Scale
+from llmri_look.colours.theme import ColourMapName, ThemeName
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.charts import axes, colour_bar
 from llmri_viewer.drawing.charts.axes import Axis
 from llmri_viewer.drawing.spectra import spectral_signal
 from llmri_viewer.drawing.spectra.spectrum import head, plain
-from llmri_viewer.model.colours import colour
-from llmri_viewer.model.colours.colour import Bytes, Scale
-from llmri_viewer.model.colours.theme import ColourMapName, ThemeName
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import ViewState

@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from llmri_viewer.model.colours.colour import Scale, percentiles, window
-from llmri_viewer.model.colours.theme import ColourMapName
+from llmri_look.colours.colour import Scale, percentiles, window
+from llmri_look.colours.theme import ColourMapName
 from llmri_viewer.model.history.store import Moment, Rows, ScanStore
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.model.unit_selection import AllUnits, Scans, difference

@@ -6,11 +6,11 @@ from functools import cached_property, lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from llmri_look.colours import colour
+from llmri_look.colours.colour import Scale
+from llmri_look.colours.theme import ColourMapName
 from llmri_protocol.arrays import array_of
 from llmri_protocol.messages import Influence, MeasureInfluence
-from llmri_viewer.model.colours import colour
-from llmri_viewer.model.colours.colour import Scale
-from llmri_viewer.model.colours.theme import ColourMapName
 from llmri_viewer.model.history.store import Moment, Rows, ScanStore, Sheet
 from llmri_viewer.model.measured.coactivation import coactivation
 from llmri_viewer.model.measured.measuring import Asked

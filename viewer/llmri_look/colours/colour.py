@@ -10,8 +10,8 @@ import cmap
 import numpy as np
 import numpy.typing as npt
 
-from llmri_viewer.model.colours.oklab import oklab, srgb
-from llmri_viewer.model.colours.theme import THEMES, ColourMapName, ThemeName
+from llmri_look.colours.oklab import oklab, srgb
+from llmri_look.colours.theme import THEMES, ColourMapName, ThemeName
 
 Floats = npt.NDArray[np.floating]
 Bytes = npt.NDArray[np.uint8]

@@ -4,9 +4,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 
-from llmri_clustering.clusters import Cluster, Provenance
 from llmri_protocol.messages import SiteCard
-from llmri_viewer.model.clusters.gathered import Gathered
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 DASH = "\N{EN DASH}"
@@ -79,32 +77,9 @@ def layers(numbers: Sequence[int]) -> str:
     return f"{len(numbers)} of layers {first}{DASH}{last}"
 
 
-def correlation(made: Provenance) -> str:
-    """Name what a clustering calls strength: `r`, or `|r|` where sign does not count."""
-    return "|r|" if made.distance == "1 - |r|" else "r"
-
-
-def provenance(made: Provenance) -> str:
-    """Say in one line how clusters were made."""
-    return f"{made.distance}, {made.method}, {count(made.samples, 'scan')} of {count(made.turns, 'turn')}"
-
-
-def cluster_name(cluster: Cluster) -> str:
-    """Give a cluster's number, and the token that it fires most on."""
-    if not cluster.tokens:
-        return str(cluster.number)
-    return f"{cluster.number} “{cluster.tokens[0].text.strip(' ') or '␣'}”"
-
-
 def nats(value: float) -> str:
     """Give a divergence with three digits behind the point, or an exponent where that would hide it."""
     return f"{value:.3f}" if value >= SMALL or not value else f"{value:.1e}"
-
-
-def missing_samples(got: Gathered, what: str = "clusters") -> str:
-    """Say how many scans there are for clusters, or something else made of as many, and how many it needs."""
-    there = f"there {'is' if got.samples == 1 else 'are'} {got.samples}"
-    return f"{what} need {got.needed} scans of {got.site}; {there}"
 
 
 def clauses(text: str) -> tuple[str, ...]:

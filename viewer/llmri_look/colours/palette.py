@@ -4,8 +4,8 @@ from functools import cache
 
 import numpy as np
 
-from llmri_viewer.model.colours.oklab import srgb
-from llmri_viewer.model.colours.theme import Colour, ThemeName
+from llmri_look.colours.oklab import srgb
+from llmri_look.colours.theme import Colour, ThemeName
 
 # OKLCH on the dark ground: lightness, chroma, hue in degrees; neighbours far apart. Red lies near 25 and
 # green near 150: edits have those. The accent lies near 295: the selection has that.

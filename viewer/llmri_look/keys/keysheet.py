@@ -6,8 +6,8 @@ from functools import cached_property
 from itertools import groupby
 from types import MappingProxyType
 
-from llmri_viewer.keys import keynames
-from llmri_viewer.keys.bindings import Binding, Bindings, Group, Mode, modes_in
+from llmri_look.keys import keynames
+from llmri_look.keys.bindings import Binding, Bindings, Group, Mode, modes_in
 
 GROUPS: Mapping[Group, str] = MappingProxyType(
     {

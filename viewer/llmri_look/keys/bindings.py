@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from llmri_look.command_words import COMMANDS, GESTURES
+from llmri_look.keys import keynames
 from llmri_protocol import configs
-from llmri_viewer.commands import GESTURES, NAMED
-from llmri_viewer.keys import keynames
 
 Mode = Literal[
     "view",
@@ -75,7 +75,7 @@ class Bindings:
     def spelled(self, sentence: str) -> str:
         """Give a sentence with each command in braces, such as `{chat.open}`, replaced by its key."""
         return PLACEHOLDER.sub(
-            lambda found: self.keys_of(found[1]) if found[1] in NAMED else found[0], sentence
+            lambda found: self.keys_of(found[1]) if found[1] in COMMANDS else found[0], sentence
         )
 
 
@@ -151,7 +151,7 @@ def _check_repeats(own: tuple[Binding, ...], origin: str) -> None:
 
 
 def _check_command(row: Binding, origin: str) -> None:
-    known = (*NAMED, *GESTURES)
+    known = (*COMMANDS, *GESTURES)
     if row.command not in known:
         nearest = difflib.get_close_matches(row.command, known, n=1, cutoff=0.0)[0]
         raise configs.ConfigError(f"{origin}: there is no command `{row.command}`; did you mean `{nearest}`?")

@@ -2,9 +2,9 @@
 
 from typing import Literal
 
+from llmri_look import words
 from llmri_protocol.messages import Edit
 from llmri_protocol.spans import spans
-from llmri_viewer.model.wording import words
 
 LISTED = 12  # characters of a list of positions
 LARGE, SMALL = 10_000, 0.005  # where two digits behind the point say too much, or nothing
