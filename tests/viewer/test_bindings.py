@@ -8,7 +8,8 @@ import pytest
 from llmri_look.command_words import COMMANDS, GESTURES
 from llmri_look.keys import bindings, keynames, keysheet
 from llmri_look.keys import page as keys_page
-from llmri_look.keys.bindings import Binding, Mode
+from llmri_look.keys.bindings import Binding
+from llmri_look.view_names import Mode
 from llmri_protocol.configs import ConfigError
 from llmri_viewer.app import user_paths
 from llmri_viewer.commands import NAMED

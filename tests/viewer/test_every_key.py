@@ -13,7 +13,8 @@ import pygame
 import pytest
 
 from llmri_look.keys import bindings
-from llmri_look.keys.bindings import GESTURE_KEYS, ON_ITS_OWN, Mode
+from llmri_look.keys.bindings import GESTURE_KEYS, ON_ITS_OWN
+from llmri_look.view_names import Mode
 from llmri_protocol.messages import (
     Chat,
     ClearInterventions,

@@ -8,11 +8,11 @@ import pygame
 import pytest
 
 from llmri_look.keys.bindings import load
+from llmri_look.view_names import ViewName
 from llmri_look.words import layers, number
 from llmri_protocol.messages import ProtectedUnit
 from llmri_viewer import views
 from llmri_viewer.drawing.painters import PAINTERS
-from llmri_viewer.model.state import ViewName
 from tests.viewer.conftest import Desk
 
 NAMES = get_args(ViewName)

@@ -2,6 +2,8 @@
 
 from typing import Literal, get_args
 
+from llmri_look.view_names import KeyedView
+
 Gesture = Literal[
     "unit.select",
     "unit.add",
@@ -24,13 +26,7 @@ COMMANDS: tuple[str, ...] = (
     *(f"layer.tenth{tenth}" for tenth in range(1, 10)),
     "site.next",
     "site.previous",
-    "hebbian.toggle",
-    "circles.toggle",
-    "spectral.toggle",
-    "influence.toggle",
-    "layers.toggle",
-    "tokens.toggle",
-    "compare.toggle",
+    *(f"{name}.toggle" for name in get_args(KeyedView)),
     "view.out",
     "clusters.most_active",
     "clusters.build",

@@ -12,21 +12,9 @@ from msgspec import Meta
 
 from llmri_look.command_words import COMMANDS, GESTURES
 from llmri_look.keys import keynames
+from llmri_look.view_names import Mode
 from llmri_protocol import configs
 
-Mode = Literal[
-    "view",
-    "hebbian",
-    "circles",
-    "spectral",
-    "influence",
-    "layers",
-    "tokens",
-    "compare",
-    "chat",
-    "goto",
-    "help",
-]
 Group = Literal["look", "views", "clusters", "time", "touch", "colour", "talk", "program"]
 
 GESTURE_KEYS = keynames.GESTURES

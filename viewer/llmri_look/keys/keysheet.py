@@ -7,7 +7,8 @@ from itertools import groupby
 from types import MappingProxyType
 
 from llmri_look.keys import keynames
-from llmri_look.keys.bindings import Binding, Bindings, Group, Mode, modes_in
+from llmri_look.keys.bindings import Binding, Bindings, Group, modes_in
+from llmri_look.view_names import TITLES, Mode
 
 GROUPS: Mapping[Group, str] = MappingProxyType(
     {
@@ -19,20 +20,6 @@ GROUPS: Mapping[Group, str] = MappingProxyType(
         "colour": "Colours",
         "talk": "Chat box",
         "program": "Program",
-    }
-)
-MODES: Mapping[Mode, str] = MappingProxyType(
-    {
-        "hebbian": "In the Hebbian layout",
-        "circles": "Among the circles",
-        "spectral": "In the spectrum",
-        "influence": "In the influence map",
-        "layers": "In the view of all layers",
-        "tokens": "In the view of tokens",
-        "compare": "In the comparison",
-        "chat": "In the chat box",
-        "goto": "While typing where to go",
-        "help": "In the help",
     }
 )
 
@@ -88,7 +75,7 @@ def sections_for(table: Bindings, mode: Mode) -> tuple[tuple[Section, ...], tupl
 def _of_modes(table: Bindings) -> list[Section]:
     return [
         Section(title, _lines(row for row in table.rows if row.mode == mode), mode)
-        for mode, title in MODES.items()
+        for mode, title in TITLES.items()
     ]
 
 

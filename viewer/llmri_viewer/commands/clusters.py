@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from llmri_clustering.correlation import Partners
 from llmri_look import words
+from llmri_look.view_names import ViewName
 from llmri_protocol.messages import Stop
 from llmri_viewer import views
 from llmri_viewer.commands.base import Step, told
@@ -14,7 +15,7 @@ from llmri_viewer.model.clusters import cluster_words
 from llmri_viewer.model.clusters.atlas import Atlas, chosen_clusters
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.measured.measuring import UNNUMBERED
-from llmri_viewer.model.state import Selection, ViewName, ViewState
+from llmri_viewer.model.state import Selection, ViewState
 from llmri_viewer.views.base import unzoomed
 from llmri_viewer.views.circles import flown
 

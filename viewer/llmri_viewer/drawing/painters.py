@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
+from llmri_look.view_names import ViewName
 from llmri_viewer import views
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.overlays import building, empty
@@ -15,7 +16,7 @@ from llmri_viewer.drawing.rows import all_layers, influence
 from llmri_viewer.drawing.spectra import spectral
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.layout import face
-from llmri_viewer.model.state import ViewName, ViewState
+from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.lattice import GridView, HebbianView
 from llmri_viewer.views.picture import Picture, Words
 

@@ -10,6 +10,7 @@ from typing import Literal
 from llmri_clustering.correlation import Partners
 from llmri_look.colours.theme import ColourMapName
 from llmri_look.edit_effects import Effect, effect
+from llmri_look.view_names import OWN_KEYS, ViewMode, ViewName
 from llmri_protocol.messages import Edit, Edits, ModelCard, SiteCard, Welcome
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.clusters.gathered import Gathered, Job
@@ -26,20 +27,6 @@ from llmri_viewer.model.options import Options
 At = tuple[int, int]
 Selection = frozenset[tuple[int, int]]
 NO_UNITS: Mapping[Place, Edit] = MappingProxyType({})
-ViewMode = Literal["view", "hebbian", "circles", "spectral", "influence", "layers", "tokens", "compare"]
-ViewName = Literal["grid", "hebbian", "circles", "spectral", "influence", "layers", "tokens", "compare"]
-OWN_KEYS: Mapping[ViewName, ViewMode] = MappingProxyType(
-    {
-        "hebbian": "hebbian",
-        "circles": "circles",
-        "spectral": "spectral",
-        "influence": "influence",
-        "layers": "layers",
-        "tokens": "tokens",
-        "compare": "compare",
-    }
-)
-"""The key table of each view that has one of its own."""
 SpectrumName = Literal["units", "tokens", "spectrogram"]
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from llmri_look.view_names import ViewName
 from llmri_viewer.model.history.store import ScanStore
-from llmri_viewer.model.state import ViewName, ViewState
+from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.all_layers import AllLayersView
 from llmri_viewer.views.base import View
 from llmri_viewer.views.circles import CirclesView

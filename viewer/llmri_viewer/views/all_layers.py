@@ -7,11 +7,12 @@ import numpy as np
 
 from llmri_look import words
 from llmri_look.colours.colour import Scale
+from llmri_look.view_names import ViewName
 from llmri_viewer.model.history.store import Rows, ScanStore
 from llmri_viewer.model.layout.columns import Columns, columns
 from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
-from llmri_viewer.model.state import ViewName, ViewState
+from llmri_viewer.model.state import ViewState
 from llmri_viewer.model.unit_selection import AllUnits
 from llmri_viewer.views.base import At, Points
 from llmri_viewer.views.picture import Picture, scale_in_words

@@ -6,13 +6,14 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from llmri_look.view_names import ViewName
 from llmri_protocol.messages import Command as Request
 from llmri_viewer.model.history.store import Rows, ScanStore
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.layout.reach import Reach
 from llmri_viewer.model.measured.measuring import Kind
-from llmri_viewer.model.state import At, Selection, ViewName, ViewState
+from llmri_viewer.model.state import At, Selection, ViewState
 from llmri_viewer.model.unit_selection import Subject
 from llmri_viewer.views.picture import Picture, Words, picture_of_units, scale_in_words
 from llmri_viewer.views.table import Table, units_table

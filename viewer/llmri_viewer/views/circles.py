@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 
 from llmri_look import words
+from llmri_look.view_names import ViewName
 from llmri_viewer.model.clusters import cluster_words
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.disc_camera import FLIGHT_SECONDS, Flight, Lens
 from llmri_viewer.model.layout.geometry import Box
-from llmri_viewer.model.state import ViewName, ViewState
+from llmri_viewer.model.state import ViewState
 from llmri_viewer.model.unit_selection import AtlasUnits, Subject
 from llmri_viewer.views import legend
 from llmri_viewer.views.base import At, PlainView, Points, is_whole, unzoomed

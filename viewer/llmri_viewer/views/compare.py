@@ -6,12 +6,13 @@ from functools import lru_cache
 import numpy as np
 
 from llmri_look import words
+from llmri_look.view_names import ViewName
 from llmri_protocol.messages import Compare, ComparedToken, Comparison
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.measured.measuring import UNNUMBERED
-from llmri_viewer.model.state import ViewName, ViewState
+from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.barless import whole
 from llmri_viewer.views.base import At, Entry, PlainView
 from llmri_viewer.views.picture import Words

@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 
 from llmri_look import words
+from llmri_look.view_names import ViewName
 from llmri_protocol.arrays import array_of
 from llmri_protocol.messages import MeasureInfluence
 from llmri_viewer.model.history.store import Rows, ScanStore
@@ -13,7 +14,7 @@ from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.measured.measuring import UNNUMBERED
-from llmri_viewer.model.state import ViewName, ViewState, by_layer
+from llmri_viewer.model.state import ViewState, by_layer
 from llmri_viewer.views.all_layers import AllLayersView
 from llmri_viewer.views.base import At, Entry
 from llmri_viewer.views.picture import Picture, Words

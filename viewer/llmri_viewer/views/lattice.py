@@ -7,13 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from llmri_look import words
+from llmri_look.view_names import ViewName
 from llmri_viewer.model.clusters import cluster_words
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.clusters.edges import edges_of
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.geometry import Box, Camera, Grid, fitting, grid_of
-from llmri_viewer.model.state import ViewName, ViewState
+from llmri_viewer.model.state import ViewState
 from llmri_viewer.model.unit_selection import AtlasUnits, LayerUnits, Subject
 from llmri_viewer.views import legend
 from llmri_viewer.views.base import At, PlainView, Points

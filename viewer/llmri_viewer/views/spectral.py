@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmri_look import words
+from llmri_look.view_names import ViewName
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.layout.columns import Columns, columns
 from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.layout.reach import Reach
-from llmri_viewer.model.state import ViewName, ViewState
+from llmri_viewer.model.state import ViewState
 from llmri_viewer.model.unit_selection import LayerUnits
 from llmri_viewer.views.base import At, Points
 from llmri_viewer.views.reaching import ReachingView

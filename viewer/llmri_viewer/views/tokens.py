@@ -4,13 +4,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from llmri_look.view_names import ViewName
 from llmri_protocol.messages import Candidate, LogitLens, ReadLens
 from llmri_protocol.messages import Command as Request
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.measured.measuring import UNNUMBERED, Asked
-from llmri_viewer.model.state import Link, ViewName, ViewState
+from llmri_viewer.model.state import Link, ViewState
 from llmri_viewer.views.barless import whole
 from llmri_viewer.views.base import At, Entry, PlainView
 from llmri_viewer.views.table import Column, Table, encoded

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from llmri_look.colours.theme import LARGE
-from llmri_look.keys.bindings import Bindings, Mode
+from llmri_look.keys.bindings import Bindings
 from llmri_look.keys.keysheet import Line, Section, sections_for
+from llmri_look.view_names import Mode
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
