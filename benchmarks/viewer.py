@@ -31,7 +31,7 @@ from llmri_viewer.drawing.palettes import palette
 from llmri_viewer.drawing.plane import circles, lattice
 from llmri_viewer.drawing.plane.inks import inks
 from llmri_viewer.model.layout import face
-from llmri_viewer.model.layout.disc_camera import Flight, Lens
+from llmri_viewer.model.layout.disc_camera import DiscCamera, Flight
 from llmri_viewer.model.layout.geometry import Box, fitting
 from llmri_viewer.model.options import Options
 from llmri_viewer.views.circles import lens_of, stage_of
@@ -174,7 +174,7 @@ def live_circles(window: Window) -> dict[str, Callable[[], object]]:
     """Give ways to draw 4096 circles in their colours."""
     canvas, session = window.canvas, window.session
     state = replace(session.state, view="circles")
-    gliding = replace(state, flight=Flight(Lens(0.0, 0.0, 1.0), 0.5))
+    gliding = replace(state, flight=Flight(DiscCamera(0.0, 0.0, 1.0), 0.5))
     packed = session.state.clusters
     if packed is None:
         raise RuntimeError("the clusters are not those of the card")

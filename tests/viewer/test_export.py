@@ -54,7 +54,7 @@ def spoken(server: SyntheticServer, table: Bindings) -> Iterator[Desk]:
 
 def export(desk: Desk) -> None:
     desk.play("e")
-    desk.window.chores.finish()
+    desk.window.effect_runner.finish()
 
 
 def only(folder: Path, suffix: str) -> Path:
@@ -238,7 +238,7 @@ def test_files_are_written_beside_the_loop_and_the_end_is_told(
     told.play("e")
     assert told.state.notice == "exporting what is shown …"
     slow.set()
-    told.window.chores.finish()
+    told.window.effect_runner.finish()
     assert told.state.notice.startswith("exported llmri-")
     with Image.open(sorted(folder.glob("*.png"))[0]) as picture:
         assert picture.size == told.state.size
@@ -314,7 +314,7 @@ def test_a_full_disk_is_a_notice_and_nothing_stays(
     monkeypatch.setattr(FullDisk, "__enter__", lambda self: self, raising=False)
     monkeypatch.setattr(FullDisk, "__exit__", lambda self, *why: self._file.close(), raising=False)
     told.play(keys)
-    told.window.chores.finish()
+    told.window.effect_runner.finish()
     assert "no space left on device" in told.state.notice
     assert told.state.warning
     assert list(folder.iterdir()) == []
@@ -326,7 +326,7 @@ def test_a_full_disk_is_a_notice_and_nothing_stays(
 def test_a_missing_folder_is_a_notice_and_the_viewer_lives_on(told: Desk, folder: Path, keys: str) -> None:
     folder.rmdir()
     told.play(keys)
-    told.window.chores.finish()
+    told.window.effect_runner.finish()
     assert told.state.warning
     assert "no such file or directory" in told.state.notice
     told.play("down")

@@ -16,7 +16,7 @@ from llmri_viewer.app.reference import Reference
 from llmri_viewer.drawing.panels.legend import BAR, FULL, SCALE, SIGN
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.clusters.ranking import TOGETHER, Ranking
-from llmri_viewer.model.history.store import Moment
+from llmri_viewer.model.history.store import TokenRef
 from llmri_viewer.model.options import Options
 from llmri_viewer.views import legend, picture_of
 from tests.viewer.conftest import Desk
@@ -42,7 +42,7 @@ def reference(desk: Desk) -> dict[int, float]:
     store, atlas = desk.session.store, desk.state.clusters
     assert atlas is not None
     rows = {
-        (turn, token): store.sheet(Moment(turn, token), "mlp_act").rows.ravel()  # type: ignore[union-attr]
+        (turn, token): store.sheet(TokenRef(turn, token), "mlp_act").rows.ravel()  # type: ignore[union-attr]
         for turn in (1, 2)
         for token in store.moments(turn, "mlp_act")
         if token > 0

@@ -4,10 +4,10 @@ from typing import Literal
 
 from llmri_protocol.messages import Edit
 
-Effect = Literal["more", "less", "off", "same", "other", "steer"]
+EditEffect = Literal["more", "less", "off", "same", "other", "steer"]
 
 
-def effect(edit: Edit) -> Effect:
+def effect_of(edit: Edit) -> EditEffect:
     """Say what an edit does to its units; `other` puts another value in their place."""
     match edit.op:
         case "scale":
@@ -22,7 +22,7 @@ def effect(edit: Edit) -> Effect:
             return "other"
 
 
-def _against(value: float, neutral: float) -> Effect:
+def _against(value: float, neutral: float) -> EditEffect:
     if value == neutral:
         return "same"
     return "more" if value > neutral else "less"

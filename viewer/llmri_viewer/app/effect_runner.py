@@ -26,14 +26,14 @@ PATIENCE = 10.0  # seconds that closing the window waits for files
 
 @dataclass(frozen=True)
 class Desktop:
-    """What chores need of the window: the size and pixels of its picture, and the clipboard."""
+    """What effects need of the window: the size and pixels of its picture, and the clipboard."""
 
     rgb: Callable[[], tuple[tuple[int, int], bytes]]
     clipboard: Callable[[], str]
 
 
-class Chores:
-    """Carries errands out for a session; files go to the working folder under names made of the time."""
+class EffectRunner:
+    """Carries effects out for a session; files go to the working folder under names made of the time."""
 
     def __init__(self, session: Session, desktop: Desktop) -> None:
         self._session = session
@@ -44,9 +44,9 @@ class Chores:
         self._began = 0.0
         self._ending: list[Film] = []
 
-    def run(self, errand: ExportShown | ToggleRecording | PasteText) -> None:
+    def run(self, effect: ExportShown | ToggleRecording | PasteText) -> None:
         """Carry one out, or begin to."""
-        match errand:
+        match effect:
             case ExportShown():
                 self._export()
             case ToggleRecording():

@@ -26,7 +26,7 @@ from llmri_protocol.protection import phase_of, with_found
 from llmri_viewer.commands.base import Step
 from llmri_viewer.commands.view import subscription
 from llmri_viewer.connection.plausible import odd_card, why_not
-from llmri_viewer.model.history.store import Moment, ScanStore, Sheet
+from llmri_viewer.model.history.store import ScanStore, Sheet, TokenRef
 from llmri_viewer.model.measured.measuring import Measurements
 from llmri_viewer.model.state import Link, LinkStatus, Standing, ViewState
 from llmri_viewer.views.base import unzoomed
@@ -197,7 +197,7 @@ def _default_site(card: ModelCard) -> str:
 
 
 def _scanned(state: ViewState, store: ScanStore, scan: Scan) -> ViewState:
-    moment = Moment(scan.turn, scan.token)
+    moment = TokenRef(scan.turn, scan.token)
     had = store.sheet(state.at, state.site) is not None
     store.add_scan(moment, scan.site, Sheet(scan.layers, array_of(scan), scan.time))
     if had and store.sheet(state.at, state.site) is None and state.paused:

@@ -8,7 +8,7 @@ from llmri_viewer import views
 from llmri_viewer.app.reference import Reference
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.clusters.ranking import Ranking, firing
-from llmri_viewer.model.history.store import Moment, Rows, ScanStore
+from llmri_viewer.model.history.store import Rows, ScanStore, TokenRef
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.model.unit_selection import AtlasUnits
 
@@ -46,7 +46,7 @@ class Ranker:
 def _ranked(reference: Reference, site: str, turn: int, store: ScanStore) -> Ranking | None:
     atlas, standard = reference.atlas, reference.standard()
     tokens = store.moments(turn, site)
-    moments = [Moment(turn, token) for token in tokens if token > 0]  # attention parks on the first
+    moments = [TokenRef(turn, token) for token in tokens if token > 0]  # attention parks on the first
     written = [moment for moment in moments if _written(store, moment)]
     values = _values(atlas, site, written or moments, store)
     if standard is None or not len(values):
@@ -72,13 +72,13 @@ def _silent(store: ScanStore) -> bool:
     return store.turns[store.order[-1]].end is not None
 
 
-def _written(store: ScanStore, moment: Moment) -> bool:
+def _written(store: ScanStore, moment: TokenRef) -> bool:
     """Tell whether the model wrote the token."""
     token = store.turns[moment.turn].tokens.get(moment.token)
     return token is not None and token.phase == "generate"
 
 
-def _values(atlas: Atlas, site: str, moments: list[Moment], store: ScanStore) -> Rows:
+def _values(atlas: Atlas, site: str, moments: list[TokenRef], store: ScanStore) -> Rows:
     """Give the units of the clusters at tokens spread evenly over some, `[tokens, units]`."""
     units = AtlasUnits(atlas)
     spread = moments[:: max(1, -(-len(moments) // MOST_SCANS))]

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from llmri_clustering.evidence import Standard
 from llmri_viewer.model.clusters.atlas import Atlas
-from llmri_viewer.model.history.store import Moment, Rows, ScanStore
+from llmri_viewer.model.history.store import Rows, ScanStore, TokenRef
 from llmri_viewer.model.unit_selection import AtlasUnits
 
 VALUES_AT_ONCE = 1 << 19  # taken in a frame, in some 4 ms
@@ -70,7 +70,7 @@ class Reference:
             tokens = store.moments(turn, self._site)
             begin = bisect_right(tokens, sums.last)
             for token in tokens[begin : begin + room]:
-                room -= self._add(sums, store, Moment(turn, token))
+                room -= self._add(sums, store, TokenRef(turn, token))
         self.complete = room > 0
         self._revision = store.revision if room else -1
         self.scans = sum(sums.scans for sums in self._sums.values())
@@ -85,7 +85,7 @@ class Reference:
         deviation[deviation <= ROUNDING * np.abs(mean)] = 0
         return Standard(mean.astype(np.float32), deviation.astype(np.float32))
 
-    def _add(self, sums: _TurnSums, store: ScanStore, moment: Moment) -> int:
+    def _add(self, sums: _TurnSums, store: ScanStore, moment: TokenRef) -> int:
         """Add a scan; give how many were read."""
         sheet = store.sheet(moment, self._site)
         row = self._units.read(sheet) if sheet is not None else None

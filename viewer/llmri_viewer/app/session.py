@@ -15,10 +15,10 @@ from llmri_viewer.app.drafts import Drafts
 from llmri_viewer.app.meter import Meter
 from llmri_viewer.app.notices import NoticeClock
 from llmri_viewer.app.ranker import Ranker
-from llmri_viewer.cluster_job.builder import Workshop
+from llmri_viewer.cluster_job.builder import ClusterBuilder
 from llmri_viewer.commands import Command, update
 from llmri_viewer.commands.base import OFFLINE, Silent, Step
-from llmri_viewer.commands.effects import SessionErrand, WindowErrand
+from llmri_viewer.commands.effects import SessionEffect, WindowEffect
 from llmri_viewer.connection.link import Address, Connection, ServerLink
 from llmri_viewer.model import state as states
 from llmri_viewer.model.clusters.atlas import Atlas
@@ -72,8 +72,8 @@ class Session:
         self.meter = Meter()
         self.tally = Tally()
         self.link: Connection = link or ServerLink(address, options, reconnect=reconnect)
-        self.errands: deque[WindowErrand] = deque()  # for the window, in order
-        self.workshop = Workshop()
+        self.effects: deque[WindowEffect] = deque()  # for the window, in order
+        self.cluster_builder = ClusterBuilder()
         self._drafts = Drafts()
         self._ranker = Ranker()
         self._notices = NoticeClock()
@@ -102,7 +102,7 @@ class Session:
             self.receive(event)
             if isinstance(event, Scan) and self.state.at == (event.turn, event.token):
                 self.meter.timings.taken(self.link.inbox.arrived)
-        self._carry_out(self.workshop.poll(self.state, self.store))
+        self._carry_out(self.cluster_builder.poll(self.state, self.store))
         self._notices.see(self.state)
         wanted = views.of(self.state).needs(self.state, self.store)
         if wanted is not None:
@@ -117,7 +117,7 @@ class Session:
         self._count(event)
         self._carry_out(events.received(self.state, self.store, event))
         self.state = self._drafts.take(event, self.state, self.store)
-        self.state = self.workshop.take(event, self.state, self.store)
+        self.state = self.cluster_builder.take(event, self.state, self.store)
         self._notices.see(self.state, anew=isinstance(event, Notice | Error))
 
     def do(self, command: Command) -> None:
@@ -145,14 +145,14 @@ class Session:
     def close(self) -> None:
         """End the connection, and the work of other processes."""
         self.link.stop()
-        self.workshop.close()
+        self.cluster_builder.close()
 
     def _carry_out(self, step: Step) -> None:
         self.state = step.state
-        self.errands.extend(errand for errand in step.errands if isinstance(errand, WindowErrand))
-        for errand in step.errands:
-            if isinstance(errand, SessionErrand):
-                self.state = self.workshop.run(errand, self.state)
+        self.effects.extend(effect for effect in step.effects if isinstance(effect, WindowEffect))
+        for effect in step.effects:
+            if isinstance(effect, SessionEffect):
+                self.state = self.cluster_builder.run(effect, self.state)
         if step.requests and self.state.link.link is not Link.CONNECTED:
             self.state = replace(self.state, notice=OFFLINE, warning=True)
             return

@@ -11,10 +11,10 @@ import pygame
 
 from llmri_look.colours.theme import Theme
 from llmri_look.keys.bindings import Bindings
-from llmri_viewer.app.effect_runner import Chores, Desktop
+from llmri_viewer.app.effect_runner import Desktop, EffectRunner
 from llmri_viewer.app.session import Session
 from llmri_viewer.app.timings import FRAMES_A_SECOND
-from llmri_viewer.commands.effects import ExportShown, PasteText, SaveShot, ToggleRecording, WindowErrand
+from llmri_viewer.commands.effects import ExportShown, PasteText, SaveShot, ToggleRecording, WindowEffect
 from llmri_viewer.drawing import desktop, scene
 from llmri_viewer.drawing.aside import Aside
 from llmri_viewer.drawing.canvas import Canvas
@@ -23,7 +23,7 @@ from llmri_viewer.drawing.panels import strip, timeline
 from llmri_viewer.drawing.scene import Meters
 from llmri_viewer.files.writing import reason, timed, whole
 from llmri_viewer.input.translate import Translator
-from llmri_viewer.model.history.store import Moment
+from llmri_viewer.model.history.store import TokenRef
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.density import scale_of
 from llmri_viewer.model.state import Link
@@ -67,7 +67,7 @@ class Window:
         pygame.display.set_caption("llmri view")
         pygame.key.set_repeat(REPEAT_AFTER, REPEAT_EVERY)
         self.canvas = Canvas(surface, theme, Fonts(session.options.fonts), scale)
-        self.chores = Chores(session, Desktop(self._rgb, desktop.clipboard))
+        self.effect_runner = EffectRunner(session, Desktop(self._rgb, desktop.clipboard))
         session.link.inbox.wake = self._wake
 
     def frame(self) -> None:
@@ -87,10 +87,10 @@ class Window:
             self.draw()
             self._drawn = signature
             self.session.meter.timings.shown(began, time.time())
-            self.chores.drawn()
-        while self.session.errands:
-            self._run_errand(self.session.errands.popleft())
-        self.chores.tick()
+            self.effect_runner.drawn()
+        while self.session.effects:
+            self._run_effect(self.session.effects.popleft())
+        self.effect_runner.tick()
 
     def on_screen(self, at: tuple[int, int]) -> tuple[int, int]:
         """Give a place of the layout in the screen's pixels, as events have it."""
@@ -109,14 +109,14 @@ class Window:
             here["rel"] = (there["rel"][0] / scale, there["rel"][1] / scale)
         return pygame.event.Event(event.type, {**there, **here})
 
-    def _run_errand(self, errand: WindowErrand) -> None:
+    def _run_effect(self, effect: WindowEffect) -> None:
         """Carry out what needs the picture, and say how it went."""
         try:
-            match errand:
+            match effect:
                 case SaveShot():
                     self.session.tell(f"saved {self.save(self.shot_file)}")
                 case ExportShown() | ToggleRecording() | PasteText():
-                    self.chores.run(errand)
+                    self.effect_runner.run(effect)
         except WindowError as error:
             self.session.tell(str(error), warning=True)
 
@@ -182,10 +182,10 @@ class Window:
 
     def close(self) -> None:
         """Close the window, once what was to be written is."""
-        self.chores.close()
+        self.effect_runner.close()
         pygame.quit()
 
-    def moment_at(self, x: int, y: int) -> Moment | None:
+    def moment_at(self, x: int, y: int) -> TokenRef | None:
         """Give the moment at a point of the strip, or under a point of the scrubber's height."""
         state, store = self.session.state, self.session.store
         parts = face.of(state.size)

@@ -1,4 +1,4 @@
-"""Where clusters are made: samples come in, errands are carried out, and what was made is shown."""
+"""Where clusters are made: samples come in, effects are carried out, and what was made is shown."""
 
 import queue
 import threading
@@ -26,7 +26,7 @@ from llmri_viewer.commands.effects import (
     BuildClusters,
     FindPartners,
     SaveClusters,
-    SessionErrand,
+    SessionEffect,
     StopBuilding,
 )
 from llmri_viewer.files.writing import timed
@@ -42,7 +42,7 @@ WORK: Mapping[What, str] = MappingProxyType(
 )
 
 
-class Workshop:
+class ClusterBuilder:
     """Collects samples, and has clusters built of them, one job at a time; nothing here waits.
 
     Args:
@@ -70,9 +70,9 @@ class Workshop:
             state = replace(state, job=None, notice=sentence, warning=True)
         return state if gathered == state.gathered else replace(state, gathered=gathered)
 
-    def run(self, errand: SessionErrand, state: ViewState) -> ViewState:
-        """Begin or end what an errand asks for."""
-        match errand:
+    def run(self, effect: SessionEffect, state: ViewState) -> ViewState:
+        """Begin or end what an effect asks for."""
+        match effect:
             case BuildClusters(layers):
                 return self._build(state, layers)
             case FindPartners():
@@ -92,9 +92,9 @@ class Workshop:
         state = state if gathered == state.gathered else replace(state, gathered=gathered)
         while self._worker is not None and not self._worker.news.empty():
             match self._worker.news.get():
-                case progress.Step(step, done, of):
+                case progress.JobStep(step, done, of):
                     state = replace(state, job=Job(step, done, of))
-                case progress.Failed(why):
+                case progress.JobFailed(why):
                     sentence = f"{WORK[self._worker.what]} failed: {why}"
                     self._worker = None
                     return Step(replace(state, job=None, edges=False, notice=sentence, warning=True))

@@ -10,7 +10,7 @@ from llmri_clustering.units import UnitSet
 from llmri_protocol.messages import Edits, Notice, Scan, ServerMessage, Token, TurnEnd, TurnStart, Welcome
 from llmri_protocol.protection import FOUND
 from llmri_viewer.model.clusters.gathered import NEEDED, Gathered, together
-from llmri_viewer.model.history.store import Moment, ScanStore, Sheet
+from llmri_viewer.model.history.store import ScanStore, Sheet, TokenRef
 from llmri_viewer.model.state import LinkStatus, ViewState
 
 SAMPLES = 4096  # of a site, as many as `llmri cluster` keeps
@@ -90,13 +90,13 @@ class Gatherer:
             collection.leave_out(_protected(collection.units, state))
 
     def _scanned(self, scan: Scan, state: ViewState, store: ScanStore) -> None:
-        sheet = store.sheet(Moment(scan.turn, scan.token), scan.site)
+        sheet = store.sheet(TokenRef(scan.turn, scan.token), scan.site)
         if state.card is None or sheet is None:
             return
         key = (scan.site, together(state.card, scan.site, state.layer))
         collection = self._collections.pop(key, None) or self._begun(key, state, sheet.rows.shape[1])
         self._collections[key] = collection
-        under = store.under(Moment(scan.turn, scan.token))
+        under = store.under(TokenRef(scan.turn, scan.token))
         collection.edited = bool(under.edits if under.certain else self._edited)
         collection.edits = None if under.edits is None else hash(under.edits)
         collection.scan(scan.turn, scan.token, _values(sheet, key[1]))

@@ -19,7 +19,7 @@ CLUSTERS, CIRCLES, PARTNERS, ERRORS = "clusters.llmri", "circles.npz", "partners
 What = Literal["clusters", "partners"]
 
 
-class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All of an order but the samples' values; for each unit its layer and index, for each sample its place.
 
     Attributes:
@@ -74,7 +74,7 @@ class Task:
         self._kept = collection.in_order()
         self._columns = None if len(columns) == len(collection.units) else columns
         units, left_out = collection.units, collection.left_out[columns]
-        self.order = Order(
+        self.order = JobSpec(
             what=what,
             model=model,
             site=units.site,
@@ -108,9 +108,9 @@ class Task:
         return np.ascontiguousarray(row, "<f4")
 
 
-def read(folder: Path) -> tuple[Order, Samples]:
+def read(folder: Path) -> tuple[JobSpec, Samples]:
     """Read what a task has written."""
-    order = msgspec.json.decode((folder / ORDER).read_bytes(), type=Order)
+    order = msgspec.json.decode((folder / ORDER).read_bytes(), type=JobSpec)
     values = np.fromfile(folder / VALUES, "<f4").reshape(len(order.turn), len(order.layer))
     turn, token = np.asarray(order.turn, np.int32), np.asarray(order.token, np.int32)
     return order, Samples(values.astype(np.float32, copy=False), turn, token, order.texts)

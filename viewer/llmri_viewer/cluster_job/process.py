@@ -40,13 +40,13 @@ class WorkerProcess:
     """
 
     def __init__(self, task: Task) -> None:
-        self.news: queue.SimpleQueue[progress.Step | progress.Failed | Made] = queue.SimpleQueue()
+        self.news: queue.SimpleQueue[progress.JobStep | progress.JobFailed | Made] = queue.SimpleQueue()
         self.what = task.order.what
         self._task = task
         self._stopped = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._starting = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="llmri workshop", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="llmri clusters", daemon=True)
         self._thread.start()
 
     @property
@@ -69,10 +69,10 @@ class WorkerProcess:
 
     def _run(self) -> None:
         try:
-            with TemporaryDirectory(prefix="llmri-workshop-", ignore_cleanup_errors=True) as name:
+            with TemporaryDirectory(prefix="llmri-clusters-", ignore_cleanup_errors=True) as name:
                 self._carry_out(Path(name))
         except (OSError, ValueError, MemoryError) as error:
-            self._tell(progress.Failed(str(error)))
+            self._tell(progress.JobFailed(str(error)))
 
     def _carry_out(self, folder: Path) -> None:
         self._task.write(folder)
@@ -81,17 +81,19 @@ class WorkerProcess:
         if process is None:
             return
         with process:
-            end: progress.News | None = None
+            end: progress.JobProgress | None = None
             for line in process.stdout or ():
                 said = progress.read(line)
-                if isinstance(said, progress.Step):
+                if isinstance(said, progress.JobStep):
                     self._tell(said)
                 end = said or end
-            if isinstance(end, progress.Ready):
+            if isinstance(end, progress.JobReady):
                 self._tell(_made(folder))
             else:
                 code = process.wait()
-                self._tell(end if isinstance(end, progress.Failed) else progress.Failed(_how(code, folder)))
+                self._tell(
+                    end if isinstance(end, progress.JobFailed) else progress.JobFailed(_how(code, folder))
+                )
 
     def _started(self, folder: Path, errors: IO[bytes]) -> "subprocess.Popen[bytes] | None":
         """Start the worker, None where it was stopped before."""
@@ -108,7 +110,7 @@ class WorkerProcess:
             )
             return self._process
 
-    def _tell(self, said: "progress.Step | progress.Failed | Made") -> None:
+    def _tell(self, said: "progress.JobStep | progress.JobFailed | Made") -> None:
         if not self._stopped.is_set():
             self.news.put(said)
 

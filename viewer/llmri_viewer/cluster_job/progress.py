@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Step(msgspec.Struct, frozen=True, tag="step"):
+class JobStep(msgspec.Struct, frozen=True, tag="step"):
     """How far it is: the step in words, and `done` of `of` of all there is to do."""
 
     words: str
@@ -11,26 +11,26 @@ class Step(msgspec.Struct, frozen=True, tag="step"):
     of: int
 
 
-class Ready(msgspec.Struct, frozen=True, tag="ready"):
+class JobReady(msgspec.Struct, frozen=True, tag="ready"):
     """Everything lies in the folder."""
 
 
-class Failed(msgspec.Struct, frozen=True, tag="failed"):
+class JobFailed(msgspec.Struct, frozen=True, tag="failed"):
     """Nothing comes of it, and why, in a clause."""
 
     why: str
 
 
-News = Step | Ready | Failed
-_DECODER: msgspec.json.Decoder[News] = msgspec.json.Decoder(News)
+JobProgress = JobStep | JobReady | JobFailed
+_DECODER: msgspec.json.Decoder[JobProgress] = msgspec.json.Decoder(JobProgress)
 
 
-def line(news: News) -> bytes:
+def line(news: JobProgress) -> bytes:
     """Write news as a line."""
     return msgspec.json.encode(news) + b"\n"
 
 
-def read(line: bytes) -> News | None:
+def read(line: bytes) -> JobProgress | None:
     """Read a line; None where it is none of ours, such as a library's warning."""
     try:
         return _DECODER.decode(line)

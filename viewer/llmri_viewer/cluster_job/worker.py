@@ -20,7 +20,7 @@ from llmri_clustering.files import load, save
 from llmri_clustering.packing import pack_circles
 from llmri_clustering.samples import Samples
 from llmri_viewer.cluster_job import progress
-from llmri_viewer.cluster_job.job_spec import CIRCLES, CLUSTERS, PARTNERS, PREVIOUS, Order, read
+from llmri_viewer.cluster_job.job_spec import CIRCLES, CLUSTERS, PARTNERS, PREVIOUS, JobSpec, read
 from llmri_viewer.model.clusters.atlas import PADDING
 from llmri_viewer.model.clusters.levels import worth_drawing
 
@@ -37,16 +37,16 @@ def main(folder: Path) -> None:
     try:
         order, samples = read(folder)
         (_clusters if order.what == "clusters" else _partners)(folder, order, samples)
-        _tell(progress.Ready())
+        _tell(progress.JobReady())
     except MemoryError:
-        _tell(progress.Failed("there is not enough memory"))
+        _tell(progress.JobFailed("there is not enough memory"))
     except ValueError as error:
-        _tell(progress.Failed(str(error)))
+        _tell(progress.JobFailed(str(error)))
     except OSError as error:
-        _tell(progress.Failed(error.strerror or str(error)))
+        _tell(progress.JobFailed(error.strerror or str(error)))
 
 
-def _clusters(folder: Path, order: Order, samples: Samples) -> None:
+def _clusters(folder: Path, order: JobSpec, samples: Samples) -> None:
     """Build clusters, pack their circles, and find the strongest partners."""
     options = BuildOptions()
     steps = Steps(options)
@@ -72,12 +72,12 @@ def _clusters(folder: Path, order: Order, samples: Samples) -> None:
     save(folder / CLUSTERS, found)
 
 
-def _partners(folder: Path, order: Order, samples: Samples) -> None:
+def _partners(folder: Path, order: JobSpec, samples: Samples) -> None:
     """Find the strongest partners alone."""
     _save_partners(folder, _correlation(order, samples, Steps(None)))
 
 
-def _correlation(order: Order, samples: Samples, steps: "Steps") -> RunningCorrelation:
+def _correlation(order: JobSpec, samples: Samples, steps: "Steps") -> RunningCorrelation:
     left_out = np.asarray(order.left_out, np.bool_)
     running = RunningCorrelation(len(left_out), left_out=left_out, skip_first=0)
     for first in range(0, len(samples), BATCH):
@@ -111,7 +111,7 @@ class Steps:
             if name == step:
                 share = before + weight * done / max(1, of)
                 words = f"{WORDS[step]}, {done} of {of}" if step == "evidence" else WORDS[step]
-                _tell(progress.Step(words, round(100 * share), 100 * sum(self._weights.values())))
+                _tell(progress.JobStep(words, round(100 * share), 100 * sum(self._weights.values())))
                 return
             before += weight
 
@@ -125,7 +125,7 @@ WORDS = {
 }
 
 
-def _tell(said: progress.News) -> None:
+def _tell(said: progress.JobProgress) -> None:
     sys.stdout.buffer.write(progress.line(said))
     sys.stdout.buffer.flush()
 

@@ -50,7 +50,7 @@ class Paste:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        return Step(state, errands=(PasteText(),))
+        return Step(state, effects=(PasteText(),))
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class ShowView:
             return Step(shown, requests)
         if state.clusters is None:
             ready = state.gathered.enough and state.job is None and state.card is not None
-            return Step(shown, errands=(BuildClusters(),) if ready else ())
+            return Step(shown, effects=(BuildClusters(),) if ready else ())
         return _at_site(shown, store, state.clusters.site)
 
 
@@ -76,7 +76,7 @@ class StepOut:
         """See `Command`."""
         view = views.of(state)
         if view.of_clusters and state.job is not None:
-            return Step(state, errands=(StopBuilding(),))
+            return Step(state, effects=(StopBuilding(),))
         pending = state.measurements.pending.get(view.measures) if view.measures else None
         if pending is not None:
             return Step(state, (Stop(id=UNNUMBERED, command=pending.id),))
@@ -118,11 +118,11 @@ class Rebuild:
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
         if state.job is not None:
-            return Step(state, errands=(StopBuilding(),))
+            return Step(state, effects=(StopBuilding(),))
         if not state.gathered.enough:
             got = state.gathered
             return told(state, cluster_words.missing_samples(got))
-        return Step(state, errands=(BuildClusters((state.layer,) if self.alone else None),))
+        return Step(state, effects=(BuildClusters((state.layer,) if self.alone else None),))
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +168,7 @@ class ShowEdges:
             return Step(shown)
         if not state.gathered.enough:
             return told(state, cluster_words.missing_samples(state.gathered, "lines of correlation"))
-        return Step(shown, errands=(FindPartners(),))
+        return Step(shown, effects=(FindPartners(),))
 
 
 @dataclass(frozen=True)
@@ -179,4 +179,4 @@ class KeepClusters:
         """See `Command`."""
         if state.clusters is None:
             return told(state, "there are no clusters to save yet")
-        return Step(state, errands=(SaveClusters(),))
+        return Step(state, effects=(SaveClusters(),))

@@ -45,10 +45,10 @@ class SaveClusters:
     """Write the clusters to a file, for `--clusters` and `llmri experiment`."""
 
 
-WindowErrand = SaveShot | ExportShown | ToggleRecording | PasteText
-"""Errands that need the picture or the desktop."""
+WindowEffect = SaveShot | ExportShown | ToggleRecording | PasteText
+"""Effects that need the picture or the desktop."""
 
-SessionErrand = BuildClusters | StopBuilding | FindPartners | SaveClusters
-"""Errands that need the scans."""
+SessionEffect = BuildClusters | StopBuilding | FindPartners | SaveClusters
+"""Effects that need the scans."""
 
-Errand = WindowErrand | SessionErrand
+Effect = WindowEffect | SessionEffect

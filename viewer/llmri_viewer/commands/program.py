@@ -34,7 +34,7 @@ class TakeShot:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        return Step(state, errands=(SaveShot(),))
+        return Step(state, effects=(SaveShot(),))
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Export:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        return Step(state, errands=(ExportShown(),))
+        return Step(state, effects=(ExportShown(),))
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Record:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        return Step(state, errands=(ToggleRecording(),))
+        return Step(state, effects=(ToggleRecording(),))
 
 
 @dataclass(frozen=True)

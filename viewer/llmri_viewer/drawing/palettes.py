@@ -6,13 +6,13 @@ from types import MappingProxyType
 
 from llmri_look.colours import colour
 from llmri_look.colours.theme import Colour, ColourMapName, Theme
-from llmri_look.edit_effects import Effect
+from llmri_look.edit_effects import EditEffect
 from llmri_viewer.drawing.marks import edit_colour
 
-TINTS: tuple[tuple[Effect, ...], ...] = (("more",), ("less", "off"), ("same",), ("other", "steer"))
+TINTS: tuple[tuple[EditEffect, ...], ...] = (("more",), ("less", "off"), ("same",), ("other", "steer"))
 """Effects that have a colour of their own."""
 
-TINT_LEVELS: Mapping[Effect, int] = MappingProxyType(
+TINT_LEVELS: Mapping[EditEffect, int] = MappingProxyType(
     {effect: colour.UNKNOWN + 1 + place for place, effects in enumerate(TINTS) for effect in effects}
 )
 """The level that shows a unit by what an edit does to it, where it is too small for a mark."""

@@ -13,14 +13,14 @@ from llmri_viewer.commands.pointing import at_pointer, lassoed
 from llmri_viewer.commands.program import Point
 from llmri_viewer.commands.tokens import GoToMoment
 from llmri_viewer.commands.view import AdjustWindow, GoToLayer, Pan, Zoom
-from llmri_viewer.model.history.store import Moment
+from llmri_viewer.model.history.store import TokenRef
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.state import At, ViewState
 
 DRAG_FROM = 4  # pixels the pointer moves before a press is no click any more
 DOUBLE_SECONDS = 0.4  # between the clicks of a double click
 BUTTONS = (pygame.BUTTON_LEFT, pygame.BUTTON_RIGHT)
-MomentAt = Callable[[int, int], Moment | None]
+MomentAt = Callable[[int, int], TokenRef | None]
 
 
 class Mouse:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from llmri_look.words import shown_text
-from llmri_viewer.model.history.store import Moment, ScanStore, Turn
+from llmri_viewer.model.history.store import ScanStore, TokenRef, Turn
 from llmri_viewer.model.state import ViewState
 
 EXAMPLES = (
@@ -47,7 +47,7 @@ class ClusterPlace:
 class MomentPlace:
     """A token."""
 
-    moment: Moment
+    moment: TokenRef
 
 
 Place = UnitPlace | LayerPlace | ClusterPlace | MomentPlace
@@ -143,7 +143,7 @@ def _turn(parts: Parts, state: ViewState, store: ScanStore) -> Reading:
     tokens = store.moments(int(parts[0] or 0), state.site)
     if reading.wrong or not tokens:
         return reading
-    return _to(Moment(int(parts[0] or 0), tokens[0]), state, store)
+    return _to(TokenRef(int(parts[0] or 0), tokens[0]), state, store)
 
 
 def _turn_token(parts: Parts, state: ViewState, store: ScanStore) -> Reading:
@@ -158,7 +158,7 @@ def _turn_token(parts: Parts, state: ViewState, store: ScanStore) -> Reading:
         return Reading(f"a token of turn {number}, 0 to {turn.length - 1}")
     if int(token) >= turn.length:
         return Reading(f"token {token}: turn {number} has 0 to {turn.length - 1}", wrong=True)
-    return _to(Moment(number, int(token)), state, store)
+    return _to(TokenRef(number, int(token)), state, store)
 
 
 def _text(parts: Parts, state: ViewState, store: ScanStore) -> Reading:
@@ -171,7 +171,7 @@ def _text(parts: Parts, state: ViewState, store: ScanStore) -> Reading:
     return _to(moment, state, store)
 
 
-def _to(moment: Moment, state: ViewState, store: ScanStore) -> Reading:
+def _to(moment: TokenRef, state: ViewState, store: ScanStore) -> Reading:
     """Lead to a token, or to the nearest of its turn that has a scan."""
     nearest = store.nearest(moment, state.site)
     if nearest is None or nearest.turn != moment.turn:
@@ -184,16 +184,16 @@ def _to(moment: Moment, state: ViewState, store: ScanStore) -> Reading:
     return Reading(said, MomentPlace(nearest))
 
 
-def _found(wanted: str, state: ViewState, store: ScanStore) -> Moment | None:
+def _found(wanted: str, state: ViewState, store: ScanStore) -> TokenRef | None:
     """Give the next token after the shown one at which a text begins; after the newest comes the oldest."""
-    here = state.at or Moment(0, -1)
+    here = state.at or TokenRef(0, -1)
     turns = [number for number in store.order if number >= here.turn]
     turns += [number for number in store.order if number <= here.turn]
     for at, number in enumerate(turns):
         after = here.token if at == 0 and number == here.turn else -1
         token = _next_in(store.turns[number], wanted.casefold(), after)
         if token is not None:
-            return Moment(number, token)
+            return TokenRef(number, token)
     return None
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Literal
 
 from llmri_look.words import count
-from llmri_viewer.model.history.store import Moment, ScanStore
+from llmri_viewer.model.history.store import ScanStore, TokenRef
 from llmri_viewer.model.state import ViewState
 
 TimeKind = Literal["live", "held", "replay"]
@@ -17,7 +17,7 @@ def followed(state: ViewState, store: ScanStore) -> ViewState:
     return replace(state, at=at, paused=False, replaying=False, known=None)
 
 
-def held(state: ViewState, store: ScanStore, at: Moment | None = None) -> ViewState:
+def held(state: ViewState, store: ScanStore, at: TokenRef | None = None) -> ViewState:
     """Hold a token, by default the shown one; what comes later than the newest of now is news."""
     at = at or state.at
     known = max(filter(None, (state.known if state.paused else store.newest(state.site), at)), default=None)
@@ -28,7 +28,7 @@ def replayed(state: ViewState, store: ScanStore) -> ViewState:
     """Let time run on from the shown token; at the newest, from the beginning of its turn."""
     at = state.at
     if at is not None and at == store.newest(state.site):
-        at = Moment(at.turn, store.moments(at.turn, state.site)[0])
+        at = TokenRef(at.turn, store.moments(at.turn, state.site)[0])
     return replace(held(state, store, at), replaying=True)
 
 
@@ -53,7 +53,7 @@ def news_words(state: ViewState, store: ScanStore) -> str:
     return count(came, "new token") if came else ""
 
 
-def pace(store: ScanStore, site: str, here: Moment, there: Moment) -> float:
+def pace(store: ScanStore, site: str, here: TokenRef, there: TokenRef) -> float:
     """Give the seconds from a token to the next as they came, at least a twelfth and at most one."""
     one, other = store.sheet(here, site), store.sheet(there, site)
     if one is None or other is None or not (one.time and other.time) or here.turn != there.turn:
@@ -65,7 +65,7 @@ class Player:
     """Moves a replay on as time goes by; remembers how long the shown token has been there."""
 
     def __init__(self) -> None:
-        self._at: Moment | None = None
+        self._at: TokenRef | None = None
         self._shown = 0.0
 
     def advance(self, state: ViewState, store: ScanStore, seconds: float) -> ViewState:

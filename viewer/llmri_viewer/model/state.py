@@ -9,7 +9,7 @@ from typing import Literal
 
 from llmri_clustering.correlation import Partners
 from llmri_look.colours.theme import ColourMapName
-from llmri_look.edit_effects import Effect, effect
+from llmri_look.edit_effects import EditEffect, effect_of
 from llmri_look.view_names import OWN_KEYS, ViewMode, ViewName
 from llmri_protocol.messages import Edit, Edits, ModelCard, SiteCard, Welcome
 from llmri_viewer.model.clusters.atlas import Atlas
@@ -17,8 +17,8 @@ from llmri_viewer.model.clusters.gathered import Gathered, Job
 from llmri_viewer.model.clusters.ranking import Ranking
 from llmri_viewer.model.history.revisions import UNKNOWN, Place, Under, units_of
 from llmri_viewer.model.history.revisions import Edits as EditSet
-from llmri_viewer.model.history.store import Moment
-from llmri_viewer.model.layout.disc_camera import Flight, Lens
+from llmri_viewer.model.history.store import TokenRef
+from llmri_viewer.model.layout.disc_camera import DiscCamera, Flight
 from llmri_viewer.model.layout.geometry import Camera
 from llmri_viewer.model.layout.reach import Reach
 from llmri_viewer.model.measured.measuring import Measurements
@@ -84,17 +84,17 @@ class Standing:
             units=units,
         )
 
-    def layers(self, site: str) -> dict[int, set[Effect]]:
+    def layers(self, site: str) -> dict[int, set[EditEffect]]:
         """Give the edited layers of a site, with what is done to units there."""
         return layers_of(self.edits, site)
 
 
-def layers_of(edits: EditSet, site: str) -> dict[int, set[Effect]]:
+def layers_of(edits: EditSet, site: str) -> dict[int, set[EditEffect]]:
     """Give the layers of a site that edits touch, with what is done to units there."""
-    found: dict[int, set[Effect]] = {}
+    found: dict[int, set[EditEffect]] = {}
     for edit in edits:
         if edit.site == site:
-            found.setdefault(edit.layer, set()).add(effect(edit))
+            found.setdefault(edit.layer, set()).add(effect_of(edit))
     return found
 
 
@@ -128,11 +128,11 @@ class ViewState:
     site: str = ""
     layer: int = 0
     wanted_layer: int | None = None  # asked for before the model was known
-    at: Moment | None = None
+    at: TokenRef | None = None
     under: Under = Under(UNKNOWN)  # noqa: RUF009 - what the shown token was computed under; the session keeps it
     paused: bool = False
     replaying: bool = False  # time runs on from `at` by itself
-    known: Moment | None = None  # the newest token when time was held; later ones are news
+    known: TokenRef | None = None  # the newest token when time was held; later ones are news
     difference: bool = False
     limits: tuple[float, float] | None = None  # values at the ends of the colours; None chooses them
     selection: Selection = frozenset()
@@ -145,7 +145,7 @@ class ViewState:
     misfit: str = ""  # why the atlas cannot be of this model
     picked: int | None = None  # the cluster selected last
     focus: int = 0  # the group that the circle view shows where no lens was set by hand
-    lens: Lens | None = None
+    lens: DiscCamera | None = None
     flight: Flight | None = None
     settling: float = 1.0  # how far units have moved from index order to their place, 0 to 1
     edges: bool = False  # the strongest correlations as lines

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from llmri_look import words
 from llmri_viewer.model.clusters.atlas import Atlas
-from llmri_viewer.model.history.store import Moment, Rows, ScanStore, Sheet
+from llmri_viewer.model.history.store import Rows, ScanStore, Sheet, TokenRef
 
 SAMPLE_VALUES = 32768
 Ints = npt.NDArray[np.intp]
@@ -30,7 +30,7 @@ class Scans:
         return hash(self._same)
 
 
-class Subject(Protocol):
+class UnitSelection(Protocol):
     """Units in an order; an index below is a place in that order."""
 
     @property
@@ -73,27 +73,27 @@ class LayerUnits:
 
     @property
     def where(self) -> str:
-        """See `Subject`."""
+        """See `UnitSelection`."""
         return f"layer {self.layer}"
 
     @property
     def layers(self) -> tuple[int, ...]:
-        """See `Subject`."""
+        """See `UnitSelection`."""
         return (self.layer,)
 
     def __len__(self) -> int:
         return self.width
 
     def place(self, index: int, /) -> tuple[int, int]:
-        """See `Subject`."""
+        """See `UnitSelection`."""
         return self.layer, index
 
     def index(self, place: tuple[int, int], /) -> int | None:
-        """See `Subject`."""
+        """See `UnitSelection`."""
         return place[1] if place[0] == self.layer and place[1] < self.width else None
 
     def read(self, sheet: Sheet, step: int = 1, /) -> Rows | None:
-        """See `Subject`."""
+        """See `UnitSelection`."""
         row = sheet.row(self.layer)
         return None if row is None else row[::step]
 
@@ -107,28 +107,28 @@ class AllUnits:
 
     @property
     def where(self) -> str:
-        """See `Subject`."""
+        """See `UnitSelection`."""
         return words.layers(self.layers)
 
     @property
     def layers(self) -> tuple[int, ...]:
-        """See `Subject`."""
+        """See `UnitSelection`."""
         return tuple(range(self.count))
 
     def __len__(self) -> int:
         return self.count * self.width
 
     def place(self, index: int, /) -> tuple[int, int]:
-        """See `Subject`."""
+        """See `UnitSelection`."""
         return divmod(index, self.width)
 
     def index(self, place: tuple[int, int], /) -> int | None:
-        """See `Subject`."""
+        """See `UnitSelection`."""
         layer, unit = place
         return layer * self.width + unit if layer < self.count and unit < self.width else None
 
     def read(self, sheet: Sheet, step: int = 1, /) -> Rows | None:
-        """See `Subject`. A layer that the scan lacks is NaN."""
+        """See `UnitSelection`. A layer that the scan lacks is NaN."""
         return self.rows(sheet).reshape(-1)[::step]
 
     def rows(self, sheet: Sheet) -> Rows:
@@ -150,27 +150,27 @@ class AtlasUnits:
 
     @property
     def where(self) -> str:
-        """See `Subject`."""
+        """See `UnitSelection`."""
         return words.layers(self.layers)
 
     @property
     def layers(self) -> tuple[int, ...]:
-        """See `Subject`."""
+        """See `UnitSelection`."""
         return self.atlas.layers
 
     def __len__(self) -> int:
         return len(self.atlas.clustering.units)
 
     def place(self, index: int, /) -> tuple[int, int]:
-        """See `Subject`."""
+        """See `UnitSelection`."""
         return self.atlas.place(index)
 
     def index(self, place: tuple[int, int], /) -> int | None:
-        """See `Subject`."""
+        """See `UnitSelection`."""
         return self.atlas.index(*place)
 
     def read(self, sheet: Sheet, step: int = 1, /) -> Rows | None:
-        """See `Subject`. A unit whose layer the scan lacks is NaN."""
+        """See `UnitSelection`. A unit whose layer the scan lacks is NaN."""
         at, missing = _found(self.atlas, sheet.layers, sheet.rows.shape[1], step)
         if isinstance(at, slice):  # the usual case: a scan is as long as all of them, and need not be copied
             return sheet.rows.reshape(-1)[at]
@@ -206,13 +206,13 @@ def difference(late: Rows, early: Rows) -> Rows:
     return change
 
 
-def values_at(subject: Subject, store: ScanStore, moment: Moment | None, site: str) -> Rows | None:
+def values_at(subject: UnitSelection, store: ScanStore, moment: TokenRef | None, site: str) -> Rows | None:
     """Give the units' activations at a token, `[units]`; None where no scan of it is kept."""
     sheet = store.sheet(moment, site)
     return subject.read(sheet) if sheet else None
 
 
-def sample(subject: Subject, store: ScanStore, turn: int, site: str) -> Rows:
+def sample(subject: UnitSelection, store: ScanStore, turn: int, site: str) -> Rows:
     """Give the units at tokens spread evenly over a turn, `[tokens, units]`: at most 32 tokens.
 
     Units are spread evenly too, where there are more than 32,768 values.
@@ -220,7 +220,7 @@ def sample(subject: Subject, store: ScanStore, turn: int, site: str) -> Rows:
     return sampled(subject, store.spread(turn, site))
 
 
-def sampled(subject: Subject, sheets: Sequence[Sheet]) -> Rows:
+def sampled(subject: UnitSelection, sheets: Sequence[Sheet]) -> Rows:
     """Give the units in some scans, `[scans, units]`, of every so many units: at most 32,768 values."""
     step = max(1, -(-len(sheets) * len(subject) // SAMPLE_VALUES))
     rows = [row for sheet in sheets if (row := subject.read(sheet, step)) is not None]

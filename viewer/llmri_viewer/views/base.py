@@ -14,7 +14,7 @@ from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.layout.reach import Reach
 from llmri_viewer.model.measured.measuring import Kind
 from llmri_viewer.model.state import At, Selection, ViewState
-from llmri_viewer.model.unit_selection import Subject
+from llmri_viewer.model.unit_selection import UnitSelection
 from llmri_viewer.views.picture import Picture, Words, picture_of_units, scale_in_words
 from llmri_viewer.views.table import Table, units_table
 from llmri_viewer.views.why import why_no_picture
@@ -81,7 +81,7 @@ class View(Protocol):
         """Give the part of the window in which units are drawn."""
         ...
 
-    def subject(self, state: ViewState, /) -> Subject | None:
+    def subject(self, state: ViewState, /) -> UnitSelection | None:
         """Give the units it shows, None where there are none."""
         ...
 
@@ -220,7 +220,7 @@ class PlainView:
         """See `View`."""
         return face.of(state.size).view
 
-    def subject(self, _state: ViewState, /) -> Subject | None:
+    def subject(self, _state: ViewState, /) -> UnitSelection | None:
         """See `View`."""
         return None
 

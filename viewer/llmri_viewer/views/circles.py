@@ -10,10 +10,10 @@ from llmri_viewer.model.clusters import cluster_words
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.layout import face
-from llmri_viewer.model.layout.disc_camera import FLIGHT_SECONDS, Flight, Lens
+from llmri_viewer.model.layout.disc_camera import FLIGHT_SECONDS, DiscCamera, Flight
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import ViewState
-from llmri_viewer.model.unit_selection import AtlasUnits, Subject
+from llmri_viewer.model.unit_selection import AtlasUnits, UnitSelection
 from llmri_viewer.views import legend
 from llmri_viewer.views.base import At, PlainView, Points, is_whole, unzoomed
 from llmri_viewer.views.table import Table
@@ -22,16 +22,16 @@ LEAST_UNITS_ACROSS = 3.0  # the closest look: so many units side by side fill th
 MOST = 4.0  # the widest look, in radii of the whole
 
 
-def lens_of(state: ViewState, atlas: Atlas) -> Lens:
+def lens_of(state: ViewState, atlas: Atlas) -> DiscCamera:
     """Give the lens that holds now, on its way where it is moving."""
     end = state.lens or around(atlas, state.focus)
     return state.flight.start.towards(end, state.flight.eased) if state.flight else end
 
 
-def around(atlas: Atlas, group: int) -> Lens:
+def around(atlas: Atlas, group: int) -> DiscCamera:
     """Give the lens that a group fills."""
     x, y, radius = atlas.packing.groups[group].tolist()
-    return Lens(x, y, radius)
+    return DiscCamera(x, y, radius)
 
 
 def glided(state: ViewState, seconds: float) -> ViewState:
@@ -50,7 +50,7 @@ def flown(state: ViewState, group: int) -> ViewState:
     return replace(state, focus=group, lens=None, flight=Flight(start))
 
 
-def _moved(state: ViewState, lens: Lens) -> ViewState:
+def _moved(state: ViewState, lens: DiscCamera) -> ViewState:
     """Set the lens by hand; for a moment the camera counts as moving, since more such moves may follow."""
     return replace(state, lens=lens, flight=Flight(lens))
 
@@ -138,7 +138,7 @@ class CirclesView(PlainView):
         """See `View`."""
         return stage_of(state)
 
-    def subject(self, state: ViewState, /) -> Subject | None:
+    def subject(self, state: ViewState, /) -> UnitSelection | None:
         """See `View`."""
         return AtlasUnits(state.clusters) if state.clusters else None
 

@@ -15,7 +15,7 @@ from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.geometry import Box, Camera, Grid, fitting, grid_of
 from llmri_viewer.model.state import ViewState
-from llmri_viewer.model.unit_selection import AtlasUnits, LayerUnits, Subject
+from llmri_viewer.model.unit_selection import AtlasUnits, LayerUnits, UnitSelection
 from llmri_viewer.views import legend
 from llmri_viewer.views.base import At, PlainView, Points
 from llmri_viewer.views.picture import scale_in_words
@@ -153,7 +153,7 @@ class GridView(LatticeView):
         """See `View`."""
         return face.of(state.size).view
 
-    def subject(self, state: ViewState, /) -> Subject | None:
+    def subject(self, state: ViewState, /) -> UnitSelection | None:
         """See `View`."""
         return LayerUnits(state.layer, state.width) if state.width else None
 
@@ -187,7 +187,7 @@ class HebbianView(LatticeView):
         """See `View`."""
         return face.staged(face.of(state.size).view)[1]
 
-    def subject(self, state: ViewState, /) -> Subject | None:
+    def subject(self, state: ViewState, /) -> UnitSelection | None:
         """See `View`."""
         return AtlasUnits(state.clusters) if state.clusters else None
 

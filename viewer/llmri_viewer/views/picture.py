@@ -8,9 +8,9 @@ import numpy as np
 from llmri_look.colours import colour
 from llmri_look.colours.colour import Bytes, Scale, window
 from llmri_look.colours.theme import ColourMapName
-from llmri_viewer.model.history.store import Moment, Rows, ScanStore, Sheet
+from llmri_viewer.model.history.store import Rows, ScanStore, Sheet, TokenRef
 from llmri_viewer.model.state import ViewState
-from llmri_viewer.model.unit_selection import Scans, Subject, difference, sampled
+from llmri_viewer.model.unit_selection import Scans, UnitSelection, difference, sampled
 
 Words = tuple[str, str]  # a headline and a sentence
 
@@ -45,7 +45,7 @@ class Look:
         return window(values, self.colour_map, log=self.log, clip=self.clip)
 
 
-def picture_of_units(subject: Subject | None, state: ViewState, store: ScanStore) -> Picture | None:
+def picture_of_units(subject: UnitSelection | None, state: ViewState, store: ScanStore) -> Picture | None:
     """Give some units at the shown token, None where there is nothing to show.
 
     The scale holds for the whole turn so far, so that tokens can be compared. What depends on the same scans
@@ -63,13 +63,13 @@ def picture_of_units(subject: Subject | None, state: ViewState, store: ScanStore
     return _shown(subject, Scans((sheet,)), _scale(subject, spread, ends, look))
 
 
-def _before(at: Moment, state: ViewState, store: ScanStore) -> Sheet | None:
+def _before(at: TokenRef, state: ViewState, store: ScanStore) -> Sheet | None:
     """Give the scan before one, of the same turn."""
     moment = store.step(at, state.site, -1)
     return store.sheet(moment, state.site) if moment and moment.turn == at.turn else None
 
 
-def _ends(store: ScanStore, at: Moment, site: str, subject: Subject) -> tuple[float, ...]:
+def _ends(store: ScanStore, at: TokenRef, site: str, subject: UnitSelection) -> tuple[float, ...]:
     """Give the least and the greatest value of the turn, in the layers of the subject."""
     known = store.turns[at.turn].extremes
     ends = [known[site, layer] for layer in subject.layers if (site, layer) in known]
@@ -77,20 +77,20 @@ def _ends(store: ScanStore, at: Moment, site: str, subject: Subject) -> tuple[fl
 
 
 @lru_cache(maxsize=16)
-def _scale(subject: Subject, spread: Scans, ends: tuple[float, ...], look: Look) -> Scale:
+def _scale(subject: UnitSelection, spread: Scans, ends: tuple[float, ...], look: Look) -> Scale:
     """Give the scale for a turn, from its extremes, or from scans spread over it for percentiles."""
     stand_ins = sampled(subject, spread.sheets).ravel() if look.clip else np.asarray(ends, np.float32)
     return look.scale(stand_ins)
 
 
 @lru_cache(maxsize=4)
-def _shown(subject: Subject, scan: Scans, scale: Scale) -> Picture | None:
+def _shown(subject: UnitSelection, scan: Scans, scale: Scale) -> Picture | None:
     values = subject.read(scan.sheets[0])
     return Picture(values, scale) if values is not None and len(values) == len(subject) else None
 
 
 @lru_cache(maxsize=4)
-def _change(subject: Subject, pair: Scans, spread: Scans, look: Look) -> Picture | None:
+def _change(subject: UnitSelection, pair: Scans, spread: Scans, look: Look) -> Picture | None:
     """Give the change between two scans; the scale is of the turn's changes, and of this one."""
     earlier, values = (subject.read(sheet) for sheet in pair.sheets)
     if earlier is None or values is None or not len(earlier) == len(values) == len(subject):

@@ -12,7 +12,7 @@ from llmri_protocol.messages import Edit
 from llmri_viewer.model import footing
 from llmri_viewer.model.history.store import Rows, ScanStore
 from llmri_viewer.model.state import ViewState, by_layer
-from llmri_viewer.model.unit_selection import AllUnits, AtlasUnits, LayerUnits, Subject
+from llmri_viewer.model.unit_selection import AllUnits, AtlasUnits, LayerUnits, UnitSelection
 from llmri_viewer.views.picture import Picture
 
 DOUBT = "?"
@@ -68,7 +68,7 @@ def edit_facts(state: ViewState) -> dict[str, str | int | float]:
     }
 
 
-def units_table(state: ViewState, subject: Subject | None, picture: Picture | None) -> Table | None:
+def units_table(state: ViewState, subject: UnitSelection | None, picture: Picture | None) -> Table | None:
     """Give shown units with the ends of their scale, None where none are shown."""
     if picture is None or subject is None:
         return None
@@ -77,7 +77,7 @@ def units_table(state: ViewState, subject: Subject | None, picture: Picture | No
     return Table(units_columns(state, subject, picture.values), {"scale": ends})
 
 
-def units_columns(state: ViewState, subject: Subject, values: Rows) -> dict[str, Column]:
+def units_columns(state: ViewState, subject: UnitSelection, values: Rows) -> dict[str, Column]:
     """Give the columns of units: layer, unit, value, whether selected, the edit each obeyed, and obeys now.
 
     A `?` stands where it is not known whether a unit obeyed one, or which.
@@ -114,7 +114,7 @@ def _among(layers: Column, units: Column, layer: int, chosen: tuple[int, ...]) -
     return rows[np.isin(units[rows], chosen)]
 
 
-def _places(subject: Subject) -> tuple[Column, Column]:
+def _places(subject: UnitSelection) -> tuple[Column, Column]:
     """Give the layer and the unit of each index."""
     match subject:
         case LayerUnits():

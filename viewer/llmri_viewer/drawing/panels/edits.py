@@ -1,7 +1,7 @@
 """The side panel's second part: the edits that the shown token was computed under, and those that stand."""
 
 from llmri_look import edit_words
-from llmri_look.edit_effects import effect
+from llmri_look.edit_effects import effect_of
 from llmri_protocol.messages import Edit
 from llmri_protocol.protection import Guarded, guarded_places, protected_of
 from llmri_viewer.drawing.canvas import Canvas
@@ -117,7 +117,7 @@ def _rows(edit: Edit, guarded: Guarded) -> int:
 def _edit(canvas: Canvas, box: Box, edit: Edit, guarded: Guarded) -> None:
     """Write what is edited and how, and beneath it, where the box has room, where in the conversation."""
     row = box.row(0, ROW)
-    done = effect(edit)
+    done = effect_of(edit)
     tint = edit_colour(canvas.theme, done)
     mark(canvas, (row.x + 5, row.y + row.height // 2), 4, done, tint)
     amount = edit_words.amount(edit)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from llmri_look import edit_words, words
-from llmri_look.edit_effects import effect
+from llmri_look.edit_effects import effect_of
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.charts import sparkline
 from llmri_viewer.drawing.marks import edit_colour, faded, mark
@@ -91,7 +91,7 @@ def _unit(canvas: Canvas, row: Box, state: ViewState, store: ScanStore, place: P
     was = state.shown_units.get((state.site, layer, unit))
     edit = was or state.later_units.get((state.site, layer, unit))
     if edit is not None:
-        done = effect(edit)
+        done = effect_of(edit)
         tint = edit_colour(canvas.theme, done)
         tint = tint if was else faded(canvas.theme, tint)
         x = row.x + used + 2 * UNIT

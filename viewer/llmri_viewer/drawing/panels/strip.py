@@ -7,7 +7,7 @@ from llmri_look.colours.theme import blend
 from llmri_protocol.messages import Token
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.panels.flow import PADDING, flow_of
-from llmri_viewer.model.history.store import Moment, ScanStore, Turn
+from llmri_viewer.model.history.store import ScanStore, TokenRef, Turn
 from llmri_viewer.model.history.timeline import changed_in
 from llmri_viewer.model.layout.face import STRIP_LINE, UNIT
 from llmri_viewer.model.layout.geometry import Box
@@ -59,13 +59,13 @@ def cells(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> list[
 
 def moment_at(
     canvas: Canvas, box: Box, state: ViewState, store: ScanStore, at: tuple[int, int]
-) -> Moment | None:
+) -> TokenRef | None:
     """Give the moment whose cell is at a point, None where there is none."""
     turn = turn_of(state, store)
     if turn is None or not box.holds(*at):
         return None
     found = (cell.token for cell in cells(canvas, box, state, store) if cell.box.holds(*at))
-    return next((Moment(turn.number, token) for token in found), None)
+    return next((TokenRef(turn.number, token) for token in found), None)
 
 
 def _live(state: ViewState, turn: Turn) -> bool:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from llmri_look.colours import colour, palette
 from llmri_look.colours.colour import Bytes
 from llmri_look.colours.theme import Colour, Theme, blend
-from llmri_look.edit_effects import Effect, effect
+from llmri_look.edit_effects import EditEffect, effect_of
 from llmri_protocol.messages import Edit
 from llmri_viewer.drawing.marks import TINT, edit_colour
 from llmri_viewer.drawing.rings import RingStyle
@@ -40,7 +40,7 @@ def inks(theme: Theme, atlas: Atlas, state: ViewState, picture: Picture | None) 
     return np.concatenate([inner, rim, grounds(atlas, theme)])
 
 
-def _tints(theme: Theme, effects: tuple[Effect, ...]) -> npt.NDArray[np.float32]:
+def _tints(theme: Theme, effects: tuple[EditEffect, ...]) -> npt.NDArray[np.float32]:
     return np.asarray([edit_colour(theme, done) for done in effects], np.float32).reshape(-1, 3)
 
 
@@ -51,10 +51,10 @@ def packed(colours: Bytes) -> npt.NDArray[np.uint32]:
 
 
 @lru_cache(maxsize=8)
-def edited(atlas: Atlas, edits: tuple[Edit, ...]) -> tuple[Ints, tuple[Effect, ...]]:
+def edited(atlas: Atlas, edits: tuple[Edit, ...]) -> tuple[Ints, tuple[EditEffect, ...]]:
     """Give the edited units of the set and what is done to them; the last edit of a unit holds."""
     found = {
-        index: effect(edit)
+        index: effect_of(edit)
         for edit in edits
         if edit.site == atlas.site
         for unit in edit.units

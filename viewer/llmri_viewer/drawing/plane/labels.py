@@ -11,7 +11,7 @@ from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.lettering.fonts import Fonts
 from llmri_viewer.model.clusters import cluster_words
 from llmri_viewer.model.clusters.atlas import Atlas
-from llmri_viewer.model.layout.disc_camera import Lens
+from llmri_viewer.model.layout.disc_camera import DiscCamera
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import ViewState
 
@@ -32,7 +32,7 @@ class Label:
 
 
 @lru_cache(maxsize=2)
-def place(fonts: Fonts, atlas: Atlas, lens: Lens, stage: Box) -> tuple[Label, ...]:
+def place(fonts: Fonts, atlas: Atlas, lens: DiscCamera, stage: Box) -> tuple[Label, ...]:
     """Give the labels that fit: number and token where there is room, else the number, else none."""
     scale = lens.scale(stage)
     found = []
@@ -50,7 +50,7 @@ def place(fonts: Fonts, atlas: Atlas, lens: Lens, stage: Box) -> tuple[Label, ..
     return tuple(found)
 
 
-def draw(canvas: Canvas, state: ViewState, atlas: Atlas, lens: Lens, stage: Box) -> None:
+def draw(canvas: Canvas, state: ViewState, atlas: Atlas, lens: DiscCamera, stage: Box) -> None:
     """Draw the labels on plates of the window's ground."""
     theme = canvas.theme
     for label in place(canvas.fonts, atlas, lens, stage):

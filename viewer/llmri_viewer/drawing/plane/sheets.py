@@ -13,7 +13,7 @@ from llmri_viewer.drawing.plane.inks import grounds, packed, ring_of
 from llmri_viewer.drawing.plane.raster import Raster, rasterised
 from llmri_viewer.drawing.rings import Ring, lay
 from llmri_viewer.model.clusters.atlas import Atlas
-from llmri_viewer.model.layout.disc_camera import Lens
+from llmri_viewer.model.layout.disc_camera import DiscCamera
 from llmri_viewer.model.layout.geometry import Box
 
 
@@ -21,7 +21,7 @@ class Still(NamedTuple):
     """Clusters as a resting camera sees them; `fineness` is as in `Raster`."""
 
     atlas: Atlas
-    lens: Lens
+    lens: DiscCamera
     stage: Box
     fineness: int
 

@@ -2,7 +2,7 @@
 
 from llmri_look import edit_words, words
 from llmri_look.colours.theme import blend
-from llmri_look.edit_effects import effect
+from llmri_look.edit_effects import effect_of
 from llmri_protocol.messages import Comparison
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import edit_colour, mark
@@ -63,7 +63,7 @@ def _edits(canvas: Canvas, box: Box, asked: Asked) -> None:
     theme, row = canvas.theme, ROW
     x, top = box.x, 0
     for number, edit in enumerate(asked.edits):
-        done = effect(edit)
+        done = effect_of(edit)
         text = f"{edit_words.where(edit)}  {edit_words.amount(edit)}"
         rest = f"and {len(asked.edits) - number} more"
         room = 2 * UNIT + canvas.width(text)

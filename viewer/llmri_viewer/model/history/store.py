@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from llmri_protocol.messages import Edits, Token, TurnEnd, TurnStart, Welcome
 from llmri_viewer.model.history.revisions import UNKNOWN, Revision, Revisions, Under
-from llmri_viewer.model.history.turns import Moment, Rows, Sheet, Shelf, Turn
+from llmri_viewer.model.history.turns import Rows, Sheet, Shelf, TokenRef, Turn
 
-__all__ = ["Moment", "Rows", "ScanStore", "Sheet", "Turn"]
+__all__ = ["Rows", "ScanStore", "Sheet", "TokenRef", "Turn"]
 
 TURNS_KEPT = 256  # texts of older turns go once their scans have gone
 SPREAD_SHEETS = 32
@@ -110,7 +110,7 @@ class ScanStore:
             turn.passes.mark(token.token - 1, self.revisions.chosen(token.token - 1))
         self._keep_to_budget()
 
-    def add_scan(self, moment: Moment, site: str, sheet: Sheet) -> None:
+    def add_scan(self, moment: TokenRef, site: str, sheet: Sheet) -> None:
         """Keep a scan, and let the oldest go until all fit the budget; the newest always stays."""
         turn = self.turn(moment.turn)
         if not self.moments(moment.turn, site):
@@ -122,16 +122,16 @@ class ScanStore:
             self._ring.append((moment.turn, site, moment.token))
         self._keep_to_budget()
 
-    def sheet(self, moment: Moment | None, site: str) -> Sheet | None:
+    def sheet(self, moment: TokenRef | None, site: str) -> Sheet | None:
         """Give the scan of a site at a token, None where there is none (any more)."""
         return self._shelf(moment.turn, site).get(moment.token) if moment else None
 
-    def row(self, moment: Moment | None, site: str, layer: int) -> Rows | None:
+    def row(self, moment: TokenRef | None, site: str, layer: int) -> Rows | None:
         """Give one layer's activations at a token, `[width]`."""
         sheet = self.sheet(moment, site)
         return sheet.row(layer) if sheet else None
 
-    def under(self, moment: Moment | None) -> Under:
+    def under(self, moment: TokenRef | None) -> Under:
         """Give the edits that a token's scans were computed under, kept or not; by default what comes next.
 
         Of a token that no pass has read these are the ones it was chosen under.
@@ -145,7 +145,7 @@ class ScanStore:
         newest = bool(self.order) and moment.turn == self.order[-1]
         return self.revisions.flight if newest else NOT_KNOWN
 
-    def let_go(self, moment: Moment, site: str) -> bool:
+    def let_go(self, moment: TokenRef, site: str) -> bool:
         """Tell whether a token's scan was kept once and had to go for newer ones."""
         shelf = self._shelf(moment.turn, site)
         return moment.token < shelf.gone_to and shelf.get(moment.token) is None
@@ -158,37 +158,37 @@ class ScanStore:
         """Give the turns that have a scan at a site, ascending; not to be changed."""
         return self._scanned.get(site, [])
 
-    def newest(self, site: str) -> Moment | None:
+    def newest(self, site: str) -> TokenRef | None:
         """Give the newest token with a scan at a site."""
         turns = self.scanned_turns(site)
         return self._last(turns[-1], site) if turns else None
 
-    def oldest(self, site: str) -> Moment | None:
+    def oldest(self, site: str) -> TokenRef | None:
         """Give the oldest token with a scan at a site."""
         turns = self.scanned_turns(site)
         return self._first(turns[0], site) if turns else None
 
-    def step(self, moment: Moment, site: str, step: int) -> Moment | None:
+    def step(self, moment: TokenRef, site: str, step: int) -> TokenRef | None:
         """Give the nearest scanned token before (-1) or after (+1) one, across turns."""
         tokens, turns = self.moments(moment.turn, site), self.scanned_turns(site)
         if step > 0:
             at, beyond = bisect_right(tokens, moment.token), bisect_right(turns, moment.turn)
             if at < len(tokens):
-                return Moment(moment.turn, tokens[at])
+                return TokenRef(moment.turn, tokens[at])
             return self._first(turns[beyond], site) if beyond < len(turns) else None
         at, beyond = bisect_left(tokens, moment.token), bisect_left(turns, moment.turn)
         if at:
-            return Moment(moment.turn, tokens[at - 1])
+            return TokenRef(moment.turn, tokens[at - 1])
         return self._last(turns[beyond - 1], site) if beyond else None
 
-    def nearest(self, moment: Moment, site: str) -> Moment | None:
+    def nearest(self, moment: TokenRef, site: str) -> TokenRef | None:
         """Give the scanned token nearest to one: of its turn, else the next, else the last before."""
         shelf = self._shelf(moment.turn, site)
         if shelf.tokens:
-            return Moment(moment.turn, shelf.nearest(moment.token))
+            return TokenRef(moment.turn, shelf.nearest(moment.token))
         return self.step(moment, site, 1) or self.step(moment, site, -1)
 
-    def behind(self, moment: Moment | None, site: str) -> int:
+    def behind(self, moment: TokenRef | None, site: str) -> int:
         """Count the scanned tokens that came after one."""
         if moment is None:
             return 0
@@ -220,11 +220,11 @@ class ScanStore:
         stride = max(1, -(-len(shelf) // SPREAD_SHEETS))
         return [sheet for token in shelf.tokens[::stride] if (sheet := shelf.get(token)) is not None]
 
-    def _first(self, turn: int, site: str) -> Moment:
-        return Moment(turn, self.moments(turn, site)[0])
+    def _first(self, turn: int, site: str) -> TokenRef:
+        return TokenRef(turn, self.moments(turn, site)[0])
 
-    def _last(self, turn: int, site: str) -> Moment:
-        return Moment(turn, self.moments(turn, site)[-1])
+    def _last(self, turn: int, site: str) -> TokenRef:
+        return TokenRef(turn, self.moments(turn, site)[-1])
 
     def _shelf(self, turn: int, site: str) -> Shelf:
         known = self.turns.get(turn)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from llmri_viewer.model.history.passes import Passes
 from llmri_viewer.model.history.revisions import Under
-from llmri_viewer.model.history.store import NOTHING, Moment, ScanStore
+from llmri_viewer.model.history.store import NOTHING, ScanStore, TokenRef
 
 Codes = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.intp]
@@ -30,7 +30,7 @@ class Timeline:
         """How many places there are."""
         return self.starts[-1]
 
-    def place(self, moment: Moment) -> float:
+    def place(self, moment: TokenRef) -> float:
         """Give the middle of a moment's place as a share of the line; the nearest end of a turn not on it."""
         at = bisect_right(self.turns, moment.turn) - 1
         if at < 0 or not self.length:
@@ -40,13 +40,13 @@ class Timeline:
             inside = self.starts[at + 1] - 1
         return (inside + 0.5) / self.length
 
-    def moment(self, share: float) -> Moment | None:
+    def moment(self, share: float) -> TokenRef | None:
         """Give the moment at a share of the line, the ends beyond them; None where there is nothing."""
         if not self.length:
             return None
         place = min(max(0, int(share * self.length)), self.length - 1)
         at = bisect_right(self.starts, place, hi=len(self.turns)) - 1
-        return Moment(self.turns[at], place - self.starts[at])
+        return TokenRef(self.turns[at], place - self.starts[at])
 
 
 def timeline_of(store: ScanStore) -> Timeline:

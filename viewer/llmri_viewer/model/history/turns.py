@@ -15,7 +15,7 @@ SHEET_OBJECTS = 400  # bytes of the Python objects around a scan, about
 TOKEN_OBJECTS, CANDIDATE_OBJECTS = 320, 180  # of a token, and of each candidate it was chosen from
 
 
-class Moment(NamedTuple):
+class TokenRef(NamedTuple):
     """One token's place: the turn and the token's number in it."""
 
     turn: int

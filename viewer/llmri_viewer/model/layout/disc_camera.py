@@ -16,7 +16,7 @@ FLIGHT_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
-class Lens:
+class DiscCamera:
     """The disc of the plane that fills the view: its middle and its radius."""
 
     x: float
@@ -37,36 +37,38 @@ class Lens:
         scale = self.scale(box)
         return self.x + (x - box.x - box.width / 2) / scale, self.y + (y - box.y - box.height / 2) / scale
 
-    def zoomed(self, steps: int, box: Box, at: tuple[float, float], least: float, most: float) -> "Lens":
+    def zoomed(
+        self, steps: int, box: Box, at: tuple[float, float], least: float, most: float
+    ) -> "DiscCamera":
         """Zoom in by so many steps with the place `at` held still; the radius stays within bounds."""
         radius = min(most, max(least, self.radius / STEP**steps))
         ratio = radius / self.radius
         x, y = self.point(box, *at)
-        return Lens(x - (x - self.x) * ratio, y - (y - self.y) * ratio, radius)
+        return DiscCamera(x - (x - self.x) * ratio, y - (y - self.y) * ratio, radius)
 
-    def panned(self, box: Box, dx: float, dy: float) -> "Lens":
+    def panned(self, box: Box, dx: float, dy: float) -> "DiscCamera":
         """Move the picture by so many pixels."""
         scale = self.scale(box)
-        return Lens(self.x - dx / scale, self.y - dy / scale, self.radius)
+        return DiscCamera(self.x - dx / scale, self.y - dy / scale, self.radius)
 
-    def kept_in_sight(self, x: float, y: float, radius: float) -> "Lens":
+    def kept_in_sight(self, x: float, y: float, radius: float) -> "DiscCamera":
         """Bring the middle back into a disc of the plane, where panning left it."""
         dx, dy = self.x - x, self.y - y
         away = (dx * dx + dy * dy) ** 0.5
         share = min(1.0, radius / away) if away else 1.0
-        return Lens(x + dx * share, y + dy * share, self.radius)
+        return DiscCamera(x + dx * share, y + dy * share, self.radius)
 
-    def towards(self, other: "Lens", share: float) -> "Lens":
+    def towards(self, other: "DiscCamera", share: float) -> "DiscCamera":
         """Give the lens so much of the way to another: straight, so that one point holds still."""
         mix = [a + (b - a) * share for a, b in ((self.x, other.x), (self.y, other.y))]
-        return Lens(mix[0], mix[1], self.radius + (other.radius - self.radius) * share)
+        return DiscCamera(mix[0], mix[1], self.radius + (other.radius - self.radius) * share)
 
 
 @dataclass(frozen=True)
 class Flight:
     """A move of the camera under way: from where, and how much of its time is over, 0 to 1."""
 
-    start: Lens
+    start: DiscCamera
     share: float = 0.0
 
     @property

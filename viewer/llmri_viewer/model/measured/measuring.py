@@ -17,7 +17,7 @@ from llmri_protocol.messages import (
     Progress,
     ReadLens,
 )
-from llmri_viewer.model.history.store import Moment
+from llmri_viewer.model.history.store import TokenRef
 
 UNNUMBERED = 0  # the session gives each request its id when it is sent
 V = TypeVar("V")
@@ -45,7 +45,7 @@ class Asked:
     """
 
     request: Command
-    at: Moment | None
+    at: TokenRef | None
     edits: tuple[Edit, ...]
     turn: int = 0
     disturbed: bool = False

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from llmri_look.colours.colour import Scale, percentiles, window
 from llmri_look.colours.theme import ColourMapName
-from llmri_viewer.model.history.store import Moment, Rows, ScanStore
+from llmri_viewer.model.history.store import Rows, ScanStore, TokenRef
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.model.unit_selection import AllUnits, Scans, difference
 
@@ -59,7 +59,7 @@ def all_rows(state: ViewState, store: ScanStore) -> AllRows | None:
 
 
 @lru_cache(maxsize=4)
-def _all_rows(wish: Wish, store: ScanStore, _revision: int, at: Moment) -> AllRows | None:
+def _all_rows(wish: Wish, store: ScanStore, _revision: int, at: TokenRef) -> AllRows | None:
     sheet = store.sheet(at, wish.site)
     if sheet is None:
         return None

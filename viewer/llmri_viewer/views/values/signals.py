@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from llmri_viewer.model.clusters.atlas import Atlas
-from llmri_viewer.model.history.store import Moment, Rows, ScanStore, Sheet
+from llmri_viewer.model.history.store import Rows, ScanStore, Sheet, TokenRef
 from llmri_viewer.model.state import Selection, ViewState
 from llmri_viewer.model.unit_selection import LayerUnits, values_at
 
@@ -77,7 +77,7 @@ class Layer:
     """A layer's units at a token, in the order of a clustering's layout or their own."""
 
     site: str
-    at: Moment
+    at: TokenRef
     units: LayerUnits
     atlas: Atlas | None
     change: bool
@@ -136,7 +136,7 @@ def along_turn(asked: Course, store: ScanStore, _revision: int, /) -> Signal | N
     whole = _places(asked)
     units = whole[:: -(-len(whole) // most)]
     read = _reader(asked.chosen, units)
-    found = ((token, store.sheet(Moment(asked.turn, token), asked.site)) for token in tokens)
+    found = ((token, store.sheet(TokenRef(asked.turn, token), asked.site)) for token in tokens)
     rows = {token: row for token, sheet in found if sheet and (row := read(sheet)) is not None}
     if len(rows) < 2:  # noqa: PLR2004 - two make a line
         return None

@@ -66,8 +66,8 @@ def until(desk: Desk, met: Callable[[], bool]) -> None:
 
 def working(desk: Desk) -> int:
     """Wait for the worker's first word, and give its process."""
-    until(desk, lambda: desk.session.workshop.pid is not None)
-    pid = desk.session.workshop.pid
+    until(desk, lambda: desk.session.cluster_builder.pid is not None)
+    pid = desk.session.cluster_builder.pid
     assert pid is not None
     assert psutil.pid_exists(pid)
     return pid
@@ -271,7 +271,7 @@ def test_clusters_that_are_ready_leave_the_grid_as_it_is(full: Desk) -> None:
 
 def test_a_disk_that_takes_no_clusters_gives_a_notice(full: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     full.play("o wait:clusters")
-    monkeypatch.setattr(full.session.workshop, "_folder", Path("/proc/none"))
+    monkeypatch.setattr(full.session.cluster_builder, "_folder", Path("/proc/none"))
     full.play("shift+s")
     until(full, lambda: "not saved" in full.state.notice)
     assert full.state.warning
@@ -331,5 +331,5 @@ def test_too_many_units_are_built_a_layer_at_a_time_and_that_is_said(table: Bind
 
 def test_commands_ask_for_a_building_only_where_it_can_be(full: Desk) -> None:
     store, state = full.session.store, full.state
-    assert ShowView("circles").apply(state, store).errands == (BuildClusters(),)
-    assert Rebuild(alone=True).apply(state, store).errands == (BuildClusters((state.layer,)),)
+    assert ShowView("circles").apply(state, store).effects == (BuildClusters(),)
+    assert Rebuild(alone=True).apply(state, store).effects == (BuildClusters((state.layer,)),)
