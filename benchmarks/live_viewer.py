@@ -19,17 +19,17 @@ from types import MappingProxyType
 import pygame
 
 from llmri_clustering.files import load
+from llmri_look.colours.theme import THEMES
+from llmri_look.keys import bindings
 from llmri_protocol.messages import Chat
-from llmri_viewer.clusters.atlas import Atlas
-from llmri_viewer.colours.theme import THEMES
+from llmri_viewer.app.session import Session
+from llmri_viewer.app.timings import WORST, at_share
+from llmri_viewer.app.window import Window
 from llmri_viewer.connection.link import Address
-from llmri_viewer.keys import bindings
-from llmri_viewer.options import Options
+from llmri_viewer.model.clusters.atlas import Atlas
+from llmri_viewer.model.options import Options
 from llmri_viewer.scripts.pilot import Pilot
 from llmri_viewer.scripts.script import parse
-from llmri_viewer.session import Session
-from llmri_viewer.timings import WORST, at_share
-from llmri_viewer.window import Window
 
 VIEWS: Mapping[str, str] = MappingProxyType(
     {

@@ -5,8 +5,8 @@ import numpy as np
 from llmri_clustering import Cluster, Clustering, Evidence, Nesting, Placement, Provenance, UnitSet
 from llmri_protocol.arrays import scan_message
 from llmri_protocol.messages import Limits, ModelCard, SiteCard, Token, TurnStart, Welcome
-from llmri_viewer.clusters.atlas import Atlas
-from llmri_viewer.session import Session
+from llmri_viewer.app.session import Session
+from llmri_viewer.model.clusters.atlas import Atlas
 
 LAYERS, WIDTH, CLUSTERS = 8, 512, 48
 SITE, TOKENS = "mlp_act", 64

@@ -19,24 +19,24 @@ from benchmarks.pairs import Runs, Spread, interleave, per_round, ratio, spread
 from benchmarks.report import Gate, Row, Section, milliseconds, percent, plain
 from benchmarks.runs import Advance, Findings, Track, run
 from benchmarks.shown import LAYERS, WIDTH, atlas, fill
-from llmri_viewer.colours import colour
-from llmri_viewer.colours.colour import Scale
-from llmri_viewer.colours.theme import THEMES
+from llmri_look.colours import colour
+from llmri_look.colours.colour import Scale
+from llmri_look.colours.theme import THEMES
+from llmri_look.keys import bindings
+from llmri_viewer.app.session import Session
+from llmri_viewer.app.timings import FRAMES_A_SECOND
+from llmri_viewer.app.window import Window
 from llmri_viewer.connection.link import Address
 from llmri_viewer.drawing.palettes import palette
 from llmri_viewer.drawing.plane import circles, lattice
 from llmri_viewer.drawing.plane.inks import inks
-from llmri_viewer.keys import bindings
-from llmri_viewer.layout import face
-from llmri_viewer.layout.geometry import Box, fitting
-from llmri_viewer.layout.lens import Flight, Lens
-from llmri_viewer.options import Options
-from llmri_viewer.session import Session
-from llmri_viewer.shown.picture import Picture
-from llmri_viewer.timings import FRAMES_A_SECOND
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.disc_camera import DiscCamera, Flight
+from llmri_viewer.model.layout.geometry import Box, fitting
+from llmri_viewer.model.options import Options
 from llmri_viewer.views.circles import lens_of, stage_of
 from llmri_viewer.views.lattice import in_order
-from llmri_viewer.window import Window
+from llmri_viewer.views.picture import Picture
 
 SIZE = (1600, 1000)
 SIDE = 1024  # units across and down the image
@@ -174,7 +174,7 @@ def live_circles(window: Window) -> dict[str, Callable[[], object]]:
     """Give ways to draw 4096 circles in their colours."""
     canvas, session = window.canvas, window.session
     state = replace(session.state, view="circles")
-    gliding = replace(state, flight=Flight(Lens(0.0, 0.0, 1.0), 0.5))
+    gliding = replace(state, flight=Flight(DiscCamera(0.0, 0.0, 1.0), 0.5))
     packed = session.state.clusters
     if packed is None:
         raise RuntimeError("the clusters are not those of the card")

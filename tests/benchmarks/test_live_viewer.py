@@ -4,9 +4,9 @@ from typing import get_args
 
 from benchmarks.live_viewer import VIEWS, Look, Seen
 from benchmarks.viewer import live_rows
-from llmri_viewer.keys import bindings
+from llmri_look.keys import bindings
+from llmri_look.view_names import ViewName
 from llmri_viewer.scripts.script import Press, parse
-from llmri_viewer.state import ViewName
 
 STILL: set[ViewName] = {"compare"}  # two replies that have ended
 

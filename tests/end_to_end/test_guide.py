@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from llmri_viewer.keys import bindings
+from llmri_look.keys import bindings
 from llmri_viewer.scripts.script import parse
 from tests.golden.viewer import guide
 from tests.golden.viewer.desk import SIZE

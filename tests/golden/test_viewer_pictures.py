@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from llmri_viewer.options import ThemeName
+from llmri_look.colours.theme import ThemeName
 from tests.golden.viewer.pictures import FOLDER, KEYS, THEMES, path, rendered
 
 LEVELS, SHARE = 24, 0.002

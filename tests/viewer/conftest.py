@@ -9,19 +9,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from llmri_viewer.clusters.atlas import Atlas
-from llmri_viewer.colours.theme import THEMES
+from llmri_look.colours.theme import THEMES
+from llmri_look.keys import bindings
+from llmri_look.keys.bindings import Bindings
+from llmri_viewer.app.session import Session
+from llmri_viewer.app.window import Window
 from llmri_viewer.connection.link import Address
-from llmri_viewer.keys import bindings
-from llmri_viewer.keys.bindings import Bindings
-from llmri_viewer.layout.lens import FLIGHT_SECONDS
-from llmri_viewer.options import Options
+from llmri_viewer.model.clusters.atlas import Atlas
+from llmri_viewer.model.layout.disc_camera import FLIGHT_SECONDS
+from llmri_viewer.model.options import Options
+from llmri_viewer.model.state import ViewState
 from llmri_viewer.scripts.pilot import Pilot
 from llmri_viewer.scripts.script import parse
-from llmri_viewer.session import Session
-from llmri_viewer.state import ViewState
 from llmri_viewer.views.lattice import SETTLE_SECONDS
-from llmri_viewer.window import Window
 from tests.viewer import clusters
 from tests.viewer.synthetic import SyntheticServer
 

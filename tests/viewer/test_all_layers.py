@@ -10,15 +10,15 @@ import pytest
 from llmri_protocol.messages import ProtectedUnit
 from llmri_viewer import views
 from llmri_viewer.drawing.charts import unit_ticks
-from llmri_viewer.history.store import Sheet
-from llmri_viewer.layout import face
-from llmri_viewer.layout.columns import columns
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.layout.reach import Reach
-from llmri_viewer.shown.all_rows import all_rows
-from llmri_viewer.shown.picture import picture_of
-from llmri_viewer.shown.subject import AllUnits
+from llmri_viewer.model.history.store import Sheet
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.columns import columns
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.reach import Reach
+from llmri_viewer.model.unit_selection import AllUnits
+from llmri_viewer.views import picture_of
 from llmri_viewer.views.all_layers import AllLayersView
+from llmri_viewer.views.values.all_rows import all_rows
 from tests.viewer.conftest import STORY_TOLD, Desk
 from tests.viewer.test_keys import mouse
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from llmri_protocol.messages import ModelCard
-from llmri_viewer.clusters.atlas import Atlas, chosen, chosen_clusters
-from llmri_viewer.history.store import Sheet
-from llmri_viewer.shown.subject import AtlasUnits
+from llmri_viewer.model.clusters.atlas import Atlas, chosen, chosen_clusters
+from llmri_viewer.model.history.store import Sheet
+from llmri_viewer.model.unit_selection import AtlasUnits
 from tests.viewer import clusters
 from tests.viewer.synthetic import SyntheticServer
 

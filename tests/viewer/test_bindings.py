@@ -5,12 +5,14 @@ from typing import get_args
 
 import pytest
 
+from llmri_look.command_words import COMMANDS, GESTURES
+from llmri_look.keys import bindings, keynames, keysheet
+from llmri_look.keys import page as keys_page
+from llmri_look.keys.bindings import Binding
+from llmri_look.view_names import Mode
 from llmri_protocol.configs import ConfigError
-from llmri_viewer import homes
-from llmri_viewer.commands import GESTURES, NAMED
-from llmri_viewer.keys import bindings, keynames, keysheet
-from llmri_viewer.keys import page as keys_page
-from llmri_viewer.keys.bindings import Binding, Mode
+from llmri_viewer.app import user_paths
+from llmri_viewer.commands import NAMED
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,6 +21,10 @@ def written(folder: Path, *rows: str) -> Path:
     path = folder / "own.toml"
     path.write_text("\n".join(f"[[binding]]\n{row}\n" for row in rows))
     return path
+
+
+def test_the_viewer_carries_out_every_command_that_has_a_name() -> None:
+    assert tuple(NAMED) == COMMANDS
 
 
 def test_every_command_has_a_key_and_every_key_a_description() -> None:
@@ -125,15 +131,15 @@ def test_an_unknown_field_is_refused_by_name(tmp_path: Path) -> None:
 def test_a_persons_own_table_is_found_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
-    assert homes.own_keys() is None
+    assert user_paths.own_keys() is None
     (tmp_path / ".config" / "llmri").mkdir(parents=True)
     file = tmp_path / ".config" / "llmri" / "keys.toml"
     file.write_text("")
-    assert homes.own_keys() == file
+    assert user_paths.own_keys() == file
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "elsewhere"))
-    assert homes.own_keys() is None
+    assert user_paths.own_keys() is None
     monkeypatch.setenv("XDG_CONFIG_HOME", "relative")
-    assert homes.own_keys() == file, "a relative base directory is to be ignored"
+    assert user_paths.own_keys() == file, "a relative base directory is to be ignored"
 
 
 def test_a_sentence_names_the_key_of_a_command_as_it_is_bound(tmp_path: Path) -> None:
@@ -163,13 +169,13 @@ def test_the_help_of_a_mode_shows_each_key_once_and_as_it_works(mode: Mode) -> N
 
 def test_the_page_in_docs_is_what_the_table_gives() -> None:
     page = (ROOT / "docs" / "keys.md").read_text(encoding="utf-8")
-    assert page == keys_page.page(bindings.load()), "run: python -m llmri_viewer.keys.page > docs/keys.md"
+    assert page == keys_page.page(bindings.load()), "run: python -m llmri_look.keys.page > docs/keys.md"
 
 
 def test_the_table_in_the_readme_is_what_the_table_gives() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert readme == keys_page.renewed(readme, bindings.load()), (
-        "run: python -m llmri_viewer.keys.page --readme"
+        "run: python -m llmri_look.keys.page --readme"
     )
 
 

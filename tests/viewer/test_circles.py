@@ -10,24 +10,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llmri_look.colours import palette
+from llmri_look.colours.theme import Colour
+from llmri_look.keys.bindings import Bindings
 from llmri_protocol.messages import Intervene
 from llmri_viewer import views
-from llmri_viewer.clusters.atlas import Atlas, chosen_clusters
-from llmri_viewer.clusters.gathered import Job
-from llmri_viewer.colours import palette
-from llmri_viewer.colours.theme import Colour
 from llmri_viewer.commands.clusters import EnterGroup
 from llmri_viewer.drawing.aside import Aside
 from llmri_viewer.drawing.lettering.fonts import Fonts
 from llmri_viewer.drawing.plane import labels
 from llmri_viewer.drawing.plane.inks import grounds
 from llmri_viewer.drawing.plane.raster import rasterised
-from llmri_viewer.keys.bindings import Bindings
-from llmri_viewer.layout import face
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.layout.lens import Lens
-from llmri_viewer.options import Options
-from llmri_viewer.shown.picture import picture_of
+from llmri_viewer.model.clusters.atlas import Atlas, chosen_clusters
+from llmri_viewer.model.clusters.gathered import Job
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.disc_camera import DiscCamera
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.options import Options
+from llmri_viewer.views import picture_of
 from llmri_viewer.views.circles import CirclesView, cluster_box, lens_of, stage_of
 from tests.viewer import clusters
 from tests.viewer.conftest import STORY_TOLD, Desk
@@ -288,7 +288,7 @@ def test_labels_stay_inside_their_circles_and_apart(
 ) -> None:
     atlas, stage = atlas_of(clustered), stage_of(clustered.state)
     whole = atlas.packing.groups[0]
-    lens = Lens(right * whole[2], down * whole[2], share * whole[2])
+    lens = DiscCamera(right * whole[2], down * whole[2], share * whole[2])
     placed = labels.place(clustered.window.canvas.fonts, atlas, lens, stage)
     assert placed
     for label in placed:
@@ -320,7 +320,7 @@ def test_labels_of_any_packing_stay_inside_their_circles_and_apart(
     atlas = Atlas.of(clusters.clustering(layers=2, width=300, clusters=count, quiet=8, below=0, seed=seed))
     pygame.font.init()
     whole, stage = atlas.packing.groups[0], Box(40, 60, *size)
-    lens = Lens(right * whole[2], down * whole[2], share * whole[2])
+    lens = DiscCamera(right * whole[2], down * whole[2], share * whole[2])
     corners: list[tuple[int, int, int, int]] = []
     for label in labels.place(Fonts(), atlas, lens, stage):
         x, y, radius = atlas.packing.groups[atlas.cluster_group[label.number]]

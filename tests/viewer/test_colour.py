@@ -4,12 +4,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from llmri_viewer.colours import colour
-from llmri_viewer.colours.colour import Scale
-from llmri_viewer.colours.oklab import oklab
-from llmri_viewer.colours.theme import THEMES
+from llmri_look.colours import colour
+from llmri_look.colours.colour import Scale
+from llmri_look.colours.oklab import oklab
+from llmri_look.colours.theme import THEMES, ColourMapName, ThemeName
 from llmri_viewer.drawing.palettes import palette
-from llmri_viewer.options import ColourMapName, ThemeName
 
 values = arrays(np.float32, st.integers(1, 300), elements=st.floats(-1e4, 1e4, width=32))
 names = st.sampled_from(colour.NAMES)

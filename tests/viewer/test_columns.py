@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmri_viewer.layout.columns import columns
-from llmri_viewer.layout.reach import Reach
+from llmri_viewer.model.layout.columns import columns
+from llmri_viewer.model.layout.reach import Reach
 
 REACHES = st.tuples(st.floats(0, 0.9), st.floats(0.02, 1)).map(
     lambda pair: Reach(pair[0], min(1.0, pair[0] + pair[1]))

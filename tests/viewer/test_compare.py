@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmri_look import words as words_of
 from llmri_protocol.messages import Compare, ComparedToken, Comparison, Stop
 from llmri_viewer.views.compare import LINE, cells, chart_of, most_scroll, parts, token_at
-from llmri_viewer.wording import words as words_of
 from tests.viewer.conftest import Desk
 
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from llmri_look.keys.bindings import Bindings
 from llmri_protocol.messages import Notice, TurnEnd, TurnStart
-from llmri_viewer.keys.bindings import Bindings
-from llmri_viewer.options import Options
-from llmri_viewer.state import Link
+from llmri_viewer.model.options import Options
+from llmri_viewer.model.state import Link
 from tests.viewer.conftest import STORY_TOLD, Desk
 from tests.viewer.synthetic import SyntheticServer
 

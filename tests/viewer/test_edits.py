@@ -2,13 +2,13 @@
 
 import pytest
 
+from llmri_look.edit_effects import EditEffect, effect_of
+from llmri_look.edit_words import amount, conditions, where
+from llmri_look.words import TIMES
 from llmri_protocol.messages import Edit, Edits, Notice, Schedule
 from llmri_viewer.drawing.panels.edits import STALE
+from llmri_viewer.model.state import Standing
 from llmri_viewer.scripts.pilot import Pilot
-from llmri_viewer.state import Standing
-from llmri_viewer.wording.edit_words import amount, conditions, where
-from llmri_viewer.wording.effects import Effect, effect
-from llmri_viewer.wording.words import TIMES
 from tests.viewer.conftest import Desk
 
 WIDTH = 192
@@ -56,8 +56,8 @@ def tell(desk: Desk, *edits: Edit, name: str = "", stale: bool = False) -> set[s
     ],
     ids=lambda value: value.op if isinstance(value, Edit) else "",
 )
-def test_every_operation_has_a_mark_and_few_words(edit: Edit, told: tuple[Effect, str, str, str]) -> None:
-    assert (effect(edit), amount(edit), where(edit), conditions(edit)) == told
+def test_every_operation_has_a_mark_and_few_words(edit: Edit, told: tuple[EditEffect, str, str, str]) -> None:
+    assert (effect_of(edit), amount(edit), where(edit), conditions(edit)) == told
 
 
 @pytest.mark.parametrize(
@@ -71,9 +71,9 @@ def test_every_operation_has_a_mark_and_few_words(edit: Edit, told: tuple[Effect
         ("set", 0.0, "off"),
     ],
 )
-def test_a_mark_tells_more_from_less_and_off(op: str, value: float, expected: Effect) -> None:
+def test_a_mark_tells_more_from_less_and_off(op: str, value: float, expected: EditEffect) -> None:
     edit = Edit(site="z", layer=0, units=(1,), op=op, value=value)  # type: ignore[arg-type]
-    assert effect(edit) == expected
+    assert effect_of(edit) == expected
 
 
 @pytest.mark.parametrize(("value", "text"), [(1e-9, "+1e-09"), (123456.0, "+1.2e+05"), (-0.0, "+0.00")])

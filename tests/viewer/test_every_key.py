@@ -12,6 +12,9 @@ from typing import get_args
 import pygame
 import pytest
 
+from llmri_look.keys import bindings
+from llmri_look.keys.bindings import GESTURE_KEYS, ON_ITS_OWN
+from llmri_look.view_names import Mode
 from llmri_protocol.messages import (
     Chat,
     ClearInterventions,
@@ -24,16 +27,14 @@ from llmri_protocol.messages import (
 )
 from llmri_protocol.messages import Command as Request
 from llmri_viewer import views
-from llmri_viewer.clusters.atlas import Atlas
-from llmri_viewer.clusters.gathered import Gathered
-from llmri_viewer.history.store import Moment
-from llmri_viewer.keys import bindings
-from llmri_viewer.keys.bindings import GESTURE_KEYS, ON_ITS_OWN, Mode
-from llmri_viewer.layout import face
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.layout.reach import Reach
-from llmri_viewer.options import Options
-from llmri_viewer.state import ViewState
+from llmri_viewer.model.clusters.atlas import Atlas
+from llmri_viewer.model.clusters.gathered import Gathered
+from llmri_viewer.model.history.store import TokenRef
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.reach import Reach
+from llmri_viewer.model.options import Options
+from llmri_viewer.model.state import ViewState
 from tests.viewer import clusters
 from tests.viewer.conftest import STORY_TOLD, Desk
 from tests.viewer.synthetic import SyntheticServer
@@ -134,11 +135,11 @@ JUDGES: dict[str, Judge] = {
     "clusters.build": lambda p: p.after.job is not None or p.after.warning,
     "clusters.build_layer": lambda p: p.after.job is not None or p.after.warning,
     "edges.toggle": lambda p: p.after.edges != p.before.edges or "scans" in p.after.notice,
-    "token.previous": lambda p: p.after.at == Moment(2, at(p).token - 1) and p.after.paused,
+    "token.previous": lambda p: p.after.at == TokenRef(2, at(p).token - 1) and p.after.paused,
     "token.next": lambda p: p.after.notice == "this is the newest scan",
     "turn.previous": lambda p: at(p).turn == 2 and p.after.at is not None and p.after.at.turn == 1,
     "turn.next": lambda p: p.after.notice == "this is the newest turn",
-    "time.first": lambda p: p.after.at == Moment(1, 0) and p.after.paused,
+    "time.first": lambda p: p.after.at == TokenRef(1, 0) and p.after.paused,
     "time.last": lambda p: p.after.at == p.before.at and p.after.paused,
     "replay.toggle": lambda p: p.after.replaying and not p.before.replaying,
     "follow.toggle": lambda p: p.after.paused and not p.before.paused,
@@ -187,7 +188,7 @@ JUDGES: dict[str, Judge] = {
 }
 
 
-def at(press: Press) -> Moment:
+def at(press: Press) -> TokenRef:
     assert press.before.at is not None
     return press.before.at
 

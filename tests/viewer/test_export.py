@@ -13,6 +13,7 @@ import pygame
 import pytest
 from PIL import Image
 
+from llmri_look.keys.bindings import Bindings
 from llmri_protocol.messages import (
     Candidate,
     Compare,
@@ -27,13 +28,11 @@ from llmri_protocol.parts import LensLayer
 from llmri_viewer.files import export as files_export
 from llmri_viewer.files import writing
 from llmri_viewer.files.film import Shot
-from llmri_viewer.files.tables import table_of
 from llmri_viewer.files.writing import free, whole
-from llmri_viewer.keys.bindings import Bindings
-from llmri_viewer.measured.influence_map import influence_map
-from llmri_viewer.measured.measuring import Asked, Measurements
-from llmri_viewer.options import Options
-from llmri_viewer.shown.picture import picture_of
+from llmri_viewer.model.measured.measuring import Asked, Measurements
+from llmri_viewer.model.options import Options
+from llmri_viewer.views import picture_of, table_of
+from llmri_viewer.views.values.influence_map import influence_map
 from tests.viewer.conftest import STORY_TOLD, Desk
 from tests.viewer.synthetic import SyntheticServer
 
@@ -55,7 +54,7 @@ def spoken(server: SyntheticServer, table: Bindings) -> Iterator[Desk]:
 
 def export(desk: Desk) -> None:
     desk.play("e")
-    desk.window.chores.finish()
+    desk.window.effect_runner.finish()
 
 
 def only(folder: Path, suffix: str) -> Path:
@@ -239,7 +238,7 @@ def test_files_are_written_beside_the_loop_and_the_end_is_told(
     told.play("e")
     assert told.state.notice == "exporting what is shown …"
     slow.set()
-    told.window.chores.finish()
+    told.window.effect_runner.finish()
     assert told.state.notice.startswith("exported llmri-")
     with Image.open(sorted(folder.glob("*.png"))[0]) as picture:
         assert picture.size == told.state.size
@@ -315,7 +314,7 @@ def test_a_full_disk_is_a_notice_and_nothing_stays(
     monkeypatch.setattr(FullDisk, "__enter__", lambda self: self, raising=False)
     monkeypatch.setattr(FullDisk, "__exit__", lambda self, *why: self._file.close(), raising=False)
     told.play(keys)
-    told.window.chores.finish()
+    told.window.effect_runner.finish()
     assert "no space left on device" in told.state.notice
     assert told.state.warning
     assert list(folder.iterdir()) == []
@@ -327,7 +326,7 @@ def test_a_full_disk_is_a_notice_and_nothing_stays(
 def test_a_missing_folder_is_a_notice_and_the_viewer_lives_on(told: Desk, folder: Path, keys: str) -> None:
     folder.rmdir()
     told.play(keys)
-    told.window.chores.finish()
+    told.window.effect_runner.finish()
     assert told.state.warning
     assert "no such file or directory" in told.state.notice
     told.play("down")

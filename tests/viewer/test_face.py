@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmri_viewer.layout import face
-from llmri_viewer.layout.density import scale_of
-from llmri_viewer.layout.geometry import Box
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.density import scale_of
+from llmri_viewer.model.layout.geometry import Box
 
 sizes = st.tuples(st.integers(480, 4000), st.integers(360, 3000))
 

@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from llmri_look.keys.bindings import Bindings
 from llmri_protocol.arrays import scan_message
 from llmri_protocol.connection import ServerConnection
 from llmri_protocol.errors import RemoteProtocolError
@@ -30,10 +31,9 @@ from llmri_protocol.messages import (
     TurnStart,
     Welcome,
 )
-from llmri_viewer.clusters.atlas import Atlas
-from llmri_viewer.keys.bindings import Bindings
-from llmri_viewer.options import Options
-from llmri_viewer.state import Link
+from llmri_viewer.model.clusters.atlas import Atlas
+from llmri_viewer.model.options import Options
+from llmri_viewer.model.state import Link
 from tests.viewer.conftest import STORY_TOLD, Desk
 from tests.viewer.synthetic import SyntheticServer
 

@@ -106,21 +106,21 @@ def test_r_records_what_is_drawn_and_r_again_writes_it(told: Desk, folder: Path)
     assert any(text.text.startswith("recording 00:0") for text in told.window.canvas.written)
     told.play("c sleep:0.2 down sleep:0.2 left sleep:0.2 r")
     assert not told.state.recording
-    told.window.chores.finish()
+    told.window.effect_runner.finish()
     (path,) = folder.iterdir()
     assert told.state.notice.startswith(f"recorded {path.name}, ")
     with Image.open(path) as read:
         assert read.size == (960, 600)
         assert getattr(read, "n_frames", 1) >= 4
         last = np.asarray(list(ImageSequence.Iterator(read))[-1].convert("RGB"), np.int16)
-    shown = np.frombuffer(told.window.chores._desktop.rgb()[1], np.uint8).reshape(800, 1280, 3)
+    shown = np.frombuffer(told.window.effect_runner._desktop.rgb()[1], np.uint8).reshape(800, 1280, 3)
     small = np.asarray(Image.fromarray(shown).resize((960, 600), Image.Resampling.BOX), np.int16)
     assert np.abs(last - small)[60:560].mean() < 3, "but for the flag and the notice it is what was shown"
 
 
 def test_closing_the_window_ends_the_film_and_keeps_it(told: Desk, folder: Path) -> None:
     told.play("r sleep:0.2 down sleep:0.2")
-    told.window.chores.close()
+    told.window.effect_runner.close()
     (path,) = folder.iterdir()
     with Image.open(path) as read:
         read.load()

@@ -6,10 +6,10 @@ import matplotlib as mpl
 import pygame
 import pytest
 
+from llmri_look.words import VISIBLE
 from llmri_viewer.drawing.lettering.fonts import Fonts
 from llmri_viewer.drawing.lettering.runs import Run, runs
 from llmri_viewer.drawing.lettering.typefaces import Typefaces
-from llmri_viewer.wording.words import VISIBLE
 
 FOLDER = Path(mpl.get_data_path()) / "fonts" / "ttf"
 INK = (255, 255, 255)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from llmri_protocol.messages import Limits, Notice, ProtectedUnit, Welcome
-from llmri_viewer.clusters import gatherer
-from llmri_viewer.clusters.gathered import MOST_TOGETHER, NEEDED, together
+from llmri_viewer.cluster_job import gatherer
+from llmri_viewer.model.clusters.gathered import MOST_TOGETHER, NEEDED, together
 from tests.viewer.conftest import STORY_TOLD, Desk
 from tests.viewer.synthetic import SyntheticServer
 
@@ -31,7 +31,7 @@ def test_a_site_keeps_its_samples_while_another_is_shown(told: Desk) -> None:
 
 
 def test_samples_are_the_scans_in_the_order_they_came_with_their_text(told: Desk) -> None:
-    collection = told.session.workshop._gatherer.collection("mlp_act", 3)
+    collection = told.session.cluster_builder._gatherer.collection("mlp_act", 3)
     assert collection is not None
     samples = collection.samples()
     for row in (0, 7, len(samples) - 1):
@@ -42,7 +42,7 @@ def test_samples_are_the_scans_in_the_order_they_came_with_their_text(told: Desk
 
 
 def test_another_session_begins_anew(told: Desk) -> None:
-    take = told.session.workshop.take
+    take = told.session.cluster_builder.take
     limits = Limits(client_frame=1 << 20, server_frame=1 << 20, queue=1, prompt_positions=1)
     for session, kept in (("one", True), ("two", False)):
         welcome = Welcome(protocol=1, session=session, card=told.server.card, edits=(), limits=limits)
@@ -55,7 +55,7 @@ def test_protected_units_are_left_out(desk: Desk) -> None:
     elsewhere = ProtectedUnit(site="resid_post", layer=2, unit=9, test="list", evidence="of the list")
     desk.server.card = msgspec.structs.replace(card, protected=(unit, elsewhere))
     desk.play(STORY_TOLD)
-    collection = desk.session.workshop._gatherer.collection("mlp_act", 2)
+    collection = desk.session.cluster_builder._gatherer.collection("mlp_act", 2)
     assert collection is not None
     assert np.flatnonzero(collection.left_out).tolist() == [2 * 512 + 7]
 
@@ -68,7 +68,7 @@ FOUND = Notice(
 
 
 def left_out(desk: Desk) -> list[int]:
-    collection = desk.session.workshop._gatherer.collection("mlp_act", 2)
+    collection = desk.session.cluster_builder._gatherer.collection("mlp_act", 2)
     assert collection is not None
     return np.flatnonzero(collection.left_out).tolist()
 
@@ -108,7 +108,7 @@ def test_what_grew_longest_ago_goes_where_all_is_too_much(
     monkeypatch.setattr(gatherer, "ALL_BYTES", 1 << 19)
     told.play("tab tab")
     told.play(STORY_TOLD.removeprefix("wait:connected "))
-    kept = told.session.workshop._gatherer
+    kept = told.session.cluster_builder._gatherer
     assert kept.collection("mlp_act", 0) is None
     assert kept.collection("resid_post", 0) is not None
 

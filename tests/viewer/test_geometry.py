@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmri_viewer.layout import face
-from llmri_viewer.layout.geometry import Box, Camera, fitting, grid_of
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.geometry import Box, Camera, fitting, grid_of
 
 widths = st.integers(1, 20_000)
 boxes = st.builds(Box, st.integers(0, 200), st.integers(0, 200), st.integers(50, 2000), st.integers(50, 1500))

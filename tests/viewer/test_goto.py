@@ -6,9 +6,9 @@ from itertools import combinations
 import pytest
 
 from llmri_viewer import views
-from llmri_viewer.history.store import Moment
-from llmri_viewer.layout import face
-from llmri_viewer.places import ClusterPlace, LayerPlace, MomentPlace, UnitPlace, read
+from llmri_viewer.model.goto import ClusterPlace, LayerPlace, MomentPlace, UnitPlace, read
+from llmri_viewer.model.history.store import TokenRef
+from llmri_viewer.model.layout import face
 from tests.viewer.conftest import Desk
 
 FOX = 7 + 7  # the story's eighth word, after a prompt of seven
@@ -22,14 +22,14 @@ UNDERSTOOD = [
     ("l2 u127", UnitPlace(2, 127)),
     ("l7", LayerPlace(7)),
     ("layer 0", LayerPlace(0)),
-    ("t12", MomentPlace(Moment(1, 12))),
-    ("token 12", MomentPlace(Moment(1, 12))),
-    ("1.12", MomentPlace(Moment(1, 12))),
-    ("turn 1 token 12", MomentPlace(Moment(1, 12))),
-    ("turn 1", MomentPlace(Moment(1, 0))),
-    ('"Pip"', MomentPlace(Moment(1, FOX + 2))),
-    ("silver", MomentPlace(Moment(1, FOX + 5))),
-    ('"small FOX', MomentPlace(Moment(1, FOX - 1))),
+    ("t12", MomentPlace(TokenRef(1, 12))),
+    ("token 12", MomentPlace(TokenRef(1, 12))),
+    ("1.12", MomentPlace(TokenRef(1, 12))),
+    ("turn 1 token 12", MomentPlace(TokenRef(1, 12))),
+    ("turn 1", MomentPlace(TokenRef(1, 0))),
+    ('"Pip"', MomentPlace(TokenRef(1, FOX + 2))),
+    ("silver", MomentPlace(TokenRef(1, FOX + 5))),
+    ('"small FOX', MomentPlace(TokenRef(1, FOX - 1))),
 ]
 REFUSED = [
     ("600", "unit 600: a layer at mlp_act has 0 to 511"),
@@ -102,7 +102,7 @@ def test_going_to_a_layer_or_a_token_moves_there(told: Desk) -> None:
     told.play("/ type:l7 return")
     assert told.state.layer == 7
     told.play("/ type:t3 return")
-    assert (told.state.at, told.state.paused) == (Moment(1, 3), True)
+    assert (told.state.at, told.state.paused) == (TokenRef(1, 3), True)
 
 
 def test_searching_again_goes_on_to_the_next_and_around_over_the_turns(told: Desk) -> None:
@@ -111,7 +111,7 @@ def test_searching_again_goes_on_to_the_next_and_around_over_the_turns(told: Des
     for _ in range(4):
         told.play("/ type:'\"fox\"' return")
         seen.append(told.state.at)
-    assert seen == [Moment(1, 5), Moment(1, FOX), Moment(2, FOX - 4), Moment(1, 5)]
+    assert seen == [TokenRef(1, 5), TokenRef(1, FOX), TokenRef(2, FOX - 4), TokenRef(1, 5)]
 
 
 def test_going_to_a_cluster_selects_it_and_flies_there(clustered: Desk) -> None:

@@ -4,10 +4,9 @@ import numpy as np
 import pygame
 import pytest
 
-from llmri_viewer.colours.theme import THEMES
-from llmri_viewer.layout import face
-from llmri_viewer.options import ThemeName
-from llmri_viewer.shown.picture import picture_of
+from llmri_look.colours.theme import THEMES, ThemeName
+from llmri_viewer.model.layout import face
+from llmri_viewer.views import picture_of
 from llmri_viewer.views.lattice import HebbianView, hebbian
 from tests.viewer.conftest import Desk
 

@@ -11,18 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmri_look.colours import colour
+from llmri_look.colours.colour import Scale
+from llmri_look.colours.theme import THEMES
+from llmri_look.keys.bindings import Bindings
 from llmri_protocol.arrays import array_of
 from llmri_protocol.messages import Edit, Influence, MeasureInfluence, Stop
 from llmri_viewer import views
-from llmri_viewer.colours import colour
-from llmri_viewer.colours.colour import Scale
-from llmri_viewer.colours.theme import THEMES
-from llmri_viewer.commands.touching import Select
-from llmri_viewer.keys.bindings import Bindings
-from llmri_viewer.measured.coactivation import coactivation
-from llmri_viewer.measured.influence_map import FLOOR, InfluenceMap, influence_map
-from llmri_viewer.options import Options, changed
+from llmri_viewer.commands.edit import Select
+from llmri_viewer.model.measured.coactivation import coactivation
+from llmri_viewer.model.options import Options, changed
 from llmri_viewer.views.influence import InfluenceView, parts
+from llmri_viewer.views.values.influence_map import FLOOR, InfluenceMap, influence_map
 from tests.viewer.conftest import STORY_TOLD, Desk
 from tests.viewer.synthetic import SyntheticServer
 

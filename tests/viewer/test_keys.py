@@ -6,10 +6,10 @@ import pygame
 import pytest
 
 from llmri_protocol.messages import Chat, ClearInterventions, Intervene, Redo, Subscribe, Undo
-from llmri_viewer.history.store import Moment
-from llmri_viewer.layout import face
-from llmri_viewer.layout.geometry import fitting, grid_of
-from llmri_viewer.state import Link
+from llmri_viewer.model.history.store import TokenRef
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.geometry import fitting, grid_of
+from llmri_viewer.model.state import Link
 from tests.viewer.conftest import Desk
 
 
@@ -101,7 +101,7 @@ def test_the_arrows_walk_through_time_and_space_follows_again(told: Desk) -> Non
     newest = told.state.at
     told.play("left left left right")
     assert newest is not None
-    assert told.state.at == Moment(1, newest.token - 2)
+    assert told.state.at == TokenRef(1, newest.token - 2)
     told.play("space")
     assert (told.state.at, told.state.paused) == (newest, False)
 
@@ -126,7 +126,7 @@ def test_shift_click_adds_a_unit_and_takes_it_out_again(told: Desk) -> None:
 
 def test_clicking_a_layer_shows_it_and_clicking_a_token_goes_there(told: Desk) -> None:
     told.play("click:layer=6 click:token=12")
-    assert (told.state.layer, told.state.at, told.state.paused) == (6, Moment(1, 12), True)
+    assert (told.state.layer, told.state.at, told.state.paused) == (6, TokenRef(1, 12), True)
 
 
 def mouse(kind: int, at: tuple[int, int], rel: tuple[int, int] = (0, 0)) -> None:
@@ -165,7 +165,7 @@ def test_dragging_along_the_scrubber_moves_through_time(told: Desk) -> None:
     mouse(pygame.MOUSEMOTION, (box.x + 12, box.y + 6), (10, 0))
     mouse(pygame.MOUSEBUTTONUP, (box.x + 12, box.y + 6))
     told.window.frame()
-    assert told.state.at == Moment(1, 0)
+    assert told.state.at == TokenRef(1, 0)
 
 
 def test_a_resized_window_is_laid_out_anew(told: Desk) -> None:

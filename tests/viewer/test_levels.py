@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from llmri_clustering.clusters import Clustering
 from llmri_clustering.nesting import Nesting
 from llmri_clustering.packing import pack_circles
-from llmri_viewer.clusters.levels import FEWEST, worth_drawing
+from llmri_viewer.model.clusters.levels import FEWEST, worth_drawing
 from tests.viewer import clusters
 
 MADE = clusters.clustering(layers=2, width=32, clusters=4, quiet=0, below=0)

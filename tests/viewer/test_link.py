@@ -10,8 +10,8 @@ import pytest
 
 from llmri_protocol.messages import Ping, Reply, Welcome
 from llmri_viewer.connection.link import Address, ServerLink
-from llmri_viewer.options import Options
-from llmri_viewer.state import Link, LinkStatus
+from llmri_viewer.model.options import Options
+from llmri_viewer.model.state import Link, LinkStatus
 from tests.viewer.synthetic import SyntheticServer
 
 T = TypeVar("T")

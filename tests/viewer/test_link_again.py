@@ -18,8 +18,8 @@ from llmri_viewer.connection import link as links
 from llmri_viewer.connection.conversation import Conversation
 from llmri_viewer.connection.link import Address, ServerLink
 from llmri_viewer.connection.tls import trusting
-from llmri_viewer.options import Options, load
-from llmri_viewer.state import Link, LinkStatus
+from llmri_viewer.model.options import Options, load
+from llmri_viewer.model.state import Link, LinkStatus
 from tests.server.fakes import FakeRuntime, eventually
 
 PATIENCE = 60

@@ -7,12 +7,12 @@ from pathlib import Path
 import pygame
 import pytest
 
+from llmri_look.keys import bindings
 from llmri_protocol.messages import Error, Notice
-from llmri_viewer import homes
-from llmri_viewer.keys import bindings
-from llmri_viewer.layout import face
-from llmri_viewer.notices import NoticeClock, seconds
-from llmri_viewer.options import Options
+from llmri_viewer.app import user_paths
+from llmri_viewer.app.notices import NoticeClock, seconds
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.options import Options
 from tests.viewer.conftest import Desk
 from tests.viewer.synthetic import SyntheticServer
 
@@ -123,9 +123,9 @@ def test_the_first_hint_shows_four_keys_of_the_table_until_one_is_pressed(told: 
 
 def test_that_the_hint_was_closed_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    assert homes.is_first_run()
-    homes.remember_hint()
-    assert not homes.is_first_run()
+    assert user_paths.is_first_run()
+    user_paths.remember_hint()
+    assert not user_paths.is_first_run()
 
 
 def test_where_nothing_can_be_written_the_hint_shows_again(
@@ -133,8 +133,8 @@ def test_where_nothing_can_be_written_the_hint_shows_again(
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
-    homes.remember_hint()
-    assert homes.is_first_run()
+    user_paths.remember_hint()
+    assert user_paths.is_first_run()
 
 
 OWN = """

@@ -5,16 +5,16 @@ from types import SimpleNamespace
 
 import pytest
 
+from llmri_look.colours.theme import THEMES
+from llmri_look.keys.bindings import Bindings
 from llmri_protocol.messages import Error, Ping, Subscribe
-from llmri_viewer.colours.theme import THEMES
+from llmri_viewer.app.events import MAY_ONLY_LOOK
+from llmri_viewer.app.session import Session
+from llmri_viewer.app.window import Window
 from llmri_viewer.commands.base import ONLY_LOOKS
 from llmri_viewer.connection.link import Address
-from llmri_viewer.events import MAY_ONLY_LOOK
-from llmri_viewer.keys.bindings import Bindings
-from llmri_viewer.options import Options
+from llmri_viewer.model.options import Options
 from llmri_viewer.scripts.pilot import Pilot
-from llmri_viewer.session import Session
-from llmri_viewer.window import Window
 from tests.viewer.conftest import Desk
 from tests.viewer.synthetic import SyntheticServer
 

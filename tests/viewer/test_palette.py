@@ -5,9 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from llmri_viewer.colours import palette
-from llmri_viewer.colours.theme import THEMES, Colour, luminance
-from llmri_viewer.options import ThemeName
+from llmri_look.colours import palette
+from llmri_look.colours.theme import THEMES, Colour, ThemeName, luminance
 
 LEAST_CONTRAST = 2.4  # of a ring on the ground (WCAG's 3 for graphics would leave no yellow on white)
 

@@ -4,10 +4,10 @@ import numpy as np
 import pygame
 import pytest
 
-from llmri_viewer.colours import colour
-from llmri_viewer.layout import face
-from llmri_viewer.layout.geometry import fitting, grid_of
-from llmri_viewer.shown.picture import picture_of
+from llmri_look.colours import colour
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.geometry import fitting, grid_of
+from llmri_viewer.views import picture_of
 from tests.viewer.conftest import STORY_TOLD, Desk
 
 

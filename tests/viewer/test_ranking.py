@@ -6,20 +6,19 @@ import numpy as np
 import pygame
 import pytest
 
+from llmri_look.colours import palette
+from llmri_look.colours.theme import blend
+from llmri_look.keys.bindings import Bindings
 from llmri_viewer import views
-from llmri_viewer.clusters import legend
-from llmri_viewer.clusters import reference as reference_file
-from llmri_viewer.clusters.atlas import Atlas
-from llmri_viewer.clusters.ranker import REFRESH_SECONDS
-from llmri_viewer.clusters.ranking import TOGETHER, Ranking
-from llmri_viewer.clusters.reference import Reference
-from llmri_viewer.colours import palette
-from llmri_viewer.colours.theme import blend
+from llmri_viewer.app import reference as reference_file
+from llmri_viewer.app.ranker import REFRESH_SECONDS
+from llmri_viewer.app.reference import Reference
 from llmri_viewer.drawing.panels.legend import BAR, FULL, SCALE, SIGN
-from llmri_viewer.history.store import Moment
-from llmri_viewer.keys.bindings import Bindings
-from llmri_viewer.options import Options
-from llmri_viewer.shown.picture import picture_of
+from llmri_viewer.model.clusters.atlas import Atlas
+from llmri_viewer.model.clusters.ranking import TOGETHER, Ranking
+from llmri_viewer.model.history.store import TokenRef
+from llmri_viewer.model.options import Options
+from llmri_viewer.views import legend, picture_of
 from tests.viewer.conftest import Desk
 from tests.viewer.synthetic import SyntheticServer
 
@@ -43,7 +42,7 @@ def reference(desk: Desk) -> dict[int, float]:
     store, atlas = desk.session.store, desk.state.clusters
     assert atlas is not None
     rows = {
-        (turn, token): store.sheet(Moment(turn, token), "mlp_act").rows.ravel()  # type: ignore[union-attr]
+        (turn, token): store.sheet(TokenRef(turn, token), "mlp_act").rows.ravel()  # type: ignore[union-attr]
         for turn in (1, 2)
         for token in store.moments(turn, "mlp_act")
         if token > 0

@@ -25,20 +25,20 @@ from llmri_protocol.messages import (
     TurnStart,
     Welcome,
 )
-from llmri_viewer.clusters.gatherer import Gatherer
+from llmri_viewer.app.events import received
+from llmri_viewer.cluster_job.gatherer import Gatherer
 from llmri_viewer.drawing.panels.edits import STALE
-from llmri_viewer.events import received
-from llmri_viewer.files.tables import edit_facts, units_columns
-from llmri_viewer.history import revisions
-from llmri_viewer.history.revisions import Revisions
-from llmri_viewer.history.store import Moment, ScanStore, Sheet
-from llmri_viewer.history.timeline import changed_in, edit_changes, timeline_of
-from llmri_viewer.measured.asking import is_of_now
-from llmri_viewer.measured.measuring import Asked
-from llmri_viewer.options import Options
-from llmri_viewer.shown.subject import LayerUnits
-from llmri_viewer.state import ViewState, first
-from llmri_viewer.wording import footing
+from llmri_viewer.model import footing
+from llmri_viewer.model.history import revisions
+from llmri_viewer.model.history.revisions import Revisions
+from llmri_viewer.model.history.store import ScanStore, Sheet, TokenRef
+from llmri_viewer.model.history.timeline import changed_in, edit_changes, timeline_of
+from llmri_viewer.model.measured.measuring import Asked
+from llmri_viewer.model.options import Options
+from llmri_viewer.model.state import ViewState, first
+from llmri_viewer.model.unit_selection import LayerUnits
+from llmri_viewer.views.table import edit_facts, units_columns
+from llmri_viewer.views.tokens import is_of_now
 from tests.viewer.conftest import Desk
 
 NONE: tuple[Edit, ...] = ()
@@ -70,7 +70,7 @@ class Heard:
 
     def of(self, turn: int, token: int) -> tuple[Edit, ...] | None:
         """Give the edits of a token; None where they are not known for certain."""
-        return self.store.under(Moment(turn, token)).edits
+        return self.store.under(TokenRef(turn, token)).edits
 
 
 def welcome(edits: tuple[Edit, ...] = NONE, session: str = "one", *, stale: bool = False) -> Welcome:
@@ -129,14 +129,14 @@ def test_only_the_pass_under_way_at_a_change_is_of_either() -> None:
     heard = Heard(welcome(), start(1), read(1, 0), scan(1, 0), wrote(1, 1), scan(1, 1), wrote(1, 2))
     heard.take(stand(ABLATED), scan(1, 2), wrote(1, 3), scan(1, 3), wrote(1, 4), end(1))
     assert [heard.of(1, token) for token in range(4)] == [NONE, NONE, None, ABLATED]
-    assert [each.edits for each in heard.store.under(Moment(1, 2)).revisions] == [NONE, ABLATED]
+    assert [each.edits for each in heard.store.under(TokenRef(1, 2)).revisions] == [NONE, ABLATED]
     assert changed_in(heard.store, 1).tolist() == [2], "a change is told once"
 
 
 def test_a_pass_may_be_of_any_of_several_changes_in_its_course_and_of_none_that_changed_nothing() -> None:
     begun = (welcome(), start(1), read(1, 0), scan(1, 0), wrote(1, 1))
     heard = Heard(*begun, stand(ABLATED), stand(BOOSTED), scan(1, 1), wrote(1, 2), scan(1, 2))
-    assert [each.edits for each in heard.store.under(Moment(1, 1)).revisions] == [NONE, ABLATED, BOOSTED]
+    assert [each.edits for each in heard.store.under(TokenRef(1, 1)).revisions] == [NONE, ABLATED, BOOSTED]
     assert heard.of(1, 2) == BOOSTED
     again = Heard(*begun, stand(NONE, stale=True), scan(1, 1))
     assert again.of(1, 1) == NONE, "told again, not changed"
@@ -151,7 +151,7 @@ def test_what_came_before_the_first_news_of_edits_is_unknown() -> None:
     store, sheet = ScanStore(1 << 20), Sheet((0,), np.zeros((1, 8), np.float32))
 
     def passed(token: int) -> None:
-        store.add_scan(Moment(1, token), "mlp_act", sheet)
+        store.add_scan(TokenRef(1, token), "mlp_act", sheet)
         store.add_token(wrote(1, token + 1))
 
     store.begin(start(1))
@@ -160,7 +160,7 @@ def test_what_came_before_the_first_news_of_edits_is_unknown() -> None:
     store.stand(stand(ABLATED))
     passed(1)
     passed(2)
-    found = [store.under(Moment(1, token)) for token in range(3)]
+    found = [store.under(TokenRef(1, token)) for token in range(3)]
     assert [each.edits for each in found] == [None, None, ABLATED]
     assert found[0].newest.number == 0
     assert not found[1].certain, "it was under way as the edits were told"
@@ -189,7 +189,7 @@ def test_a_restarted_server_has_a_table_of_its_own_and_the_same_one_goes_on() ->
 
 def test_all_sites_of_a_pass_are_of_the_edits_that_its_first_scan_is_of() -> None:
     heard = Heard(welcome(), start(1), read(1, 0), scan(1, 0), stand(ABLATED))
-    heard.store.add_scan(Moment(1, 0), "resid_post", heard.store.turns[1].sheets["mlp_act"].get(0))  # type: ignore[arg-type]
+    heard.store.add_scan(TokenRef(1, 0), "resid_post", heard.store.turns[1].sheets["mlp_act"].get(0))  # type: ignore[arg-type]
     assert heard.of(1, 0) == NONE
 
 
@@ -197,7 +197,7 @@ def test_scans_that_were_let_go_keep_their_edits() -> None:
     heard = Heard(welcome(), *turn(1, 9), stand(ABLATED), *turn(2, 9), stand(NONE))
     heard.store.budget = heard.store.bytes
     heard.take(*turn(3))
-    assert heard.store.sheet(Moment(1, 3), "mlp_act") is None, "it had to go for newer ones"
+    assert heard.store.sheet(TokenRef(1, 3), "mlp_act") is None, "it had to go for newer ones"
     assert (heard.of(1, 3), heard.of(2, 3), heard.of(3, 3)) == (NONE, ABLATED, NONE)
 
 
@@ -208,7 +208,7 @@ def test_the_same_edits_again_are_no_change() -> None:
     assert edit_changes(line, heard.store).tolist() == [line.starts[2]]
     assert changed_in(heard.store, 2).tolist() == []
     assert changed_in(heard.store, 3).tolist() == [0]
-    assert not replace(heard.state, at=Moment(3, 2), under=heard.store.under(Moment(3, 2))).apart
+    assert not replace(heard.state, at=TokenRef(3, 2), under=heard.store.under(TokenRef(3, 2))).apart
 
 
 def test_the_table_stays_within_its_bounds_and_says_what_it_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,7 +219,7 @@ def test_the_table_stays_within_its_bounds_and_says_what_it_let_go(monkeypatch: 
     known = [heard.of(number, 2) for number in range(1, 12)]
     assert known[:7] == [None] * 7
     assert None not in known[7:]
-    assert heard.store.under(Moment(1, 2)).newest.let_go
+    assert heard.store.under(TokenRef(1, 2)).newest.let_go
     monkeypatch.setattr(revisions, "NUMBERS_KEPT", 3000)
     many, table = tuple(range(2000)), Revisions()
     older, newer = (table.told((Edit(site="a", layer=0, units=many, value=n),)) for n in (1, 2))
@@ -236,7 +236,7 @@ def test_sets_of_edits_that_no_kept_pass_is_of_are_forgotten() -> None:
 
 def test_a_new_conversation_reads_nothing_of_older_edits() -> None:
     heard = Heard(welcome(), *turn(1), stand(ABLATED, stale=True), *turn(2), *turn(3, new=True))
-    assert [heard.store.under(Moment(number, 2)).stale for number in (1, 2, 3)] == [False, True, False]
+    assert [heard.store.under(TokenRef(number, 2)).stale for number in (1, 2, 3)] == [False, True, False]
 
 
 def test_exports_tell_the_edits_of_the_token_and_those_of_now_apart() -> None:
@@ -244,7 +244,9 @@ def test_exports_tell_the_edits_of_the_token_and_those_of_now_apart() -> None:
     heard.take(start(3), read(3, 0), scan(3, 0), wrote(3, 1), stand(BOOSTED), scan(3, 1))
 
     def shown(number: int, token: int) -> ViewState:
-        return replace(heard.state, at=Moment(number, token), under=heard.store.under(Moment(number, token)))
+        return replace(
+            heard.state, at=TokenRef(number, token), under=heard.store.under(TokenRef(number, token))
+        )
 
     facts = {name: json.loads(str(value).lower()) for name, value in edit_facts(shown(2, 2)).items()}
     assert [edit["units"] for edit in facts["edits"]] == [[3, 5]]
@@ -284,7 +286,7 @@ def test_what_was_measured_as_edits_changed_is_of_neither() -> None:
 )
 def test_a_window_without_panels_says_it_in_a_few_words(number: int, said: str) -> None:
     heard = Heard(welcome(), *turn(1), stand(ABLATED), *turn(2), stand(BOOSTED))
-    at = Moment(number, 2)
+    at = TokenRef(number, 2)
     assert footing.brief(replace(heard.state, at=at, under=heard.store.under(at))) == said
 
 
@@ -328,7 +330,7 @@ def test_older_edits_in_the_cache_are_told_and_a_key_reads_all_anew(told: Desk) 
 def test_a_picture_file_says_what_it_is_of(told: Desk, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.chdir(tmp_path)
     told.play('x wait:edits say:"And another." wait:turn_end \\ wait:edits e')
-    told.window.chores.finish()
+    told.window.effect_runner.finish()
     (path,) = tmp_path.glob("*.png")
     with Image.open(path) as picture:
         assert [edit["units"] for edit in json.loads(picture.info["edits"])] == [[127]]

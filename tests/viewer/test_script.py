@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from llmri_viewer.keys.bindings import Bindings
+from llmri_look.keys.bindings import Bindings
 from llmri_viewer.scripts.script import (
     Mouse,
     PointAt,

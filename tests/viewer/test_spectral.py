@@ -10,12 +10,12 @@ import scipy  # type: ignore[import-untyped]  # it brings no types
 from llmri_viewer.drawing.charts.axes import Axis
 from llmri_viewer.drawing.spectra import graph, octave_bars
 from llmri_viewer.drawing.spectra.graph import Graph
-from llmri_viewer.history.store import Moment, Sheet
-from llmri_viewer.layout import face
-from llmri_viewer.layout.reach import Reach
-from llmri_viewer.spectrum import signals
-from llmri_viewer.spectrum.spectra import curve, moving
+from llmri_viewer.model.history.store import Sheet, TokenRef
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.reach import Reach
 from llmri_viewer.views.spectral import SpectralView
+from llmri_viewer.views.values import signals
+from llmri_viewer.views.values.spectra import curve, moving
 from tests.viewer.conftest import STORY_TOLD, Desk
 from tests.viewer.test_spectra import along_tokens
 
@@ -67,9 +67,9 @@ def test_short_signals_have_no_spectrum_and_the_view_says_how_many_are_needed(de
     desk.play(STORY_TOLD + "f shift+f")
     store = desk.session.store
     for token in (0, 1, 2):
-        store.add_scan(Moment(9, token), "mlp_act", Sheet(tuple(range(8)), np.ones((8, 512), np.float32)))
+        store.add_scan(TokenRef(9, token), "mlp_act", Sheet(tuple(range(8)), np.ones((8, 512), np.float32)))
     assert not any("No spectrum" in text for text in texts(desk))
-    desk.session.state = replace(desk.state, at=Moment(9, 2))
+    desk.session.state = replace(desk.state, at=TokenRef(9, 2))
     assert any("needs 8 at least" in text for text in texts(desk))
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmri_protocol.messages import Candidate, Token
-from llmri_viewer.history.store import TURNS_KEPT, Moment, ScanStore, Sheet
+from llmri_viewer.model.history.store import TURNS_KEPT, ScanStore, Sheet, TokenRef
 
 Places = list[tuple[int, int, str]]
 PLACES = st.lists(st.tuples(st.integers(1, 5), st.integers(0, 30), st.sampled_from("ab")), max_size=120)
@@ -23,8 +23,8 @@ def word(turn: int, token: int, text: str = "a", phase: str = "generate") -> Tok
     return Token(turn=turn, token=token, phase=phase, id=1, text=text)  # type: ignore[arg-type]
 
 
-def kept(store: ScanStore, site: str) -> list[Moment]:
-    return [Moment(turn, token) for turn in sorted(store.turns) for token in store.moments(turn, site)]
+def kept(store: ScanStore, site: str) -> list[TokenRef]:
+    return [TokenRef(turn, token) for turn in sorted(store.turns) for token in store.moments(turn, site)]
 
 
 def held(store: ScanStore) -> int:
@@ -36,27 +36,27 @@ def held(store: ScanStore) -> int:
 def test_scans_never_outgrow_the_budget_and_the_newest_stays(scans: Places, budget: int) -> None:
     store = ScanStore(budget)
     for turn, token, site in scans:
-        store.add_scan(Moment(turn, token), site, sheet())
+        store.add_scan(TokenRef(turn, token), site, sheet())
         assert store.bytes == held(store) <= max(budget, ONE)
-        assert store.sheet(Moment(turn, token), site) is not None
+        assert store.sheet(TokenRef(turn, token), site) is not None
 
 
 @given(PLACES)
 def test_nothing_is_dropped_that_the_budget_does_not_demand(scans: Places) -> None:
     store = ScanStore(len(scans) * ONE)
     for turn, token, site in scans:
-        store.add_scan(Moment(turn, token), site, sheet())
+        store.add_scan(TokenRef(turn, token), site, sheet())
     for site in "ab":
-        assert kept(store, site) == sorted({Moment(t, k) for t, k, s in scans if s == site})
+        assert kept(store, site) == sorted({TokenRef(t, k) for t, k, s in scans if s == site})
 
 
 @given(PLACES, st.integers(ONE, 20 * ONE), st.tuples(st.integers(0, 6), st.integers(-1, 31)))
 def test_every_question_is_answered_as_by_looking_through_all_scans(
     scans: Places, budget: int, asked: tuple[int, int]
 ) -> None:
-    store, here = ScanStore(budget), Moment(*asked)
+    store, here = ScanStore(budget), TokenRef(*asked)
     for turn, token, site in scans:
-        store.add_scan(Moment(turn, token), site, sheet())
+        store.add_scan(TokenRef(turn, token), site, sheet())
     every = kept(store, "a")
     before, after = [m for m in every if m < here], [m for m in every if m > here]
     assert every == sorted(every)
@@ -78,9 +78,9 @@ def test_every_question_is_answered_as_by_looking_through_all_scans(
 def test_a_history_read_as_it_grows_is_the_history_read_at_once(scans: Places, budget: int) -> None:
     store = ScanStore(budget)
     for count, (turn, token, site) in enumerate(scans):
-        store.add_scan(Moment(turn, token), site, sheet(float(count)))
+        store.add_scan(TokenRef(turn, token), site, sheet(float(count)))
         tokens, values = store.history(1, "a", 1, 3)
-        rows = [store.row(Moment(1, token), "a", 1) for token in store.moments(1, "a")]
+        rows = [store.row(TokenRef(1, token), "a", 1) for token in store.moments(1, "a")]
         assert tokens == store.moments(1, "a")
         assert values == [float(row[3]) for row in rows if row is not None]
 
@@ -88,9 +88,9 @@ def test_a_history_read_as_it_grows_is_the_history_read_at_once(scans: Places, b
 def test_the_oldest_scan_goes_first_and_is_known_to_have_been_there() -> None:
     store = ScanStore(3 * ONE)
     for token in range(5):
-        store.add_scan(Moment(1, token), "a", sheet())
+        store.add_scan(TokenRef(1, token), "a", sheet())
     assert store.moments(1, "a") == [2, 3, 4]
-    assert [store.let_go(Moment(1, token), "a") for token in range(6)] == [True, True, *[False] * 4]
+    assert [store.let_go(TokenRef(1, token), "a") for token in range(6)] == [True, True, *[False] * 4]
     assert store.gone == {"a": 2}
 
 
@@ -105,7 +105,7 @@ def test_text_counts_for_the_budget_and_scans_go_for_it() -> None:
     long = Token(turn=2, token=0, phase="generate", id=1, text="w" * 100, top=top)
     store = ScanStore(4 * ONE)
     for token in range(4):
-        store.add_scan(Moment(1, token), "a", sheet())
+        store.add_scan(TokenRef(1, token), "a", sheet())
     store.add_token(long)
     assert store.bytes == held(store) <= store.budget
     assert store.moments(1, "a") == [3]
@@ -114,7 +114,7 @@ def test_text_counts_for_the_budget_and_scans_go_for_it() -> None:
 def test_turns_are_forgotten_where_there_are_many_and_their_scans_have_gone() -> None:
     store = ScanStore(8 * ONE)
     for turn in range(1, TURNS_KEPT + 20):
-        store.add_scan(Moment(turn, 0), "a", sheet())
+        store.add_scan(TokenRef(turn, 0), "a", sheet())
     assert len(store.turns) == TURNS_KEPT
     assert store.order == sorted(store.turns)
     assert store.bytes == held(store)
@@ -123,8 +123,8 @@ def test_turns_are_forgotten_where_there_are_many_and_their_scans_have_gone() ->
 def test_a_turn_with_scans_is_never_forgotten_for_being_old() -> None:
     store = ScanStore(1 << 30)
     for turn in range(1, TURNS_KEPT + 20):
-        store.add_scan(Moment(turn, 0), "a", sheet())
-    assert store.oldest("a") == Moment(1, 0)
+        store.add_scan(TokenRef(turn, 0), "a", sheet())
+    assert store.oldest("a") == TokenRef(1, 0)
 
 
 def test_an_old_turn_that_is_heard_of_late_is_kept() -> None:
@@ -138,7 +138,7 @@ def test_an_old_turn_that_is_heard_of_late_is_kept() -> None:
 def test_clearing_forgets_everything() -> None:
     store = ScanStore(1 << 20)
     store.add_token(word(1, 0))
-    store.add_scan(Moment(1, 0), "a", sheet())
+    store.add_scan(TokenRef(1, 0), "a", sheet())
     store.history(1, "a", 0, 0)
     store.clear()
     assert (store.bytes, store.newest("a"), store.history(1, "a", 0, 0)) == (0, None, ([], []))
@@ -147,7 +147,7 @@ def test_clearing_forgets_everything() -> None:
 def test_a_history_leaves_out_what_a_scan_has_not() -> None:
     store = ScanStore(1 << 20)
     for token in (0, 2, 5):
-        store.add_scan(Moment(1, token), "a", sheet(float(token)))
+        store.add_scan(TokenRef(1, token), "a", sheet(float(token)))
     assert store.history(1, "a", 1, 3) == ([0, 2, 5], [0.0, 2.0, 5.0])
     assert store.history(1, "a", 1, 99) == ([], [])
     assert store.history(1, "a", 9, 0) == ([], [])
@@ -156,7 +156,7 @@ def test_a_history_leaves_out_what_a_scan_has_not() -> None:
 def test_a_spread_is_small_however_long_the_turn() -> None:
     store = ScanStore(1 << 24)
     for token in range(100):
-        store.add_scan(Moment(1, token), "a", sheet(float(token)))
+        store.add_scan(TokenRef(1, token), "a", sheet(float(token)))
     spread = [sheet.rows[0, 0] for sheet in store.spread(1, "a")]
     assert len(spread) <= 32
     assert spread == sorted(spread)
@@ -167,7 +167,7 @@ def test_a_spread_is_small_however_long_the_turn() -> None:
 def test_extremes_span_the_whole_turn_and_pass_over_what_is_no_number() -> None:
     store = ScanStore(1 << 20)
     for value in (2.0, -3.0, 1.0, float("nan")):
-        store.add_scan(Moment(1, 0), "a", sheet(value))
+        store.add_scan(TokenRef(1, 0), "a", sheet(value))
     assert store.turns[1].extremes["a", 1] == (-3.0, 2.0)
 
 
@@ -185,7 +185,7 @@ def test_tokens_are_counted_as_read_or_chosen_in_whatever_order_they_come(order:
 def test_runs_hold_just_the_scanned_tokens(scans: Places, budget: int) -> None:
     store = ScanStore(budget)
     for turn, token, site in scans:
-        store.add_scan(Moment(turn, token), site, sheet())
+        store.add_scan(TokenRef(turn, token), site, sheet())
     for turn in store.scanned_turns("a"):
         firsts, ends = store.turns[turn].sheets["a"].runs.tolist()
         inside = [token for first, end in zip(firsts, ends, strict=True) for token in range(first, end)]

@@ -6,15 +6,15 @@ from typing import Literal
 
 import pytest
 
-from llmri_viewer.clusters.atlas import Atlas
+from llmri_look.keys.bindings import Bindings
+from llmri_look.keys.keysheet import sections_for
 from llmri_viewer.drawing.canvas import Written
 from llmri_viewer.drawing.lettering.fonts import Fonts
 from llmri_viewer.drawing.overlays import help as help_overlay
-from llmri_viewer.keys.bindings import Bindings
-from llmri_viewer.keys.keysheet import sections_for
-from llmri_viewer.layout import face
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.options import Options
+from llmri_viewer.model.clusters.atlas import Atlas
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.options import Options
 from tests.viewer import clusters
 from tests.viewer.conftest import Desk
 from tests.viewer.synthetic import STORY, SyntheticServer

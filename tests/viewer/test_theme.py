@@ -1,6 +1,6 @@
 import pytest
 
-from llmri_viewer.colours.theme import THEMES, Theme, blend, luminance
+from llmri_look.colours.theme import THEMES, Theme, blend, luminance
 from llmri_viewer.drawing import marks
 from llmri_viewer.drawing.panels import strip
 

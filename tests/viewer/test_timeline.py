@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmri_look.keys.bindings import Bindings
 from llmri_protocol.messages import Token
 from llmri_viewer.drawing.charts.sparkline import thinned
 from llmri_viewer.drawing.panels import strip, timeline
-from llmri_viewer.history.playback import QUICKEST, SLOWEST, Player, pace, time_word
-from llmri_viewer.history.store import Moment, ScanStore, Sheet
-from llmri_viewer.history.timeline import (
+from llmri_viewer.model.history.store import ScanStore, Sheet, TokenRef
+from llmri_viewer.model.history.timeline import (
     EMPTY,
     GONE,
     READ,
@@ -23,10 +23,10 @@ from llmri_viewer.history.timeline import (
     codes,
     timeline_of,
 )
-from llmri_viewer.keys.bindings import Bindings
-from llmri_viewer.layout import face
-from llmri_viewer.options import Options
-from llmri_viewer.state import ViewState, first
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.options import Options
+from llmri_viewer.model.playback import QUICKEST, SLOWEST, Player, pace, time_word
+from llmri_viewer.model.state import ViewState, first
 from tests.viewer.conftest import STORY_TOLD, Desk
 from tests.viewer.synthetic import SyntheticServer
 
@@ -41,18 +41,18 @@ def told_store(turns: dict[int, tuple[int, int]], budget: int = 1 << 30) -> Scan
             phase = "prompt" if token < read else "generate"
             store.add_token(Token(turn=turn, token=token, phase=phase, id=1, text=" w"))  # type: ignore[arg-type]
             if token < read + written - 1:
-                store.add_scan(Moment(turn, token), "a", SHEET._replace(time=100.0 * turn + 0.2 * token))
+                store.add_scan(TokenRef(turn, token), "a", SHEET._replace(time=100.0 * turn + 0.2 * token))
     return store
 
 
-def state_at(at: Moment | None, **changes: object) -> ViewState:
+def state_at(at: TokenRef | None, **changes: object) -> ViewState:
     return replace(first(Options(), "here", site="a"), at=at, **changes)  # type: ignore[arg-type]
 
 
 @given(st.dictionaries(st.integers(1, 9), st.tuples(st.integers(1, 5), st.integers(1, 9)), min_size=1))
 def test_each_moment_has_a_place_on_the_line_that_leads_back_to_it(turns: dict[int, tuple[int, int]]) -> None:
     line = timeline_of(told_store(dict(sorted(turns.items()))))
-    moments = [Moment(turn, token) for turn in sorted(turns) for token in range(sum(turns[turn]))]
+    moments = [TokenRef(turn, token) for turn in sorted(turns) for token in range(sum(turns[turn]))]
     places = [line.place(moment) for moment in moments]
     assert places == sorted(places)
     assert [line.moment(place) for place in places] == moments
@@ -77,35 +77,40 @@ def test_every_scan_has_a_pixel_however_many_there_are() -> None:
     assert set(codes(timeline_of(store), store, "a", 100).tolist()) == {WRITTEN_KEPT}
     sparse = ScanStore(1 << 20)
     sparse.add_token(Token(turn=1, token=999, phase="prompt", id=1, text="w"))
-    sparse.add_scan(Moment(1, 500), "a", SHEET)
+    sparse.add_scan(TokenRef(1, 500), "a", SHEET)
     assert (codes(timeline_of(sparse), sparse, "a", 10) == READ_KEPT).sum() == 1
 
 
 def test_the_three_ways_of_time_have_words_of_their_own() -> None:
     store = told_store({1: (2, 4), 2: (2, 2)})
-    assert time_word(state_at(Moment(2, 2)), store) == ("following", "live")
-    assert time_word(state_at(Moment(2, 2), paused=True), store) == ("paused", "held")
-    assert time_word(state_at(Moment(1, 1), paused=True), store) == ("paused, 6 behind", "held")
-    assert time_word(state_at(Moment(1, 1), paused=True, replaying=True), store) == ("replaying", "replay")
+    assert time_word(state_at(TokenRef(2, 2)), store) == ("following", "live")
+    assert time_word(state_at(TokenRef(2, 2), paused=True), store) == ("paused", "held")
+    assert time_word(state_at(TokenRef(1, 1), paused=True), store) == ("paused, 6 behind", "held")
+    assert time_word(state_at(TokenRef(1, 1), paused=True, replaying=True), store) == ("replaying", "replay")
 
 
 def test_a_replay_goes_at_the_pace_the_tokens_had_within_what_an_eye_can_follow() -> None:
     store = ScanStore(1 << 20)
     for token, time in enumerate((1.0, 1.001, 1.301, 9.0, 0.0)):
-        store.add_scan(Moment(1, token), "a", SHEET._replace(time=time))
-    paces = [pace(store, "a", Moment(1, token), Moment(1, token + 1)) for token in range(4)]
+        store.add_scan(TokenRef(1, token), "a", SHEET._replace(time=time))
+    paces = [pace(store, "a", TokenRef(1, token), TokenRef(1, token + 1)) for token in range(4)]
     assert paces == pytest.approx([QUICKEST, 0.3, SLOWEST, QUICKEST])
 
 
 def test_a_replay_shows_every_token_once_and_follows_at_the_end() -> None:
     store, player = told_store({1: (2, 4), 2: (2, 2)}), Player()
-    state = state_at(Moment(1, 2), paused=True, replaying=True)
+    state = state_at(TokenRef(1, 2), paused=True, replaying=True)
     seen = [state.at]
     for _ in range(1000):
         state = player.advance(state, store, 0.05)
         if state.at != seen[-1]:
             seen.append(state.at)
-    assert seen == [Moment(1, 2), Moment(1, 3), Moment(1, 4), *(Moment(2, token) for token in range(3))]
+    assert seen == [
+        TokenRef(1, 2),
+        TokenRef(1, 3),
+        TokenRef(1, 4),
+        *(TokenRef(2, token) for token in range(3)),
+    ]
     assert (state.paused, state.replaying) == (False, False)
     assert player.advance(state, store, 0.05) is state
 
@@ -122,9 +127,9 @@ def test_nothing_that_comes_while_time_is_held_is_lost(told: Desk) -> None:
     told.window.draw()
     assert f"{came} new tokens" in [text.text for text in told.window.canvas.written]
     told.play("end")
-    assert told.state.at == Moment(2, came - 1)
+    assert told.state.at == TokenRef(2, came - 1)
     told.play("left space")
-    assert (told.state.at, told.state.paused) == (Moment(2, came - 1), False)
+    assert (told.state.at, told.state.paused) == (TokenRef(2, came - 1), False)
 
 
 def test_what_is_shown_being_let_go_is_told(server: SyntheticServer, table: Bindings) -> None:
@@ -145,7 +150,7 @@ def test_what_is_shown_being_let_go_is_told(server: SyntheticServer, table: Bind
 
 def test_shift_space_replays_and_space_holds_it(told: Desk) -> None:
     told.play("home shift+space")
-    assert (told.state.replaying, told.state.at) == (True, Moment(1, 0))
+    assert (told.state.replaying, told.state.at) == (True, TokenRef(1, 0))
     told.play("sleep:0.3")
     assert told.state.at is not None
     assert 0 < told.state.at.token < 10
@@ -154,7 +159,7 @@ def test_shift_space_replays_and_space_holds_it(told: Desk) -> None:
     told.play("sleep:0.2")
     assert (told.state.replaying, told.state.paused, told.state.at) == (False, True, at)
     told.play("end shift+space")
-    assert told.state.at == Moment(1, 0), "at the newest, its turn begins anew"
+    assert told.state.at == TokenRef(1, 0), "at the newest, its turn begins anew"
 
 
 def mouse(kind: int, at: tuple[int, int]) -> None:
@@ -167,7 +172,7 @@ def test_the_scrubber_is_dragged_over_all_turns_even_where_the_pointer_leaves_it
     line = timeline.track(box)
     mouse(pygame.MOUSEBUTTONDOWN, (line.x + 2, line.y + 2))
     told.window.frame()
-    assert told.state.at == Moment(1, 0)
+    assert told.state.at == TokenRef(1, 0)
     mouse(pygame.MOUSEMOTION, (line.right - 1, line.y - 200))
     told.window.frame()
     newest = told.session.store.newest("mlp_act")
@@ -185,9 +190,9 @@ def test_every_cell_of_the_strip_leads_to_its_token(told: Desk) -> None:
     cells = strip.cells(told.window.canvas, parts.strip, told.state, told.session.store)
     for cell in cells:
         middle = (cell.box.x + cell.box.width // 2, cell.box.y + cell.box.height // 2)
-        assert told.window.moment_at(*middle) == Moment(1, cell.token)
+        assert told.window.moment_at(*middle) == TokenRef(1, cell.token)
     told.play(f"click:token={cells[3].token}")
-    assert told.state.at == Moment(1, cells[3].token)
+    assert told.state.at == TokenRef(1, cells[3].token)
 
 
 @pytest.mark.parametrize("where", ["home", "left left left", "end"])

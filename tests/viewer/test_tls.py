@@ -14,8 +14,8 @@ from llmri_server import Server, Settings
 from llmri_server.access import tls_context
 from llmri_viewer.connection.link import Address, Event, ServerLink
 from llmri_viewer.connection.tls import CertificateError, trusting
-from llmri_viewer.options import Options
-from llmri_viewer.state import LinkStatus
+from llmri_viewer.model.options import Options
+from llmri_viewer.model.state import LinkStatus
 from tests.server.fakes import FakeRuntime
 
 FINAL = {"refused", "waiting"}

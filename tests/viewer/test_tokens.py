@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
+from llmri_look.keys.bindings import Bindings
 from llmri_protocol.messages import LogitLens, ReadLens, TurnStart
-from llmri_viewer.history.store import Moment
-from llmri_viewer.keys.bindings import Bindings
-from llmri_viewer.options import Options
-from llmri_viewer.state import Link
+from llmri_viewer.model.history.store import TokenRef
+from llmri_viewer.model.options import Options
+from llmri_viewer.model.state import Link
 from llmri_viewer.views.tokens import TokensView, leads_from
-from llmri_viewer.views.tokens import table as rows_of
+from llmri_viewer.views.tokens import lens_rows as rows_of
 from tests.viewer import measured
 from tests.viewer.conftest import STORY_TOLD, Desk
 from tests.viewer.synthetic import SyntheticServer
@@ -54,7 +54,7 @@ def test_it_is_never_asked_for_of_each_token_that_comes(opened: Desk) -> None:
     opened.play('say:"Another." wait:turn_end wait:measured sleep:0.1')
     asked = lenses(opened)
     assert [each.turn for each in asked] == [1, 2]
-    assert Moment(2, asked[-1].token or 0) == opened.state.at
+    assert TokenRef(2, asked[-1].token or 0) == opened.state.at
 
 
 def test_while_a_turn_runs_nothing_is_asked(opened: Desk) -> None:

@@ -7,12 +7,12 @@ import msgspec
 import pygame
 import pytest
 
+from llmri_look.keys.bindings import load
+from llmri_look.view_names import ViewName
+from llmri_look.words import layers, number
 from llmri_protocol.messages import ProtectedUnit
 from llmri_viewer import views
 from llmri_viewer.drawing.painters import PAINTERS
-from llmri_viewer.keys.bindings import load
-from llmri_viewer.state import ViewName
-from llmri_viewer.wording.words import layers, number
 from tests.viewer.conftest import Desk
 
 NAMES = get_args(ViewName)

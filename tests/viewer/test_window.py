@@ -10,14 +10,14 @@ import numpy as np
 import pygame
 import pytest
 
-from llmri_viewer import window
-from llmri_viewer.colours import colour
+from llmri_look.colours import colour
+from llmri_look.keys.bindings import Bindings
+from llmri_viewer.app import window
 from llmri_viewer.drawing import painters
 from llmri_viewer.drawing.palettes import palette
-from llmri_viewer.keys.bindings import Bindings
-from llmri_viewer.layout import face
-from llmri_viewer.options import Options
-from llmri_viewer.shown.picture import picture_of
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.options import Options
+from llmri_viewer.views import picture_of
 from llmri_viewer.views.lattice import GridView
 from tests.viewer.conftest import STORY_TOLD, Desk
 from tests.viewer.synthetic import SyntheticServer

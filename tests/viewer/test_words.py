@@ -2,8 +2,8 @@
 
 import pytest
 
+from llmri_look import words
 from llmri_protocol.messages import SiteCard
-from llmri_viewer.wording import words
 
 
 @pytest.mark.parametrize(

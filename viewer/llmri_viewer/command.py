@@ -10,22 +10,22 @@ from typing import Annotated, Literal, NoReturn
 
 import typer
 
+from llmri_look.colours.theme import THEMES, ThemeName
+from llmri_look.keys import bindings
 from llmri_protocol.addresses import AddressError
 from llmri_protocol.command_line import application
 from llmri_protocol.configs import ConfigError
 from llmri_protocol.printable import for_terminal
 from llmri_protocol.user_files import TextError, read_text
-from llmri_viewer import homes, options
-from llmri_viewer.clusters.atlas import Atlas
-from llmri_viewer.colours.theme import THEMES
+from llmri_viewer.app import user_paths
+from llmri_viewer.app.session import Session
 from llmri_viewer.connection.link import Address
 from llmri_viewer.connection.tls import CertificateError, trusting
-from llmri_viewer.keys import bindings
-from llmri_viewer.layout.density import DensityWish
-from llmri_viewer.options import ThemeName
+from llmri_viewer.model import options
+from llmri_viewer.model.clusters.atlas import Atlas
+from llmri_viewer.model.layout.density import DensityWish
+from llmri_viewer.model.state import Link
 from llmri_viewer.scripts import script
-from llmri_viewer.session import Session
-from llmri_viewer.state import Link
 
 TOKEN_VARIABLE = "LLMRI_TOKEN"  # noqa: S105 - the variable's name, not a token
 
@@ -104,7 +104,7 @@ def view(
     """Watch a model server, and touch what it thinks."""
     try:
         settings = options.changed(options.load(config), theme=theme, size=size, scale=DENSITIES.get(scale))
-        table = bindings.load(keys_file or homes.own_keys())
+        table = bindings.load(keys_file or user_paths.own_keys())
         actions = _actions(keys, table, last_shot=headless and shot is not None)
         secure = trusting(tls_ca) if tls or tls_ca else None
         where = Address.parse(address, "viewer" if read_only else "controller", _token(token_file), secure)
@@ -133,13 +133,13 @@ def _actions(keys: str, table: bindings.Bindings, *, last_shot: bool) -> list[sc
 @contextmanager
 def _first_hint(session: Session) -> Iterator[None]:
     """Show the first keys to who never saw them; remember that they were closed."""
-    session.state = replace(session.state, hint=homes.is_first_run())
+    session.state = replace(session.state, hint=user_paths.is_first_run())
     hinted = session.state.hint
     try:
         yield
     finally:
         if hinted and not session.state.hint:
-            homes.remember_hint()
+            user_paths.remember_hint()
 
 
 def _show(
@@ -156,8 +156,8 @@ def _show(
     os.environ.setdefault("SDL_VIDEO_X11_WMCLASS", "llmri")  # what window managers and xdotool call it
     if headless:
         os.environ["SDL_VIDEODRIVER"] = "dummy"
+    from llmri_viewer.app.window import Window, WindowError  # noqa: PLC0415
     from llmri_viewer.scripts.pilot import Pilot, ScriptFailedError  # noqa: PLC0415 - pygame must not load before this
-    from llmri_viewer.window import Window, WindowError  # noqa: PLC0415
 
     window = None
     try:

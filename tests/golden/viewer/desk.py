@@ -6,18 +6,18 @@ os.environ["SDL_VIDEODRIVER"] = "dummy"
 os.environ["PYGAME_HIDE_SUPPORT_PROMPT"] = "1"
 
 from llmri_clustering.files import load as load_clusters
+from llmri_look.colours.theme import THEMES, ThemeName
+from llmri_look.keys import bindings
 from llmri_protocol.messages import Edits
-from llmri_viewer.clusters.atlas import Atlas
-from llmri_viewer.colours.theme import THEMES
+from llmri_viewer.app.meter import Meter
+from llmri_viewer.app.session import Session
+from llmri_viewer.app.window import Window
 from llmri_viewer.connection.link import Address
-from llmri_viewer.keys import bindings
-from llmri_viewer.meter import Meter
-from llmri_viewer.options import Options, ThemeName
+from llmri_viewer.model.clusters.atlas import Atlas
+from llmri_viewer.model.options import Options
+from llmri_viewer.model.state import ViewState
 from llmri_viewer.scripts.pilot import Pilot
 from llmri_viewer.scripts.script import parse
-from llmri_viewer.session import Session
-from llmri_viewer.state import ViewState
-from llmri_viewer.window import Window
 from tests.golden.viewer.recording import CLUSTERS, RecordedLink, load
 
 SIZE = (1280, 800)

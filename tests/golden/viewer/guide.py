@@ -11,16 +11,16 @@ from pathlib import Path
 import pygame
 from PIL import Image
 
-from llmri_viewer.colours.theme import THEMES
+from llmri_look.colours.theme import THEMES
+from llmri_look.keys import bindings
+from llmri_viewer.app.meter import Meter
+from llmri_viewer.app.session import Session
+from llmri_viewer.app.window import Window
 from llmri_viewer.commands.program import Point
 from llmri_viewer.connection.link import Address
-from llmri_viewer.keys import bindings
-from llmri_viewer.meter import Meter
-from llmri_viewer.options import Options
+from llmri_viewer.model.options import Options
 from llmri_viewer.scripts.pilot import Pilot
 from llmri_viewer.scripts.script import parse
-from llmri_viewer.session import Session
-from llmri_viewer.window import Window
 from tests.golden.viewer.desk import LANDING, SIZE
 from tests.golden.viewer.record import SITE, serving
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 import pygame
 from PIL import Image
 
-from llmri_viewer.options import ThemeName
+from llmri_look.colours.theme import ThemeName
 from tests.golden.viewer.desk import RecordedDesk
 from tests.golden.viewer.recording import CAUSE, CAUSE_CLUSTER
 

@@ -24,8 +24,8 @@ from llmri_protocol.messages import (
 )
 from llmri_viewer.connection.inbox import Inbox
 from llmri_viewer.connection.link import Event
-from llmri_viewer.measured.measuring import KINDS
-from llmri_viewer.state import Link, LinkStatus
+from llmri_viewer.model.measured.measuring import KINDS
+from llmri_viewer.model.state import Link, LinkStatus
 
 FOLDER = Path(__file__).parent
 CONVERSATION = FOLDER / "conversation.frames"

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from llmri_viewer.state import ViewState
+from llmri_viewer.model.state import ViewState
 from tests.golden.viewer.desk import RecordedDesk
 
 FILE = Path(__file__).parent / "sessions.json"

@@ -4,22 +4,21 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from llmri_protocol.messages import Command as Request
-from llmri_viewer.errands import Errand
-from llmri_viewer.history.store import ScanStore
-from llmri_viewer.state import ViewState
+from llmri_viewer.commands.effects import Effect
+from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.state import ViewState
 
-UNNUMBERED = 0  # the session gives each request its id when it is sent
 OFFLINE = "not connected: nothing was sent"
 ONLY_LOOKS = "this window only looks; start `llmri view` without --read-only to chat and edit"
 
 
 @dataclass(frozen=True)
 class Step:
-    """What a command makes: the next state, requests to the server in order, and errands of our own."""
+    """What a command makes: the next state, requests to the server in order, and effects of our own."""
 
     state: ViewState
     requests: tuple[Request, ...] = ()
-    errands: tuple[Errand, ...] = ()
+    effects: tuple[Effect, ...] = ()
 
 
 class Command(Protocol):

@@ -3,20 +3,21 @@
 from dataclasses import dataclass, replace
 
 from llmri_clustering.correlation import Partners
+from llmri_look import words
+from llmri_look.view_names import ViewName
 from llmri_protocol.messages import Stop
-from llmri_viewer.clusters.atlas import Atlas, chosen_clusters
-from llmri_viewer.commands.base import UNNUMBERED, Step, told
-from llmri_viewer.commands.looking import at_site, subscription
-from llmri_viewer.commands.touching import Deselect
-from llmri_viewer.errands import BuildClusters, FindPartners, SaveClusters, StopBuilding
-from llmri_viewer.history.store import ScanStore
-from llmri_viewer.layout.reach import Reach
-from llmri_viewer.measured.measuring import SHOWN
-from llmri_viewer.state import Selection, ViewName, ViewState
+from llmri_viewer import views
+from llmri_viewer.commands.base import Step, told
+from llmri_viewer.commands.edit import Deselect
+from llmri_viewer.commands.effects import BuildClusters, FindPartners, SaveClusters, StopBuilding
+from llmri_viewer.commands.view import at_site, subscription
+from llmri_viewer.model.clusters import cluster_words
+from llmri_viewer.model.clusters.atlas import Atlas, chosen_clusters
+from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.measured.measuring import UNNUMBERED
+from llmri_viewer.model.state import Selection, ViewState
+from llmri_viewer.views.base import unzoomed
 from llmri_viewer.views.circles import flown
-from llmri_viewer.wording import words
-
-OF_CLUSTERS: frozenset[ViewName] = frozenset({"circles", "hebbian"})
 
 
 @dataclass(frozen=True)
@@ -31,15 +32,16 @@ class ShowView:
 
     def apply(self, state: ViewState, store: ScanStore, /) -> Step:
         """See `Command`."""
-        view: ViewName = "grid" if state.view == self.view else self.view
-        shown = unzoomed(replace(state, view=view, lasso=(), settling=0.0 if view == "hebbian" else 1.0))
-        if view == "tokens":
-            shown = replace(shown, measurements=state.measurements.retried("lens"))
-        if view not in OF_CLUSTERS:
-            return Step(shown)
+        view = views.toggled(state, self.view)
+        settling = 0.0 if view.settles else 1.0
+        shown, requests = view.entered(
+            unzoomed(replace(state, view=view.name, lasso=(), settling=settling)), store
+        )
+        if not view.of_clusters:
+            return Step(shown, requests)
         if state.clusters is None:
             ready = state.gathered.enough and state.job is None and state.card is not None
-            return Step(shown, errands=(BuildClusters(),) if ready else ())
+            return Step(shown, effects=(BuildClusters(),) if ready else ())
         return _at_site(shown, store, state.clusters.site)
 
 
@@ -49,11 +51,6 @@ def _at_site(state: ViewState, store: ScanStore, site: str) -> Step:
         return Step(state)
     moved = replace(at_site(state, store, site), selection=frozenset(), limits=None)
     return Step(moved, (subscription(site),))
-
-
-def unzoomed(state: ViewState) -> ViewState:
-    """Show everything of the view, at once."""
-    return replace(state, camera=None, lens=None, flight=None, focus=0, reach=Reach())
 
 
 @dataclass(frozen=True)
@@ -77,18 +74,17 @@ class StepOut:
 
     def apply(self, state: ViewState, store: ScanStore, /) -> Step:
         """See `Command`."""
-        if state.view in OF_CLUSTERS and state.job is not None:
-            return Step(state, errands=(StopBuilding(),))
-        pending = state.measurements.pending.get(SHOWN[state.view]) if state.view in SHOWN else None
+        view = views.of(state)
+        if view.of_clusters and state.job is not None:
+            return Step(state, effects=(StopBuilding(),))
+        pending = state.measurements.pending.get(view.measures) if view.measures else None
         if pending is not None:
             return Step(state, (Stop(id=UNNUMBERED, command=pending.id),))
-        if state.view == "circles" and state.clusters and (state.focus or state.lens):
-            parent = int(state.clusters.clustering.nesting.parent[state.focus])
-            return Step(flown(state, state.focus if state.lens else max(0, parent)))
-        if state.camera is not None or state.reach != Reach():
-            return Step(unzoomed(state))
-        if state.view != "grid":
-            return ShowView("grid").apply(state, store)
+        outer = view.stepped_out(state)
+        if outer is not None:
+            return Step(outer)
+        if not view.home:
+            return ShowView(views.HOME).apply(state, store)
         return Deselect().apply(state, store)
 
 
@@ -122,11 +118,11 @@ class Rebuild:
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
         if state.job is not None:
-            return Step(state, errands=(StopBuilding(),))
+            return Step(state, effects=(StopBuilding(),))
         if not state.gathered.enough:
             got = state.gathered
-            return told(state, words.missing_samples(got))
-        return Step(state, errands=(BuildClusters((state.layer,) if self.alone else None),))
+            return told(state, cluster_words.missing_samples(got))
+        return Step(state, effects=(BuildClusters((state.layer,) if self.alone else None),))
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,8 +135,10 @@ class TakeClusters:
     def apply(self, state: ViewState, store: ScanStore, /) -> Step:
         """See `Command`."""
         made = self.atlas.clustering
+        many = words.count(len(made.clusters), "cluster")
         kept = state.picked if state.picked in self.atlas.cluster_group else None
-        seen = unzoomed(state) if state.view in OF_CLUSTERS else state
+        view = views.of(state)
+        seen = unzoomed(state) if view.of_clusters else state
         taken = replace(
             seen,
             lens=None,
@@ -150,10 +148,10 @@ class TakeClusters:
             partners=self.partners,
             misfit=self.atlas.misfit(state.card) if state.card else "",
             picked=kept,
-            settling=0.0 if state.view == "hebbian" else 1.0,
-            notice=f"{words.count(len(made.clusters), 'cluster')}: {words.provenance(made.provenance)}",
+            settling=0.0 if view.settles else 1.0,
+            notice=f"{many}: {cluster_words.provenance(made.provenance)}",
         )
-        if taken.view not in OF_CLUSTERS or taken.clusters is None:
+        if not view.of_clusters or taken.clusters is None:
             where = "{circles.toggle} and {hebbian.toggle} show them"
             return Step(replace(taken, notice=f"{taken.notice}; {where}"))
         return _at_site(taken, store, self.atlas.site)
@@ -169,8 +167,8 @@ class ShowEdges:
         if not shown.edges or shown.partners is not None or state.clusters is None or state.job is not None:
             return Step(shown)
         if not state.gathered.enough:
-            return told(state, words.missing_samples(state.gathered, "lines of correlation"))
-        return Step(shown, errands=(FindPartners(),))
+            return told(state, cluster_words.missing_samples(state.gathered, "lines of correlation"))
+        return Step(shown, effects=(FindPartners(),))
 
 
 @dataclass(frozen=True)
@@ -181,4 +179,4 @@ class KeepClusters:
         """See `Command`."""
         if state.clusters is None:
             return told(state, "there are no clusters to save yet")
-        return Step(state, errands=(SaveClusters(),))
+        return Step(state, effects=(SaveClusters(),))

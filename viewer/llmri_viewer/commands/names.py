@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal, get_args
 
 from llmri_viewer.commands.base import Command
+from llmri_viewer.commands.chat import EraseText, LeaveChat, OpenChat, Paste, SendChat
 from llmri_viewer.commands.clusters import (
     KeepClusters,
     Rebuild,
@@ -13,8 +13,13 @@ from llmri_viewer.commands.clusters import (
     ShowView,
     StepOut,
 )
-from llmri_viewer.commands.going import Go, LeaveGoto, OpenGoto
-from llmri_viewer.commands.looking import (
+from llmri_viewer.commands.edit import Ablate, Boost, ChangeAmount, ClearEdits, RedoEdit, Reread, UndoEdit
+from llmri_viewer.commands.goto import Go, LeaveGoto, OpenGoto
+from llmri_viewer.commands.measuring import CompareAgain, MeasureAgain, Scroll
+from llmri_viewer.commands.program import Export, Quit, Record, TakeShot, ToggleHelp, TurnHelpPage
+from llmri_viewer.commands.spectra import OrderUnits
+from llmri_viewer.commands.tokens import GoToEnd, MoveToken, MoveTurn, TogglePause, ToggleReplay
+from llmri_viewer.commands.view import (
     AutoWindow,
     Fit,
     GoToTenth,
@@ -26,42 +31,7 @@ from llmri_viewer.commands.looking import (
     Toggle,
     Zoom,
 )
-from llmri_viewer.commands.measuring import (
-    CompareAgain,
-    MeasureAgain,
-    Scroll,
-    ShowComparison,
-    ShowInfluence,
-)
-from llmri_viewer.commands.program import Export, Quit, Record, TakeShot, ToggleHelp, TurnHelpPage
-from llmri_viewer.commands.spectra import OrderUnits
-from llmri_viewer.commands.talking import EraseText, LeaveChat, OpenChat, Paste, SendChat
-from llmri_viewer.commands.tokens import GoToEnd, MoveToken, MoveTurn, TogglePause, ToggleReplay
-from llmri_viewer.commands.touching import (
-    Ablate,
-    Boost,
-    ChangeAmount,
-    ClearEdits,
-    RedoEdit,
-    Reread,
-    UndoEdit,
-)
-
-Gesture = Literal[
-    "unit.select",
-    "unit.add",
-    "cluster.select",
-    "cluster.add",
-    "cluster.enter",
-    "units.lasso",
-    "view.pan",
-    "window.adjust",
-    "zoom.pointer",
-    "compare.scroll",
-]
-"""Commands that need to know where the pointer is; a key cannot give them."""
-
-GESTURES: tuple[Gesture, ...] = get_args(Gesture)
+from llmri_viewer.views import HOME, VIEWS
 
 NAMED: Mapping[str, Command] = MappingProxyType(
     {
@@ -70,13 +40,7 @@ NAMED: Mapping[str, Command] = MappingProxyType(
         **{f"layer.tenth{tenth}": GoToTenth(tenth) for tenth in range(1, 10)},
         "site.next": NextSite(),
         "site.previous": NextSite(-1),
-        "hebbian.toggle": ShowView("hebbian"),
-        "circles.toggle": ShowView("circles"),
-        "spectral.toggle": ShowView("spectral"),
-        "influence.toggle": ShowInfluence(),
-        "layers.toggle": ShowView("layers"),
-        "tokens.toggle": ShowView("tokens"),
-        "compare.toggle": ShowComparison(),
+        **{f"{name}.toggle": ShowView(name) for name in VIEWS if name != HOME},
         "view.out": StepOut(),
         "clusters.most_active": SelectMostActive(),
         "clusters.build": Rebuild(),

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from llmri_viewer import views
-from llmri_viewer.clusters import legend
 from llmri_viewer.commands.base import Command
 from llmri_viewer.commands.clusters import EnterGroup, SelectMostActive
-from llmri_viewer.commands.looking import GoToLayer
-from llmri_viewer.commands.touching import Deselect, Select
-from llmri_viewer.state import ViewState
+from llmri_viewer.commands.edit import Deselect, Select
+from llmri_viewer.commands.view import GoToLayer
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.views import legend
 from llmri_viewer.views.base import At, within
 from llmri_viewer.views.circles import group_to_enter
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 
 from llmri_viewer.commands.base import Silent, Step
-from llmri_viewer.errands import ExportShown, SaveShot, ToggleRecording
-from llmri_viewer.history.store import ScanStore
-from llmri_viewer.state import ViewState
+from llmri_viewer.commands.effects import ExportShown, SaveShot, ToggleRecording
+from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.state import ViewState
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class TakeShot:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        return Step(state, errands=(SaveShot(),))
+        return Step(state, effects=(SaveShot(),))
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Export:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        return Step(state, errands=(ExportShown(),))
+        return Step(state, effects=(ExportShown(),))
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Record:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        return Step(state, errands=(ToggleRecording(),))
+        return Step(state, effects=(ToggleRecording(),))
 
 
 @dataclass(frozen=True)

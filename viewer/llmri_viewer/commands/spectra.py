@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 
 from llmri_viewer.commands.base import Step, told
-from llmri_viewer.history.store import ScanStore
-from llmri_viewer.spectrum.signals import why_no_order
-from llmri_viewer.state import ViewState
+from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.views.values.signals import why_no_order
 
 
 @dataclass(frozen=True)

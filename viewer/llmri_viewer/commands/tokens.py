@@ -4,9 +4,9 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
 from llmri_viewer.commands.base import Step, told
-from llmri_viewer.history.playback import followed, held, replayed
-from llmri_viewer.history.store import Moment, ScanStore
-from llmri_viewer.state import ViewState
+from llmri_viewer.model.history.store import ScanStore, TokenRef
+from llmri_viewer.model.playback import followed, held, replayed
+from llmri_viewer.model.state import ViewState
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class MoveTurn:
         place = bisect_left(turns, here) - 1 if self.step < 0 else bisect_right(turns, here)
         if state.at is None or not 0 <= place < len(turns):
             return told(state, "no earlier turn is kept" if self.step < 0 else "this is the newest turn")
-        return Step(held(state, store, Moment(turns[place], store.moments(turns[place], state.site)[-1])))
+        return Step(held(state, store, TokenRef(turns[place], store.moments(turns[place], state.site)[-1])))
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class GoToEnd:
 class GoToMoment:
     """Show a token, or the nearest scanned one, and stop following."""
 
-    moment: Moment
+    moment: TokenRef
 
     def apply(self, state: ViewState, store: ScanStore, /) -> Step:
         """See `Command`."""

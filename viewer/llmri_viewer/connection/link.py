@@ -14,8 +14,8 @@ from llmri_protocol.messages import Role, ServerMessage
 from llmri_viewer.connection.conversation import Conversation, Outbox, PutOffError, RefusedError, Stream
 from llmri_viewer.connection.inbox import Inbox
 from llmri_viewer.connection.tls import TlsStream
-from llmri_viewer.options import Options
-from llmri_viewer.state import Link, LinkStatus
+from llmri_viewer.model.options import Options
+from llmri_viewer.model.state import Link, LinkStatus
 
 INBOX = 256  # messages waiting to be drawn; when full the reader waits, and the server drops old scans
 ANSWER_SECONDS = 10.0

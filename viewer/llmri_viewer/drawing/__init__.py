@@ -1,1 +1,1 @@
-"""Everything that is drawn, from the state and the store alone; only `scene` knows the session."""
+"""Everything that is drawn, from the state, the store and the meters alone."""

@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import pygame
 
-from llmri_viewer.colours.colour import Bytes
-from llmri_viewer.colours.theme import SMALL, Colour, Theme
+from llmri_look.colours.colour import Bytes
+from llmri_look.colours.theme import SMALL, Colour, Theme
 from llmri_viewer.drawing.aside import Aside
 from llmri_viewer.drawing.lettering.fonts import Face, Fonts
 from llmri_viewer.drawing.rings import Ring, RingStyle, lay
-from llmri_viewer.layout.geometry import Box
+from llmri_viewer.model.layout.geometry import Box
 
 Align = Literal["left", "right", "centre"]
 Point = tuple[float, float]

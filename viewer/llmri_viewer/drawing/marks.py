@@ -1,9 +1,9 @@
 """How edits are marked everywhere: by colour, and by shape too."""
 
-from llmri_viewer.colours.theme import Colour, Theme, blend, luminance
+from llmri_look.colours.theme import Colour, Theme, blend, luminance
+from llmri_look.edit_effects import EditEffect
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.wording.effects import Effect
+from llmri_viewer.model.layout.geometry import Box
 
 MARK_FROM = 9  # pixels across, below which a tint has to do
 TINT = 0.4
@@ -12,7 +12,7 @@ DARK, LIGHT = (0, 0, 0), (255, 255, 255)
 LIGHT_FROM = 0.18  # relative luminance from which black is the better ink (WCAG 2 contrast)
 
 
-def edit_colour(theme: Theme, effect: Effect) -> Colour:
+def edit_colour(theme: Theme, effect: EditEffect) -> Colour:
     """Give the tint of an edit: green for more, red for less and off, without a colour for another value."""
     return {
         "more": theme.boosted,
@@ -29,7 +29,7 @@ def faded(theme: Theme, ink: Colour) -> Colour:
     return blend(ink, theme.background, FADED)
 
 
-def mark(canvas: Canvas, at: tuple[int, int], radius: int, effect: Effect, ink: Colour) -> None:
+def mark(canvas: Canvas, at: tuple[int, int], radius: int, effect: EditEffect, ink: Colour) -> None:
     """Draw a plus for more, a minus for less, a cross for off, a dot for `other`, a slash for a steer."""
     x, y = at
     if effect in {"off", "steer"}:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
+from llmri_look.view_names import ViewName
+from llmri_viewer import views
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.overlays import building, empty
 from llmri_viewer.drawing.panels import legend
@@ -12,11 +14,11 @@ from llmri_viewer.drawing.plane import circles, edges, lattice, settling
 from llmri_viewer.drawing.reply import compare, tokens
 from llmri_viewer.drawing.rows import all_layers, influence
 from llmri_viewer.drawing.spectra import spectral
-from llmri_viewer.history.store import ScanStore
-from llmri_viewer.layout import face
-from llmri_viewer.shown.picture import Picture, Words
-from llmri_viewer.state import ViewName, ViewState
+from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.lattice import GridView, HebbianView
+from llmri_viewer.views.picture import Picture, Words
 
 LOG = logging.getLogger(__name__)
 Painter = Callable[[Canvas, ViewState, ScanStore, Picture | None, Words], None]
@@ -26,7 +28,7 @@ Painter = Callable[[Canvas, ViewState, ScanStore, Picture | None, Words], None]
 def paint(canvas: Canvas, state: ViewState, store: ScanStore, picture: Picture | None, why: Words) -> None:
     """Draw the shown view; one that fails says so in its place, and once in the log."""
     try:
-        PAINTERS[state.view](canvas, state, store, picture, why)
+        PAINTERS[views.of(state).name](canvas, state, store, picture, why)
     except Exception as error:
         sentence = f"{type(error).__name__}: {error}"
         _log(state.view, sentence)

@@ -4,16 +4,15 @@ from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
-from llmri_viewer.colours import colour
-from llmri_viewer.colours.theme import Colour, Theme
+from llmri_look.colours import colour
+from llmri_look.colours.theme import Colour, ColourMapName, Theme
+from llmri_look.edit_effects import EditEffect
 from llmri_viewer.drawing.marks import edit_colour
-from llmri_viewer.options import ColourMapName
-from llmri_viewer.wording.effects import Effect
 
-TINTS: tuple[tuple[Effect, ...], ...] = (("more",), ("less", "off"), ("same",), ("other", "steer"))
+TINTS: tuple[tuple[EditEffect, ...], ...] = (("more",), ("less", "off"), ("same",), ("other", "steer"))
 """Effects that have a colour of their own."""
 
-TINT_LEVELS: Mapping[Effect, int] = MappingProxyType(
+TINT_LEVELS: Mapping[EditEffect, int] = MappingProxyType(
     {effect: colour.UNKNOWN + 1 + place for place, effects in enumerate(TINTS) for effect in effects}
 )
 """The level that shows a unit by what an edit does to it, where it is too small for a mark."""

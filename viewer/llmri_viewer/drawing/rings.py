@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from llmri_viewer.colours.theme import Colour
+from llmri_look.colours.theme import Colour
 
 DASH, GAP = 7.0, 5.0  # pixels along the ring
 

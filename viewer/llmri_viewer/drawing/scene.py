@@ -1,7 +1,8 @@
-"""The whole window, drawn from the session."""
+"""The whole window, drawn from the state, the store and the meters."""
 
-import time
+from typing import NamedTuple
 
+from llmri_look.keys.bindings import Bindings
 from llmri_viewer import views
 from llmri_viewer.drawing import painters
 from llmri_viewer.drawing.canvas import Canvas
@@ -18,86 +19,74 @@ from llmri_viewer.drawing.panels import (
     strip,
     timeline,
 )
-from llmri_viewer.keys.bindings import Bindings
-from llmri_viewer.layout import face
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.session import Session
-from llmri_viewer.shown.picture import picture_of
-from llmri_viewer.wording import words
-from llmri_viewer.wording.why import why_empty
+from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
 
-METERS_IN_WORDS_FROM = 640  # pixels of width
 UNLIT_ROW = 18
 
 
-def draw(canvas: Canvas, session: Session, table: Bindings) -> None:
+class Meters(NamedTuple):
+    """How the stream flows and how quickly frames are drawn, in numbers."""
+
+    flow: str
+    timings: str = ""  # where these are wanted
+
+
+def draw(canvas: Canvas, state: ViewState, store: ScanStore, table: Bindings, meters: Meters) -> None:
     """Draw everything."""
-    state, store = session.state, session.store
     parts = face.of(state.size)
     canvas.written.clear()
     canvas.spelled = table.spelled
     canvas.fill(parts.window, canvas.theme.background)
-    picture = picture_of(state, store)
-    why = why_empty(state, store)
+    view = views.of(state)
+    picture = view.picture(state, store)
+    why = view.why_empty(state, store)
     caption.draw(canvas, parts.caption, state, picture)
     painters.paint(canvas, state, store, picture, why)
     lasso.draw(canvas, state)
-    if picture is not None and views.of(state).scaled:
+    if picture is not None and view.scaled:
         caption.draw_bar(canvas, parts.bar, state, picture)
-    elif state.view == "circles" and state.clusters:
+    elif view.packs and state.clusters:
         unlit = canvas.spelled(f"Unlit. {why[0]}. {why[1]}")
         canvas.paragraph(parts.bar, unlit, UNLIT_ROW, colour=canvas.theme.dim)
-    status.draw(canvas, parts.status, state, store, timings(session))
+    status.draw(canvas, parts.status, state, store, meters.timings)
     layers.draw(canvas, parts.layers, state, store)
     if parts.side is not None:
-        _side(canvas, parts.side, session)
+        _side(canvas, parts.side, state, store)
     strip.draw(canvas, parts.strip, state, store)
     timeline.draw(canvas, parts.scrubber, state, store, strip.turn_of(state, store))
     if state.hint:
         hint.draw(canvas, parts.view, table)
-    footer.draw(canvas, parts.footer, parts.below, state, meters(session))
+    footer.draw(canvas, parts.footer, parts.below, state, meters.flow)
     goto.draw(canvas, parts.view, state, store)
     if state.help:
         help.draw(canvas, parts.window, table, state.view_mode, state.help_page)
 
 
-def timings(session: Session) -> str:
-    """Give how quickly frames are drawn and tokens shown, where that is wanted."""
-    return session.meter.timings.line(time.time()) if session.state.timings else ""
-
-
-def _side(canvas: Canvas, box: Box, session: Session) -> None:
+def _side(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> None:
     """Divide the side panel: the edits get what the others leave; a low one shows fewer candidates."""
     theme = canvas.theme
     canvas.fill(box, theme.panel)
     canvas.line((box.x, box.y), (box.x, box.bottom), theme.line)
-    if session.state.card is None:
+    if state.card is None:
         return
-    first = _head(canvas, box, session)
+    first = _head(canvas, box, state, store)
     left = max(0, box.height - first)
-    room = max(left - candidates.HEIGHT, min(left, edits.least(session.state)))
-    edits.draw(canvas, box.row(first, room), session.state)
+    room = max(left - candidates.HEIGHT, min(left, edits.least(state)))
+    edits.draw(canvas, box.row(first, room), state)
     if left - room >= candidates.LEAST:
         rest = box.row(first + room, left - room)
-        candidates.draw(canvas, rest, session.state, session.store)
+        candidates.draw(canvas, rest, state, store)
 
 
-def _head(canvas: Canvas, box: Box, session: Session) -> int:
+def _head(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> int:
     """Draw the selected cluster where a view of clusters shows, else the selected units; give the height."""
-    state = session.state
     found = cluster.shown(state) if views.of(state).of_clusters else None
     if found is None or state.clusters is None:
-        selection.draw(canvas, box.row(0, selection.HEIGHT), state, session.store)
+        selection.draw(canvas, box.row(0, selection.HEIGHT), state, store)
         return selection.HEIGHT
     height = min(cluster.HEIGHT, box.height - edits.LEAST)
     cluster.draw(canvas, box.row(0, height), state, state.clusters, found)
     return height
-
-
-def meters(session: Session) -> str:
-    """Give the stream's flow in numbers."""
-    rate, lag = session.meter.flow(time.time())
-    shown = words.DASH if lag is None else f"{lag:.0f}"
-    wide = session.state.size[0] >= METERS_IN_WORDS_FROM
-    flow = f"{rate:.0f} scans/s · lag {shown} ms · dropped {session.meter.dropped}"
-    return flow if wide else f"{rate:.0f}/s"

@@ -10,9 +10,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from llmri_viewer.files.film import Shot
-from llmri_viewer.files.tables import Column, Table
 from llmri_viewer.files.writing import whole
-from llmri_viewer.options import ExportName
+from llmri_viewer.model.options import ExportName
+from llmri_viewer.views.table import Column, Table
 
 BLOCK = 1024  # rows of a CSV made at once: a window that is drawn meanwhile gets its turn in between
 REPEATED = ("model", "site", "turn", "token")  # facts that a CSV row says again

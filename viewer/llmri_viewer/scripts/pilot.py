@@ -8,15 +8,14 @@ from itertools import islice
 import pygame
 
 from llmri_viewer import views
-from llmri_viewer.clusters import legend
-from llmri_viewer.commands.looking import Resize
+from llmri_viewer.app.window import Window
+from llmri_viewer.commands.view import Resize
 from llmri_viewer.drawing.panels import strip
-from llmri_viewer.layout import face
-from llmri_viewer.layout.geometry import Box
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import Link
 from llmri_viewer.scripts.script import Action, Mouse, PointAt, Press, Say, Shot, Size, Sleep, Type, Wait
-from llmri_viewer.state import Link
-from llmri_viewer.views import circles
-from llmri_viewer.window import Window
+from llmri_viewer.views import circles, legend
 
 PAUSE = 0.004  # seconds between looks while waiting
 KEYS = {"return": pygame.K_RETURN, "escape": pygame.K_ESCAPE, "space": pygame.K_SPACE}

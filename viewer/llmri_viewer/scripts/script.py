@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
 
+from llmri_look.keys.bindings import GESTURE_KEYS, Bindings
 from llmri_protocol.suggestions import did_you_mean
-from llmri_viewer.keys.bindings import GESTURE_KEYS, Bindings
 
 Event = Literal["connected", "scan", "turn_end", "edits", "tokens", "clusters", "measured"]
 Target = Literal["unit", "layer", "token", "cluster", "ranked"]

@@ -1,34 +1,59 @@
-"""The views: how each lays its units out, and what is under the pointer; nothing is drawn here."""
+"""The views: what each shows, where it stands, and what is under the pointer; nothing is drawn here."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from llmri_viewer.state import ViewName, ViewState
+from llmri_look.view_names import ViewName
+from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.all_layers import AllLayersView
 from llmri_viewer.views.base import View
 from llmri_viewer.views.circles import CirclesView
 from llmri_viewer.views.compare import CompareView
 from llmri_viewer.views.influence import InfluenceView
 from llmri_viewer.views.lattice import GridView, HebbianView
+from llmri_viewer.views.picture import Picture
 from llmri_viewer.views.spectral import SpectralView
+from llmri_viewer.views.table import Table, with_facts
 from llmri_viewer.views.tokens import TokensView
 
-__all__ = ["VIEWS", "View", "of"]
+__all__ = ["HOME", "VIEWS", "View", "of", "picture_of", "table_of", "toggled"]
 
 VIEWS: Mapping[ViewName, View] = MappingProxyType(
     {
-        "grid": GridView(),
-        "hebbian": HebbianView(),
-        "circles": CirclesView(),
-        "spectral": SpectralView(),
-        "influence": InfluenceView(),
-        "layers": AllLayersView(),
-        "tokens": TokensView(),
-        "compare": CompareView(),
+        view.name: view
+        for view in (
+            GridView(),
+            HebbianView(),
+            CirclesView(),
+            SpectralView(),
+            InfluenceView(),
+            AllLayersView(),
+            TokensView(),
+            CompareView(),
+        )
     }
 )
+HOME = next(view.name for view in VIEWS.values() if view.home)
+"""The view that others go back to."""
 
 
 def of(state: ViewState) -> View:
     """Give the view that is shown."""
     return VIEWS[state.view]
+
+
+def toggled(state: ViewState, name: ViewName) -> View:
+    """Give the view that a key for one leads to: back home from that one."""
+    return VIEWS[HOME if state.view == name else name]
+
+
+def picture_of(state: ViewState, store: ScanStore) -> Picture | None:
+    """Give the picture of the shown view, None where there is nothing to show."""
+    return of(state).picture(state, store)
+
+
+def table_of(state: ViewState, store: ScanStore) -> Table | None:
+    """Give what the shown view shows in numbers, with where they are from; None where it shows none."""
+    found = of(state).table(state, store)
+    return with_facts(found, state, store) if found is not None and len(found) else None

@@ -1,18 +1,24 @@
 """All layers at once: a row of pixels a layer, all units across."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from llmri_viewer.history.store import Rows
-from llmri_viewer.layout.columns import Columns, columns
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.shown.subject import AllUnits
-from llmri_viewer.state import ViewState
+from llmri_look import words
+from llmri_look.colours.colour import Scale
+from llmri_look.view_names import ViewName
+from llmri_viewer.model.history.store import Rows, ScanStore
+from llmri_viewer.model.layout.columns import Columns, columns
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.model.unit_selection import AllUnits
 from llmri_viewer.views.base import At, Points
+from llmri_viewer.views.picture import Picture, scale_in_words
 from llmri_viewer.views.reaching import ReachingView
-from llmri_viewer.wording import words
+from llmri_viewer.views.table import Table, encoded, units_columns
+from llmri_viewer.views.values.all_rows import AllRows, all_rows
 
 GUTTER = 5 * UNIT  # the numbers of layers
 BELOW = 5 * UNIT  # the axis of units
@@ -49,10 +55,35 @@ class Bands:
         return layer if 0 <= layer < self.layers else None
 
 
+@lru_cache(maxsize=4)
+def _flat(found: AllRows, scale: Scale) -> Picture:
+    return Picture(found.rows.reshape(-1), scale)
+
+
 class AllLayersView(ReachingView):
     """Layers by units, as a raster."""
 
+    name: ViewName = "layers"
     scaled = True
+
+    def picture(self, state: ViewState, store: ScanStore, /) -> Picture | None:
+        """See `View`: with the scale of the shown layer."""
+        found = all_rows(state, store)
+        return _flat(found, found.scales[state.layer]) if found else None
+
+    def table(self, state: ViewState, store: ScanStore, /) -> Table | None:
+        """See `View`: with the ends of each layer's scale."""
+        found, subject = all_rows(state, store), self.subject(state)
+        if found is None or subject is None:
+            return None
+        ends = [(scale.low, scale.high) for scale in found.scales]
+        scale = {"ends": ends, "log": found.scales[0].log, "magnitude": found.scales[0].magnitude}
+        return Table(units_columns(state, subject, found.rows.reshape(-1)), {"scale": encoded(scale)})
+
+    def scale_words(self, state: ViewState, /) -> str:
+        """See `View`."""
+        each = f"each layer, as shown for layer {state.layer},"
+        return scale_in_words(state, each if state.per_layer else "all layers")
 
     def subject(self, state: ViewState, /) -> AllUnits | None:
         """See `View`."""

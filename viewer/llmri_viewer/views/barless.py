@@ -1,8 +1,8 @@
 """Views without a colour bar have its room too."""
 
-from llmri_viewer.layout import face
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.state import ViewState
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
 
 
 def whole(state: ViewState) -> Box:

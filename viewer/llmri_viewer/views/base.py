@@ -1,23 +1,71 @@
 """What every view can tell, from the state alone."""
 
-from typing import Protocol
+from dataclasses import replace
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from llmri_viewer.history.store import Rows
-from llmri_viewer.layout import face
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.shown.subject import Subject
-from llmri_viewer.state import At, Selection, ViewState
+from llmri_look.view_names import ViewName
+from llmri_protocol.messages import Command as Request
+from llmri_viewer.model.history.store import Rows, ScanStore
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.reach import Reach
+from llmri_viewer.model.measured.measuring import Kind
+from llmri_viewer.model.state import At, Selection, ViewState
+from llmri_viewer.model.unit_selection import UnitSelection
+from llmri_viewer.views.picture import Picture, Words, picture_of_units, scale_in_words
+from llmri_viewer.views.table import Table, units_table
+from llmri_viewer.views.why import why_no_picture
 
 Points = npt.NDArray[np.float64]
 
 __all__ = ["At", "PlainView", "Points", "View"]
 
 
+class Entry(NamedTuple):
+    """The state in which a view is shown anew, and what is asked of the server for it."""
+
+    state: ViewState
+    requests: tuple[Request, ...] = ()
+
+
 class View(Protocol):
-    """A way of laying units out in the window; all places are in the window's pixels."""
+    """What can be shown, in one object: its units, picture, table and measurements, and where things stand.
+
+    All places are in the window's pixels. Its painter is in `drawing/painters.py`, under its name.
+    """
+
+    @property
+    def name(self) -> ViewName:
+        """Name it, as the state does."""
+        ...
+
+    @property
+    def home(self) -> bool:
+        """Whether it is the view that others go back to."""
+        ...
+
+    @property
+    def has_units(self) -> bool:
+        """Whether a unit may have a place in it."""
+        ...
+
+    @property
+    def packs(self) -> bool:
+        """Whether its units are circles inside those of their clusters: drawn without values, too."""
+        ...
+
+    @property
+    def settles(self) -> bool:
+        """Whether its units glide from index order to their place."""
+        ...
+
+    @property
+    def measures(self) -> Kind | None:
+        """Tell what measurement of the server's it shows."""
+        ...
 
     @property
     def of_clusters(self) -> bool:
@@ -33,12 +81,48 @@ class View(Protocol):
         """Give the part of the window in which units are drawn."""
         ...
 
-    def subject(self, state: ViewState, /) -> Subject | None:
+    def subject(self, state: ViewState, /) -> UnitSelection | None:
         """Give the units it shows, None where there are none."""
+        ...
+
+    def picture(self, state: ViewState, store: ScanStore, /) -> Picture | None:
+        """Give the shown units' values with their scale, None where there is nothing to show."""
+        ...
+
+    def table(self, state: ViewState, store: ScanStore, /) -> Table | None:
+        """Give what it shows in numbers, None where it shows none."""
+        ...
+
+    def why_empty(self, state: ViewState, store: ScanStore, /) -> Words:
+        """Say in a headline and a sentence why there is nothing to show, and what to do next."""
+        ...
+
+    def scale_words(self, state: ViewState, /) -> str:
+        """Give the colour scale in words."""
         ...
 
     def title(self, state: ViewState, /) -> tuple[str, str]:
         """Say what is shown, and where it is from."""
+        ...
+
+    def entered(self, state: ViewState, store: ScanStore, /) -> Entry:
+        """Give the state in which it is shown anew, from one in which all of it is in sight."""
+        ...
+
+    def needs(self, state: ViewState, store: ScanStore, /) -> Request | None:
+        """Give what it asks of the server by itself while it is shown."""
+        ...
+
+    def stepped_out(self, state: ViewState, /) -> ViewState | None:
+        """Give the state one level further out, None from the outermost."""
+        ...
+
+    def with_unit(self, state: ViewState, index: int, /) -> ViewState:
+        """Bring a unit in sight."""
+        ...
+
+    def with_cluster(self, state: ViewState, number: int, /) -> ViewState:
+        """Bring a cluster in sight."""
         ...
 
     def unit_at(self, state: ViewState, at: At, /) -> int | None:
@@ -81,14 +165,62 @@ class View(Protocol):
 class PlainView:
     """What holds for a view without units of its own: nothing can be pointed at, and nothing zoomed."""
 
+    home = False
+    has_units = True
     of_clusters = False
     scaled = False
+    packs = False
+    settles = False
+    measures: Kind | None = None
+
+    def picture(self, state: ViewState, store: ScanStore, /) -> Picture | None:
+        """See `View`."""
+        return picture_of_units(self.subject(state), state, store)
+
+    def table(self, state: ViewState, store: ScanStore, /) -> Table | None:
+        """See `View`."""
+        return units_table(state, self.subject(state), self.picture(state, store))
+
+    def why_empty(self, state: ViewState, store: ScanStore, /) -> Words:
+        """See `View`."""
+        return why_no_picture(state, store, of_clusters=self.of_clusters)
+
+    def scale_words(self, state: ViewState, /) -> str:
+        """See `View`."""
+        return scale_in_words(state, "these units")
+
+    def entered(self, state: ViewState, _store: ScanStore, /) -> Entry:
+        """See `View`."""
+        return Entry(state)
+
+    def needs(self, _state: ViewState, _store: ScanStore, /) -> Request | None:
+        """See `View`."""
+        return None
+
+    def stepped_out(self, state: ViewState, /) -> ViewState | None:
+        """See `View`."""
+        return unzoomed(state) if state.camera is not None or state.reach != Reach() else None
+
+    def with_unit(self, state: ViewState, index: int, /) -> ViewState:
+        """See `View`: pan to it where that is enough, else show everything."""
+        stage, middles = self.stage(state), self.middles(state)
+        if is_whole(self.box_of(state, index), stage):
+            return state
+        if index >= len(middles):
+            return unzoomed(state)
+        x, y = middles[index].tolist()
+        moved = self.panned(state, stage.x + stage.width / 2 - x, stage.y + stage.height / 2 - y)
+        return moved if is_whole(self.box_of(moved, index), stage) else unzoomed(state)
+
+    def with_cluster(self, state: ViewState, _number: int, /) -> ViewState:
+        """See `View`."""
+        return state
 
     def stage(self, state: ViewState, /) -> Box:
         """See `View`."""
         return face.of(state.size).view
 
-    def subject(self, _state: ViewState, /) -> Subject | None:
+    def subject(self, _state: ViewState, /) -> UnitSelection | None:
         """See `View`."""
         return None
 
@@ -127,6 +259,16 @@ class PlainView:
     def fitted(self, state: ViewState, /) -> ViewState:
         """See `View`."""
         return state
+
+
+def unzoomed(state: ViewState) -> ViewState:
+    """Show everything of the view, at once."""
+    return replace(state, camera=None, lens=None, flight=None, focus=0, reach=Reach())
+
+
+def is_whole(box: Box | None, stage: Box) -> bool:
+    """Tell whether a unit's pixels are all in sight."""
+    return box is not None and stage.holds(box.x, box.y) and stage.holds(box.right - 1, box.bottom - 1)
 
 
 def within(view: View, state: ViewState, outline: tuple[At, ...]) -> Selection:

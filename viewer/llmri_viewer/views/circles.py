@@ -4,30 +4,34 @@ from dataclasses import replace
 
 import numpy as np
 
-from llmri_viewer.clusters import legend
-from llmri_viewer.clusters.atlas import Atlas
-from llmri_viewer.layout import face
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.layout.lens import FLIGHT_SECONDS, Flight, Lens
-from llmri_viewer.shown.subject import AtlasUnits, Subject
-from llmri_viewer.state import ViewState
-from llmri_viewer.views.base import At, PlainView, Points
-from llmri_viewer.wording import words
+from llmri_look import words
+from llmri_look.view_names import ViewName
+from llmri_viewer.model.clusters import cluster_words
+from llmri_viewer.model.clusters.atlas import Atlas
+from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.disc_camera import FLIGHT_SECONDS, DiscCamera, Flight
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.model.unit_selection import AtlasUnits, UnitSelection
+from llmri_viewer.views import legend
+from llmri_viewer.views.base import At, PlainView, Points, is_whole, unzoomed
+from llmri_viewer.views.table import Table
 
 LEAST_UNITS_ACROSS = 3.0  # the closest look: so many units side by side fill the view
 MOST = 4.0  # the widest look, in radii of the whole
 
 
-def lens_of(state: ViewState, atlas: Atlas) -> Lens:
+def lens_of(state: ViewState, atlas: Atlas) -> DiscCamera:
     """Give the lens that holds now, on its way where it is moving."""
     end = state.lens or around(atlas, state.focus)
     return state.flight.start.towards(end, state.flight.eased) if state.flight else end
 
 
-def around(atlas: Atlas, group: int) -> Lens:
+def around(atlas: Atlas, group: int) -> DiscCamera:
     """Give the lens that a group fills."""
     x, y, radius = atlas.packing.groups[group].tolist()
-    return Lens(x, y, radius)
+    return DiscCamera(x, y, radius)
 
 
 def glided(state: ViewState, seconds: float) -> ViewState:
@@ -46,7 +50,7 @@ def flown(state: ViewState, group: int) -> ViewState:
     return replace(state, focus=group, lens=None, flight=Flight(start))
 
 
-def _moved(state: ViewState, lens: Lens) -> ViewState:
+def _moved(state: ViewState, lens: DiscCamera) -> ViewState:
     """Set the lens by hand; for a moment the camera counts as moving, since more such moves may follow."""
     return replace(state, lens=lens, flight=Flight(lens))
 
@@ -100,14 +104,41 @@ def _pixels(state: ViewState, atlas: Atlas, circle: list[float]) -> Box | None:
 class CirclesView(PlainView):
     """All units of the clustering, packed."""
 
+    name: ViewName = "circles"
     of_clusters = True
     scaled = True
+    packs = True
+
+    def table(self, state: ViewState, store: ScanStore, /) -> Table | None:
+        """See `View`: with each unit's cluster, and its circle in the plane."""
+        found = super().table(state, store)
+        if found is None or state.clusters is None:
+            return None
+        x, y, radius = state.clusters.packing.units.T
+        labels = state.clusters.clustering.labels
+        return Table({**found.columns, "cluster": labels, "x": x, "y": y, "radius": radius}, found.facts)
+
+    def stepped_out(self, state: ViewState, /) -> ViewState | None:
+        """See `View`: to the circle around, or out of a lens that was set by hand."""
+        if state.clusters is None or not (state.focus or state.lens):
+            return super().stepped_out(state)
+        parent = int(state.clusters.clustering.nesting.parent[state.focus])
+        return flown(state, state.focus if state.lens else max(0, parent))
+
+    def with_unit(self, state: ViewState, index: int, /) -> ViewState:
+        """See `View`."""
+        return state if is_whole(self.box_of(state, index), self.stage(state)) else unzoomed(state)
+
+    def with_cluster(self, state: ViewState, number: int, /) -> ViewState:
+        """See `View`."""
+        group = state.clusters.cluster_group.get(number) if state.clusters else None
+        return state if group is None else flown(state, group)
 
     def stage(self, state: ViewState, /) -> Box:
         """See `View`."""
         return stage_of(state)
 
-    def subject(self, state: ViewState, /) -> Subject | None:
+    def subject(self, state: ViewState, /) -> UnitSelection | None:
         """See `View`."""
         return AtlasUnits(state.clusters) if state.clusters else None
 
@@ -121,7 +152,7 @@ class CirclesView(PlainView):
         missing = int((~atlas.drawn).sum())
         where = f"at {state.site}, {subject.where}" + (f"; {missing} not drawn" if missing else "")
         if face.staged(face.of(state.size).view)[0] is None:
-            where += f"; {words.provenance(atlas.clustering.provenance)}"
+            where += f"; {cluster_words.provenance(atlas.clustering.provenance)}"
         return f"{words.units(state.site_card, int(atlas.drawn.sum()))} in {clusters}", where
 
     def unit_at(self, state: ViewState, at: At, /) -> int | None:

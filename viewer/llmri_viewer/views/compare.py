@@ -1,15 +1,22 @@
 """The view of two replies side by side: where their tokens stand."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from llmri_protocol.messages import ComparedToken, Comparison
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.state import ViewState
+import numpy as np
+
+from llmri_look import words
+from llmri_look.view_names import ViewName
+from llmri_protocol.messages import Compare, ComparedToken, Comparison
+from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.measured.measuring import UNNUMBERED
+from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.barless import whole
-from llmri_viewer.views.base import At, PlainView
-from llmri_viewer.wording import words
+from llmri_viewer.views.base import At, Entry, PlainView
+from llmri_viewer.views.picture import Words
+from llmri_viewer.views.table import Column, Table, encoded
 
 ROW = 20  # pixels of the lines over the text
 LINE = 23  # of a line of tokens
@@ -121,8 +128,68 @@ def chart_of(strip: Box) -> Box:
     return Box(strip.x + left, strip.y + above, max(1, strip.width - left), height)
 
 
+def is_compared(state: ViewState, store: ScanStore) -> bool:
+    """Tell whether the known replies are to the last prompt, and under the edits that stand."""
+    known = state.measurements.answer(Comparison)
+    return (
+        known is not None
+        and not known[0].disturbed
+        and known[0].edits == state.standing.edits
+        and known[0].turn == max(store.turns, default=0)
+    )
+
+
 class CompareView(PlainView):
     """The reply without the edits, and with them."""
+
+    name: ViewName = "compare"
+    has_units = False
+    measures = "comparison"
+
+    def entered(self, state: ViewState, store: ScanStore, /) -> Entry:
+        """See `View`: have both replies made, where those known are of other edits or an earlier prompt."""
+        if not state.standing.edits or not state.attended or state.read_only:
+            return Entry(state)
+        if "comparison" in state.measurements.pending or is_compared(state, store):
+            return Entry(state)
+        return Entry(replace(state, scroll=0), (Compare(id=UNNUMBERED),))
+
+    def table(self, state: ViewState, _store: ScanStore, /) -> Table | None:
+        """Give both replies, a token a row, and the divergence at each."""
+        asked = state.measurements.answer(Comparison)
+        if asked is None:
+            return None
+        answer = asked[1]
+        count = max(len(answer.plain), len(answer.edited))
+        kl = np.full(count, np.nan)
+        kl[: len(answer.kl)] = answer.kl[:count]
+        columns: dict[str, Column] = {"position": np.arange(count)}
+        for name, tokens in (("plain", answer.plain), ("edited", answer.edited)):
+            columns[name] = np.asarray([*(each.text for each in tokens), *[""] * (count - len(tokens))])
+            logprobs = [*(each.logprob for each in tokens), *[np.nan] * (count - len(tokens))]
+            columns[f"{name}_logprob"] = np.asarray(logprobs)
+        facts = {"prompt": answer.prompt, "compared_edits": encoded(asked[0].edits)}
+        return Table({**columns, "kl": kl}, {**facts, "edits_changed_meanwhile": asked[0].disturbed})
+
+    def why_empty(self, state: ViewState, store: ScanStore, /) -> Words:
+        """See `View`: what to do next where nothing was compared."""
+        if state.card is None or state.at is None:
+            return super().why_empty(state, store)
+        if state.measurements.pending.get("comparison"):
+            return (
+                "Replying twice",
+                "The model answers the last prompt without and with the edits, from the same seed.",
+            )
+        if not state.standing.edits:
+            return (
+                "No edit stands",
+                "Both replies would be the same. Select units, ablate ({edit.ablate}) or boost "
+                "({edit.boost}) them, and come back with {compare.toggle}.",
+            )
+        return (
+            "Nothing was compared yet",
+            "{compare.measure} replies to the last prompt without and with the edits.",
+        )
 
     def title(self, state: ViewState, /) -> tuple[str, str]:
         """See `View`."""

@@ -6,15 +6,20 @@ from functools import cache, lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from llmri_viewer.clusters import legend
-from llmri_viewer.clusters.atlas import Atlas
-from llmri_viewer.clusters.edges import edges_of
-from llmri_viewer.layout import face
-from llmri_viewer.layout.geometry import Box, Camera, Grid, fitting, grid_of
-from llmri_viewer.shown.subject import AtlasUnits, LayerUnits, Subject
-from llmri_viewer.state import ViewState
+from llmri_look import words
+from llmri_look.view_names import ViewName
+from llmri_viewer.model.clusters import cluster_words
+from llmri_viewer.model.clusters.atlas import Atlas
+from llmri_viewer.model.clusters.edges import edges_of
+from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.geometry import Box, Camera, Grid, fitting, grid_of
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.model.unit_selection import AtlasUnits, LayerUnits, UnitSelection
+from llmri_viewer.views import legend
 from llmri_viewer.views.base import At, PlainView, Points
-from llmri_viewer.wording import words
+from llmri_viewer.views.picture import scale_in_words
+from llmri_viewer.views.table import Table
 
 Ints = npt.NDArray[np.intp]
 SETTLE_SECONDS = 0.6
@@ -133,6 +138,13 @@ class LatticeView(PlainView):
 class GridView(LatticeView):
     """One layer, unit after unit."""
 
+    name: ViewName = "grid"
+    home = True
+
+    def scale_words(self, state: ViewState, /) -> str:
+        """See `View`."""
+        return scale_in_words(state, "this layer")
+
     def lattice(self, state: ViewState, /) -> Lattice | None:
         """See `LatticeView`."""
         return in_order(state.width) if state.width else None
@@ -141,7 +153,7 @@ class GridView(LatticeView):
         """See `View`."""
         return face.of(state.size).view
 
-    def subject(self, state: ViewState, /) -> Subject | None:
+    def subject(self, state: ViewState, /) -> UnitSelection | None:
         """See `View`."""
         return LayerUnits(state.layer, state.width) if state.width else None
 
@@ -154,7 +166,18 @@ class GridView(LatticeView):
 class HebbianView(LatticeView):
     """All units of the clustering, those that fire together side by side."""
 
+    name: ViewName = "hebbian"
     of_clusters = True
+    settles = True
+
+    def table(self, state: ViewState, store: ScanStore, /) -> Table | None:
+        """See `View`: with each unit's cluster, and its place in the layout."""
+        found = super().table(state, store)
+        if found is None or state.clusters is None:
+            return None
+        lattice, labels = hebbian(state.clusters), state.clusters.clustering.labels
+        row, column = np.divmod(lattice.cells, lattice.grid.columns)
+        return Table({**found.columns, "cluster": labels, "row": row, "column": column}, found.facts)
 
     def lattice(self, state: ViewState, /) -> Lattice | None:
         """See `LatticeView`."""
@@ -164,7 +187,7 @@ class HebbianView(LatticeView):
         """See `View`."""
         return face.staged(face.of(state.size).view)[1]
 
-    def subject(self, state: ViewState, /) -> Subject | None:
+    def subject(self, state: ViewState, /) -> UnitSelection | None:
         """See `View`."""
         return AtlasUnits(state.clusters) if state.clusters else None
 
@@ -178,7 +201,7 @@ class HebbianView(LatticeView):
             known = state.partners and edges_of(state.clusters, state.partners, state.selection)
             where += f"; {known.words if known else 'lines: correlations are being worked out'}"
         if state.clusters and face.staged(face.of(state.size).view)[0] is None:
-            where += f"; {words.provenance(state.clusters.clustering.provenance)}"
+            where += f"; {cluster_words.provenance(state.clusters.clustering.provenance)}"
         return words.units(state.site_card, len(subject)), where
 
     def cluster_at(self, state: ViewState, at: At, /) -> int | None:

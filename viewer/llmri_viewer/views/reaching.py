@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.layout.reach import Reach
-from llmri_viewer.state import ViewState
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.reach import Reach
+from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.base import PlainView
 
 

@@ -4,16 +4,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmri_viewer.layout.columns import Columns, columns
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.layout.reach import Reach
-from llmri_viewer.shown.subject import LayerUnits
-from llmri_viewer.spectrum.signals import unit_order, why_no_order
-from llmri_viewer.state import ViewState
+from llmri_look import words
+from llmri_look.view_names import ViewName
+from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.layout.columns import Columns, columns
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.reach import Reach
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.model.unit_selection import LayerUnits
 from llmri_viewer.views.base import At, Points
 from llmri_viewer.views.reaching import ReachingView
-from llmri_viewer.wording import words
+from llmri_viewer.views.table import Table
+from llmri_viewer.views.values.signals import over_tokens, over_units, unit_order, why_no_order
+from llmri_viewer.views.values.spectra import curve, moving
 
 GUTTER = 8 * UNIT  # the numbers of the vertical axes
 LINE = 20  # pixels a line of text takes
@@ -38,6 +42,24 @@ class Parts:
 
 class SpectralView(ReachingView):
     """The amplitudes of waves in the activations."""
+
+    name: ViewName = "spectral"
+
+    def table(self, state: ViewState, store: ScanStore, /) -> Table | None:
+        """See `View`: amplitude by frequency, and by token in the spectrogram."""
+        if state.spectrum == "spectrogram":
+            signal = over_tokens(state, store)
+            moved = moving(signal) if signal else None
+            if moved is None:
+                return None
+            frequency, middle = np.repeat(moved.frequencies, len(moved.middles)), moved.middles
+            at = np.tile(middle, len(moved.frequencies))
+            return Table({"at": at, "frequency": frequency, "amplitude": moved.amplitudes.reshape(-1)})
+        along = over_tokens(state, store) if state.spectrum == "tokens" else over_units(state, store)
+        found = curve(along) if along else None
+        if found is None:
+            return None
+        return Table({"frequency": found.frequencies, "amplitude": found.amplitudes}, {"flat": found.flat})
 
     def title(self, state: ViewState, /) -> tuple[str, str]:
         """See `View`."""

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from llmri_viewer.colours import colour
-from llmri_viewer.colours.colour import Bytes, Scale
-from llmri_viewer.colours.theme import Colour
+from llmri_look import words
+from llmri_look.colours import colour
+from llmri_look.colours.colour import Bytes, Scale
+from llmri_look.colours.theme import Colour
 from llmri_viewer.drawing.canvas import Align, Canvas
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.wording import words
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
 
 BAR = 12
 TICKS = 5

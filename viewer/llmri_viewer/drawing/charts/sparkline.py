@@ -3,12 +3,12 @@
 from bisect import bisect_left
 from dataclasses import dataclass
 
+from llmri_look import words
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.history.store import ScanStore
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.state import ViewState
-from llmri_viewer.wording import words
+from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
 
 LEGEND = 2 * UNIT + 2
 LEAST = 9 * UNIT

@@ -6,14 +6,14 @@ from types import MappingProxyType
 
 import numpy as np
 
+from llmri_look.colours.theme import Colour
+from llmri_look.edit_effects import EditEffect, effect_of
 from llmri_protocol.messages import Edit
-from llmri_viewer.colours.theme import Colour
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import edit_colour
-from llmri_viewer.layout.columns import Columns
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.state import Selection, by_layer
-from llmri_viewer.wording.effects import Effect, effect
+from llmri_viewer.model.layout.columns import Columns
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import Selection, by_layer
 
 LEAST = 3  # pixels across
 SHAPED_FROM = 4  # pixels high, from which marks differ in shape too
@@ -37,12 +37,15 @@ def selected(selection: Selection, layer: int, columns: Columns) -> Runs:
 
 
 @lru_cache(maxsize=8)
-def edited(edits: tuple[Edit, ...], site: str) -> Mapping[int, Mapping[Effect, list[int]]]:
+def edited(edits: tuple[Edit, ...], site: str) -> Mapping[int, Mapping[EditEffect, list[int]]]:
     """Sort the edited units of a site by layer and by what is done to them; the last edit of a unit holds."""
     done = {
-        (edit.layer, unit): effect(edit) for edit in edits if edit.site == site for unit in sorted(edit.units)
+        (edit.layer, unit): effect_of(edit)
+        for edit in edits
+        if edit.site == site
+        for unit in sorted(edit.units)
     }
-    found: dict[int, dict[Effect, list[int]]] = {}
+    found: dict[int, dict[EditEffect, list[int]]] = {}
     for (layer, unit), kind in done.items():
         found.setdefault(layer, {}).setdefault(kind, []).append(unit)
     return MappingProxyType(found)
@@ -58,7 +61,7 @@ def draw_edits(
     canvas: Canvas,
     lane: Box,
     columns: Columns,
-    done: Mapping[Effect, Iterable[int]],
+    done: Mapping[EditEffect, Iterable[int]],
     *,
     now: bool = False,
 ) -> None:
@@ -78,7 +81,7 @@ def draw_edits(
                 _arrow(canvas, place, kind, ink)
 
 
-def _arrow(canvas: Canvas, place: Box, kind: Effect, ink: Colour) -> None:
+def _arrow(canvas: Canvas, place: Box, kind: EditEffect, ink: Colour) -> None:
     middle = place.x + place.width // 2
     for row in range(place.height):
         wide = {"more": row, "less": place.height - 1 - row, "off": place.height - 1 - row}.get(kind, 1)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pygame
 
-from llmri_viewer.colours.theme import Colour
+from llmri_look.colours.theme import Colour
+from llmri_look.words import shown_text
 from llmri_viewer.drawing.lettering.runs import Run, runs
 from llmri_viewer.drawing.lettering.typefaces import Face, Finder, Typefaces
-from llmri_viewer.wording.words import shown_text
 
 __all__ = ["Face", "Fonts"]
 

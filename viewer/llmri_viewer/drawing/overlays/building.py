@@ -1,12 +1,12 @@
 """How far the collecting of samples and the building of clusters have come, drawn."""
 
-from llmri_viewer.clusters.gathered import Job
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.overlays import empty
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.shown.picture import Words
-from llmri_viewer.state import ViewState
+from llmri_viewer.model.clusters.gathered import Job
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.views.picture import Words
 
 WIDEST = 40 * UNIT
 HEIGHT = 6

@@ -1,9 +1,9 @@
 """What a view without a picture says instead."""
 
-from llmri_viewer.colours.theme import LARGE
+from llmri_look.colours.theme import LARGE
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
 
 SENTENCE_WIDEST = 64 * UNIT
 

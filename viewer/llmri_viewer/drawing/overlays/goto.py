@@ -1,11 +1,11 @@
 """The box in which a person types where to go: what was typed, and what it would do."""
 
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.history.store import ScanStore
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.places import EXAMPLES, read
-from llmri_viewer.state import ViewState
+from llmri_viewer.model.goto import EXAMPLES, read
+from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
 
 WIDEST = 60 * UNIT
 LINE = 5 * UNIT

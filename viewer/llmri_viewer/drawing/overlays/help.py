@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-from llmri_viewer.colours.theme import LARGE
+from llmri_look.colours.theme import LARGE
+from llmri_look.keys.bindings import Bindings
+from llmri_look.keys.keysheet import Line, Section, sections_for
+from llmri_look.view_names import Mode
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.keys.bindings import Bindings, Mode
-from llmri_viewer.keys.keysheet import Line, Section, sections_for
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
 
 ROWS = (20, 18, 16)  # heights of a row, from the one liked best to the least that can be read
 HEADING = 24

@@ -1,10 +1,10 @@
 """The first keys to try, until one is pressed."""
 
+from llmri_look.keys.bindings import Bindings
+from llmri_look.keys.keynames import together
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.keys.bindings import Bindings
-from llmri_viewer.keys.keynames import together
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
 
 ROW = 22
 HEADING = 30

@@ -1,9 +1,9 @@
 """The line being drawn around units."""
 
+from llmri_look.colours.theme import blend
 from llmri_viewer import views
-from llmri_viewer.colours.theme import blend
 from llmri_viewer.drawing.canvas import Canvas, Point
-from llmri_viewer.state import ViewState
+from llmri_viewer.model.state import ViewState
 
 
 def draw(canvas: Canvas, state: ViewState) -> None:

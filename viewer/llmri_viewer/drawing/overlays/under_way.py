@@ -1,10 +1,10 @@
 """The line over a view of measurements: how far one has come, why there is none, or what to know of it."""
 
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.measured.measuring import Kind
-from llmri_viewer.state import ViewState
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.measured.measuring import Kind
+from llmri_viewer.model.state import ViewState
 
 BAR = 20 * UNIT
 STOPS = "{view.out} stops"

@@ -1,18 +1,19 @@
 """The line over the view, what is shown, and the colour bar under it."""
 
+from llmri_look import edit_words, words
+from llmri_look.colours import colour
+from llmri_look.colours.theme import LARGE
 from llmri_viewer import views
-from llmri_viewer.clusters import legend
-from llmri_viewer.colours import colour
-from llmri_viewer.colours.theme import LARGE
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.charts import colour_bar
 from llmri_viewer.drawing.panels import cluster
-from llmri_viewer.layout import face
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.shown.picture import Picture
-from llmri_viewer.state import ViewState
-from llmri_viewer.wording import edit_words, words
+from llmri_viewer.model.clusters import cluster_words
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.views import legend
+from llmri_viewer.views.picture import Picture
 
 PART_LEAST = 14 * UNIT  # of room, below which a single clause is not begun that does not fit whole
 Variants = tuple[str, ...]
@@ -45,7 +46,7 @@ def draw(canvas: Canvas, box: Box, state: ViewState, picture: Picture | None) ->
 def draw_bar(canvas: Canvas, box: Box, state: ViewState, picture: Picture) -> None:
     """Draw the colours with numbers under them and the scale in words."""
     table = colour.table(state.colour_map, canvas.theme.name)
-    colour_bar.draw(canvas, box, table, picture.scale, (words.scale(state), state.colour_map))
+    colour_bar.draw(canvas, box, table, picture.scale, (views.of(state).scale_words(state), state.colour_map))
 
 
 def _reading(state: ViewState, picture: Picture | None) -> Variants:
@@ -96,7 +97,7 @@ def _cluster_reading(state: ViewState) -> Variants:
         return ()
     null = words.number(found.null.inside)
     below = "" if found.real else ", below null"
-    name = words.correlation(state.clusters.clustering.provenance)
+    name = cluster_words.correlation(state.clusters.clustering.provenance)
     stability, chance = words.number(found.evidence.stability), words.number(found.null.stability)
     inside = f"{name} {words.number(found.evidence.inside)} (null {null})"
     rest = f"  stability {stability} ({chance})"

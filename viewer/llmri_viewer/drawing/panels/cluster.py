@@ -3,14 +3,15 @@
 from collections.abc import Iterator
 
 from llmri_clustering.clusters import Cluster, TokenLabel
-from llmri_viewer.clusters.atlas import Atlas, chosen_clusters
-from llmri_viewer.colours import palette
+from llmri_look import words
+from llmri_look.colours import palette
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.panels.section import HEADING, heading
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.state import ViewState
-from llmri_viewer.wording import words
+from llmri_viewer.model.clusters import cluster_words
+from llmri_viewer.model.clusters.atlas import Atlas, chosen_clusters
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
 
 ROW = 19
 NUMBER = 9 * UNIT
@@ -59,7 +60,7 @@ def _evidence(canvas: Canvas, body: Box, atlas: Atlas, cluster: Cluster) -> int:
     for line, row in enumerate(
         (
             (
-                f"inside {words.correlation(atlas.clustering.provenance)}",
+                f"inside {cluster_words.correlation(atlas.clustering.provenance)}",
                 words.number(found.inside),
                 words.number(null.inside),
             ),

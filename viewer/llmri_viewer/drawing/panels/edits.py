@@ -1,15 +1,16 @@
 """The side panel's second part: the edits that the shown token was computed under, and those that stand."""
 
+from llmri_look import edit_words
+from llmri_look.edit_effects import effect_of
 from llmri_protocol.messages import Edit
 from llmri_protocol.protection import Guarded, guarded_places, protected_of
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import edit_colour, mark
 from llmri_viewer.drawing.panels.section import HEADING, heading
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.state import ViewState
-from llmri_viewer.wording import edit_words, footing
-from llmri_viewer.wording.effects import effect
+from llmri_viewer.model import footing
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
 
 ROW = 20
 LEAST = HEADING + 4 * ROW + UNIT
@@ -116,7 +117,7 @@ def _rows(edit: Edit, guarded: Guarded) -> int:
 def _edit(canvas: Canvas, box: Box, edit: Edit, guarded: Guarded) -> None:
     """Write what is edited and how, and beneath it, where the box has room, where in the conversation."""
     row = box.row(0, ROW)
-    done = effect(edit)
+    done = effect_of(edit)
     tint = edit_colour(canvas.theme, done)
     mark(canvas, (row.x + 5, row.y + row.height // 2), 4, done, tint)
     amount = edit_words.amount(edit)

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-from llmri_viewer.colours.theme import SMALL
+from llmri_look.colours.theme import SMALL
 from llmri_viewer.drawing.lettering.fonts import Fonts
-from llmri_viewer.history.store import Turn
+from llmri_viewer.model.history.store import Turn
 
 PADDING = 4
 GAP = 1

@@ -2,9 +2,9 @@
 
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.overlays import building
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.state import Link, ViewState
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import Link, ViewState
 
 ROW = 20
 GAP = 3 * UNIT

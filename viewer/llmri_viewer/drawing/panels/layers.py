@@ -2,19 +2,19 @@
 
 import numpy as np
 
-from llmri_viewer.colours.theme import blend
+from llmri_look.colours.theme import blend
+from llmri_look.edit_effects import EditEffect
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import edit_colour, faded, mark
-from llmri_viewer.history.store import ScanStore
-from llmri_viewer.layout.face import UNIT, layer_at, layer_row
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.state import ViewState, layers_of
-from llmri_viewer.wording.effects import Effect
+from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.layout.face import UNIT, layer_at, layer_row
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState, layers_of
 
 LABEL_HEIGHT = 14
 LABEL_WIDTH = 3 * UNIT
 MARK_FROM = 10
-MARKED: tuple[Effect, ...] = ("more", "off", "less", "other", "steer", "same")  # from the right
+MARKED: tuple[EditEffect, ...] = ("more", "off", "less", "other", "steer", "same")  # from the right
 
 
 def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> None:
@@ -86,7 +86,7 @@ def _label(canvas: Canvas, row: Box, layer: int, shown: bool) -> None:
     canvas.text(place, str(layer), colour=ink, face="mono", align="right")
 
 
-def _marks(canvas: Canvas, row: Box, effects: set[Effect], later: set[Effect]) -> None:
+def _marks(canvas: Canvas, row: Box, effects: set[EditEffect], later: set[EditEffect]) -> None:
     """Mark what is done in a layer, in a row of marks; faded what is done only from now on."""
     shown = [effect for effect in MARKED if effect in effects or effect in later]
     for place, effect in enumerate(shown):

@@ -1,16 +1,18 @@
 """The column beside a view of clusters: what they stand on, which fire most, and what outlines mean."""
 
-from llmri_viewer.clusters import legend
-from llmri_viewer.clusters.atlas import Atlas, chosen_clusters
-from llmri_viewer.clusters.legend import ROW
-from llmri_viewer.colours import palette
-from llmri_viewer.colours.theme import Colour, blend
+from llmri_look import words
+from llmri_look.colours import palette
+from llmri_look.colours.theme import Colour, blend
+from llmri_viewer import views
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.shown.picture import Picture
-from llmri_viewer.state import ViewState
-from llmri_viewer.wording import words
+from llmri_viewer.model.clusters import cluster_words
+from llmri_viewer.model.clusters.atlas import Atlas, chosen_clusters
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.views import legend
+from llmri_viewer.views.legend import ROW
+from llmri_viewer.views.picture import Picture
 
 SIGN = 3 * UNIT
 """Pixels for an outline beside its words."""
@@ -31,7 +33,7 @@ def draw(canvas: Canvas, state: ViewState, picture: Picture | None) -> None:
     if box is None or atlas is None:
         return
     _facts(canvas, box, atlas)
-    if state.view == "circles":
+    if views.of(state).packs:
         _outlines(canvas, box, atlas, legend.FACTS * ROW + UNIT)
     _ranked(canvas, state, atlas, picture)
     _notes(canvas, state, atlas)
@@ -133,7 +135,7 @@ def _scale(canvas: Canvas, box: Box) -> None:
 def _name(canvas: Canvas, row: Box, atlas: Atlas, number: int, ink: Colour) -> None:
     colour = palette.of_cluster(number, canvas.theme.name)
     canvas.ring((row.x + UNIT, row.y + ROW // 2), 6, colour, dashed=number in atlas.below_null)
-    label = words.cluster_name(atlas.clustering.cluster(number))
+    label = cluster_words.cluster_name(atlas.clustering.cluster(number))
     canvas.text(Box(row.x + SIGN, row.y, row.width - SIGN - NUMBER, ROW), label, colour=ink)
 
 
@@ -158,8 +160,8 @@ def _sentences(atlas: Atlas, state: ViewState, *, listed: bool) -> list[str]:
     sentences = list(made.warnings)
     if listed:
         sentences.append(QUOTED)
-        sentences += [DASHED] if state.view != "circles" and atlas.below_null else []
+        sentences += [DASHED] if not views.of(state).packs and atlas.below_null else []
     if missing:
-        fate = "not drawn" if state.view == "circles" else "in no cluster"
+        fate = "not drawn" if views.of(state).packs else "in no cluster"
         sentences.append(f"{words.count(missing, 'unit')} {fate}: constant or left out")
     return sentences + [f"left out: {what}" for what in made.left_out]

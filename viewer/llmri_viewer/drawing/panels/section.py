@@ -1,8 +1,8 @@
 """What the parts of the side panel have in common: a heading over a body."""
 
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
 
 HEADING = 30
 

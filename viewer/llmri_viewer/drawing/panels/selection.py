@@ -2,16 +2,16 @@
 
 import numpy as np
 
+from llmri_look import edit_words, words
+from llmri_look.edit_effects import effect_of
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.charts import sparkline
 from llmri_viewer.drawing.marks import edit_colour, faded, mark
 from llmri_viewer.drawing.panels.section import HEADING, heading
-from llmri_viewer.history.store import Rows, ScanStore
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.state import ViewState, by_layer
-from llmri_viewer.wording import edit_words, words
-from llmri_viewer.wording.effects import effect
+from llmri_viewer.model.history.store import Rows, ScanStore
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState, by_layer
 
 Place = tuple[int, int]
 
@@ -91,7 +91,7 @@ def _unit(canvas: Canvas, row: Box, state: ViewState, store: ScanStore, place: P
     was = state.shown_units.get((state.site, layer, unit))
     edit = was or state.later_units.get((state.site, layer, unit))
     if edit is not None:
-        done = effect(edit)
+        done = effect_of(edit)
         tint = edit_colour(canvas.theme, done)
         tint = tint if was else faded(canvas.theme, tint)
         x = row.x + used + 2 * UNIT

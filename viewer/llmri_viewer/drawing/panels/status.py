@@ -3,16 +3,17 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from llmri_look import words
+from llmri_look.colours.theme import LARGE, Colour
 from llmri_viewer import views
-from llmri_viewer.colours.theme import LARGE, Colour
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.history.playback import time_word
-from llmri_viewer.history.store import ScanStore
-from llmri_viewer.layout import face
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.state import Link, ViewState
-from llmri_viewer.wording import footing, words
+from llmri_viewer.model import footing
+from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.playback import time_word
+from llmri_viewer.model.state import Link, ViewState
 
 GAP = 2 * UNIT
 FAMILY_FROM = 800  # pixels of width
@@ -89,10 +90,16 @@ def _where(state: ViewState, layers: int) -> str:
     return subject.where if subject else f"layer {state.layer} of 0{words.DASH}{layers - 1}"
 
 
+def _film_time(recorded: int) -> str:
+    """Say how many seconds of a film there are so far."""
+    minutes, seconds = divmod(recorded, 60)
+    return f"recording {minutes:02}:{seconds:02}"
+
+
 def _flags(canvas: Canvas, state: ViewState, store: ScanStore) -> list[Flag]:
     """Give what goes on now: recording, whether one may only look, a lost connection, and how time passes."""
     theme = canvas.theme
-    flags = [Flag(words.recording(state), "dot", theme.accent)] if state.recording else []
+    flags = [Flag(_film_time(state.recorded), "dot", theme.accent)] if state.recording else []
     if state.read_only:
         flags.append(Flag("read only", "ring", theme.dim))
     lost = state.link.link is not Link.CONNECTED

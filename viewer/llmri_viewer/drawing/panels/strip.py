@@ -2,17 +2,17 @@
 
 from dataclasses import dataclass
 
+from llmri_look import words
+from llmri_look.colours.theme import blend
 from llmri_protocol.messages import Token
-from llmri_viewer.colours.theme import blend
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.panels.flow import PADDING, flow_of
-from llmri_viewer.history.store import Moment, ScanStore, Turn
-from llmri_viewer.history.timeline import changed_in
-from llmri_viewer.layout.face import STRIP_LINE, UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.state import ViewState
-from llmri_viewer.wording import words
-from llmri_viewer.wording.why import why_wordless
+from llmri_viewer.model.history.store import ScanStore, TokenRef, Turn
+from llmri_viewer.model.history.timeline import changed_in
+from llmri_viewer.model.layout.face import STRIP_LINE, UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.views.why import why_wordless
 
 SURPRISE_FULL = 6.0  # nats at which the tint is strongest
 TINT = 0.5
@@ -59,13 +59,13 @@ def cells(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> list[
 
 def moment_at(
     canvas: Canvas, box: Box, state: ViewState, store: ScanStore, at: tuple[int, int]
-) -> Moment | None:
+) -> TokenRef | None:
     """Give the moment whose cell is at a point, None where there is none."""
     turn = turn_of(state, store)
     if turn is None or not box.holds(*at):
         return None
     found = (cell.token for cell in cells(canvas, box, state, store) if cell.box.holds(*at))
-    return next((Moment(turn.number, token) for token in found), None)
+    return next((TokenRef(turn.number, token) for token in found), None)
 
 
 def _live(state: ViewState, turn: Turn) -> bool:

@@ -4,17 +4,17 @@ from functools import lru_cache
 
 import numpy as np
 
-from llmri_viewer.colours.colour import Bytes
-from llmri_viewer.colours.theme import Colour, Theme, blend
+from llmri_look.colours.colour import Bytes
+from llmri_look.colours.theme import Colour, Theme, blend
+from llmri_look.words import count
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.panels.strip import SURPRISE_FULL
-from llmri_viewer.history.playback import news_words
-from llmri_viewer.history.store import Moment, ScanStore, Turn
-from llmri_viewer.history.timeline import GONE, Timeline, codes, edit_changes, timeline_of
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.state import ViewState
-from llmri_viewer.wording.words import count
+from llmri_viewer.model.history.store import ScanStore, TokenRef, Turn
+from llmri_viewer.model.history.timeline import GONE, Timeline, codes, edit_changes, timeline_of
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.playback import news_words
+from llmri_viewer.model.state import ViewState
 
 LABEL = 40 * UNIT
 LABEL_LEAST = 720  # pixels of width below which the line has all the room
@@ -34,7 +34,7 @@ def track(box: Box) -> Box:
     return Box(box.x, box.bottom - TRACK - 3, max(1, room), TRACK)
 
 
-def moment_at(box: Box, store: ScanStore, x: float) -> Moment | None:
+def moment_at(box: Box, store: ScanStore, x: float) -> TokenRef | None:
     """Give the moment at a place of the scrubber, the nearest end beyond its ends."""
     line = track(box)
     return timeline_of(store).moment((x - line.x) / line.width)

@@ -3,18 +3,18 @@
 import numpy as np
 import numpy.typing as npt
 
-from llmri_viewer.clusters.atlas import Atlas, Ints, chosen_clusters
-from llmri_viewer.colours.colour import Bytes
+from llmri_look.colours.colour import Bytes
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import edit_colour, ink_on, mark
 from llmri_viewer.drawing.plane import labels
 from llmri_viewer.drawing.plane.inks import edited, grounds, inks, packed, ring_of
 from llmri_viewer.drawing.plane.sheets import Sheets, Still, sheets
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.layout.lens import Lens
-from llmri_viewer.shown.picture import Picture
-from llmri_viewer.state import ViewState
+from llmri_viewer.model.clusters.atlas import Atlas, Ints, chosen_clusters
+from llmri_viewer.model.layout.disc_camera import DiscCamera
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.circles import CirclesView, lens_of, stage_of
+from llmri_viewer.views.picture import Picture
 
 Floats = npt.NDArray[np.float64]
 MARK_FROM = 12  # pixels across, below which the tint has to do
@@ -37,7 +37,7 @@ def draw(canvas: Canvas, state: ViewState, picture: Picture | None) -> None:
     canvas.clip(None)
 
 
-def still(canvas: Canvas, state: ViewState, lens: Lens, stage: Box, colours: Bytes) -> bool:
+def still(canvas: Canvas, state: ViewState, lens: DiscCamera, stage: Box, colours: Bytes) -> bool:
     """Colour the pixels that belong to this camera, and mark what is edited; tell whether they are there."""
     atlas = state.clusters
     if atlas is None:
@@ -79,7 +79,7 @@ def _marks(canvas: Canvas, atlas: Atlas, state: ViewState, view: Still, colours:
         mark(canvas, (round(x), round(y)), min(6, int(radius / 2)), effects[place], ink)
 
 
-def _hard(canvas: Canvas, atlas: Atlas, lens: Lens, stage: Box, colours: Bytes) -> None:
+def _hard(canvas: Canvas, atlas: Atlas, lens: DiscCamera, stage: Box, colours: Bytes) -> None:
     """Draw circle by circle with hard edges: a camera's pixels take longer to work out than a frame lasts."""
     canvas.fill(stage, canvas.theme.background)
     groups, inside = _in_sight(atlas.packing.groups, lens, stage)
@@ -93,7 +93,7 @@ def _hard(canvas: Canvas, atlas: Atlas, lens: Lens, stage: Box, colours: Bytes) 
     canvas.discs(units, colours[which])
 
 
-def _in_sight(circles: Floats, lens: Lens, stage: Box) -> tuple[Floats, Ints]:
+def _in_sight(circles: Floats, lens: DiscCamera, stage: Box) -> tuple[Floats, Ints]:
     """Give the circles that reach into a box, in the window's pixels, and which they are."""
     x, y = lens.pixel(stage, circles[:, 0], circles[:, 1])
     radius = circles[:, 2] * lens.scale(stage)
@@ -102,14 +102,14 @@ def _in_sight(circles: Floats, lens: Lens, stage: Box) -> tuple[Floats, Ints]:
     return np.stack([x, y, radius], axis=1)[seen], np.flatnonzero(seen)
 
 
-def _protected(canvas: Canvas, state: ViewState, atlas: Atlas, lens: Lens, stage: Box) -> None:
+def _protected(canvas: Canvas, state: ViewState, atlas: Atlas, lens: DiscCamera, stage: Box) -> None:
     """Ring the protected units in sight, where they are to be shown."""
     units = [index for place in state.protected if (index := atlas.index(*place)) is not None]
     for x, y, radius in _in_sight(atlas.packing.units[units], lens, stage)[0].tolist():
         canvas.circle((x, y), radius + 1, canvas.theme.warning)
 
 
-def _hovered(canvas: Canvas, state: ViewState, lens: Lens, stage: Box) -> None:
+def _hovered(canvas: Canvas, state: ViewState, lens: DiscCamera, stage: Box) -> None:
     """Ring the cluster under the pointer."""
     number = CirclesView().cluster_at(state, state.pointer) if state.pointer and not state.help else None
     if number is None or state.clusters is None:

@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import pygame
 
-from llmri_viewer.clusters.edges import Edges, edges_of
-from llmri_viewer.colours.theme import Colour
+from llmri_look.colours.theme import Colour
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.layout.geometry import Box, Camera
-from llmri_viewer.state import ViewState
+from llmri_viewer.model.clusters.edges import Edges, edges_of
+from llmri_viewer.model.layout.geometry import Box, Camera
+from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.lattice import HebbianView, Lattice
 
 Floats = npt.NDArray[np.float64]

@@ -5,16 +5,16 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from llmri_look.colours import colour, palette
+from llmri_look.colours.colour import Bytes
+from llmri_look.colours.theme import Colour, Theme, blend
+from llmri_look.edit_effects import EditEffect, effect_of
 from llmri_protocol.messages import Edit
-from llmri_viewer.clusters.atlas import Atlas, Ints, chosen, chosen_clusters
-from llmri_viewer.colours import colour, palette
-from llmri_viewer.colours.colour import Bytes
-from llmri_viewer.colours.theme import Colour, Theme, blend
 from llmri_viewer.drawing.marks import TINT, edit_colour
 from llmri_viewer.drawing.rings import RingStyle
-from llmri_viewer.shown.picture import Picture
-from llmri_viewer.state import ViewState
-from llmri_viewer.wording.effects import Effect, effect
+from llmri_viewer.model.clusters.atlas import Atlas, Ints, chosen, chosen_clusters
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.views.picture import Picture
 
 FILL, DEEPER = 0.24, 0.07  # of a cluster's colour in its ground, and more a level inside it
 LEVEL = 0.35  # of the line colour in the ground of a group of clusters
@@ -40,7 +40,7 @@ def inks(theme: Theme, atlas: Atlas, state: ViewState, picture: Picture | None) 
     return np.concatenate([inner, rim, grounds(atlas, theme)])
 
 
-def _tints(theme: Theme, effects: tuple[Effect, ...]) -> npt.NDArray[np.float32]:
+def _tints(theme: Theme, effects: tuple[EditEffect, ...]) -> npt.NDArray[np.float32]:
     return np.asarray([edit_colour(theme, done) for done in effects], np.float32).reshape(-1, 3)
 
 
@@ -51,10 +51,10 @@ def packed(colours: Bytes) -> npt.NDArray[np.uint32]:
 
 
 @lru_cache(maxsize=8)
-def edited(atlas: Atlas, edits: tuple[Edit, ...]) -> tuple[Ints, tuple[Effect, ...]]:
+def edited(atlas: Atlas, edits: tuple[Edit, ...]) -> tuple[Ints, tuple[EditEffect, ...]]:
     """Give the edited units of the set and what is done to them; the last edit of a unit holds."""
     found = {
-        index: effect(edit)
+        index: effect_of(edit)
         for edit in edits
         if edit.site == atlas.site
         for unit in edit.units

@@ -6,14 +6,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from llmri_viewer.clusters.atlas import Atlas
-from llmri_viewer.colours.theme import SMALL
+from llmri_look.colours.theme import SMALL
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.lettering.fonts import Fonts
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.layout.lens import Lens
-from llmri_viewer.state import ViewState
-from llmri_viewer.wording import words
+from llmri_viewer.model.clusters import cluster_words
+from llmri_viewer.model.clusters.atlas import Atlas
+from llmri_viewer.model.layout.disc_camera import DiscCamera
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
 
 HEIGHT = SMALL + 4
 PADDING = 4
@@ -32,7 +32,7 @@ class Label:
 
 
 @lru_cache(maxsize=2)
-def place(fonts: Fonts, atlas: Atlas, lens: Lens, stage: Box) -> tuple[Label, ...]:
+def place(fonts: Fonts, atlas: Atlas, lens: DiscCamera, stage: Box) -> tuple[Label, ...]:
     """Give the labels that fit: number and token where there is room, else the number, else none."""
     scale = lens.scale(stage)
     found = []
@@ -41,7 +41,7 @@ def place(fonts: Fonts, atlas: Atlas, lens: Lens, stage: Box) -> tuple[Label, ..
         if radius * scale < LEAST_RADIUS:
             continue
         left, top = lens.pixel(stage, x, y)
-        for text in dict.fromkeys((words.cluster_name(cluster), str(cluster.number))):
+        for text in dict.fromkeys((cluster_words.cluster_name(cluster), str(cluster.number))):
             plate = _plate(left, top, radius * scale, fonts.width(text, "sans", SMALL) + 2 * PADDING)
             crowded = plate and plate.width * plate.height > MOST_COVERED * math.pi * (radius * scale) ** 2
             if plate and not crowded and _within(plate, stage):
@@ -50,7 +50,7 @@ def place(fonts: Fonts, atlas: Atlas, lens: Lens, stage: Box) -> tuple[Label, ..
     return tuple(found)
 
 
-def draw(canvas: Canvas, state: ViewState, atlas: Atlas, lens: Lens, stage: Box) -> None:
+def draw(canvas: Canvas, state: ViewState, atlas: Atlas, lens: DiscCamera, stage: Box) -> None:
     """Draw the labels on plates of the window's ground."""
     theme = canvas.theme
     for label in place(canvas.fonts, atlas, lens, stage):

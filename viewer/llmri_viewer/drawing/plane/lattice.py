@@ -7,19 +7,19 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from llmri_look.colours.colour import UNKNOWN, Bytes
+from llmri_look.colours.theme import Colour, blend
+from llmri_look.edit_effects import EditEffect, effect_of
 from llmri_protocol.messages import Edit
-from llmri_viewer.colours.colour import UNKNOWN, Bytes
-from llmri_viewer.colours.theme import Colour, blend
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import MARK_FROM, TINT, edit_colour, ink_on, mark
 from llmri_viewer.drawing.palettes import TINT_LEVELS, palette
-from llmri_viewer.history.revisions import Place
-from llmri_viewer.layout.geometry import Box, Camera, Grid
-from llmri_viewer.shown.picture import Picture
-from llmri_viewer.shown.subject import Subject
-from llmri_viewer.state import Selection, ViewState
+from llmri_viewer.model.history.revisions import Place
+from llmri_viewer.model.layout.geometry import Box, Camera, Grid
+from llmri_viewer.model.state import Selection, ViewState
+from llmri_viewer.model.unit_selection import UnitSelection
 from llmri_viewer.views.lattice import Ints, Lattice, LatticeView
-from llmri_viewer.wording.effects import Effect, effect
+from llmri_viewer.views.picture import Picture
 
 LINES_FROM = 8  # pixels a cell, below which lines would be all there is
 FRAME, EDGE = 3, 2  # pixels around the selection: the window's ground, and the accent in it
@@ -31,7 +31,9 @@ Edge = tuple[int, int, int, bool]
 Edges = tuple[list[Edge], list[Edge]]  # along rows, along columns
 
 
-def draw(canvas: Canvas, view: LatticeView, subject: Subject, state: ViewState, picture: Picture) -> None:
+def draw(
+    canvas: Canvas, view: LatticeView, subject: UnitSelection, state: ViewState, picture: Picture
+) -> None:
     """Draw the units, the tints of the edits that they obeyed, and the selection.
 
     Edits that stand now, and that nothing shown here is of yet, have an outline alone.
@@ -59,16 +61,18 @@ def draw(canvas: Canvas, view: LatticeView, subject: Subject, state: ViewState, 
     canvas.clip(None)
 
 
-def _cells(lattice: Lattice, subject: Subject, here: str, units: Mapping[Place, Edit]) -> dict[int, Effect]:
+def _cells(
+    lattice: Lattice, subject: UnitSelection, here: str, units: Mapping[Place, Edit]
+) -> dict[int, EditEffect]:
     """Give the cells of edited units, with what is done to each."""
     return {
-        int(lattice.cells[index]): effect(edit)
+        int(lattice.cells[index]): effect_of(edit)
         for (site, layer, unit), edit in units.items()
         if site == here and (index := subject.index((layer, unit))) is not None
     }
 
 
-def _indices(subject: Subject, places: Selection) -> list[int]:
+def _indices(subject: UnitSelection, places: Selection) -> list[int]:
     return [index for place in places if (index := subject.index(place)) is not None]
 
 
@@ -90,7 +94,7 @@ def units(canvas: Canvas, stage: Box, camera: Camera, levels: Bytes, colours: Se
     canvas.levels(seen, colours, place)
 
 
-def cell_levels(lattice: Lattice, levels: Bytes, tints: Mapping[int, Effect]) -> Bytes:
+def cell_levels(lattice: Lattice, levels: Bytes, tints: Mapping[int, EditEffect]) -> Bytes:
     """Give the level of each cell, `[rows, columns]`, from those of units and from what edits do to cells."""
     grid = lattice.grid
     empty = grid.rows * grid.columns - levels.size
@@ -144,7 +148,7 @@ def _in_sight(stage: Box, cell: Box) -> bool:
     return cell.right > stage.x and cell.bottom > stage.y and cell.x < stage.right and cell.y < stage.bottom
 
 
-def _to_come(canvas: Canvas, stage: Box, cell: Box, done: Effect) -> None:
+def _to_come(canvas: Canvas, stage: Box, cell: Box, done: EditEffect) -> None:
     """Outline a cell thinly in the colour of what is done to it from now on."""
     if not _in_sight(stage, cell):
         return
@@ -156,7 +160,7 @@ def _to_come(canvas: Canvas, stage: Box, cell: Box, done: Effect) -> None:
         )
 
 
-def _edited(canvas: Canvas, stage: Box, cell: Box, done: Effect) -> None:
+def _edited(canvas: Canvas, stage: Box, cell: Box, done: EditEffect) -> None:
     """Tint a cell, and mark it."""
     if not _in_sight(stage, cell):
         return

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pygame
 
-from llmri_viewer.clusters.atlas import Atlas
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.layout.lens import Lens
+from llmri_viewer.model.clusters.atlas import Atlas
+from llmri_viewer.model.layout.disc_camera import DiscCamera
+from llmri_viewer.model.layout.geometry import Box
 
 Ints = npt.NDArray[np.int32]
 Places = npt.NDArray[np.intp]
@@ -58,7 +58,7 @@ class Raster:
 
 
 @lru_cache(maxsize=2)
-def rasterised(atlas: Atlas, lens: Lens, stage: Box, fineness: int = 1) -> Raster:
+def rasterised(atlas: Atlas, lens: DiscCamera, stage: Box, fineness: int = 1) -> Raster:
     """Give the pixels of the packing as a lens shows it."""
     box = _around(atlas.packing.groups[0], lens, stage)
     shape = (fineness * box.height, fineness * box.width)
@@ -75,13 +75,13 @@ def rasterised(atlas: Atlas, lens: Lens, stage: Box, fineness: int = 1) -> Raste
     return Raster(box, ids, ground, soft, groups, float(radius.max(initial=0.0)) / fineness, fineness)
 
 
-def _placed(circles: Circles, lens: Lens, stage: Box, box: Box) -> Circles:
+def _placed(circles: Circles, lens: DiscCamera, stage: Box, box: Box) -> Circles:
     """Give circles of the plane as they lie in a box of the stage, x, y and radius, `[circles, 3]`."""
     x, y = lens.pixel(stage, circles[:, 0], circles[:, 1])
     return np.stack([x - box.x, y - box.y, circles[:, 2] * lens.scale(stage)], axis=1)
 
 
-def _around(whole: Circles, lens: Lens, stage: Box) -> Box:
+def _around(whole: Circles, lens: DiscCamera, stage: Box) -> Box:
     """Give the part of a stage that a circle reaches into, at least a pixel of it."""
     x, y = lens.pixel(stage, float(whole[0]), float(whole[1]))
     reach = float(whole[2]) * lens.scale(stage) + 1

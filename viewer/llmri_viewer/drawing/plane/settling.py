@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from llmri_viewer.colours.colour import UNKNOWN, Bytes
+from llmri_look.colours.colour import UNKNOWN, Bytes
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.palettes import palette
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.shown.picture import Picture
-from llmri_viewer.state import ViewState
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.lattice import HebbianView, Lattice
+from llmri_viewer.views.picture import Picture
 
 FINE = 4  # places a cell has on the way, across and down
 

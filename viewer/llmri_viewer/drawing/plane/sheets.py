@@ -7,21 +7,21 @@ from typing import NamedTuple
 import numpy as np
 import pygame
 
-from llmri_viewer.clusters.atlas import Atlas
-from llmri_viewer.colours.colour import Bytes
-from llmri_viewer.colours.theme import Theme
+from llmri_look.colours.colour import Bytes
+from llmri_look.colours.theme import Theme
 from llmri_viewer.drawing.plane.inks import grounds, packed, ring_of
 from llmri_viewer.drawing.plane.raster import Raster, rasterised
 from llmri_viewer.drawing.rings import Ring, lay
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.layout.lens import Lens
+from llmri_viewer.model.clusters.atlas import Atlas
+from llmri_viewer.model.layout.disc_camera import DiscCamera
+from llmri_viewer.model.layout.geometry import Box
 
 
 class Still(NamedTuple):
     """Clusters as a resting camera sees them; `fineness` is as in `Raster`."""
 
     atlas: Atlas
-    lens: Lens
+    lens: DiscCamera
     stage: Box
     fineness: int
 

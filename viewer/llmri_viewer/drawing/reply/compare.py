@@ -1,21 +1,21 @@
 """Two replies to one prompt, drawn: without and with the edits, and how far they are apart."""
 
+from llmri_look import edit_words, words
+from llmri_look.colours.theme import blend
+from llmri_look.edit_effects import effect_of
 from llmri_protocol.messages import Comparison
-from llmri_viewer.colours.theme import blend
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import edit_colour, mark
 from llmri_viewer.drawing.overlays import empty, under_way
 from llmri_viewer.drawing.reply import divergence
-from llmri_viewer.history.store import ScanStore
-from llmri_viewer.layout import face
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.measured.measuring import Asked
-from llmri_viewer.shown.picture import Picture, Words
-from llmri_viewer.state import ViewState
+from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.measured.measuring import Asked
+from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.compare import LINE, PADDING, ROW, Cell, Parts, cells, most_scroll, parts, token_at
-from llmri_viewer.wording import edit_words, words
-from llmri_viewer.wording.effects import effect
+from llmri_viewer.views.picture import Picture, Words
 
 TINT = 0.6  # of the accent, where the divergence is largest
 TINTED_FROM = 0.1  # nats: a reply whose divergences are all far below is hardly tinted
@@ -26,7 +26,7 @@ def draw(canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture |
     """Draw it."""
     places, found = parts(state), state.measurements.answer(Comparison)
     if found is None:
-        empty.draw(canvas, face.of(state.size).view, *_why(state, why))
+        empty.draw(canvas, face.of(state.size).view, *why)
         under_way.draw(canvas, places.note, state, "comparison", "")
         return
     asked, answer = found
@@ -40,27 +40,6 @@ def draw(canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture |
         _reply(canvas, places.texts[column], answer, column, scroll=scroll)
     _more(canvas, places, most_scroll(state), scroll)
     divergence.draw(canvas, places.strip, answer, None if pointed is None else pointed[1])
-
-
-def _why(state: ViewState, why: Words) -> Words:
-    """Say what to do next where nothing was compared."""
-    if state.card is None or state.at is None:
-        return why
-    if state.measurements.pending.get("comparison"):
-        return (
-            "Replying twice",
-            "The model answers the last prompt without and with the edits, from the same seed.",
-        )
-    if not state.standing.edits:
-        return (
-            "No edit stands",
-            "Both replies would be the same. Select units, ablate ({edit.ablate}) or boost ({edit.boost}) "
-            "them, and come back with {compare.toggle}.",
-        )
-    return (
-        "Nothing was compared yet",
-        "{compare.measure} replies to the last prompt without and with the edits.",
-    )
 
 
 def _note(state: ViewState, store: ScanStore, asked: Asked, answer: Comparison) -> tuple[str, bool]:
@@ -84,7 +63,7 @@ def _edits(canvas: Canvas, box: Box, asked: Asked) -> None:
     theme, row = canvas.theme, ROW
     x, top = box.x, 0
     for number, edit in enumerate(asked.edits):
-        done = effect(edit)
+        done = effect_of(edit)
         text = f"{edit_words.where(edit)}  {edit_words.amount(edit)}"
         rest = f"and {len(asked.edits) - number} more"
         room = 2 * UNIT + canvas.width(text)

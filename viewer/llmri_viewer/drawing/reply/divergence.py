@@ -1,12 +1,12 @@
 """How far the edited model is from the plain one at each token of the plain reply: bars with a scale."""
 
+from llmri_look.colours.theme import blend
 from llmri_protocol.messages import Comparison
-from llmri_viewer.colours.theme import blend
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.charts import axes
 from llmri_viewer.drawing.charts.axes import Axis
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.views.compare import chart_of
 
 TITLE = "token"

@@ -2,14 +2,14 @@
 
 import math
 
+from llmri_look import words
+from llmri_look.colours.theme import blend
 from llmri_protocol.messages import Candidate, LensLayer, LogitLens
-from llmri_viewer.colours.theme import blend
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.state import ViewState
-from llmri_viewer.views.tokens import Table, leads_from, table
-from llmri_viewer.wording import words
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.views.tokens import LensRows, leads_from, lens_rows
 
 NUMBER = 4 * UNIT  # the layer's number
 CAME, KL = 13 * UNIT, 9 * UNIT
@@ -21,7 +21,7 @@ COLUMNS_LEAST, COLUMNS = 3, 5
 
 def draw(canvas: Canvas, state: ViewState, lens: LogitLens) -> None:
     """Draw the rows in sight."""
-    rows = table(state)
+    rows = lens_rows(state)
     room = rows.box.width - NUMBER - CAME - KL - 2 * UNIT
     columns = max(COLUMNS_LEAST, min(COLUMNS, room // CELL))
     cell = max(1, min(CELL_MOST, room // columns))
@@ -48,7 +48,7 @@ def draw(canvas: Canvas, state: ViewState, lens: LogitLens) -> None:
         _numbers(canvas, Box(row.x + NUMBER + columns * cell, row.y, CAME + KL + UNIT, row.height - 2), layer)
 
 
-def _head(canvas: Canvas, rows: Table, lens: LogitLens, width: int) -> None:
+def _head(canvas: Canvas, rows: LensRows, lens: LogitLens, width: int) -> None:
     theme, head = canvas.theme, rows.head
     canvas.text(
         Box(head.x + NUMBER, head.y, width, head.height), "likeliest, tinted by probability", colour=theme.dim

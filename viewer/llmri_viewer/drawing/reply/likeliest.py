@@ -3,14 +3,14 @@
 import math
 from collections.abc import Sequence
 
+from llmri_look import words
+from llmri_look.colours.theme import blend
 from llmri_protocol.messages import Candidate, LogitLens, Token
-from llmri_viewer.colours.theme import blend
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.history.store import ScanStore
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.state import ViewState
-from llmri_viewer.wording import words
+from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
 
 ROWS = 10
 PITCH_LEAST, PITCH_MOST = 18, 34

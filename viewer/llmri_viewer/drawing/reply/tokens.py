@@ -4,13 +4,12 @@ from llmri_protocol.messages import LogitLens
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.overlays import empty, under_way
 from llmri_viewer.drawing.reply import lens_table, likeliest
-from llmri_viewer.history.store import ScanStore
-from llmri_viewer.layout import face
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.measured.asking import is_of_now
-from llmri_viewer.shown.picture import Picture, Words
-from llmri_viewer.state import ViewState
-from llmri_viewer.views.tokens import leads_from, parts
+from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.views.picture import Picture, Words
+from llmri_viewer.views.tokens import is_of_now, leads_from, parts
 
 APART = "read under the edits that stand now, not those of this token"
 NO_LENS = "This runtime offers no logit lens: it cannot read what a layer would say."

@@ -4,20 +4,20 @@ from functools import lru_cache
 
 import numpy as np
 
-from llmri_viewer.colours import colour
-from llmri_viewer.colours.colour import Bytes
+from llmri_look.colours import colour
+from llmri_look.colours.colour import Bytes
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.overlays import empty
 from llmri_viewer.drawing.palettes import palette
 from llmri_viewer.drawing.rows import bands
-from llmri_viewer.history.store import ScanStore
-from llmri_viewer.layout import face
-from llmri_viewer.layout.columns import Columns, columns
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.shown.all_rows import AllRows, all_rows
-from llmri_viewer.shown.picture import Picture, Words
-from llmri_viewer.state import ViewState
+from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.columns import Columns, columns
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.all_layers import AllLayersView, Bands
+from llmri_viewer.views.picture import Picture, Words
+from llmri_viewer.views.values.all_rows import AllRows, all_rows
 
 VIEW = AllLayersView()
 LINES_FROM = 8  # pixels a unit

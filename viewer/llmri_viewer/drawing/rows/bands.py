@@ -1,13 +1,13 @@
 """What a raster of layers by units has around its rows: marks, numbers of layers, the axis of units."""
 
-from llmri_viewer.colours.theme import Colour, blend
+from llmri_look.colours.theme import Colour, blend
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.charts import axes, unit_ticks
 from llmri_viewer.drawing.marks import MARK_FROM, edit_colour, ink_on, mark, mark_protected
-from llmri_viewer.layout.columns import Columns
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.state import ViewState, by_layer
+from llmri_viewer.model.layout.columns import Columns
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState, by_layer
 from llmri_viewer.views.all_layers import GUTTER, Bands
 
 LABEL = 2 * UNIT  # pixels down a label takes

@@ -5,20 +5,25 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from llmri_viewer.colours import colour
-from llmri_viewer.colours.colour import Bytes, Scale
-from llmri_viewer.colours.theme import Theme
+from llmri_look import words
+from llmri_look.colours import colour
+from llmri_look.colours.colour import Bytes, Scale
+from llmri_look.colours.theme import Theme
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.charts import colour_bar, unit_ticks
 from llmri_viewer.drawing.overlays import empty, under_way
 from llmri_viewer.drawing.rows import bands as around
 from llmri_viewer.drawing.rows import norms, shifts
-from llmri_viewer.history.store import ScanStore
-from llmri_viewer.layout import face
-from llmri_viewer.layout.columns import Columns
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.measured.influence_map import (
+from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.columns import Columns
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.views.all_layers import Bands
+from llmri_viewer.views.influence import InfluenceView, parts
+from llmri_viewer.views.picture import Picture, Words
+from llmri_viewer.views.values.influence_map import (
     FLOOR,
     KL_FLOOR,
     InfluenceMap,
@@ -26,11 +31,6 @@ from llmri_viewer.measured.influence_map import (
     influence_map,
     measured,
 )
-from llmri_viewer.shown.picture import Picture, Words
-from llmri_viewer.state import ViewState
-from llmri_viewer.views.all_layers import Bands
-from llmri_viewer.views.influence import InfluenceView, parts
-from llmri_viewer.wording import words
 
 VIEW = InfluenceView()
 LEAST = 1e-9  # of a scale's ends
@@ -52,7 +52,7 @@ def draw(canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture |
         empty.draw(
             canvas,
             places.stage if state.measurements.pending else face.of(state.size).view,
-            *_why(state, why),
+            *why,
         )
         under_way.draw(canvas, places.note, state, "influence", "")
         return
@@ -64,19 +64,6 @@ def draw(canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture |
     if places.effects is not None:
         shifts.draw(canvas, places.effects, state)
     _bar(canvas, state, store, found)
-
-
-def _why(state: ViewState, why: Words) -> Words:
-    """Say what to do next where nothing can be shown."""
-    if state.card is None or state.at is None:
-        return why
-    if not state.selection:
-        return (
-            "No unit is selected",
-            "Select units in the grid (click, or drag a line around them with the right button) or a cluster "
-            "({circles.toggle}); {influence.toggle} then measures what ablating them changes.",
-        )
-    return "Too few scans", "Three tokens of this turn are needed to tell which units fire together."
 
 
 def _note(canvas: Canvas, room: int, state: ViewState, found: InfluenceMap) -> tuple[str, bool]:

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from llmri_viewer.colours.theme import blend
+from llmri_look import words
+from llmri_look.colours.theme import blend
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.measured.influence_map import InfluenceMap
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.views.all_layers import Bands
-from llmri_viewer.wording import words
+from llmri_viewer.views.values.influence_map import InfluenceMap
 
 NUMBER = 6 * UNIT
 HEIGHT_MOST = 10

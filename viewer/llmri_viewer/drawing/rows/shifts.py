@@ -3,13 +3,13 @@
 import math
 from collections.abc import Sequence
 
+from llmri_look import words
 from llmri_protocol.messages import Shift
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.measured.influence_map import KL_FLOOR, measured
-from llmri_viewer.state import ViewState
-from llmri_viewer.wording import words
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.views.values.influence_map import KL_FLOOR, measured
 
 ROW = 18
 NUMBERS = 17 * UNIT

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from llmri_viewer.colours.theme import Colour, Theme, blend
+from llmri_look.colours.theme import Colour, Theme, blend
 from llmri_viewer.drawing.charts import axes
 from llmri_viewer.drawing.charts.axes import Axis
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.spectrum.spectra import Curve
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.views.values.spectra import Curve
 
 CLIPPED_AT, HEADROOM = 99.0, 1.25  # the percentile, and how far above it the axis goes
 DECADES = 3.0  # a logarithmic axis shows at most

@@ -3,9 +3,9 @@
 import numpy as np
 
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.spectrum.spectra import Curve
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.views.values.spectra import Curve
 
 BAR = 6
 LINE = 2 * UNIT + 2

@@ -2,18 +2,18 @@
 
 import numpy as np
 
+from llmri_look import words
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.overlays import empty
 from llmri_viewer.drawing.spectra import octave_bars, spectral_signal, spectrogram, spectrum
-from llmri_viewer.history.store import ScanStore
-from llmri_viewer.layout import face
-from llmri_viewer.layout.reach import Reach
-from llmri_viewer.shown.picture import Picture, Words
-from llmri_viewer.spectrum import signals, spectra
-from llmri_viewer.spectrum.signals import Signal
-from llmri_viewer.state import ViewState
+from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.reach import Reach
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.views.picture import Picture, Words
 from llmri_viewer.views.spectral import SpectralView
-from llmri_viewer.wording import words
+from llmri_viewer.views.values import signals, spectra
+from llmri_viewer.views.values.signals import Signal
 
 VIEW = SpectralView()
 

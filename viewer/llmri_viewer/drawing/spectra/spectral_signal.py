@@ -5,17 +5,17 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from llmri_viewer.colours.theme import Colour
+from llmri_look.colours.theme import Colour
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.charts import axes, unit_ticks
 from llmri_viewer.drawing.charts.axes import Axis
 from llmri_viewer.drawing.marks import edit_colour
-from llmri_viewer.layout.columns import Columns, columns
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.layout.reach import Reach
-from llmri_viewer.spectrum.signals import Signal
-from llmri_viewer.state import ViewState, by_layer
+from llmri_viewer.model.layout.columns import Columns, columns
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.reach import Reach
+from llmri_viewer.model.state import ViewState, by_layer
 from llmri_viewer.views.spectral import AXIS, GUTTER, LINE
+from llmri_viewer.views.values.signals import Signal
 
 LANE = 5  # pixels over the bars, for marks
 NUMBER = 16  # pixels between the numbers of values at least: a low chart has a scale, too

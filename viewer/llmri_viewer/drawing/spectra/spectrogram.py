@@ -5,20 +5,20 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from llmri_viewer.colours import colour
-from llmri_viewer.colours.colour import Bytes, Scale
+from llmri_look.colours import colour
+from llmri_look.colours.colour import Bytes, Scale
+from llmri_look.colours.theme import ColourMapName, ThemeName
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.charts import axes, colour_bar
 from llmri_viewer.drawing.charts.axes import Axis
 from llmri_viewer.drawing.spectra import spectral_signal
 from llmri_viewer.drawing.spectra.spectrum import head, plain
-from llmri_viewer.layout import face
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.options import ColourMapName, ThemeName
-from llmri_viewer.spectrum.signals import Signal
-from llmri_viewer.spectrum.spectra import Moving
-from llmri_viewer.state import ViewState
+from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.spectral import AXIS, BAR, GUTTER, Parts
+from llmri_viewer.views.values.signals import Signal
+from llmri_viewer.views.values.spectra import Moving
 
 CLIPPED_AT = 99.0
 Ints = npt.NDArray[np.intp]

@@ -2,18 +2,18 @@
 
 import numpy as np
 
+from llmri_look import words
 from llmri_viewer.drawing.canvas import Canvas, Point
 from llmri_viewer.drawing.charts import axes
 from llmri_viewer.drawing.charts.axes import Axis
 from llmri_viewer.drawing.spectra import graph
 from llmri_viewer.drawing.spectra.graph import Graph
-from llmri_viewer.layout.face import UNIT
-from llmri_viewer.layout.geometry import Box
-from llmri_viewer.spectrum.signals import Signal
-from llmri_viewer.spectrum.spectra import Curve, step_of
-from llmri_viewer.state import At, ViewState
+from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.state import At, ViewState
 from llmri_viewer.views.spectral import AXIS, BAR, GUTTER, LINE, Parts
-from llmri_viewer.wording import words
+from llmri_viewer.views.values.signals import Signal
+from llmri_viewer.views.values.spectra import Curve, step_of
 
 DASH = 6
 ARROW = 5  # pixels

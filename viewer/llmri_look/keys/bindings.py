@@ -1,0 +1,155 @@
+"""The key table: which key gives which command. Help and docs are made from the same rows."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from llmri_look.command_words import COMMANDS, GESTURES
+from llmri_look.keys import keynames
+from llmri_look.view_names import Mode
+from llmri_protocol import configs
+from llmri_protocol.suggestions import did_you_mean
+
+Group = Literal["look", "views", "clusters", "time", "touch", "colour", "talk", "program"]
+
+GESTURE_KEYS = keynames.GESTURES
+ON_ITS_OWN = ("view", "chat", "goto")
+"""Modes with no keys but their own; in the others the view's hold, too."""
+PLACEHOLDER = re.compile(r"\{([a-z0-9_]+\.[a-z0-9_]+)\}")
+
+
+class Binding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One row: keys, the command they give, and what it does in words."""
+
+    keys: Annotated[tuple[str, ...], Meta(min_length=1)]
+    command: str
+    description: str = ""
+    group: Group = "program"
+    mode: Mode = "view"
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    binding: tuple[Binding, ...]
+
+
+@dataclass(frozen=True)
+class Bindings:
+    """A checked key table."""
+
+    rows: tuple[Binding, ...]
+
+    def command(self, mode: str, key: str) -> str | None:
+        """Give the name of the command a key stands for: in a mode's own rows, else in the view's."""
+        for wanted in modes_in(mode):
+            for row in self.rows:
+                if row.mode == wanted and key in row.keys:
+                    return row.command
+        return None
+
+    def keys_of(self, command: str) -> str:
+        """Give the first key of a command as people write it, for hints."""
+        keys = (row.keys[0] for row in self.rows if row.command == command)
+        return next((keynames.shown(key) for key in keys), "?")
+
+    def keys_for(self, *commands: str) -> frozenset[str]:
+        """Give all keys of some commands, in any mode."""
+        return frozenset(key for row in self.rows if row.command in commands for key in row.keys)
+
+    def spelled(self, sentence: str) -> str:
+        """Give a sentence with each command in braces, such as `{chat.open}`, replaced by its key."""
+        return PLACEHOLDER.sub(
+            lambda found: self.keys_of(found[1]) if found[1] in COMMANDS else found[0], sentence
+        )
+
+
+def modes_in(mode: str) -> tuple[str, ...]:
+    """Give the modes whose rows hold in a mode, the first before the second."""
+    return (mode,) if mode in ON_ITS_OWN else (mode, "view")
+
+
+def load(overrides: Path | None = None) -> Bindings:
+    """Give the bundled table, with the rows of a file in place of those that have the same command.
+
+    Raises:
+        ConfigError: A file cannot be read, a command or key is unknown, or two rows want one key.
+    """
+    path = configs.folder() / "keys.toml"
+    rows = list(configs.load(path, _File).binding)
+    if overrides is None:
+        return checked(rows, str(path))
+    own = configs.load(overrides, _File).binding
+    _check_repeats(own, str(overrides))
+    return checked(_replaced(rows, own), str(overrides))
+
+
+def checked(rows: Iterable[Binding], origin: str) -> Bindings:
+    """Give the table if every command and key exists and no key stands twice in a mode.
+
+    Raises:
+        ConfigError: Otherwise; the message names mode, key and both commands, or the nearest command.
+    """
+    table = Bindings(tuple(rows))
+    claims: dict[tuple[str, str], str] = {}
+    for row in table.rows:
+        _check_command(row, origin)
+        for key in row.keys:
+            rival = claims.setdefault((row.mode, key), row.command)
+            if rival != row.command:
+                raise configs.ConfigError(
+                    f"{origin}: the key `{key}` stands for both `{rival}` and `{row.command}` "
+                    f"in mode `{row.mode}`; give one of them another key"
+                )
+        if len(set(row.keys)) < len(row.keys):
+            twice = next(key for key in row.keys if row.keys.count(key) > 1)
+            raise configs.ConfigError(
+                f"{origin}: the key `{twice}` is written twice for `{row.command}` in mode `{row.mode}`"
+            )
+    return table
+
+
+def _replaced(rows: list[Binding], own: Iterable[Binding]) -> list[Binding]:
+    """Give the rows with a person's own in place of those of the same command and mode, or after all."""
+    places = {(row.command, row.mode): place for place, row in enumerate(rows)}
+    for row in own:
+        place = places.get((row.command, row.mode))
+        if place is None:
+            rows.append(row)
+        else:
+            known = rows[place]
+            words = row.description or known.description
+            rows[place] = msgspec.structs.replace(row, description=words, group=known.group)
+    return rows
+
+
+def _check_repeats(own: tuple[Binding, ...], origin: str) -> None:
+    """See that a file names each command once a mode: of two rows, only the last would hold."""
+    seen: set[tuple[str, str]] = set()
+    for row in own:
+        if (row.command, row.mode) in seen:
+            raise configs.ConfigError(
+                f"{origin}: there are two rows for `{row.command}` in mode `{row.mode}`; "
+                "give all its keys in one"
+            )
+        seen.add((row.command, row.mode))
+
+
+def _check_command(row: Binding, origin: str) -> None:
+    known = (*COMMANDS, *GESTURES)
+    if row.command not in known:
+        meant = did_you_mean(row.command, known)
+        raise configs.ConfigError(f"{origin}: there is no command `{row.command}`{meant}")
+    for key in row.keys:
+        fault = keynames.fault(key)
+        if fault:
+            raise configs.ConfigError(f"{origin}: there is no key `{key}` for `{row.command}`; {fault}")
+        if (key in GESTURE_KEYS) != (row.command in GESTURES):
+            kind = "a gesture" if row.command in GESTURES else "a key"
+            raise configs.ConfigError(
+                f"{origin}: `{row.command}` needs {kind}, but `{key}` is none; "
+                f"gestures are {', '.join(GESTURE_KEYS)}"
+            )

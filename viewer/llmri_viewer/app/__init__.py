@@ -1,0 +1,1 @@
+"""The running program: the session, its window, and what moves them."""

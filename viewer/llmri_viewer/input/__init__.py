@@ -1,0 +1,1 @@
+"""What people do, from events of the window to commands."""

@@ -1,0 +1,1 @@
+"""What is shown and known, as values: it draws nothing, and asks nobody for anything."""

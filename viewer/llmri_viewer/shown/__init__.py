@@ -1,1 +1,0 @@
-"""Which units a view shows, with which values and which scale."""

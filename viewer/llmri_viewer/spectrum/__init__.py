@@ -1,1 +1,0 @@
-"""Signals over units and tokens, and their spectra."""

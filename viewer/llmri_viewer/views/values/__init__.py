@@ -1,0 +1,1 @@
+"""The numbers that views show, worked out of scans and answers."""

@@ -1,1 +1,0 @@
-"""Words: numbers, names, edits, and why something is not there."""

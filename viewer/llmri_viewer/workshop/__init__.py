@@ -1,5 +1,0 @@
-"""Clusters are built in a process of their own: what is handed over, who does it, and what comes back."""
-
-from llmri_viewer.workshop.workshop import Workshop
-
-__all__ = ["Workshop"]
