@@ -18,11 +18,11 @@ from types import MappingProxyType
 
 import pygame
 
+from llmri_client.address import Address
 from llmri_clustering.files import load
 from llmri_protocol.messages import Chat
 from llmri_viewer.clusters.atlas import Atlas
 from llmri_viewer.colours.theme import THEMES
-from llmri_viewer.connection.link import Address
 from llmri_viewer.keys import bindings
 from llmri_viewer.options import Options
 from llmri_viewer.scripts.pilot import Pilot

@@ -19,10 +19,10 @@ from benchmarks.pairs import Runs, Spread, interleave, per_round, ratio, spread
 from benchmarks.report import Gate, Row, Section, milliseconds, percent, plain
 from benchmarks.runs import Advance, Findings, Track, run
 from benchmarks.shown import LAYERS, WIDTH, atlas, fill
+from llmri_client.address import Address
 from llmri_viewer.colours import colour
 from llmri_viewer.colours.colour import Scale
 from llmri_viewer.colours.theme import THEMES
-from llmri_viewer.connection.link import Address
 from llmri_viewer.drawing.palettes import palette
 from llmri_viewer.drawing.plane import circles, lattice
 from llmri_viewer.drawing.plane.inks import inks

@@ -1,14 +1,13 @@
 """The `llmri` command: hands over to the side that a subcommand belongs to, and loads only that one."""
 
 import importlib
-import sys
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
-from llmri_protocol.command_line import application
+from llmri_protocol.command_line import application, end_with
 from llmri_protocol.extras import how_to_install
 
 
@@ -117,7 +116,7 @@ def hand_over(name: str, arguments: list[str]) -> None:
         if (error.name or "").partition(".")[0] not in side.needs:
             raise
         plural = "extras" if "," in side.extra else "extra"
-        sys.exit(f"llmri {name} needs the {side.extra} {plural}: {how_to_install(side.extra)}")
+        end_with(f"llmri {name} needs the {side.extra} {plural}: {how_to_install(side.extra)}")
 
 
 def _print_version(wanted: bool) -> None:

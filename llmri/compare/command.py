@@ -2,8 +2,6 @@
 
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -17,13 +15,16 @@ from llmri.compare.errors import CompareError
 from llmri.compare.table import markdown, tables, write_csv
 from llmri.edits import files as edit_files
 from llmri.edits.errors import EditsError
-from llmri_protocol.command_line import Fitting, application
+from llmri_protocol.command_line import Fitting, Wording, application, one_sentence
 from llmri_protocol.configs import ConfigError
 from llmri_server.calibration import MOST_TOKENS, calibration_text
 
 app = application()
 
-INTERRUPTED = 130  # the exit status of what Ctrl-C ended: 128 and the signal's number
+WORDINGS: dict[type[Exception], Wording] = {
+    UnicodeDecodeError: lambda error: f"the text is not UTF-8: {error}",
+    OSError: lambda error: f"{error.filename}: {error.strerror}",
+}
 
 
 @app.command()
@@ -44,7 +45,7 @@ def compare_runtimes(
 ) -> None:
     """Show what a runtime, or fewer bits, change about a model's activations, by layer and site."""
     console = Console()
-    with _one_sentence():
+    with one_sentence("llmri compare-runtimes", CompareError, EditsError, ConfigError, worded=WORDINGS):
         results = _compare(reference, others or [], text, tokens, edits)
         if as_markdown:
             sys.stdout.write(markdown(results))
@@ -73,17 +74,3 @@ def _compare(
         ids = tokens_of(expected, against, read or calibration_text(expected.card), tokens)
         progress.update(task, description="Comparing", total=len(sites_of(expected)))
         return compare(expected, against, ids, standing, on_pass=partial(progress.advance, task))
-
-
-@contextmanager
-def _one_sentence() -> Iterator[None]:
-    try:
-        yield
-    except (CompareError, EditsError, ConfigError) as error:
-        sys.exit(f"llmri compare-runtimes: {error}")
-    except UnicodeDecodeError as error:
-        sys.exit(f"llmri compare-runtimes: the text is not UTF-8: {error}")
-    except OSError as error:
-        sys.exit(f"llmri compare-runtimes: {error.filename}: {error.strerror}")
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)

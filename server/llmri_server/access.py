@@ -10,7 +10,8 @@ import ssl
 import stat
 from pathlib import Path
 
-TOKEN_VARIABLE = "LLMRI_TOKEN"  # noqa: S105 - the variable's name, not a token
+from llmri_protocol.addresses import TOKEN_VARIABLE
+
 SHORTEST_TOKEN = 8
 OTHERS = stat.S_IRWXG | stat.S_IRWXO  # what a secret's file grants to nobody but its owner
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from llmri_client.address import Address
 from llmri_viewer.clusters.atlas import Atlas
 from llmri_viewer.colours.theme import THEMES
-from llmri_viewer.connection.link import Address
 from llmri_viewer.keys import bindings
 from llmri_viewer.keys.bindings import Bindings
 from llmri_viewer.layout.lens import FLIGHT_SECONDS

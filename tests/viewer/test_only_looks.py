@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from llmri_client.address import Address
 from llmri_protocol.messages import Error, Ping, Subscribe
 from llmri_viewer.colours.theme import THEMES
 from llmri_viewer.commands.base import ONLY_LOOKS
-from llmri_viewer.connection.link import Address
 from llmri_viewer.events import MAY_ONLY_LOOK
 from llmri_viewer.keys.bindings import Bindings
 from llmri_viewer.options import Options

@@ -5,11 +5,11 @@ import os
 os.environ["SDL_VIDEODRIVER"] = "dummy"
 os.environ["PYGAME_HIDE_SUPPORT_PROMPT"] = "1"
 
+from llmri_client.address import Address
 from llmri_clustering.files import load as load_clusters
 from llmri_protocol.messages import Edits
 from llmri_viewer.clusters.atlas import Atlas
 from llmri_viewer.colours.theme import THEMES
-from llmri_viewer.connection.link import Address
 from llmri_viewer.keys import bindings
 from llmri_viewer.meter import Meter
 from llmri_viewer.options import Options, ThemeName

@@ -11,9 +11,9 @@ from pathlib import Path
 import pygame
 from PIL import Image
 
+from llmri_client.address import Address
 from llmri_viewer.colours.theme import THEMES
 from llmri_viewer.commands.program import Point
-from llmri_viewer.connection.link import Address
 from llmri_viewer.keys import bindings
 from llmri_viewer.meter import Meter
 from llmri_viewer.options import Options

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from llmri_client.inbox import Inbox
+from llmri_client.link import Event
 from llmri_protocol.codec import decode, encode
 from llmri_protocol.messages import (
     ClearInterventions,
@@ -22,8 +24,6 @@ from llmri_protocol.messages import (
     ServerMessage,
     Undo,
 )
-from llmri_viewer.connection.inbox import Inbox
-from llmri_viewer.connection.link import Event
 from llmri_viewer.measured.measuring import KINDS
 from llmri_viewer.state import Link, LinkStatus
 

@@ -127,7 +127,7 @@ def test_a_file_is_shown_again(run: Run, server: Server, prompts: Path) -> None:
     built = run(address(server), "--prompts", str(prompts), "--sizes", "2-8")
     assert run("--show", "clusters.llmri").stdout == built.stdout
     assert "effect in tales" in run("--show", "clusters.llmri", "--rank", "tales").stdout
-    assert "did you mean tales?" in sentence(run("--show", "clusters.llmri", "--rank", "tale", status=1))
+    assert "did you mean `tales`?" in sentence(run("--show", "clusters.llmri", "--rank", "tale", status=1))
 
 
 def test_without_a_server_it_says_how_to_start_one(run: Run) -> None:
