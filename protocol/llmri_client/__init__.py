@@ -1,9 +1,10 @@
 """The wire's I/O for everybody who is not the server: connections that block, that reconnect and that are
 awaited, TLS, and frames in files.
+
+`llmri_client.async_channel` has the awaited one: asyncio takes long to load, so it is not handed on here.
 """
 
 from llmri_client.address import Address
-from llmri_client.async_channel import AsyncChannel
 from llmri_client.channel import Channel
 from llmri_client.errors import ConnectionEndedError, RefusedError
 from llmri_client.link import ServerLink
@@ -12,7 +13,6 @@ from llmri_client.recording import Frame, FrameWriter, RecordingError, read_fram
 
 __all__ = [
     "Address",
-    "AsyncChannel",
     "Channel",
     "ConnectionEndedError",
     "Frame",
