@@ -103,7 +103,7 @@ class Channel:
         return self._arrivals.searching
 
     def messages(self) -> list[ServerMessage]:
-        """Give what was kept so far, without waiting."""
+        """Return what was kept so far, without waiting."""
         kept = list(self._kept)
         self._kept.clear()
         return kept
@@ -174,7 +174,7 @@ class Channel:
         return result
 
     def _answers(self, command: Command) -> Iterator[Answer]:
-        """Give the messages with a command's id, as they arrive.
+        """Yield the messages with a command's id, as they arrive.
 
         Raises:
             RefusedError: The command was refused.
@@ -187,7 +187,7 @@ class Channel:
             yield message
 
     def _wait(self) -> Iterator[ServerMessage]:
-        """Give messages as they arrive, keeping each for the iteration too."""
+        """Yield messages as they arrive, keeping each for the iteration too."""
         while True:
             message = self._next()
             self._kept.append(message)
@@ -216,7 +216,7 @@ class Channel:
 
 
 def remaining(deadline: float) -> float:
-    """Give the seconds until a time of the monotonic clock.
+    """Return the seconds until a time of the monotonic clock.
 
     Raises:
         TimeoutError: It is over.

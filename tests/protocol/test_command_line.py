@@ -1,6 +1,8 @@
 """How commands end, and tables and help that a terminal of 40 columns can show whole."""
 
 import io
+import re
+from pathlib import Path
 
 import pytest
 import typer
@@ -83,3 +85,26 @@ def test_a_mistake_is_one_line_and_an_interrupt_none(
 def test_our_own_errors_are_not_hidden() -> None:
     with pytest.raises(KeyError), one_sentence("llmri test", ValueError):
         raise KeyError("a bug")
+
+
+def modules() -> list[Path]:
+    """Give the product's modules but those that say these things once."""
+    root = Path(__file__).parents[2]
+    once = {"command_line.py", "addresses.py"}
+    folders = ("llmri", "protocol", "server", "viewer", "clustering")
+    return [path for folder in folders for path in (root / folder).rglob("*.py") if path.name not in once]
+
+
+@pytest.mark.parametrize(
+    ("said", "instead"),
+    [
+        (r"\bsys\.exit\(", "one_sentence or refuse of llmri_protocol.command_line"),
+        (r"\bExit\([1-9]", "FAILED or INTERRUPTED of llmri_protocol.command_line"),
+        (r"INTERRUPTED = \d", "INTERRUPTED of llmri_protocol.command_line"),
+        (r"127\.0\.0\.1|\b9999\b", "the defaults of llmri_protocol.addresses"),
+        (r"[\"']LLMRI_TOKEN", "TOKEN_VARIABLE of llmri_protocol.addresses"),
+    ],
+)
+def test_exit_statuses_and_defaults_stand_once(said: str, instead: str) -> None:
+    found = [path for path in modules() if re.search(said, path.read_text(encoding="utf-8"))]
+    assert found == [], f"take {instead}"
