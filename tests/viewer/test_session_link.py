@@ -57,13 +57,9 @@ def test_the_settings_say_how_soon_it_tries_again(
     address = Address(port=listening.getsockname()[1])
     listening.close()
     options = Options(retry_first_seconds=0.125, retry_longest_seconds=0.25)
-    for reconnect, wanted, said in (
-        (True, Link.WAITING, "in 0.125 s"),
-        (False, Link.REFUSED, "not trying again"),
-    ):
-        session = Session(address, options, reconnect=reconnect)
-        session.link.start()
-        try:
-            assert said in first(session.link.inbox, wanted)
-        finally:
-            session.close()
+    session = Session(address, options, reconnect=reconnect)
+    session.link.start()
+    try:
+        assert said in first(session.link.inbox, wanted)
+    finally:
+        session.close()
