@@ -18,6 +18,7 @@ from types import MappingProxyType
 
 import pygame
 
+from llmri_client.address import Address
 from llmri_clustering.files import load
 from llmri_look.colours.theme import THEMES
 from llmri_look.keys import bindings
@@ -25,7 +26,6 @@ from llmri_protocol.messages import Chat
 from llmri_viewer.app.session import Session
 from llmri_viewer.app.timings import WORST, at_share
 from llmri_viewer.app.window import Window
-from llmri_viewer.connection.link import Address
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.options import Options
 from llmri_viewer.scripts.pilot import Pilot

@@ -19,6 +19,7 @@ from benchmarks.pairs import Runs, Spread, interleave, per_round, ratio, spread
 from benchmarks.report import Gate, Row, Section, milliseconds, percent, plain
 from benchmarks.runs import Advance, Findings, Track, run
 from benchmarks.shown import LAYERS, WIDTH, atlas, fill
+from llmri_client.address import Address
 from llmri_look.colours import colour
 from llmri_look.colours.colour import Scale
 from llmri_look.colours.theme import THEMES
@@ -26,7 +27,6 @@ from llmri_look.keys import bindings
 from llmri_viewer.app.session import Session
 from llmri_viewer.app.timings import FRAMES_A_SECOND
 from llmri_viewer.app.window import Window
-from llmri_viewer.connection.link import Address
 from llmri_viewer.drawing.palettes import palette
 from llmri_viewer.drawing.plane import circles, lattice
 from llmri_viewer.drawing.plane.inks import inks

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from llmri_protocol.command_line import application
+from llmri_protocol.command_line import application, end_with
 from llmri_protocol.extras import how_to_install
 
 
@@ -118,7 +118,7 @@ def hand_over(name: str, arguments: list[str]) -> None:
         if (error.name or "").partition(".")[0] not in side.needs:
             raise
         plural = "extras" if "," in side.extra else "extra"
-        sys.exit(f"llmri {name} needs the {side.extra} {plural}: {how_to_install(side.extra)}")
+        end_with(f"llmri {name} needs the {side.extra} {plural}: {how_to_install(side.extra)}")
 
 
 def _print_version(wanted: bool) -> None:

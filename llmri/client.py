@@ -2,12 +2,13 @@
 
 import contextlib
 import itertools
-import socket
 import ssl
 from collections.abc import Sequence
 
-from llmri.channel import Channel, ConnectionEndedError, RefusedError, Watch
-from llmri_protocol.addresses import DEFAULT_HOST, DEFAULT_PORT, format_address, parse_address
+from llmri_client.address import Address
+from llmri_client.channel import PATIENCE, Channel, Watch
+from llmri_client.errors import ConnectionEndedError, RefusedError
+from llmri_protocol.addresses import DEFAULT_ADDRESS
 from llmri_protocol.messages import (
     Attribute,
     Attribution,
@@ -40,11 +41,11 @@ __all__ = ["Client", "ConnectionEndedError", "RefusedError", "connect"]
 
 
 def connect(
-    address: str = format_address(DEFAULT_HOST, DEFAULT_PORT),
+    address: str = DEFAULT_ADDRESS,
     *,
     role: Role = "controller",
     token: str | None = None,
-    timeout: float | None = 60.0,
+    timeout: float | None = PATIENCE,
     tls: ssl.SSLContext | None = None,
 ) -> "Client":
     """Connect to a model server.
@@ -63,14 +64,7 @@ def connect(
         RefusedError: The server does not let this client in; of `code` `too_many_clients`, not now.
         TimeoutError: There was no answer in time.
     """
-    host, port = parse_address(address)
-    sock = socket.create_connection((host, port), timeout)
-    try:
-        stream = sock if tls is None else tls.wrap_socket(sock, server_hostname=host)
-    except BaseException:
-        sock.close()
-        raise
-    return Client(stream, role, token)
+    return Client.open(Address.parse(address, role, token, tls), timeout=timeout)
 
 
 class Client(Channel):

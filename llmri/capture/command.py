@@ -3,8 +3,6 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -23,14 +21,12 @@ from llmri.capture.profiles import default_prompts, families, guess_family, prof
 from llmri.capture.trials import Speaking, run_trial
 from llmri.cluster.errors import ClusterError
 from llmri.cluster.prompts import read
-from llmri_protocol.command_line import application
-from llmri_protocol.printable import for_terminal
+from llmri_protocol.command_line import FAILED, INTERRUPTED, application, one_sentence
 from llmri_server.interrupts import Interrupts, noted
 
 app = application()
 
-INTERRUPTED = 130  # the exit status of what Ctrl-C ended: 128 and the signal's number
-OK, FAILED = 0, 1
+OK = 0
 
 
 @app.command()
@@ -75,7 +71,7 @@ def capture(
     Without MODEL it asks for what it needs, on a terminal.
     """
     console = Console(stderr=True)
-    with _one_sentence():
+    with one_sentence("llmri capture", CaptureError, ClusterError, worded={OSError: _unusable}):
         if show_schema:
             sys.stdout.write(json.dumps(schema(), indent=2) + "\n")
             return
@@ -87,14 +83,14 @@ def capture(
         said = _prompts(prompt, prompts)
         if plain and "" in said:
             raise CaptureError("an empty prompt cannot be continued; say something, or leave --plain out")
-        path = dropped_path(model) if model else ask_path(console, input)
+        path = dropped_path(model) if model else ask_path(console, _typed)
         destination = out or _named(path)
         _check_destination(destination, overwrite=overwrite)
         llama = _open(console, path, Opening(context, threads, gpu_layers, seed))
         if family is None:
             guessed = guess_family(llama.metadata)
-            family = guessed if model else ask_family(console, guessed, input)
-        said = said or ask_prompts(console, input)
+            family = guessed if model else ask_family(console, guessed, _typed)
+        said = said or ask_prompts(console, _typed)
         console.print(_described(llama, path, family), markup=False)
         speaking = Speaking(max_tokens, temperature, plain)
         with TensorCollector(llama, family=family, statistics=not no_statistics) as collector:
@@ -102,7 +98,15 @@ def capture(
             if collector.trials:
                 sys.stdout.write(f"{destination}\n")
         if status:
-            sys.exit(status)
+            raise typer.Exit(status)
+
+
+def _typed() -> str:
+    """Return what is typed; the end of input (Ctrl-D) counts as Ctrl-C."""
+    try:
+        return input()
+    except EOFError:
+        raise KeyboardInterrupt from None
 
 
 def _check(
@@ -210,15 +214,5 @@ def _named(path: Path) -> Path:
     return Path(f"capture-{path.stem}-{datetime.now(UTC).astimezone():%Y%m%d-%H%M%S}.json")
 
 
-@contextmanager
-def _one_sentence() -> Iterator[None]:
-    try:
-        yield
-    except (CaptureError, ClusterError) as error:
-        sys.exit(for_terminal(f"llmri capture: {error}"))
-    except OSError as error:  # such as a name that is too long
-        sys.exit(
-            for_terminal(f"llmri capture: {error.filename or 'a file'} cannot be used: {error.strerror}")
-        )
-    except (KeyboardInterrupt, EOFError):
-        sys.exit(INTERRUPTED)
+def _unusable(error: OSError) -> str:
+    return f"{error.filename or 'a file'} cannot be used: {error.strerror}"  # such as a name that is too long

@@ -1,8 +1,6 @@
 """`llmri cluster`: the command line."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
@@ -12,20 +10,19 @@ from llmri.cluster.errors import ClusterError
 from llmri.cluster.numbers import groups, numbers
 from llmri.cluster.numbers import sizes as sizes_of
 from llmri.cluster.prompts import read
-from llmri.cluster.server import access_token
-from llmri_protocol.command_line import application
-from llmri_protocol.printable import for_terminal
-from llmri_viewer.connection.tls import CertificateError, trusting
+from llmri_client.options import Credentials, Tls, TlsCa, TokenError, TokenFile
+from llmri_client.reaching import UnreachableError
+from llmri_client.tls import CertificateError
+from llmri_protocol.addresses import DEFAULT_ADDRESS
+from llmri_protocol.command_line import application, one_sentence
 
 if TYPE_CHECKING:
     from llmri_clustering.clusters import Distance
 
 app = application()
 
-ADDRESS = "127.0.0.1:9999"
 TURNS = 20  # that are listened to, where nothing is said
 SHOWN = 20  # clusters
-INTERRUPTED = 130  # the exit status of what Ctrl-C ended: 128 and the signal's number
 
 
 # The library's own words; to read them from there would ask for its extra before `--help`.
@@ -83,15 +80,9 @@ def cluster(
     source: Annotated[
         Path | None, typer.Option("--from", help="Build from samples that an earlier run could not use.")
     ] = None,
-    token_file: Annotated[
-        Path | None, typer.Option(help="File with the server's access token; or set LLMRI_TOKEN.")
-    ] = None,
-    tls: Annotated[
-        bool, typer.Option("--tls", help="Speak TLS; the system's authorities vouch for the server.")
-    ] = False,
-    tls_ca: Annotated[
-        Path | None, typer.Option(help="Speak TLS, and trust this certificate (PEM) and no other.")
-    ] = None,
+    token_file: TokenFile = None,
+    tls: Tls = False,
+    tls_ca: TlsCa = None,
 ) -> None:
     """Find the units that fire together: collect from a running server, and write one file.
 
@@ -107,15 +98,18 @@ def cluster(
         raise typer.BadParameter("HOST:PORT was given twice, as an argument and as --host")
     if number is not None and sizes:
         raise typer.BadParameter("--number and --sizes are two ways to cut, expected one of them")
-    with _one_sentence():
+    with one_sentence(
+        "llmri cluster",
+        *(ClusterError, UnreachableError, TokenError, CertificateError),
+        worded={MemoryError: lambda error: f"there is not enough memory: {error}"},
+    ):
         if show is not None:
             work.show(destination.opened(show), rank, top)
             return
         said = read(prompts) if prompts else ()
         plan = Plan(
-            address=address or host or ADDRESS,
-            token=access_token(token_file),
-            tls=trusting(tls_ca) if tls or tls_ca else None,
+            address=address or host or DEFAULT_ADDRESS,
+            credentials=Credentials.of(token_file, tls, tls_ca),
             site=site,
             layers=_parsed(numbers, layers) if layers else None,
             prompts=said,
@@ -146,18 +140,3 @@ def _parsed(parse: Callable[[Written], T], written: Written) -> T:
         return parse(written)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-
-
-@contextmanager
-def _one_sentence() -> Iterator[None]:
-    """End the program with a sentence for what a user can mend, and silently on Ctrl-C."""
-    try:
-        yield
-    except (ClusterError, CertificateError) as error:
-        sys.stderr.write(f"llmri cluster: {for_terminal(str(error))}\n")
-        raise typer.Exit(1) from None
-    except MemoryError as error:
-        sys.stderr.write(f"llmri cluster: there is not enough memory: {error}\n")
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None

@@ -1,6 +1,5 @@
 """The collection as a user sees it: connect, listen, and a bar that moves."""
 
-import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,15 +7,18 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from llmri.client import Client, ConnectionEndedError, RefusedError
+from llmri.client import Client
 from llmri.cluster.collected import Collected, collected
 from llmri.cluster.collector import Collector
 from llmri.cluster.errors import ClusterError
 from llmri.cluster.listening import BY_USER, Goal, collect, hangs_up_on_interrupt
 from llmri.cluster.prompts import Prompt
-from llmri.cluster.server import reach
 from llmri.cluster.wanted import protected, units_of
+from llmri_client.errors import ConnectionEndedError, RefusedError
+from llmri_client.options import Credentials
+from llmri_client.reaching import reach
 from llmri_clustering.collecting import plural
+from llmri_protocol.messages import Role
 
 FEWEST_SAMPLES = 4  # to halve them, a correlation in each half
 
@@ -27,8 +29,7 @@ class Plan:
 
     Attributes:
         address: `HOST:PORT`.
-        token: The server's access token, where it has one.
-        tls: Whom to trust, where TLS is spoken.
+        credentials: How to get in.
         site: The site; empty for `mlp_act`, or where that is missing the model's default.
         layers: Which layers; None is all.
         prompts: What to say; without any, others talk.
@@ -40,8 +41,7 @@ class Plan:
     """
 
     address: str
-    token: str | None
-    tls: ssl.SSLContext | None
+    credentials: Credentials
     site: str
     layers: tuple[int, ...] | None
     prompts: Sequence[Prompt]
@@ -67,9 +67,11 @@ def gather(plan: Plan, console: Console, check_model: Callable[[str], None]) -> 
         check_model: Is told the model's name, and raises `ClusterError` where that is the wrong one.
 
     Raises:
-        ClusterError: There is no server, it has not what was asked for, or too little came.
+        UnreachableError: There is no server, or it does not let us in.
+        ClusterError: It has not what was asked for, or too little came.
     """
-    with reach(plan.address, "controller" if plan.prompts else "viewer", plan.token, plan.tls) as client:
+    role: Role = "controller" if plan.prompts else "viewer"
+    with reach(Client, plan.address, role, plan.credentials) as client:
         card = client.welcome.card
         check_model(card.name)
         units = units_of(card, plan.site, plan.layers)

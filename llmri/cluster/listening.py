@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-from llmri.client import Client, ConnectionEndedError, RefusedError
+from llmri.client import Client
 from llmri.cluster.collector import Collector
 from llmri.cluster.prompts import Prompt
 from llmri.cluster.wanted import protected
+from llmri_client.errors import ConnectionEndedError, RefusedError
 from llmri_protocol.messages import Bye, Notice, ServerMessage, TurnEnd
 from llmri_protocol.protection import FOUND
 

@@ -2,8 +2,6 @@
 
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -17,15 +15,17 @@ from llmri.compare.errors import CompareError
 from llmri.compare.table import markdown, tables, write_csv
 from llmri.edits import files as edit_files
 from llmri.edits.errors import EditsError
-from llmri_protocol.command_line import Fitting, application
+from llmri_protocol.command_line import Fitting, Wording, application, one_sentence
 from llmri_protocol.configs import ConfigError
-from llmri_protocol.printable import for_terminal
 from llmri_protocol.user_files import TextError, read_text
 from llmri_server.calibration import MOST_TOKENS, calibration_text
 
 app = application()
 
-INTERRUPTED = 130  # the exit status of what Ctrl-C ended: 128 and the signal's number
+WORDINGS: dict[type[Exception], Wording] = {
+    UnicodeDecodeError: lambda error: f"the text is not UTF-8: {error}",
+    OSError: lambda error: f"{error.filename}: {error.strerror}",
+}
 
 
 @app.command()
@@ -46,7 +46,7 @@ def compare_runtimes(
 ) -> None:
     """Show what a runtime, or fewer bits, change about a model's activations, by layer and site."""
     console = Console()
-    with _one_sentence():
+    with one_sentence("llmri compare-runtimes", CompareError, EditsError, ConfigError, worded=WORDINGS):
         results = _compare(reference, others or [], text, tokens, edits)
         if as_markdown:
             sys.stdout.write(markdown(results))
@@ -84,15 +84,3 @@ def _text(path: Path) -> str:
         raise CompareError(f"cannot read the text {path}: {error.strerror}") from None
     except TextError as error:
         raise CompareError(f"the text {path} can't be used: {error}") from None
-
-
-@contextmanager
-def _one_sentence() -> Iterator[None]:
-    try:
-        yield
-    except (CompareError, EditsError, ConfigError) as error:
-        sys.exit(for_terminal(f"llmri compare-runtimes: {error}"))
-    except OSError as error:
-        sys.exit(for_terminal(f"llmri compare-runtimes: {error.filename}: {error.strerror}"))
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)

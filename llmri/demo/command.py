@@ -2,7 +2,6 @@
 
 import json
 import random
-import sys
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -15,9 +14,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from llmri.demo.live import DemoError, has_screen, play
 from llmri.demo.report import draw_chart, results_table, write_csv
-from llmri_protocol.command_line import Fitting, application
+from llmri_protocol.command_line import Fitting, application, one_sentence
 from llmri_protocol.messages import Edit
-from llmri_protocol.printable import for_terminal
 from llmri_protocol.user_files import whole_text
 from llmri_server.experiments.ablation import (
     SITE,
@@ -59,7 +57,7 @@ def demo(
 ) -> None:
     """Watch the bundled model lose a skill: a conversation, an ablation, pictures and a table."""
     console = Console()
-    try:
+    with one_sentence("llmri demo", DemoError, OSError):
         out.mkdir(parents=True, exist_ok=True)
         laboratory = Laboratory(Plan(share, draws, each, examples, seed), console)
         play(
@@ -69,8 +67,6 @@ def demo(
             screen=has_screen(),
             afterwards=lambda: report(laboratory.outcomes(), laboratory.plan, out, console),
         )
-    except (DemoError, OSError) as error:
-        sys.exit(for_terminal(f"llmri demo: {error}"))
 
 
 class Laboratory:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from llmri.client import Client, ConnectionEndedError, connect
+from llmri.client import Client, connect
+from llmri_client.errors import ConnectionEndedError
 from llmri_protocol.messages import Edit, Edits, Token, TurnEnd, TurnStart
 
 READY = "LLMRI listening on "

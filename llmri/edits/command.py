@@ -1,9 +1,7 @@
 """`llmri edits`: the command line."""
 
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,25 +9,26 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from llmri.client import Client, ConnectionEndedError, RefusedError
-from llmri.cluster.errors import ClusterError
+from llmri.client import Client
 from llmri.edits import control_vector, files
 from llmri.edits.errors import EditsError
-from llmri.edits.options import LOCAL, Access, Address, Source, Tls, TlsCa, TokenFile
 from llmri.edits.tables import edits_table, journal_table
-from llmri_protocol.command_line import Fitting, application
+from llmri_client.errors import ConnectionEndedError, RefusedError
+from llmri_client.options import Credentials, Tls, TlsCa, TokenError, TokenFile, Where
+from llmri_client.reaching import UnreachableError, reach
+from llmri_client.tls import CertificateError
+from llmri_protocol.addresses import DEFAULT_ADDRESS
+from llmri_protocol.command_line import Fitting, application, one_sentence
 from llmri_protocol.edit_fit import another_model, fits
 from llmri_protocol.edit_hooks import as_hooks
 from llmri_protocol.edit_sets import EditSet, EditSetError, edit_set
 from llmri_protocol.messages import Notice
 from llmri_protocol.printable import printable
 from llmri_protocol.protection import UNCHECKED
-from llmri_viewer.connection.tls import CertificateError
 
 app = application("Keep sets of edits in files, and bring them back.", commands=True)
 
-INTERRUPTED = 130  # the exit status of what Ctrl-C ended: 128 and the signal's number
-
+Source = Annotated[str, typer.Argument(metavar="FILE|HOST:PORT", help="A set's file, or a server.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")]
 ExportFormat = Literal["gguf", "transformerlens"]
 EXPORTS: dict[str, ExportFormat] = {".gguf": "gguf", ".json": "transformerlens"}
@@ -38,7 +37,7 @@ EXPORTS: dict[str, ExportFormat] = {".gguf": "gguf", ".json": "transformerlens"}
 @app.command()
 def save(
     file: Annotated[Path, typer.Argument(help="File to write, .toml or .json.")],
-    address: Address = LOCAL,
+    address: Where = DEFAULT_ADDRESS,
     *,
     name: Annotated[str, typer.Option(help="Name of the set; by default its own, or the file's.")] = "",
     overwrite: Overwrite = False,
@@ -48,7 +47,7 @@ def save(
 ) -> None:
     """Write the edits that stand in a server to a file."""
     with _one_sentence():
-        with Access.of(token_file, tls, tls_ca).to(address, "viewer") as client:
+        with reach(Client, address, "viewer", Credentials.of(token_file, tls, tls_ca)) as client:
             document = _standing(client, name, file.stem)
         files.save(file, document, overwrite=overwrite)
         _say(f"{file}: {_counted(document)}")
@@ -57,7 +56,7 @@ def save(
 @app.command()
 def load(
     file: Annotated[Path, typer.Argument(help="File to read, .toml or .json.")],
-    address: Address = LOCAL,
+    address: Where = DEFAULT_ADDRESS,
     *,
     add: Annotated[bool, typer.Option("--add", help="Keep the edits that stand beneath these.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Edit protected units too, where allowed.")] = False,
@@ -72,7 +71,7 @@ def load(
     """Let the edits of a file stand in a server, all of them or none."""
     with _one_sentence():
         document = files.read(file)
-        with Access.of(token_file, tls, tls_ca).to(address, "controller") as client:
+        with reach(Client, address, "controller", Credentials.of(token_file, tls, tls_ca)) as client:
             card = client.welcome.card
             other = "" if anyway else another_model(document, card)
             if other:
@@ -91,7 +90,7 @@ def load(
 
 @app.command()
 def show(
-    source: Source = LOCAL,
+    source: Source = DEFAULT_ADDRESS,
     *,
     journal: Annotated[bool, typer.Option("--journal", help="Show who changed them, how and when.")] = False,
     token_file: TokenFile = None,
@@ -105,7 +104,7 @@ def show(
                 raise EditsError(f"the journal is the server's; {source} is a file")
             _show(files.read(Path(source)))
             return
-        with Access.of(token_file, tls, tls_ca).to(source, "viewer") as client:
+        with reach(Client, source, "viewer", Credentials.of(token_file, tls, tls_ca)) as client:
             if journal:
                 Console().print(Fitting(journal_table(client.journal())))
                 return
@@ -118,7 +117,7 @@ def show(
 @app.command()
 def export(
     file: Annotated[Path, typer.Argument(help="File to write, .gguf or .json.")],
-    source: Source = LOCAL,
+    source: Source = DEFAULT_ADDRESS,
     *,
     format: Annotated[  # noqa: A002 - the option's name
         ExportFormat | None, typer.Option(help="By default what the file's name says.")
@@ -136,7 +135,7 @@ def export(
         if _is_file(source):
             document = files.read(Path(source))
         else:
-            with Access.of(token_file, tls, tls_ca).to(source, "viewer") as client:
+            with reach(Client, source, "viewer", Credentials.of(token_file, tls, tls_ca)) as client:
                 document = _standing(client, "", file.stem)
         if wanted == "gguf":
             files.put(file, lambda place: control_vector.write(place, document), overwrite=overwrite)
@@ -173,20 +172,13 @@ def _say(sentence: str) -> None:
     typer.echo(printable(sentence))
 
 
-@contextmanager
-def _one_sentence() -> Iterator[None]:
+def _one_sentence() -> AbstractContextManager[None]:
     """End the program with a sentence for what a user can mend, and silently on Ctrl-C."""
-    try:
-        yield
-    except (EditsError, EditSetError, ClusterError, CertificateError, ConnectionEndedError) as error:
-        sentence = str(error)
-    except RefusedError as error:
-        sentence = f"the server refused: {error}"
-    except TimeoutError:
-        sentence = "the server did not answer in time"
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
-    else:
-        return
-    sys.stderr.write(f"llmri edits: {printable(sentence)}\n")
-    raise typer.Exit(1)
+    return one_sentence(
+        "llmri edits",
+        *(EditsError, EditSetError, UnreachableError, TokenError, CertificateError, ConnectionEndedError),
+        worded={
+            RefusedError: lambda error: f"the server refused: {error}",
+            TimeoutError: lambda _: "the server did not answer in time",
+        },
+    )

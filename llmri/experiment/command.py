@@ -1,20 +1,15 @@
 """`llmri experiment`: the command line."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from llmri_protocol.command_line import application
-from llmri_protocol.printable import for_terminal
+from llmri_protocol.command_line import FAILED, INTERRUPTED, application, one_sentence
 
 app = application()
-
-INTERRUPTED = 130  # the exit status of what Ctrl-C ended: 128 and the signal's number
 
 
 @app.command()
@@ -49,23 +44,17 @@ def experiment(
         from llmri.experiment import work  # noqa: PLC0415 - and so does matplotlib
 
         if again is not None:
-            raise typer.Exit(0 if work.again(again, console) else 1)
+            raise typer.Exit(0 if work.again(again, console) else FAILED)
         results = work.run(planned(file or ""), console)
         work.report(results, out or Path("experiment-out") / Path(file or "").stem, console)
         if not results.finished:
-            raise typer.Exit(INTERRUPTED if results.ended == work.INTERRUPTED else 1)
+            raise typer.Exit(INTERRUPTED if results.ended == work.BY_CTRL_C else FAILED)
 
 
-@contextmanager
-def _one_sentence() -> Iterator[None]:
+def _one_sentence() -> AbstractContextManager[None]:
     """End the program with a sentence for what a user can mend, and silently on Ctrl-C."""
     from llmri_server.experiments.errors import ExperimentError  # noqa: PLC0415
     from llmri_server.runtime import EditError, LoadError, NonFiniteError, PromptError  # noqa: PLC0415
 
-    try:
-        yield
-    except (ExperimentError, EditError, LoadError, NonFiniteError, PromptError, OSError) as error:
-        sys.stderr.write(f"llmri experiment: {for_terminal(str(error))}\n")
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
+    mistakes = ExperimentError, EditError, LoadError, NonFiniteError, PromptError, OSError
+    return one_sentence("llmri experiment", *mistakes)

@@ -32,7 +32,7 @@ from llmri_server.torch_runtime import TorchRuntime
 from llmri_server.torch_runtime import load as load_model
 
 PACKAGES = ("llmri", "torch", "transformers", "tokenizers", "numpy")
-INTERRUPTED = "ended by Ctrl-C"
+BY_CTRL_C = "ended by Ctrl-C"
 
 
 def run(
@@ -129,7 +129,7 @@ def _gathered(observations: Iterator[Observation]) -> tuple[Sequence[Observation
     try:
         found.extend(observations)
     except KeyboardInterrupt:
-        return found, INTERRUPTED
+        return found, BY_CTRL_C
     except (ExperimentError, NonFiniteError, PromptError) as error:
         return found, str(error)
     return found, ""

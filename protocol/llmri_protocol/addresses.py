@@ -1,9 +1,10 @@
-"""Where a server listens, as people write it: `HOST:PORT`."""
+"""Where a server listens, as people write it: `HOST:PORT`, and where they do not say."""
 
 import re
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 9999
+TOKEN_VARIABLE = "LLMRI_TOKEN"  # noqa: S105 - of the environment, for the access token; not a token
 HIGHEST_PORT = (1 << 16) - 1
 
 _WRITTEN = re.compile(r"(?P<host>\[[^\[\]]*\]|[^:\[\]]*)(?::(?P<port>[0-9]{1,5}))?")
@@ -43,3 +44,6 @@ def _may_be_looked_up(host: str) -> bool:
     except UnicodeError:  # an empty label, or one of more than 63 characters
         return False
     return "\0" not in host
+
+
+DEFAULT_ADDRESS = format_address(DEFAULT_HOST, DEFAULT_PORT)

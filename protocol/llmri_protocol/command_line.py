@@ -1,7 +1,13 @@
-"""What every command line of LLMRI has in common: how it is made, and tables that fit narrow terminals."""
+"""What every command line of LLMRI has in common: how it is made, how it ends where something is in its way,
+and tables that fit narrow terminals.
+"""
 
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Any, NoReturn
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -10,8 +16,15 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from llmri_protocol.printable import printable
+
 NARROW = 70  # columns; below it boxes cut options and words off
 ROOMY = 10_000  # columns: as many as any table wants
+FAILED = 1  # the exit status of what a sentence on standard error explains
+INTERRUPTED = 130  # the exit status of what Ctrl-C ended: 128 and the signal's number
+
+Wording = Callable[[Any], str]
+NO_WORDINGS: Mapping[type[Exception], Wording] = MappingProxyType({})
 
 
 def application(help_text: str | None = None, *, commands: bool = False) -> typer.Typer:
@@ -28,6 +41,42 @@ def application(help_text: str | None = None, *, commands: bool = False) -> type
         pretty_exceptions_enable=False,
         rich_markup_mode="rich" if shutil.get_terminal_size().columns >= NARROW else None,
     )
+
+
+def refuse(program: str, sentence: str) -> NoReturn:
+    """End a command: say why on standard error, with `FAILED` as exit status.
+
+    Args:
+        program: Who speaks, such as `llmri view`.
+        sentence: What was wrong, and what to do.
+    """
+    end_with(f"{program}: {sentence}")
+
+
+def end_with(line: str) -> NoReturn:
+    """End a command with a line on standard error, and `FAILED` as exit status."""
+    sys.stderr.write(f"{printable(' '.join(line.splitlines()))}\n")
+    raise typer.Exit(FAILED)
+
+
+@contextmanager
+def one_sentence(
+    program: str, *mistakes: type[Exception], worded: Mapping[type[Exception], Wording] = NO_WORDINGS
+) -> Iterator[None]:
+    """End a command with a sentence for what a user can mend, and silently on Ctrl-C.
+
+    Args:
+        program: Who speaks, such as `llmri view`.
+        mistakes: Exceptions whose message is the sentence.
+        worded: Others, and how to make the sentence of one; of several kinds the nearest counts.
+    """
+    wordings = dict.fromkeys(mistakes, str) | dict(worded)
+    try:
+        yield
+    except tuple(wordings) as error:
+        refuse(program, next(wordings[kind] for kind in type(error).__mro__ if kind in wordings)(error))
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
 
 
 class Fitting:

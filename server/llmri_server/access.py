@@ -10,9 +10,9 @@ import ssl
 import stat
 from pathlib import Path
 
+from llmri_protocol.addresses import TOKEN_VARIABLE
 from llmri_protocol.user_files import TextError, read_text
 
-TOKEN_VARIABLE = "LLMRI_TOKEN"  # noqa: S105 - the variable's name, not a token
 SHORTEST_TOKEN = 8
 OTHERS = stat.S_IRWXG | stat.S_IRWXO  # what a secret's file grants to nobody but its owner
 

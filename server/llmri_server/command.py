@@ -10,10 +10,11 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from llmri_protocol.command_line import application
+from llmri_protocol.addresses import TOKEN_VARIABLE
+from llmri_protocol.command_line import FAILED, application, one_sentence
 from llmri_protocol.configs import ConfigError
 from llmri_protocol.printable import for_terminal
-from llmri_server.access import TOKEN_VARIABLE, ServeError, access_token, bind, tls_context
+from llmri_server.access import ServeError, access_token, bind, tls_context
 from llmri_server.console import converse, say_aside
 from llmri_server.interrupts import Interrupts
 from llmri_server.loading import told
@@ -107,7 +108,7 @@ def serve(
     to_standard_error()
     interrupts = Interrupts()
     with interrupts.installed():
-        try:
+        with one_sentence("llmri serve", ConfigError, ServeError, LoadError):
             settings = read(
                 config,
                 model=model,
@@ -131,8 +132,6 @@ def serve(
             server = prepare(settings, token_file, tls_cert, tls_key)
             interrupts.stage = "serving"
             server.start()
-        except (ConfigError, ServeError, LoadError) as error:
-            sys.exit(for_terminal(f"llmri serve: {error}"))
         run(server, exit_at_eof, interrupts)
 
 
@@ -163,10 +162,10 @@ def run(server: Server, exit_at_eof: bool, interrupts: Interrupts) -> NoReturn:
     The interpreter isn't taken down: a thread may read standard input, another be deep in a forward
     pass, and neither can be broken off.
     """
-    status = 1
+    status = FAILED
     try:
         converse(server, exit_at_eof, interrupts)
-        status = 0 if server.failure is None else 1
+        status = 0 if server.failure is None else FAILED
     except BaseException:
         log.exception("the server's main thread ended by an error")
     finally:

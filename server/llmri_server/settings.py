@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from llmri_protocol.addresses import DEFAULT_HOST, DEFAULT_PORT, HIGHEST_PORT
 from llmri_protocol.configs import ConfigError, folder, load, read_toml
 from llmri_protocol.frames import CLIENT_LIMIT, SERVER_LIMIT
 from llmri_protocol.plain_words import in_plain_words
@@ -29,8 +30,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     context: Annotated[int, Meta(ge=0, lt=2**31)] = 0
     flash_attention: Literal["auto", "on", "off"] = "auto"
 
-    host: str = "127.0.0.1"
-    port: Annotated[int, Meta(ge=0, le=65535)] = 9999
+    host: str = DEFAULT_HOST
+    port: Annotated[int, Meta(ge=0, le=HIGHEST_PORT)] = DEFAULT_PORT
 
     temperature: Annotated[float, Meta(ge=0, le=100)] = 0.0
     top_p: Annotated[float, Meta(gt=0, le=1)] = 1.0

@@ -1,13 +1,16 @@
-"""Tables and help that a terminal of 40 columns can show whole."""
+"""How commands end, and tables and help that a terminal of 40 columns can show whole."""
 
 import io
+import re
+from pathlib import Path
 
 import pytest
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from llmri_protocol.command_line import Fitting
+from llmri_protocol.command_line import Fitting, one_sentence
 
 
 def table() -> Table:
@@ -46,3 +49,62 @@ def test_in_a_narrow_terminal_every_cell_is_still_read(width: int) -> None:
     ):
         assert words in " ".join(text.split())
     assert "…" not in text
+
+
+def ended(error: BaseException, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """Give the exit status and what was said on standard error where a command raises this."""
+    with (
+        pytest.raises(typer.Exit) as told,
+        one_sentence(
+            "llmri test",
+            ValueError,
+            worded={OSError: lambda fault: f"a file: {fault.strerror}", TimeoutError: lambda _: "too slow"},
+        ),
+    ):
+        raise error
+    return told.value.exit_code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (ValueError("three is no even number"), 1, "llmri test: three is no even number\n"),
+        (UnicodeError("a kind of ValueError"), 1, "llmri test: a kind of ValueError\n"),
+        (OSError(2, "not there"), 1, "llmri test: a file: not there\n"),
+        (TimeoutError("the nearest kind counts"), 1, "llmri test: too slow\n"),
+        (ValueError("two\nlines, and \x1b[31mred"), 1, "llmri test: two lines, and \\x1b[31mred\n"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_a_mistake_is_one_line_and_an_interrupt_none(
+    error: BaseException, status: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(error, capsys) == (status, said)
+
+
+def test_our_own_errors_are_not_hidden() -> None:
+    with pytest.raises(KeyError), one_sentence("llmri test", ValueError):
+        raise KeyError("a bug")
+
+
+def modules() -> list[Path]:
+    """Give the product's modules but those that say these things once."""
+    root = Path(__file__).parents[2]
+    once = {"command_line.py", "addresses.py"}
+    folders = ("llmri", "protocol", "server", "viewer", "clustering")
+    return [path for folder in folders for path in (root / folder).rglob("*.py") if path.name not in once]
+
+
+@pytest.mark.parametrize(
+    ("said", "instead"),
+    [
+        (r"\bsys\.exit\(", "one_sentence or refuse of llmri_protocol.command_line"),
+        (r"\bExit\([1-9]", "FAILED or INTERRUPTED of llmri_protocol.command_line"),
+        (r"INTERRUPTED = \d", "INTERRUPTED of llmri_protocol.command_line"),
+        (r"127\.0\.0\.1|\b9999\b", "the defaults of llmri_protocol.addresses"),
+        (r"[\"']LLMRI_TOKEN", "TOKEN_VARIABLE of llmri_protocol.addresses"),
+    ],
+)
+def test_exit_statuses_and_defaults_stand_once(said: str, instead: str) -> None:
+    found = [path for path in modules() if re.search(said, path.read_text(encoding="utf-8"))]
+    assert found == [], f"take {instead}"

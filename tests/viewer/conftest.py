@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from llmri_client.address import Address
 from llmri_look.colours.theme import THEMES
 from llmri_look.keys import bindings
 from llmri_look.keys.bindings import Bindings
 from llmri_viewer.app.session import Session
 from llmri_viewer.app.window import Window
-from llmri_viewer.connection.link import Address
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.layout.disc_camera import FLIGHT_SECONDS
 from llmri_viewer.model.options import Options

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from llmri_client.address import Address
 from llmri_look.colours.theme import THEMES
 from llmri_look.keys.bindings import Bindings
 from llmri_protocol.messages import Error, Ping, Subscribe
@@ -12,7 +13,6 @@ from llmri_viewer.app.events import MAY_ONLY_LOOK
 from llmri_viewer.app.session import Session
 from llmri_viewer.app.window import Window
 from llmri_viewer.commands.base import ONLY_LOOKS
-from llmri_viewer.connection.link import Address
 from llmri_viewer.model.options import Options
 from llmri_viewer.scripts.pilot import Pilot
 from tests.viewer.conftest import Desk

@@ -1,33 +1,28 @@
 """`llmri view`: the command line of the viewer."""
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 
 import typer
 
+from llmri_client.options import Credentials, Tls, TlsCa, TokenError, TokenFile, Where
+from llmri_client.tls import CertificateError
 from llmri_look.colours.theme import THEMES, ThemeName
 from llmri_look.keys import bindings
-from llmri_protocol.addresses import AddressError
-from llmri_protocol.command_line import application
+from llmri_protocol.addresses import DEFAULT_ADDRESS, AddressError
+from llmri_protocol.command_line import application, one_sentence
 from llmri_protocol.configs import ConfigError
-from llmri_protocol.printable import for_terminal
-from llmri_protocol.user_files import TextError, read_text
 from llmri_viewer.app import user_paths
 from llmri_viewer.app.session import Session
-from llmri_viewer.connection.link import Address
-from llmri_viewer.connection.tls import CertificateError, trusting
 from llmri_viewer.model import options
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.layout.density import DensityWish
 from llmri_viewer.model.state import Link
 from llmri_viewer.scripts import script
-
-TOKEN_VARIABLE = "LLMRI_TOKEN"  # noqa: S105 - the variable's name, not a token
 
 ScaleWord = Literal["auto", "1", "2", "3"]
 DENSITIES: dict[ScaleWord | None, DensityWish] = {"auto": "auto", "1": 1, "2": 2, "3": 3}
@@ -39,49 +34,45 @@ class _UserError(Exception):
     """A user's mistake or a refusal, in one sentence."""
 
 
-Where = Annotated[str, typer.Argument(metavar="HOST:PORT", help="where the server listens")]
-Site = Annotated[str, typer.Option(help="begin at this site, such as mlp_act")]
-Layer = Annotated[int | None, typer.Option(min=0, help="begin at this layer")]
+Site = Annotated[str, typer.Option(help="Begin at this site, such as mlp_act.")]
+Layer = Annotated[int | None, typer.Option(min=0, help="Begin at this layer.")]
 Clusters = Annotated[
-    Path | None, typer.Option(help="file of clusters that `llmri cluster` or the viewer wrote, for O and H")
+    Path | None, typer.Option(help="File of clusters that `llmri cluster` or the viewer wrote, for O and H.")
 ]
-Colours = Annotated[ThemeName | None, typer.Option("--theme", help="colours of the window")]
+Colours = Annotated[ThemeName | None, typer.Option("--theme", help="Colours of the window.")]
 Size = Annotated[
-    str, typer.Option(metavar="WxH", help="size of the window, in pixels of the layout; see --scale")
+    str, typer.Option(metavar="WxH", help="Size of the window, in pixels of the layout; see --scale.")
 ]
 Scale = Annotated[
     ScaleWord | None,
     typer.Option(
-        help="screen pixels, across and down, that one of the layout's takes; "
-        "auto: one for each full 1080 lines of the desktop, at most 3"
+        help="Screen pixels, across and down, that one of the layout's takes; "
+        "auto: one for each full 1080 lines of the desktop, at most 3."
     ),
 ]
 Reconnect = Annotated[
-    bool, typer.Option("--reconnect/--no-reconnect", help="connect again when the server comes back")
+    bool, typer.Option("--reconnect/--no-reconnect", help="Connect again when the server comes back.")
 ]
-ReadOnly = Annotated[bool, typer.Option("--read-only", help="look only: no chat, no edits")]
-TokenFile = Annotated[
-    Path | None, typer.Option(help=f"file with the server's access token; or set {TOKEN_VARIABLE}")
-]
-Tls = Annotated[bool, typer.Option("--tls", help="speak TLS; the system's authorities vouch for the server")]
-TlsCa = Annotated[Path | None, typer.Option(help="speak TLS, and trust this certificate (PEM) and no other")]
-Config = Annotated[Path | None, typer.Option(help="settings in place of the bundled viewer.toml")]
+ReadOnly = Annotated[bool, typer.Option("--read-only", help="Look only: no chat, no edits.")]
+Config = Annotated[Path | None, typer.Option(help="Settings in place of the bundled viewer.toml.")]
 KeysFile = Annotated[
     Path | None,
     typer.Option(
-        help="keys in place of those in the bundled keys.toml; "
-        "else a keys.toml in ~/.config/llmri, if there is one"
+        help="Keys in place of those in the bundled keys.toml; "
+        "else a keys.toml in ~/.config/llmri, if there is one."
     ),
 ]
-Keys = Annotated[str, typer.Option(help='play a script: "wait:connected down b wait:edits shot"')]
-ShotFile = Annotated[Path | None, typer.Option("--shot", help="where screenshots go (PNG)")]
-Headless = Annotated[bool, typer.Option("--headless", help="without a screen: play --keys, save --shot, end")]
-Patience = Annotated[float, typer.Option(min=0.1, help="longest wait of a script, in seconds")]
+Keys = Annotated[str, typer.Option(help='Play a script: "wait:connected down b wait:edits shot".')]
+ShotFile = Annotated[Path | None, typer.Option("--shot", help="Where screenshots go (PNG).")]
+Headless = Annotated[
+    bool, typer.Option("--headless", help="Without a screen: play --keys, save --shot, end.")
+]
+Patience = Annotated[float, typer.Option(min=0.1, help="Longest wait of a script, in seconds.")]
 
 
 @app.command()
 def view(
-    address: Where = "127.0.0.1:9999",
+    address: Where = DEFAULT_ADDRESS,
     *,
     site: Site = "",
     layer: Layer = None,
@@ -102,12 +93,13 @@ def view(
     patience: Patience = 60.0,
 ) -> None:
     """Watch a model server, and touch what it thinks."""
-    try:
+    mistakes = _UserError, ConfigError, script.ScriptError, AddressError, CertificateError, TokenError
+    with one_sentence("llmri view", *mistakes):
         settings = options.changed(options.load(config), theme=theme, size=size, scale=DENSITIES.get(scale))
         table = bindings.load(keys_file or user_paths.own_keys())
         actions = _actions(keys, table, last_shot=headless and shot is not None)
-        secure = trusting(tls_ca) if tls or tls_ca else None
-        where = Address.parse(address, "viewer" if read_only else "controller", _token(token_file), secure)
+        credentials = Credentials.of(token_file, tls, tls_ca)
+        where = credentials.at(address, "viewer" if read_only else "controller")
         atlas = _atlas(clusters) if clusters else None
         begin = site or (atlas.site if atlas else "")
         session = Session(where, settings, reconnect=reconnect, site=begin, layer=layer, atlas=atlas)
@@ -116,8 +108,6 @@ def view(
         else:
             with _first_hint(session):
                 _show(session, table, actions, shot, headless=False, patience=patience)
-    except (_UserError, ConfigError, script.ScriptError, AddressError, CertificateError) as fault:
-        _fail(str(fault))
 
 
 def _actions(keys: str, table: bindings.Bindings, *, last_shot: bool) -> list[script.Action]:
@@ -190,20 +180,3 @@ def _atlas(file: Path) -> Atlas:
         raise _UserError(str(fault)) from None
     except OSError as error:
         raise _UserError(f"cannot read the clusters in {file}: {error.strerror}") from None
-
-
-def _token(file: Path | None) -> str | None:
-    """Give the access token of a file or of the environment."""
-    if file is None:
-        return os.environ.get(TOKEN_VARIABLE) or None
-    try:
-        return read_text(file).strip()
-    except OSError as error:
-        raise _UserError(f"cannot read the access token in {file}: {error.strerror}") from None
-    except TextError as error:
-        raise _UserError(f"cannot read the access token in {file}: {error}") from None
-
-
-def _fail(sentence: str) -> NoReturn:
-    sys.stderr.write(f"llmri view: {for_terminal(sentence)}\n")
-    raise typer.Exit(1)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from llmri_protocol.command_line import application
+from llmri_protocol.command_line import application, one_sentence
 from llmri_server.gguf_export import PRECISIONS, ExportError, export_gguf
 
 app = application()
@@ -21,11 +21,8 @@ def export(
     """Write a model of a Hugging Face folder as a GGUF file."""
     if precision not in PRECISIONS:
         raise typer.BadParameter(f"there is no precision `{precision}`; choose {', '.join(PRECISIONS)}")
-    try:
+    with one_sentence("gguf-export", ExportError):
         export_gguf(folder, destination, precision, name=name)
-    except ExportError as error:
-        typer.echo(f"gguf-export: {error}", err=True)
-        raise typer.Exit(1) from None
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from rich.progress import track
 from rich.table import Table
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+from llmri_protocol.command_line import FAILED
 from llmri_server.pocket import WEIGHTS
 from llmri_server.pocket.answers import greedy_replies
 from llmri_server.pocket.skills import SKILLS, Example, Skill
@@ -109,7 +110,7 @@ def main(
     console = Console()
     if not (folder / "config.json").is_file():
         console.print(f"{folder} holds no model: there is no config.json in it.")
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
     marks = mark_folder(folder, each, seed)
     for row in marks:
         for prompt, reply in row.wrong[:show_wrong]:
@@ -118,7 +119,7 @@ def main(
     missed = [row.skill for row in marks if row.share < REQUIRED.get(row.skill, 0.0)]
     if missed:
         console.print(f"Below what is required: {', '.join(missed)}.")
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
 
 
 if __name__ == "__main__":

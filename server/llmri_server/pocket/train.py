@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from llmri_protocol.command_line import one_sentence
 from llmri_server.pocket.batches import Batch, make_batch
 from llmri_server.pocket.card import write_card
 from llmri_server.pocket.recipe import CONTEXT, Recipe
@@ -154,11 +155,8 @@ def main(
 
 
 def _resume_or_say_why(run: Run, checkpoint: Path) -> None:
-    try:
+    with one_sentence("pocket.train", ValueError):
         run.resume(checkpoint)
-    except ValueError as error:
-        Console(stderr=True).print(str(error), markup=False)
-        raise typer.Exit(1) from None
 
 
 def export(run: Run, folder: Path) -> None:

@@ -5,6 +5,7 @@ import os
 os.environ["SDL_VIDEODRIVER"] = "dummy"
 os.environ["PYGAME_HIDE_SUPPORT_PROMPT"] = "1"
 
+from llmri_client.address import Address
 from llmri_clustering.files import load as load_clusters
 from llmri_look.colours.theme import THEMES, ThemeName
 from llmri_look.keys import bindings
@@ -12,7 +13,6 @@ from llmri_protocol.messages import Edits
 from llmri_viewer.app.meter import Meter
 from llmri_viewer.app.session import Session
 from llmri_viewer.app.window import Window
-from llmri_viewer.connection.link import Address
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.options import Options
 from llmri_viewer.model.state import ViewState

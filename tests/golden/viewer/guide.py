@@ -11,13 +11,13 @@ from pathlib import Path
 import pygame
 from PIL import Image
 
+from llmri_client.address import Address
 from llmri_look.colours.theme import THEMES
 from llmri_look.keys import bindings
 from llmri_viewer.app.meter import Meter
 from llmri_viewer.app.session import Session
 from llmri_viewer.app.window import Window
 from llmri_viewer.commands.program import Point
-from llmri_viewer.connection.link import Address
 from llmri_viewer.model.options import Options
 from llmri_viewer.scripts.pilot import Pilot
 from llmri_viewer.scripts.script import parse

@@ -3,14 +3,16 @@
 No socket and no clock is in the way, so that a window shows the same picture every time.
 """
 
-import struct
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
+from llmri_client.inbox import Inbox
+from llmri_client.link import Event
+from llmri_client.recording import FrameWriter, read_frames
 from llmri_protocol.codec import decode, encode
+from llmri_protocol.frames import LENGTH
 from llmri_protocol.messages import (
     ClearInterventions,
     Command,
@@ -22,34 +24,28 @@ from llmri_protocol.messages import (
     ServerMessage,
     Undo,
 )
-from llmri_viewer.connection.inbox import Inbox
-from llmri_viewer.connection.link import Event
 from llmri_viewer.model.measured.measuring import KINDS
 from llmri_viewer.model.state import Link, LinkStatus
 
 FOLDER = Path(__file__).parent
 CONVERSATION = FOLDER / "conversation.frames"
 CLUSTERS = FOLDER / "clusters.llmri"
-LENGTH = struct.Struct(">I")
 CAUSE = (1, 21)  # turn and token after which the sum's first digit comes
 CAUSE_CLUSTER = 75  # the cluster whose ablation changes that digit most
 
 
 def save(path: Path, messages: Iterable[ServerMessage]) -> None:
-    """Write messages as frames, packed."""
-    frames = b"".join(bytes(buffer) for message in messages for buffer in encode(message))
-    path.write_bytes(zlib.compress(frames, 9))
+    """Write messages as frames, packed, and without times, so that the file repeats."""
+    path.unlink(missing_ok=True)
+    with FrameWriter(path, packed=True) as writer:
+        for message in messages:
+            length, *body = encode(message)
+            writer.append(0.0, "server", (length[LENGTH.size :], *body))
 
 
 def load(path: Path = CONVERSATION) -> list[ServerMessage]:
     """Give the messages of a file, in order."""
-    packed, start, found = memoryview(zlib.decompress(path.read_bytes())), 0, []
-    while start < len(packed):
-        (length,) = LENGTH.unpack_from(packed, start)
-        start += LENGTH.size
-        found.append(decode(packed[start : start + length], "server"))
-        start += length
-    return found
+    return [decode(frame.body, "server") for frame in read_frames(path)]
 
 
 class RecordedLink:

@@ -9,9 +9,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from llmri.experiment import work
-from llmri.experiment.command import INTERRUPTED, app
+from llmri.experiment.command import app
 from llmri.experiment.plans import planned
 from llmri.experiment.shipped import shipped
+from llmri_protocol.command_line import INTERRUPTED
 from llmri_server.experiments import running
 from llmri_server.experiments.results import load, save
 from tests.server.experiments.found import results_of

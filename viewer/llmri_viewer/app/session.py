@@ -4,9 +4,12 @@ import queue
 import time
 from collections import deque
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 
 import msgspec
 
+from llmri_client.address import Address
+from llmri_client.link import Connection, Retry, ServerLink
 from llmri_protocol.messages import Command as Request
 from llmri_protocol.messages import Edits, Error, Notice, Ping, Reply, Scan, ServerMessage, TurnEnd, Welcome
 from llmri_viewer import views
@@ -19,7 +22,6 @@ from llmri_viewer.cluster_job.builder import ClusterBuilder
 from llmri_viewer.commands import Command, update
 from llmri_viewer.commands.base import OFFLINE, Silent, Step
 from llmri_viewer.commands.effects import SessionEffect, WindowEffect
-from llmri_viewer.connection.link import Address, Connection, ServerLink
 from llmri_viewer.model import state as states
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.history.store import ScanStore
@@ -71,7 +73,7 @@ class Session:
         )
         self.meter = Meter()
         self.tally = Tally()
-        self.link: Connection = link or ServerLink(address, options, reconnect=reconnect)
+        self.link: Connection = link or _server_link(address, options, reconnect=reconnect)
         self.effects: deque[WindowEffect] = deque()  # for the window, in order
         self.cluster_builder = ClusterBuilder()
         self._drafts = Drafts()
@@ -195,3 +197,9 @@ class Session:
         for number, asked in self._pings:
             if number == reply.id:
                 self.meter.pong(asked, reply.time, time.time())
+
+
+def _server_link(address: Address, options: Options, *, reconnect: bool) -> ServerLink:
+    """Return a link with the waits and the limit of the settings."""
+    retry = Retry(options.retry_first_seconds, options.retry_longest_seconds) if reconnect else None
+    return ServerLink(address, f"llmri view {version('llmri')}", retry=retry, limit=options.frame_mib << 20)

@@ -1,1 +1,1 @@
-"""The connection to a server: a thread that reads and writes, and whether what arrives can be."""
+"""What comes over the connection to a server: whether it can be."""

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
 
+from llmri_client.link_status import Link as Link  # noqa: PLC0414 - part of the state
+from llmri_client.link_status import LinkStatus as LinkStatus  # noqa: PLC0414
 from llmri_clustering.correlation import Partners
 from llmri_look.colours.theme import ColourMapName
 from llmri_look.edit_effects import EditEffect, effect_of
@@ -37,23 +38,6 @@ def by_layer(selection: Selection) -> Mapping[int, tuple[int, ...]]:
     for layer, unit in sorted(selection):
         found.setdefault(layer, []).append(unit)
     return MappingProxyType({layer: tuple(units) for layer, units in found.items()})
-
-
-class Link(Enum):
-    """How the connection stands."""
-
-    CONNECTING = "connecting"
-    WAITING = "waiting"
-    CONNECTED = "connected"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True)
-class LinkStatus:
-    """The connection in a word and in a sentence."""
-
-    link: Link
-    sentence: str
 
 
 @dataclass(frozen=True)

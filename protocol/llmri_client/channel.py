@@ -6,12 +6,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Self, TypeVar, cast
+from typing import Self, TypeVar
 
-import msgspec
-
-from llmri_protocol.connection import ClientConnection
-from llmri_protocol.errors import RemoteProtocolError
+from llmri_client.address import Address
+from llmri_client.arrivals import Arrivals
+from llmri_client.errors import ConnectionEndedError, RefusedError
+from llmri_client.streams import Stream
+from llmri_client.tls import secured
 from llmri_protocol.messages import (
     Attribution,
     Bye,
@@ -22,7 +23,6 @@ from llmri_protocol.messages import (
     Error,
     Influence,
     LogitLens,
-    Notice,
     Progress,
     Reply,
     Role,
@@ -30,25 +30,13 @@ from llmri_protocol.messages import (
     Stop,
     Welcome,
 )
-from llmri_protocol.protection import phase_of, with_found
 
 KEPT = 10_000  # messages kept for the iteration; of more the oldest go
+PATIENCE = 60.0  # seconds to wait for any one message, unless another time is asked for
 
 Result = TypeVar("Result", EditHistory, Influence, Attribution, Comparison, LogitLens)
 Answer = Reply | Error | Progress | EditHistory | Influence | Attribution | Comparison | LogitLens
 Watch = Callable[[Progress], None]
-
-
-class RefusedError(RuntimeError):
-    """The server answered with an error; `code` is its word for programs."""
-
-    def __init__(self, error: Error) -> None:
-        super().__init__(error.message)
-        self.code = error.code
-
-
-class ConnectionEndedError(ConnectionError):
-    """The server is gone, or broke the protocol."""
 
 
 class Channel:
@@ -57,27 +45,65 @@ class Channel:
     Iterating gives every message in order of arrival, until the server says goodbye. Messages that
     arrive while a method waits for its answer are kept for the iteration, the newest 10,000 of them.
 
-    Attributes:
-        welcome: What the server said of itself; `welcome.card` describes the model, with the protected units
-            that were found since.
-        searching: Whether the server still looks for protected units, as far as it has said so.
+    Args:
+        stream: Connected.
+        role: What to ask for.
+        token: The server's access token, where it has one.
+        timeout: Seconds to wait for any one message before `TimeoutError`; None waits for ever.
+        client: Who calls.
     """
 
-    def __init__(self, sock: socket.socket, role: Role, token: str | None) -> None:
-        self._socket = sock
-        self._connection = ClientConnection()
-        self._arrived: deque[ServerMessage | RemoteProtocolError] = deque()
+    def __init__(
+        self,
+        stream: Stream,
+        role: Role,
+        token: str | None,
+        *,
+        timeout: float | None = PATIENCE,
+        client: str = "llmri.connect",
+    ) -> None:
+        self._stream = stream
+        self._timeout = timeout
+        self._arrivals = Arrivals()
         self._kept: deque[ServerMessage] = deque(maxlen=KEPT)
         self._last_id = 0
-        self.searching = False
         try:
-            self.welcome = self._greet(role, token)
+            self._greet(client, role, token)
         except BaseException:
             self.close()
             raise
 
+    @classmethod
+    def open(cls, address: Address, *, timeout: float | None = PATIENCE) -> Self:
+        """Connect to a model server.
+
+        Raises:
+            OSError: Nobody listens there, or there can be no TLS (`ssl.SSLError`).
+            ConnectionEndedError: The server left without a word, as one that wants TLS does.
+            RefusedError: The server does not let this client in.
+            TimeoutError: There was no answer in time.
+        """
+        sock = socket.create_connection((address.host, address.port), timeout)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            stream = secured(sock, address.tls, address.host, _after(timeout))
+        except BaseException:
+            sock.close()
+            raise
+        return cls(stream, address.role, address.token, timeout=timeout)
+
+    @property
+    def welcome(self) -> Welcome:
+        """What the server said of itself; its card has the protected units that were found since."""
+        return self._arrivals.welcome
+
+    @property
+    def searching(self) -> bool:
+        """Whether the server still looks for protected units, as far as it has said so."""
+        return self._arrivals.searching
+
     def messages(self) -> list[ServerMessage]:
-        """Give what was kept so far, without waiting."""
+        """Return what was kept so far, without waiting."""
         kept = list(self._kept)
         self._kept.clear()
         return kept
@@ -85,8 +111,8 @@ class Channel:
     def close(self) -> None:
         """End the connection; another thread that waits for a message gets `ConnectionEndedError`."""
         with contextlib.suppress(OSError):  # the server may have been quicker
-            self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
+            self._stream.shutdown(socket.SHUT_RDWR)
+        self._stream.close()
 
     def __iter__(self) -> Iterator[ServerMessage]:
         while True:
@@ -103,21 +129,15 @@ class Channel:
     ) -> None:
         self.close()
 
-    def _greet(self, role: Role, token: str | None) -> Welcome:
+    def _greet(self, client: str, role: Role, token: str | None) -> None:
         """Say hello, and wait for the answer; what a server sends that took us for a plain client is none."""
-        timeout = self._socket.gettimeout()
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = _after(self._timeout)
+        self._stream.settimeout(self._timeout)
         with contextlib.suppress(ConnectionError):  # who refuses us may be quicker, and what it said is there
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            for buffer in self._connection.hello("llmri.connect", role, token):
-                self._socket.sendall(buffer)
-        first = self._next(deadline)
-        self._socket.settimeout(timeout)
-        if isinstance(first, Error):
-            raise RefusedError(first)
-        if isinstance(first, Bye):
-            raise ConnectionEndedError(f"the server said goodbye: {first.reason}")
-        return cast("Welcome", first)
+            for buffer in self._arrivals.connection.hello(client, role, token):
+                self._stream.sendall(buffer)
+        self._arrivals.greeted(self._next(deadline))
+        self._stream.settimeout(self._timeout)
 
     def _next_id(self) -> int:
         self._last_id += 1
@@ -154,7 +174,7 @@ class Channel:
         return result
 
     def _answers(self, command: Command) -> Iterator[Answer]:
-        """Give the messages with a command's id, as they arrive.
+        """Yield the messages with a command's id, as they arrive.
 
         Raises:
             RefusedError: The command was refused.
@@ -167,48 +187,36 @@ class Channel:
             yield message
 
     def _wait(self) -> Iterator[ServerMessage]:
-        """Give messages as they arrive, keeping each for the iteration too."""
+        """Yield messages as they arrive, keeping each for the iteration too."""
         while True:
             message = self._next()
             self._kept.append(message)
             yield message
 
     def _send(self, message: ClientMessage) -> None:
-        for buffer in self._connection.send(message):
-            self._socket.sendall(buffer)
+        for buffer in self._arrivals.connection.send(message):
+            self._stream.sendall(buffer)
 
     def _next(self, deadline: float | None = None) -> ServerMessage:
         """Wait for the next message, until a time of the monotonic clock where one is given."""
-        while not self._arrived:
+        connection = self._arrivals.connection
+        while (message := self._arrivals.take()) is None:
             try:
                 if deadline is not None:
-                    self._socket.settimeout(remaining(deadline))
-                count = self._socket.recv_into(self._connection.buffer())
+                    self._stream.settimeout(remaining(deadline))
+                count = self._stream.recv_into(connection.buffer())
             except TimeoutError:
                 raise
             except OSError as error:
                 raise ConnectionEndedError(f"the connection broke: {error.strerror}") from error
             if not count:
                 raise ConnectionEndedError("the server closed the connection")
-            self._arrived += self._connection.advance(count)
-        event = self._arrived.popleft()
-        if isinstance(event, RemoteProtocolError):
-            raise ConnectionEndedError(f"the server broke the protocol: {event}")
-        if isinstance(event, Notice):
-            self._learn(event)
-        return event
-
-    def _learn(self, notice: Notice) -> None:
-        """Follow the search for protected units: what it finds belongs to the model's card."""
-        phase = phase_of(notice)
-        self.searching = phase == "searching" if phase else self.searching
-        card = with_found(self.welcome.card, notice)
-        if card is not self.welcome.card:
-            self.welcome = msgspec.structs.replace(self.welcome, card=card)
+            self._arrivals.add(connection.advance(count))
+        return message
 
 
 def remaining(deadline: float) -> float:
-    """Give the seconds until a time of the monotonic clock.
+    """Return the seconds until a time of the monotonic clock.
 
     Raises:
         TimeoutError: It is over.
@@ -217,3 +225,8 @@ def remaining(deadline: float) -> float:
     if seconds <= 0:
         raise TimeoutError("the server did not answer in time")
     return seconds
+
+
+def _after(seconds: float | None) -> float | None:
+    """Return the time of the monotonic clock after so many seconds."""
+    return None if seconds is None else time.monotonic() + seconds

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import llmri
-from llmri.channel import Channel
+from llmri_client.channel import Channel
 from llmri_protocol.connection import ServerConnection
 from llmri_protocol.frames import header
 from llmri_protocol.messages import Error

@@ -8,19 +8,25 @@ from typing import TypeVar
 import msgspec
 import pytest
 
+from llmri_client.address import Address
+from llmri_client.link import Retry, ServerLink
+from llmri_client.link_status import Link, LinkStatus
 from llmri_protocol.messages import Ping, Reply, Welcome
-from llmri_viewer.connection.link import Address, ServerLink
-from llmri_viewer.model.options import Options
-from llmri_viewer.model.state import Link, LinkStatus
 from tests.viewer.synthetic import SyntheticServer
 
 T = TypeVar("T")
-FAST = Options(retry_first_seconds=0.05, retry_longest_seconds=0.1)
+FAST = Retry(0.05, 0.1)
+
+
+@pytest.fixture
+def server() -> Iterator[SyntheticServer]:
+    with SyntheticServer() as running:
+        yield running
 
 
 @contextmanager
 def linked(address: Address, *, reconnect: bool = True) -> Iterator[ServerLink]:
-    link = ServerLink(address, FAST, reconnect=reconnect)
+    link = ServerLink(address, "test", retry=FAST if reconnect else None)
     link.start()
     try:
         yield link

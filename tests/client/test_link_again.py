@@ -9,26 +9,27 @@ from pathlib import Path
 
 import pytest
 
+from llmri_client import link as links
+from llmri_client.address import Address
+from llmri_client.duplex import DuplexConnection
+from llmri_client.link import DEFAULT_RETRY, Retry, ServerLink
+from llmri_client.link_status import Link, LinkStatus
+from llmri_client.tls import trusting
 from llmri_protocol.connection import ClientConnection
 from llmri_protocol.frames import header
 from llmri_protocol.messages import Welcome
 from llmri_server import Server, Settings
 from llmri_server.access import tls_context
-from llmri_viewer.connection import link as links
-from llmri_viewer.connection.conversation import Conversation
-from llmri_viewer.connection.link import Address, ServerLink
-from llmri_viewer.connection.tls import trusting
-from llmri_viewer.model.options import Options, load
-from llmri_viewer.model.state import Link, LinkStatus
+from llmri_viewer.model.options import load
 from tests.server.fakes import FakeRuntime, eventually
 
 PATIENCE = 60
-FAST = Options(retry_first_seconds=0.05, retry_longest_seconds=0.1)
+FAST = Retry(0.05, 0.1)
 
 
 @contextlib.contextmanager
-def linked(address: Address, options: Options = FAST) -> Iterator[ServerLink]:
-    link = ServerLink(address, options)
+def linked(address: Address, retry: Retry = FAST) -> Iterator[ServerLink]:
+    link = ServerLink(address, "test", retry=retry)
     link.start()
     try:
         yield link
@@ -79,13 +80,13 @@ def test_a_hello_that_was_late_is_welcomed_and_the_plain_frames_before_it_are_pa
     tls = tls_context(*certificate) if secure else None
     with Server(runtime, Settings(port=0), tls=tls) as server:
 
-        class Slow(Conversation):
+        class Slow(DuplexConnection):
             def _greet(self) -> None:
                 eventually(lambda: len(server.hub) == 1)
                 server.chat("hello").reply(PATIENCE)  # plain scans and the turn's start are on their way
                 super()._greet()
 
-        monkeypatch.setattr(links, "Conversation", Slow)
+        monkeypatch.setattr(links, "DuplexConnection", Slow)
         trusted = trusting(certificate[0]) if secure else None
         with linked(Address("localhost", server.address[1], tls=trusted)) as link:
             assert welcome(link).card.name == "fake"
@@ -122,9 +123,15 @@ def test_a_server_that_only_speaks_the_plain_dialect_has_the_same_deadline(
         thread.join()
 
 
-@pytest.mark.parametrize("options", [load(), Options(), Options(retry_longest_seconds=60.0)])
+SHIPPED = load()
+
+
+@pytest.mark.parametrize(
+    "retry",
+    [Retry(SHIPPED.retry_first_seconds, SHIPPED.retry_longest_seconds), DEFAULT_RETRY, Retry(longest=60.0)],
+)
 def test_however_long_the_server_was_away_it_is_back_within_two_seconds(
-    options: Options, monkeypatch: pytest.MonkeyPatch
+    retry: Retry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []
 
@@ -136,7 +143,7 @@ def test_however_long_the_server_was_away_it_is_back_within_two_seconds(
         waits[-1:] = [waits[-1] + timeout] if waits else []
         raise ConnectionRefusedError(111, "Connection refused")
 
-    link = ServerLink(Address(port=1), options)
+    link = ServerLink(Address(port=1), "test", retry=retry)
     monkeypatch.setattr(link, "_put", lambda event: None)
     monkeypatch.setattr(threading.Event, "wait", wait)
     monkeypatch.setattr(socket, "create_connection", connect)

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from llmri_client.address import Address
+from llmri_client.link import Event, ServerLink
+from llmri_client.link_status import LinkStatus
+from llmri_client.tls import CertificateError, trusting
 from llmri_protocol.messages import Chat, Reply, Scan, Subscribe, TurnEnd, Welcome
 from llmri_server import Server, Settings
 from llmri_server.access import tls_context
-from llmri_viewer.connection.link import Address, Event, ServerLink
-from llmri_viewer.connection.tls import CertificateError, trusting
-from llmri_viewer.model.options import Options
-from llmri_viewer.model.state import LinkStatus
 from tests.server.fakes import FakeRuntime
 
 FINAL = {"refused", "waiting"}
@@ -51,7 +51,7 @@ def at(server: Server, tls: ssl.SSLContext | None, host: str = "localhost") -> A
 
 @pytest.fixture
 def link(server: Server, trusted: ssl.SSLContext) -> Iterator[ServerLink]:
-    link = ServerLink(at(server, trusted), Options())
+    link = ServerLink(at(server, trusted), "test")
     link.start()
     yield link
     link.stop()
@@ -66,7 +66,7 @@ def until(link: ServerLink, kind: type[Event]) -> list[Event]:
 
 def verdict(address: Address) -> str:
     """Connect once and give the sentence in which it ends."""
-    link = ServerLink(address, Options(), reconnect=False)
+    link = ServerLink(address, "test", retry=None)
     link.start()
     try:
         while True:
@@ -99,7 +99,7 @@ def test_stopping_ends_a_link_that_waits_for_the_server(link: ServerLink) -> Non
 
 def test_stopping_ends_a_handshake_that_nobody_answers(trusted: ssl.SSLContext) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        link = ServerLink(Address("localhost", silent.getsockname()[1], tls=trusted), Options())
+        link = ServerLink(Address("localhost", silent.getsockname()[1], tls=trusted), "test")
         link.start()
         connection, _ = silent.accept()
         with connection:

@@ -1,47 +1,21 @@
-"""One connection to a server, from `hello` to its end."""
+"""One connection that reads in one thread and writes in another, from `hello` to its end."""
 
 import queue
 import socket
 import threading
 import time
 from collections.abc import Callable
-from importlib.metadata import version
-from typing import Protocol
 
+from llmri_client.streams import Stream
 from llmri_protocol.connection import ClientConnection, FromServer
 from llmri_protocol.errors import PASSING, LocalProtocolError, RemoteProtocolError
-from llmri_protocol.frames import Buffer
 from llmri_protocol.messages import Bye, Error, Notice, Role, ServerMessage, Welcome
 from llmri_protocol.messages import Command as Request
 
 Outbox = queue.SimpleQueue[Request | None]
 
 
-class Stream(Protocol):
-    """What a conversation calls of a connected socket: a `socket.socket` in the clear, or a `TlsStream`."""
-
-    def recv_into(self, buffer: memoryview, /) -> int:
-        """Receive, give the count, 0 at the end."""
-        ...
-
-    def sendall(self, data: Buffer, /) -> None:
-        """Send all of it, while another thread may receive."""
-        ...
-
-    def settimeout(self, value: float | None, /) -> None:
-        """Set how many seconds to wait; None waits for ever."""
-        ...
-
-    def shutdown(self, how: int, /) -> None:
-        """End the connection; who waits in it wakes."""
-        ...
-
-    def close(self) -> None:
-        """Give it back to the system."""
-        ...
-
-
-class RefusedError(Exception):
+class HopelessError(Exception):
     """The server will not have us, or speaks another language; trying again would not help."""
 
 
@@ -49,13 +23,14 @@ class PutOffError(Exception):
     """The server will not have us now, and may have us later."""
 
 
-class Conversation:
+class DuplexConnection:
     """Says hello, gives every message to `take`, and sends what comes out of `outbox`.
 
     Args:
         stream: Connected.
         deadline: When the welcome must have come, on the monotonic clock.
         limit: Longest body in bytes that the server may send.
+        client: Who calls.
         role: What to ask for.
         token: The server's access token, where it has one.
         take: Is called with each message, in order, in the thread that calls `run`; it may wait.
@@ -68,6 +43,7 @@ class Conversation:
         *,
         deadline: float,
         limit: int,
+        client: str,
         role: Role,
         token: str | None,
         take: Callable[[ServerMessage], None],
@@ -77,7 +53,7 @@ class Conversation:
         self._stream = stream
         self._deadline = deadline
         self._connection = ClientConnection(limit)
-        self._greeting = self._connection.hello(f"llmri view {version('llmri')}", role, token)
+        self._greeting = self._connection.hello(client, role, token)
         self._take = take
         self._outbox = outbox
         self._writer = threading.Thread(target=self._write, name="llmri link writer", daemon=True)
@@ -86,7 +62,7 @@ class Conversation:
         """Read until the connection ends, and tell why it did.
 
         Raises:
-            RefusedError: The server said no, or broke the protocol.
+            HopelessError: The server said no, or broke the protocol.
             PutOffError: The server said not now.
             OSError: The connection broke, or no answer came in time (TimeoutError).
         """
@@ -118,11 +94,11 @@ class Conversation:
         """Take one event; give the reason if the connection is to end."""
         if isinstance(event, RemoteProtocolError):
             if event.fatal:
-                raise RefusedError(f"the server cannot be understood: {event.message}")
+                raise HopelessError(f"the server cannot be understood: {event.message}")
             self._take(Notice(level="warning", message=f"the server sent something odd: {event.message}"))
             return None
         if isinstance(event, Error) and not self.welcomed:
-            kind = PutOffError if event.code in PASSING else RefusedError
+            kind = PutOffError if event.code in PASSING else HopelessError
             raise kind(f"the server refused: {event.message}")
         if isinstance(event, Bye):
             return f"the server said goodbye: {event.reason}"

@@ -1,13 +1,13 @@
-"""The viewer's side of TLS: whom to trust, a socket that encrypts, and sentences for what may go wrong."""
+"""The client's side of TLS: whom to trust, a socket that encrypts, and sentences for what may go wrong."""
 
 import socket
 import ssl
 import time
 from pathlib import Path
 
+from llmri_client.streams import Stream
 from llmri_protocol.frames import Buffer
 from llmri_protocol.tls import PIECE, TlsRecords
-from llmri_viewer.connection.conversation import RefusedError
 
 # OpenSSL's numbers for why a certificate is not good (x509_vfy.h); Python has no names for them.
 DATES = {9, 10}  # not yet valid, expired
@@ -18,8 +18,12 @@ class CertificateError(ValueError):
     """A file to trust can't be used; the message says which and why."""
 
 
+class NoTlsError(ssl.SSLError):
+    """The server does not speak TLS."""
+
+
 def trusting(authority: Path | None) -> ssl.SSLContext:
-    """Give a context that trusts the certificates of a file (PEM), or without one the system's authorities.
+    """Return a context that trusts the certificates of a file (PEM), or without one the system's authorities.
 
     Raises:
         CertificateError: The file can't be read, or has no certificate.
@@ -37,21 +41,28 @@ def trusting(authority: Path | None) -> ssl.SSLContext:
     return context
 
 
+def secured(sock: socket.socket, context: ssl.SSLContext | None, host: str, deadline: float | None) -> Stream:
+    """Return the socket itself, or where somebody is to be trusted its TLS stream; see `TlsStream`."""
+    return sock if context is None else TlsStream(sock, context, host, deadline)
+
+
 class TlsStream:
-    """A connected socket in TLS, with those of a socket's methods that a conversation calls.
+    """A connected socket in TLS, with a `Stream`'s methods: one thread may receive while another sends.
 
     Args:
         sock: Connected.
-        deadline: When the handshake must be done, on the monotonic clock.
+        deadline: When the handshake must be done, on the monotonic clock; None waits for ever.
         context: Whom to trust.
         host: What the certificate must be for: a name or an IP address.
 
     Raises:
-        RefusedError: The certificate is no good, or the server speaks no TLS.
+        ssl.SSLError: The certificate is no good, or the server speaks no TLS (NoTlsError).
         OSError: The connection broke, or no answer came in time (TimeoutError).
     """
 
-    def __init__(self, sock: socket.socket, context: ssl.SSLContext, host: str, deadline: float) -> None:
+    def __init__(
+        self, sock: socket.socket, context: ssl.SSLContext, host: str, deadline: float | None
+    ) -> None:
         self._sock = sock
         self._records = TlsRecords(context, server_name=host)
         self._piece = memoryview(bytearray(PIECE))
@@ -59,7 +70,9 @@ class TlsStream:
         try:
             self._handshake(deadline)
         except ssl.SSLError as error:
-            raise RefusedError(_sentence(error, foreign=self._records.foreign)) from None
+            if self._records.foreign:
+                raise NoTlsError(*error.args) from None
+            raise
 
     def recv_into(self, buffer: memoryview, /) -> int:
         """Receive and decrypt into `buffer`; give the count, 0 at the end."""
@@ -71,7 +84,7 @@ class TlsStream:
         """Encrypt and send; only one thread may."""
         self._sock.sendall(self._records.write(data))
 
-    def _handshake(self, deadline: float) -> None:
+    def _handshake(self, deadline: float | None) -> None:
         done = False
         while not done:
             try:
@@ -79,7 +92,7 @@ class TlsStream:
             finally:
                 self._sock.sendall(self._records.outgoing())  # where it failed, the alert that says why
             if not done:
-                self._sock.settimeout(max(0.001, deadline - time.monotonic()))
+                self._sock.settimeout(None if deadline is None else max(0.001, deadline - time.monotonic()))
                 self._fill()
 
     def _fill(self) -> None:
@@ -87,11 +100,12 @@ class TlsStream:
         self._records.feed(self._piece[:count])
 
 
-def _sentence(error: ssl.SSLError, *, foreign: bool) -> str:
-    if foreign:
+def tls_sentence(error: ssl.SSLError) -> str:
+    """Say why there is no TLS with a server, and what would help."""
+    if isinstance(error, NoTlsError):
         return "the server does not speak TLS; leave --tls and --tls-ca out, or start it with --tls-cert"
     if not isinstance(error, ssl.SSLCertVerificationError):
-        return f"no TLS with the server ({error.reason or error})"
+        return f"no TLS with the server ({getattr(error, 'reason', None) or error})"
     why = error.verify_message.rstrip(".")
     if error.verify_code in OTHER_HOST:
         return f"the server's certificate is for another host ({why}); connect by the name it was made for"

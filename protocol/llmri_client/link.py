@@ -5,17 +5,19 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from llmri_protocol.addresses import DEFAULT_HOST, DEFAULT_PORT, format_address, parse_address
+from llmri_client.address import Address
+from llmri_client.duplex import DuplexConnection, HopelessError, Outbox, PutOffError
+from llmri_client.inbox import Inbox
+from llmri_client.link_status import Link, LinkStatus
+from llmri_client.streams import Stream
+from llmri_client.tls import secured, tls_sentence
+from llmri_protocol.frames import SERVER_LIMIT
 from llmri_protocol.messages import Command as Request
-from llmri_protocol.messages import Role, ServerMessage
-from llmri_viewer.connection.conversation import Conversation, Outbox, PutOffError, RefusedError, Stream
-from llmri_viewer.connection.inbox import Inbox
-from llmri_viewer.connection.tls import TlsStream
-from llmri_viewer.model.options import Options
-from llmri_viewer.model.state import Link, LinkStatus
+from llmri_protocol.messages import ServerMessage
 
 INBOX = 256  # messages waiting to be drawn; when full the reader waits, and the server drops old scans
 ANSWER_SECONDS = 10.0
@@ -51,46 +53,41 @@ class Connection(Protocol):
 
 
 @dataclass(frozen=True)
-class Address:
-    """Where a server listens, and how to get in; `tls` says whom to trust, None speaks in the clear."""
+class Retry:
+    """How long to wait before connecting again, in seconds; each wait is twice the one before."""
 
-    host: str = DEFAULT_HOST
-    port: int = DEFAULT_PORT
-    role: Role = "controller"
-    token: str | None = None
-    tls: ssl.SSLContext | None = None
+    first: float = 0.5
+    longest: float = LONGEST_WAIT
 
-    @classmethod
-    def parse(
-        cls,
-        text: str,
-        role: Role = "controller",
-        token: str | None = None,
-        tls: ssl.SSLContext | None = None,
-    ) -> "Address":
-        """Take HOST:PORT, HOST, :PORT or [IPV6]:PORT.
 
-        Raises:
-            AddressError: It is none of these.
-        """
-        return cls(*parse_address(text), role, token, tls)
-
-    def __str__(self) -> str:
-        """Give HOST:PORT, with brackets around an IPv6 address."""
-        return format_address(self.host, self.port)
+DEFAULT_RETRY = Retry()
 
 
 class ServerLink:
     """Connects, reads into `inbox`, sends what `send` is given, and connects again when cut off.
 
     `inbox` carries messages in order, and a `LinkStatus` whenever the connection's state changes.
+
+    Args:
+        address: Where, and how to get in.
+        client: Who calls, such as `llmri view 0.1.0`.
+        retry: How soon to try again; None never does.
+        limit: Longest body in bytes that the server may send.
     """
 
-    def __init__(self, address: Address, options: Options, *, reconnect: bool = True) -> None:
+    def __init__(
+        self,
+        address: Address,
+        client: str,
+        *,
+        retry: Retry | None = DEFAULT_RETRY,
+        limit: int = SERVER_LIMIT,
+    ) -> None:
         self.address = address
         self.inbox: Inbox[Event] = Inbox(INBOX)
-        self._options = options
-        self._reconnect = reconnect
+        self._client = client
+        self._retry = retry
+        self._limit = limit
         self._outbox: Outbox = queue.SimpleQueue()
         self._stopped = threading.Event()
         self._socket: socket.socket | None = None
@@ -116,29 +113,25 @@ class ServerLink:
         if self._thread.is_alive():
             self._thread.join(CLOSING_SECONDS)
 
-    @property
-    def _longest(self) -> float:
-        return min(self._options.retry_longest_seconds, LONGEST_WAIT)
-
     def _run(self) -> None:
-        wait, known = min(self._options.retry_first_seconds, self._longest), False
+        waits, known = _waits(self._retry), False
         while not self._stopped.is_set():
             self._put(LinkStatus(Link.CONNECTING, f"connecting to {self.address} …"))
             try:
                 welcomed, why = self._visit()
-            except RefusedError as refusal:
+            except HopelessError as refusal:
                 if not known:
                     self._put(LinkStatus(Link.REFUSED, str(refusal)))
                     return
                 welcomed, why = False, str(refusal)  # it was a server of ours before, and may be one again
             known = known or welcomed
-            if not self._reconnect:
+            if self._retry is None:
                 self._put(LinkStatus(Link.REFUSED, f"{why}; not trying again (--no-reconnect)"))
                 return
-            wait = min(self._options.retry_first_seconds, self._longest) if welcomed else wait
+            waits = _waits(self._retry) if welcomed else waits
+            wait = next(waits)
             self._put(LinkStatus(Link.WAITING, f"{why}; trying again in {wait:g} s"))
             self._stopped.wait(wait)
-            wait = min(2 * wait, self._longest)
 
     def _visit(self) -> tuple[bool, str]:
         """Connect and stay until the connection ends; tell whether it was welcomed, and why it ended."""
@@ -164,11 +157,15 @@ class ServerLink:
         talk = None
         deadline = time.monotonic() + ANSWER_SECONDS
         try:
-            talk = self._conversation(self._stream(sock, deadline), deadline)
+            talk = self._connection(secured(sock, self.address.tls, self.address.host, deadline), deadline)
             why = talk.run()
         except TimeoutError:
             raise
-        except RefusedError as refusal:
+        except ssl.SSLError as error:
+            if talk is None:
+                raise HopelessError(tls_sentence(error)) from None
+            why = f"the connection broke ({_reason(error)})"
+        except HopelessError as refusal:
             if talk is None or not talk.welcomed:
                 raise
             why = str(refusal)  # garbage from a server that made sense before
@@ -177,15 +174,13 @@ class ServerLink:
         welcomed = talk is not None and talk.welcomed
         return welcomed, why if welcomed or self.address.tls else why + CLEAR_HINT
 
-    def _stream(self, sock: socket.socket, deadline: float) -> Stream:
-        return TlsStream(sock, self.address.tls, self.address.host, deadline) if self.address.tls else sock
-
-    def _conversation(self, stream: Stream, deadline: float) -> Conversation:
+    def _connection(self, stream: Stream, deadline: float) -> DuplexConnection:
         self._outbox = queue.SimpleQueue()  # what an earlier connection left unsent is stale
-        return Conversation(
+        return DuplexConnection(
             stream,
             deadline=deadline,
-            limit=self._options.frame_mib << 20,
+            limit=self._limit,
+            client=self._client,
             role=self.address.role,
             token=self.address.token,
             take=self._put,
@@ -200,6 +195,15 @@ class ServerLink:
             except queue.Full:
                 continue  # the window is busy; TCP holds the server back meanwhile
             return
+
+
+def _waits(retry: Retry | None) -> Iterator[float]:
+    """Yield how long to wait before each try, without an end."""
+    longest = min(retry.longest, LONGEST_WAIT) if retry else 0.0
+    wait = min(retry.first, longest) if retry else 0.0
+    while True:
+        yield wait
+        wait = min(2 * wait, longest)
 
 
 def _prepare(sock: socket.socket) -> None:

@@ -1,0 +1,75 @@
+"""What arrives on a connection, in order, and what it says of the server; no I/O."""
+
+from collections import deque
+from collections.abc import Iterable
+from typing import cast
+
+import msgspec
+
+from llmri_client.errors import ConnectionEndedError, RefusedError
+from llmri_protocol.connection import ClientConnection, FromServer
+from llmri_protocol.errors import RemoteProtocolError
+from llmri_protocol.frames import SERVER_LIMIT
+from llmri_protocol.messages import Bye, Error, Notice, ServerMessage, Welcome
+from llmri_protocol.protection import phase_of, with_found
+
+
+class Arrivals:
+    """The messages of one connection that nobody has taken yet.
+
+    Args:
+        limit: Longest body in bytes that the server may send.
+
+    Attributes:
+        connection: Turns bytes into what `add` takes.
+        welcome: What the server said of itself, once `greeted` was called; its card has the protected units
+            that were found since.
+        searching: Whether the server still looks for protected units, as far as it has said so.
+    """
+
+    welcome: Welcome
+
+    def __init__(self, limit: int = SERVER_LIMIT) -> None:
+        self.connection = ClientConnection(limit)
+        self.searching = False
+        self._waiting: deque[FromServer] = deque()
+
+    def add(self, events: Iterable[FromServer]) -> None:
+        """Let events wait to be taken."""
+        self._waiting += events
+
+    def take(self) -> ServerMessage | None:
+        """Return the next message, None where more must arrive first.
+
+        Raises:
+            ConnectionEndedError: The server broke the protocol.
+        """
+        if not self._waiting:
+            return None
+        event = self._waiting.popleft()
+        if isinstance(event, RemoteProtocolError):
+            raise ConnectionEndedError(f"the server broke the protocol: {event}")
+        if isinstance(event, Notice):
+            self._learn(event)
+        return event
+
+    def greeted(self, first: ServerMessage) -> None:
+        """Take the answer to `hello`.
+
+        Raises:
+            RefusedError: The server does not let us in.
+            ConnectionEndedError: It leaves.
+        """
+        if isinstance(first, Error):
+            raise RefusedError(first)
+        if isinstance(first, Bye):
+            raise ConnectionEndedError(f"the server said goodbye: {first.reason}")
+        self.welcome = cast("Welcome", first)  # the states allow nothing else here
+
+    def _learn(self, notice: Notice) -> None:
+        """Follow the search for protected units: what it finds belongs to the model's card."""
+        phase = phase_of(notice)
+        self.searching = phase == "searching" if phase else self.searching
+        card = with_found(self.welcome.card, notice)
+        if card is not self.welcome.card:
+            self.welcome = msgspec.structs.replace(self.welcome, card=card)
