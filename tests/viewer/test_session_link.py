@@ -5,8 +5,6 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from llmri_viewer.options import Options
-from llmri_viewer.session import Session
 
 from llmri_client.address import Address
 from llmri_client.link import Event
@@ -14,6 +12,8 @@ from llmri_client.link_status import Link, LinkStatus
 from llmri_protocol.connection import ServerConnection
 from llmri_protocol.frames import header
 from llmri_protocol.messages import Hello
+from llmri_viewer.app.session import Session
+from llmri_viewer.model.options import Options
 
 
 @pytest.fixture
