@@ -16,8 +16,8 @@ from msgspec import Meta
 
 from llmri_protocol.edits import Edit, Schedule
 from llmri_protocol.fields import MOST_ROWS, Count, Name, Value
-from llmri_protocol.parts import ModelCard
 from llmri_protocol.spans import numbers_of, spans
+from llmri_protocol.structs import ModelCard
 
 VERSION = 1
 MARK = "llmri_edits"  # the key that tells such a document from any other, its value the version

@@ -23,7 +23,7 @@ from llmri_protocol.messages import (
     MeasureInfluence,
     ReadLens,
 )
-from llmri_protocol.parts import LensLayer
+from llmri_protocol.structs import LensLayer
 from llmri_viewer.files import export as files_export
 from llmri_viewer.files import writing
 from llmri_viewer.files.film import Shot
