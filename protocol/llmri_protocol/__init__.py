@@ -67,5 +67,6 @@ __all__ = [
     "to_wish",
     "token_matches",
     "type_of",
+    *_NATIVE,
+    *_PLAIN,
 ]
-__all__ += [*_NATIVE, *_PLAIN]

@@ -8,7 +8,6 @@ that types cannot make, and the tables of `docs/protocol.md`.
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
-from types import ModuleType
 from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 
 import msgspec
@@ -169,12 +168,11 @@ def type_of(message: msgspec.Struct | type[msgspec.Struct]) -> str:
     return str(message.__struct_config__.tag)
 
 
-def kinds_of(base: type[Kind], *topics: ModuleType) -> tuple[type[Kind], ...]:
-    """Return the classes below a base that these modules define, in their order."""
-    defined = [(topic, kind) for topic in topics for kind in vars(topic).values() if isinstance(kind, type)]
-    return tuple(
-        kind for topic, kind in defined if issubclass(kind, base) and kind.__module__ == topic.__name__
-    )
+def kinds_of(base: type[Kind], namespace: Mapping[str, object], *modules: str) -> tuple[type[Kind], ...]:
+    """Return the classes below a base that these modules of the package define, in their order."""
+    kinds = [kind for kind in namespace.values() if isinstance(kind, type) and issubclass(kind, base)]
+    homes = [f"{__package__}.{module}" for module in modules]
+    return tuple(kind for home in homes for kind in kinds if kind.__module__ == home)
 
 
 def steps_of(kind: type[Message]) -> Steps:

@@ -11,16 +11,7 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING
 
-from llmri_protocol import (
-    answer_messages,
-    catalogue,
-    conversation_messages,
-    edit_messages,
-    edits,
-    fields,
-    measurement_messages,
-    structs,
-)
+from llmri_protocol import catalogue, fields
 from llmri_protocol.answer_messages import *
 from llmri_protocol.catalogue import *
 from llmri_protocol.conversation_messages import *
@@ -30,18 +21,19 @@ from llmri_protocol.fields import *
 from llmri_protocol.measurement_messages import *
 from llmri_protocol.structs import *
 
-TOPICS = (conversation_messages, edit_messages, measurement_messages, answer_messages)  # as the page has them
+# As the page has them.
+TOPICS = ("conversation_messages", "edit_messages", "measurement_messages", "answer_messages")
 
-COMMANDS = catalogue.kinds_of(catalogue.Command, *TOPICS)
-CLIENT_KINDS = catalogue.kinds_of(catalogue.ClientMessage, *TOPICS)
-SERVER_KINDS = catalogue.kinds_of(catalogue.ServerMessage, *TOPICS)
+COMMANDS = catalogue.kinds_of(catalogue.Command, globals(), *TOPICS)
+CLIENT_KINDS = catalogue.kinds_of(catalogue.ClientMessage, globals(), *TOPICS)
+SERVER_KINDS = catalogue.kinds_of(catalogue.ServerMessage, globals(), *TOPICS)
 catalogue.check_answers(CLIENT_KINDS, SERVER_KINDS)
+
+NAMES = [kind.__name__ for kind in catalogue.kinds_of(fields.Value, globals(), "edits", "structs", *TOPICS)]
 
 if not TYPE_CHECKING:  # there the base of the same name stands for all below it
     Command = reduce(or_, COMMANDS)
     ClientMessage = reduce(or_, CLIENT_KINDS)
     ServerMessage = reduce(or_, SERVER_KINDS)
 
-NAMES = [kind.__name__ for kind in catalogue.kinds_of(fields.Value, edits, structs, *TOPICS)]
-
-__all__ = [*catalogue.__all__, *fields.__all__, "Positions", *NAMES]
+    __all__ = [*catalogue.__all__, *fields.__all__, "Positions", *NAMES]

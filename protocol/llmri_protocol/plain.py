@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from llmri_protocol import catalogue, plain_messages
+from llmri_protocol import catalogue
 from llmri_protocol.catalogue import type_of
 from llmri_protocol.errors import LocalProtocolError
 from llmri_protocol.frames import LONGEST_BODY, Buffer, header
@@ -25,8 +25,8 @@ FIRST_BYTE = 0x7B  # `{`; in MessagePack it would be the number 123, and a body 
 HANDSHAKE = 5.0  # seconds that a client has to say who it is, from its first packet, TLS included
 SILENCE = 0.5  # seconds without a byte after which a client is taken for a plain one
 
-PLAIN_CLIENT_KINDS = catalogue.kinds_of(catalogue.PlainClientMessage, plain_messages)
-PLAIN_SERVER_KINDS = catalogue.kinds_of(catalogue.PlainServerMessage, plain_messages)
+PLAIN_CLIENT_KINDS = catalogue.kinds_of(catalogue.PlainClientMessage, globals(), "plain_messages")
+PLAIN_SERVER_KINDS = catalogue.kinds_of(catalogue.PlainServerMessage, globals(), "plain_messages")
 catalogue.check_answers(PLAIN_CLIENT_KINDS, PLAIN_SERVER_KINDS)
 
 if TYPE_CHECKING:  # the base stands for all below it

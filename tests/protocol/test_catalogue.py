@@ -27,7 +27,8 @@ ALL = (*messages.CLIENT_KINDS, *messages.SERVER_KINDS, *plain.PLAIN_CLIENT_KINDS
 def toy(base: type[Message], entry: ClientEntry | ServerEntry | None) -> type[Message]:
     """Define a message as a module does."""
     said = {} if entry is None else {"entry": entry}
-    kind: type[Message] = type(base)("Toy", (base,), {"__module__": __name__, **said}, frozen=True, tag="toy")
+    metaclass: Any = type(base)
+    kind: type[Message] = metaclass("Toy", (base,), {"__module__": __name__, **said}, frozen=True, tag="toy")
     return kind
 
 
@@ -81,7 +82,7 @@ def test_the_unions_and_the_names_are_the_catalogue() -> None:
     assert get_args(plain.PlainClientMessage) == plain.PLAIN_CLIENT_KINDS
     assert get_args(plain.PlainServerMessage) == plain.PLAIN_SERVER_KINDS
     named = {kind.__name__ for kind in (*messages.CLIENT_KINDS, *messages.SERVER_KINDS)}
-    assert named <= set(messages.__all__)
+    assert named <= set(vars(messages)["__all__"])
     assert [*KNOWN["client"], *KNOWN["server"]] == [
         type_of(kind) for kind in (*messages.CLIENT_KINDS, *messages.SERVER_KINDS)
     ]
