@@ -13,15 +13,11 @@ import msgspec
 from llmri_protocol.connection import ClientConnection
 from llmri_protocol.errors import RemoteProtocolError
 from llmri_protocol.messages import (
-    Attribution,
+    Answer,
     Bye,
     ClientMessage,
     Command,
-    Comparison,
-    EditHistory,
     Error,
-    Influence,
-    LogitLens,
     Notice,
     Progress,
     Reply,
@@ -34,8 +30,7 @@ from llmri_protocol.protection import phase_of, with_found
 
 KEPT = 10_000  # messages kept for the iteration; of more the oldest go
 
-Result = TypeVar("Result", EditHistory, Influence, Attribution, Comparison, LogitLens)
-Answer = Reply | Error | Progress | EditHistory | Influence | Attribution | Comparison | LogitLens
+Result = TypeVar("Result", bound=Answer)
 Watch = Callable[[Progress], None]
 
 
@@ -160,7 +155,7 @@ class Channel:
             RefusedError: The command was refused.
         """
         for message in self._wait():
-            if not isinstance(message, Answer) or message.id != command.id:
+            if not isinstance(message, Answer | Error) or message.id != command.id:
                 continue
             if isinstance(message, Error):
                 raise RefusedError(message)

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from llmri_protocol.catalogue import ClientEntry, Command, ServerEntry, ServerMessage, Steps, small
-from llmri_protocol.fields import CommandId, Count, Level, Name, Seconds
+from llmri_protocol.catalogue import Answer, ClientEntry, Command, ServerEntry, ServerMessage, Steps, small
+from llmri_protocol.fields import Count, Level, Name, Seconds
 from llmri_protocol.plain_messages import PlainError
 
 REFUSING: Steps = {"hello": "closed", "welcome": "closed", "open": "open", "closing": "closing"}
@@ -18,12 +18,11 @@ class Ping(Command, frozen=True, kw_only=True, tag="ping"):
     entry = ClientEntry(role="viewer", answer="reply", check=None)
 
 
-class Reply(ServerMessage, frozen=True, kw_only=True, tag="reply"):
+class Reply(Answer, frozen=True, kw_only=True, tag="reply"):
     """The command with this id was carried out."""
 
     entry = ServerEntry(plain=None, weight=small, check=None)
 
-    id: CommandId
     turn: Annotated[Count | None, Meta(description="for `chat`: the number its turn has")] = None
     time: Seconds
 

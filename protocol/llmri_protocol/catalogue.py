@@ -16,7 +16,14 @@ import numpy.typing as npt
 
 from llmri_protocol.fields import CommandId, Dialect, Role, Sender, State, Value
 
-__all__ = ["ClientMessage", "Command", "Message", "ServerMessage", "type_of"]  # `messages` hands them on
+__all__ = [
+    "Answer",
+    "ClientMessage",
+    "Command",
+    "Message",
+    "ServerMessage",
+    "type_of",
+]  # `messages` hands them on
 
 OVERHEAD = 200  # bytes a small message takes in memory, roughly
 LACKING: Any = object()
@@ -120,6 +127,12 @@ class ServerMessage(Message, frozen=True, kw_only=True):
     dialect = "native"
     steps = REPORT_STEPS
     entry: ClassVar[ServerEntry]
+
+
+class Answer(ServerMessage, frozen=True, kw_only=True):
+    """What a server sends to who asked, and to nobody else: what comes of the command with this id."""
+
+    id: CommandId
 
 
 class Numbers(Value, frozen=True, kw_only=True):

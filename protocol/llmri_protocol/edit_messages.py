@@ -4,9 +4,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from llmri_protocol.catalogue import OVERHEAD, ClientEntry, Command, ServerEntry, ServerMessage
+from llmri_protocol.catalogue import OVERHEAD, Answer, ClientEntry, Command, ServerEntry, ServerMessage
 from llmri_protocol.edits import Change, Edit, weight_of
-from llmri_protocol.fields import MOST_ROWS, CommandId, Count, Name
+from llmri_protocol.fields import MOST_ROWS, Count, Name
 
 
 class Intervene(Command, frozen=True, kw_only=True, tag="intervene"):
@@ -70,10 +70,9 @@ class Edits(ServerMessage, frozen=True, kw_only=True, tag="edits"):
     ] = False
 
 
-class EditHistory(ServerMessage, frozen=True, kw_only=True, tag="journal"):
+class EditHistory(Answer, frozen=True, kw_only=True, tag="journal"):
     """The answer to `show_journal`, before its `reply`."""
 
     entry = ServerEntry(plain=None, weight=lambda history: OVERHEAD * len(history.changes), check=None)
 
-    id: CommandId
     changes: Annotated[tuple[Change, ...], Meta(description="oldest first, at most the last thousand")]

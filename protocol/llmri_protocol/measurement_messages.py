@@ -7,12 +7,12 @@ from msgspec import Meta
 
 from llmri_protocol.catalogue import (
     OVERHEAD,
+    Answer,
     ClientEntry,
     Command,
     Mismatch,
     Numbers,
     ServerEntry,
-    ServerMessage,
     small,
 )
 from llmri_protocol.edits import Edit
@@ -20,7 +20,6 @@ from llmri_protocol.fields import (
     ITEM_SIZES,
     MOST_ROWS,
     AttributionMethod,
-    CommandId,
     Count,
     Layer,
     Layers,
@@ -32,12 +31,11 @@ from llmri_protocol.spans import spans
 from llmri_protocol.structs import Candidate, ComparedToken, LensLayer, Shift
 
 
-class Progress(ServerMessage, frozen=True, kw_only=True, tag="progress"):
+class Progress(Answer, frozen=True, kw_only=True, tag="progress"):
     """How far a measurement of this client's has come."""
 
     entry = ServerEntry(plain=None, weight=small, check=None)
 
-    id: CommandId
     done: Annotated[Count, Meta(description="steps done")]
     total: Annotated[Count, Meta(description="steps in all")]
     what: Annotated[str, Meta(description="what is being done, in a few words")]
@@ -69,12 +67,11 @@ def _sizes_of_influence(message: "Influence") -> Mismatch | None:
     return None
 
 
-class Influence(Numbers, ServerMessage, frozen=True, kw_only=True, tag="influence_map"):
+class Influence(Numbers, Answer, frozen=True, kw_only=True, tag="influence_map"):
     """The answer to `influence`, before its `reply`."""
 
     entry = ServerEntry(plain=None, weight=lambda message: len(message.data), check=_sizes_of_influence)
 
-    id: CommandId
     site: Site
     layers: Annotated[Layers, Meta(description="which layer each row is")]
     shape: Annotated[tuple[Count, Count], Meta(description="`[layers, width]`")]
@@ -123,12 +120,11 @@ def _size_of_attribution(message: "Attribution") -> Mismatch | None:
     return None
 
 
-class Attribution(Numbers, ServerMessage, frozen=True, kw_only=True, tag="attribution"):
+class Attribution(Numbers, Answer, frozen=True, kw_only=True, tag="attribution"):
     """The answer to `attribute`, before its `reply`."""
 
     entry = ServerEntry(plain=None, weight=lambda message: len(message.data), check=_size_of_attribution)
 
-    id: CommandId
     site: Site
     layer: Layer
     method: Annotated[AttributionMethod, Meta(description="as asked")]
@@ -171,14 +167,13 @@ class Compare(Command, frozen=True, kw_only=True, tag="compare"):
     ] = None
 
 
-class Comparison(ServerMessage, frozen=True, kw_only=True, tag="comparison"):
+class Comparison(Answer, frozen=True, kw_only=True, tag="comparison"):
     """The answer to `compare`, before its `reply`."""
 
     entry = ServerEntry(
         plain=None, weight=lambda message: OVERHEAD * (len(message.plain) + len(message.edited)), check=None
     )
 
-    id: CommandId
     prompt: Annotated[str, Meta(description="what was replied to")]
     plain: Annotated[tuple[ComparedToken, ...], Meta(description="the reply without the edits")]
     edited: Annotated[tuple[ComparedToken, ...], Meta(description="the reply with them")]
@@ -210,7 +205,7 @@ class ReadLens(Command, frozen=True, kw_only=True, tag="logit_lens"):
     text: Annotated[str | None, Meta(description="a text to use instead, read to its end")] = None
 
 
-class LogitLens(ServerMessage, frozen=True, kw_only=True, tag="logit_lens_map"):
+class LogitLens(Answer, frozen=True, kw_only=True, tag="logit_lens_map"):
     """The answer to `logit_lens`, before its `reply`."""
 
     entry = ServerEntry(
@@ -219,7 +214,6 @@ class LogitLens(ServerMessage, frozen=True, kw_only=True, tag="logit_lens_map"):
         check=None,
     )
 
-    id: CommandId
     turn: Annotated[TurnNumber | None, Meta(description="null where a text was read")]
     token: Annotated[Count, Meta(description="the token that was read last, by its number in the turn")]
     positions: Annotated[Count, Meta(description="tokens that were read, in all")]

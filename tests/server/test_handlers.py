@@ -10,6 +10,7 @@ from llmri_protocol.plain import PLAIN_CLIENT_KINDS, PlainPing, Pong
 from llmri_server import Server, Settings
 from llmri_server.handlers import Caller, HandlerError, Handlers
 from llmri_server.hub import Member
+from llmri_server.measuring import Progress
 from llmri_server.outbox import Outbox, OutboxLimits
 from llmri_server.refusals import refusal
 from llmri_server.session import Session
@@ -71,7 +72,7 @@ def test_nothing_more_to_say_is_a_reply_and_a_message_is_the_answer(
 def test_work_is_queued_and_answered_when_it_is_done(
     handlers: Handlers, caller: Caller, submitted: list[Task]
 ) -> None:
-    def work(progress: object, stop: threading.Event) -> Message:
+    def work(progress: Progress, stop: threading.Event) -> Bye:
         return Bye(reason="the result")
 
     handlers.add(Ping, lambda caller, command: work)

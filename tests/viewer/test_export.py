@@ -212,7 +212,7 @@ def answered(desk: Desk, answer: Comparison | Influence | LogitLens) -> None:
     request = {Comparison: Compare(id=1), LogitLens: ReadLens(id=1, turn=1, token=1)}.get(
         type(answer), MeasureInfluence(id=1, edits=(), site="mlp_act")
     )
-    asked = Measurements().asked(Asked(request, desk.state.at, edits), 1)  # type: ignore[arg-type]
+    asked = Measurements().asked(Asked(request, desk.state.at, edits), 1)
     desk.session.state = replace(desk.state, measurements=asked.received(answer))
 
 
