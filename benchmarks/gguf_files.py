@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from gguf import GGMLQuantizationType, GGUFWriter, TokenType
+from tokenizers.pre_tokenizers import ByteLevel
 
 LAYERS, WIDTH, NEURONS, HEADS, KEY_VALUE_HEADS, TOKENS, CONTEXT = 16, 2048, 5632, 32, 8, 32000, 2048
 BLOCK = 32  # weights that share a scale in Q8_0
@@ -43,7 +44,8 @@ def _describe(writer: GGUFWriter) -> None:
     writer.add_vocab_size(TOKENS)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")
-    writer.add_token_list([str(number) for number in range(TOKENS)])
+    words = [*sorted(ByteLevel.alphabet()), "12"]
+    writer.add_token_list([*words, *(f"<{number}>" for number in range(len(words), TOKENS))])
     writer.add_token_types([TokenType.NORMAL] * TOKENS)
     writer.add_token_merges(["1 2"])  # a vocabulary has to have one
 

@@ -34,6 +34,10 @@ RECURRENT: dict[str, dict[str, object]] = {
     "bamba": SSM | {"attn_layer_indices": [1]},
     "lfm2": {"layer_types": ["conv", "full_attention", "conv"], "block_multiple_of": 8},
     "recurrent_gemma": {"lru_width": 32, "intermediate_size": 96, "attention_window_size": 8},
+    "mamba": {"state_size": 8},
+    "mamba2": {"num_heads": 4, "head_dim": 16, "n_groups": 1, "state_size": 8, "chunk_size": 8},
+    "falcon_mamba": {"state_size": 8},
+    "rwkv": {"attention_hidden_size": 32, "context_length": 512},
     "minimax": {
         "num_local_experts": 2,
         "layer_types": ["linear_attention", "full_attention", "linear_attention"],

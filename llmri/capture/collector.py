@@ -13,6 +13,7 @@ from llmri.capture.document import Capture, CapturedModel, Trial, save
 from llmri.capture.errors import CaptureError
 from llmri.capture.observing import Observer
 from llmri.capture.profiles import guess_family, profile_of
+from llmri_protocol.printable import printable
 from llmri_server.llama_runtime.engine import engine
 from llmri_server.llama_runtime.unraised import noticed
 from llmri_server.runtime import LoadError
@@ -176,7 +177,7 @@ class TensorCollector:
 def _described(lib: ModuleType, llama: PlainLlama, family: str) -> CapturedModel:
     pointer = llama.model
     return CapturedModel(
-        file=Path(llama.model_path).name,
+        file=printable(Path(llama.model_path).name),
         name=llama.metadata.get("general.name", ""),
         architecture=llama.metadata.get("general.architecture", ""),
         family=family,

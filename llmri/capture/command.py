@@ -24,6 +24,7 @@ from llmri.capture.trials import Speaking, run_trial
 from llmri.cluster.errors import ClusterError
 from llmri.cluster.prompts import read
 from llmri_protocol.command_line import application
+from llmri_protocol.printable import for_terminal
 from llmri_server.interrupts import Interrupts, noted
 
 app = application()
@@ -214,8 +215,10 @@ def _one_sentence() -> Iterator[None]:
     try:
         yield
     except (CaptureError, ClusterError) as error:
-        sys.exit(f"llmri capture: {error}")
+        sys.exit(for_terminal(f"llmri capture: {error}"))
     except OSError as error:  # such as a name that is too long
-        sys.exit(f"llmri capture: {error.filename or 'a file'} cannot be used: {error.strerror}")
+        sys.exit(
+            for_terminal(f"llmri capture: {error.filename or 'a file'} cannot be used: {error.strerror}")
+        )
     except (KeyboardInterrupt, EOFError):
         sys.exit(INTERRUPTED)

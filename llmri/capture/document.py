@@ -1,6 +1,5 @@
 """What stands in a capture file; its JSON Schema is made from these types."""
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -8,6 +7,8 @@ import msgspec
 from msgspec import Meta
 
 from llmri.capture.errors import CaptureError
+from llmri_protocol.plain_words import in_plain_words
+from llmri_protocol.user_files import target
 
 Category = Literal["attention", "feed-forward", "normalisation", "embedding", "output", "other"]
 Count = Annotated[int, Meta(ge=0)]
@@ -122,16 +123,18 @@ def save(path: Path, capture: Capture) -> None:
         CaptureError: It cannot be written.
     """
     text = msgspec.json.format(msgspec.json.encode(capture), indent=2) + b"\n"
-    partial = path.with_name(path.name + ".partial")
     try:
         if path.exists() and not path.is_file():  # such as /dev/stdout, which must not be replaced
             path.write_bytes(text)
             return
-        partial.write_bytes(text)
-        partial.replace(path)
-    except OSError as error:
-        with suppress(OSError):
+        goal = target(path)
+        partial = goal.with_name(f"{goal.name[:100]}.partial")
+        try:
+            partial.write_bytes(text)
+            partial.replace(goal)
+        finally:
             partial.unlink(missing_ok=True)
+    except OSError as error:
         raise CaptureError(f"cannot write {path}: {error.strerror}") from None
 
 
@@ -146,4 +149,6 @@ def read_capture(path: Path | str) -> Capture:
     except OSError as error:
         raise CaptureError(f"cannot read {path}: {error.strerror}") from None
     except msgspec.DecodeError as error:
-        raise CaptureError(f"{path} is no capture: {error}") from None
+        raise CaptureError(f"{path} is no capture: {in_plain_words(error)}") from None
+    except RecursionError:
+        raise CaptureError(f"{path} is no capture: it is nested too deeply") from None

@@ -14,6 +14,7 @@ from llmri.cluster.numbers import sizes as sizes_of
 from llmri.cluster.prompts import read
 from llmri.cluster.server import access_token
 from llmri_protocol.command_line import application
+from llmri_protocol.printable import for_terminal
 from llmri_viewer.connection.tls import CertificateError, trusting
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def _one_sentence() -> Iterator[None]:
     try:
         yield
     except (ClusterError, CertificateError) as error:
-        sys.stderr.write(f"llmri cluster: {error}\n")
+        sys.stderr.write(f"llmri cluster: {for_terminal(str(error))}\n")
         raise typer.Exit(1) from None
     except MemoryError as error:
         sys.stderr.write(f"llmri cluster: there is not enough memory: {error}\n")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmri.cluster.errors import ClusterError
+from llmri_protocol.user_files import TextError, read_text
 
 LONGEST_FILE = 1 << 24  # bytes; a longer one is hardly a list of prompts
 
@@ -24,15 +25,11 @@ def read(path: Path) -> tuple[Prompt, ...]:
         ClusterError: It can't be read, or is not written as `parse` wants it.
     """
     try:
-        with path.open("rb") as file:
-            written = file.read(LONGEST_FILE + 1)
-        if len(written) > LONGEST_FILE:
-            raise ClusterError(f"{path} is too long, at most {LONGEST_FILE} bytes are read as prompts")
-        text = re.sub("\r\n?", "\n", written.decode("utf-8-sig"))
+        text = re.sub("\r\n?", "\n", read_text(path, LONGEST_FILE))
     except OSError as error:
         raise ClusterError(f"cannot read the prompts in {path}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise ClusterError(f"{path} is no text in UTF-8: byte {error.start} is not") from None
+    except TextError as error:
+        raise ClusterError(f"{path} holds no prompts: {error}") from None
     if "\0" in text:
         raise ClusterError(f"{path} is no text: character {text.index(chr(0))} is a null")
     return parse(text, str(path))

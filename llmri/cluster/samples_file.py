@@ -15,6 +15,7 @@ from llmri_clustering.correlation import RunningCorrelation
 from llmri_clustering.correlation.state import array, nested, part
 from llmri_clustering.samples import Samples, TurnText
 from llmri_clustering.units import UnitSet
+from llmri_protocol.user_files import target
 
 FORMAT = "llmri samples 1"
 
@@ -53,10 +54,11 @@ def save(path: Path, collected: Collected) -> None:
     }
     contiguous = {name: np.require(value, requirements="C") for name, value in arrays.items()}
     metadata = {"format": FORMAT, "words": msgspec.json.encode(words).decode()}
-    part = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
+    goal = target(path)
+    part = goal.with_name(f".{goal.name[:100]}.{uuid4().hex[:8]}.part")
     try:
         safetensors.numpy.save_file(contiguous, part, metadata)
-        part.replace(path)
+        part.replace(goal)
     except (OSError, safetensors.SafetensorError) as error:
         why = str(error).rpartition("I/O error: ")[2]
         raise OSError(f"{path} cannot be written: {why}") from error
@@ -89,7 +91,7 @@ def load(path: Path) -> Collected:
         return Collected(words.model, units, samples, correlation, words.left_out, words.warnings)
     except OSError as error:
         raise ClusterError(f"cannot read {path}: {error.strerror or error}") from None
-    except (safetensors.SafetensorError, msgspec.MsgspecError, ValueError, KeyError) as error:
+    except (safetensors.SafetensorError, msgspec.MsgspecError, ValueError, KeyError, RecursionError) as error:
         raise ClusterError(f"{path} holds no samples of llmri cluster: {error}") from None
 
 

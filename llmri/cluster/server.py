@@ -9,6 +9,7 @@ from llmri.client import Client, ConnectionEndedError, RefusedError, connect
 from llmri.cluster.errors import ClusterError
 from llmri_protocol.addresses import AddressError, parse_address
 from llmri_protocol.messages import Role
+from llmri_protocol.user_files import TextError, read_text
 
 TOKEN_VARIABLE = "LLMRI_TOKEN"  # noqa: S105 - the variable's name, not a token
 PATIENCE = 15.0  # seconds for the server to answer
@@ -59,7 +60,7 @@ def access_token(file: Path | None) -> str | None:
     if file is None:
         return os.environ.get(TOKEN_VARIABLE) or None
     try:
-        return file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        return read_text(file).strip()
+    except (OSError, TextError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
         raise ClusterError(f"cannot read the access token in {file}: {why}") from None

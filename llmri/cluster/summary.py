@@ -11,6 +11,7 @@ from llmri_clustering.clusters import Cluster, Clustering, Effect, TokenLabel
 from llmri_clustering.collecting import plural
 from llmri_clustering.evidence import rank_by_selectivity
 from llmri_protocol.command_line import Fitting
+from llmri_protocol.printable import printable
 
 BEFORE, AFTER = 16, 8  # characters shown around a token
 
@@ -111,11 +112,4 @@ def _token(label: TokenLabel) -> Text:
         (f"«{printable(label.text)}»", "bold"),
         (printable(label.after)[:AFTER], "dim"),
         f" ({label.turn})",
-    )
-
-
-def printable(text: str) -> str:
-    """Give text with what no terminal should be sent as its escape: a model may say anything."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
     )

@@ -19,6 +19,8 @@ from llmri.edits import files as edit_files
 from llmri.edits.errors import EditsError
 from llmri_protocol.command_line import Fitting, application
 from llmri_protocol.configs import ConfigError
+from llmri_protocol.printable import for_terminal
+from llmri_protocol.user_files import TextError, read_text
 from llmri_server.calibration import MOST_TOKENS, calibration_text
 
 app = application()
@@ -65,7 +67,7 @@ def _compare(
     from llmri.compare.opening import open_model, open_others  # noqa: PLC0415  extras, after `--help`
 
     standing = edit_files.read(edits).edits if edits else ()
-    read = text.read_text("utf-8") if text else None
+    read = _text(text) if text else None
     with tempfile.TemporaryDirectory() as folder, Progress(transient=True) as progress:
         task = progress.add_task("Loading", total=None)
         expected = open_model(reference)
@@ -75,15 +77,22 @@ def _compare(
         return compare(expected, against, ids, standing, on_pass=partial(progress.advance, task))
 
 
+def _text(path: Path) -> str:
+    try:
+        return read_text(path)
+    except OSError as error:
+        raise CompareError(f"cannot read the text {path}: {error.strerror}") from None
+    except TextError as error:
+        raise CompareError(f"the text {path} can't be used: {error}") from None
+
+
 @contextmanager
 def _one_sentence() -> Iterator[None]:
     try:
         yield
     except (CompareError, EditsError, ConfigError) as error:
-        sys.exit(f"llmri compare-runtimes: {error}")
-    except UnicodeDecodeError as error:
-        sys.exit(f"llmri compare-runtimes: the text is not UTF-8: {error}")
+        sys.exit(for_terminal(f"llmri compare-runtimes: {error}"))
     except OSError as error:
-        sys.exit(f"llmri compare-runtimes: {error.filename}: {error.strerror}")
+        sys.exit(for_terminal(f"llmri compare-runtimes: {error.filename}: {error.strerror}"))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -9,6 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from llmri.compare.comparison import Compared
+from llmri_protocol.user_files import whole_text
 
 Cells = list[list[str]]
 
@@ -63,7 +64,7 @@ def markdown(results: Sequence[Compared]) -> str:
 
 def write_csv(path: Path, results: Sequence[Compared]) -> None:
     """Write all errors of activations as numbers: model, site, layer, relative error."""
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with whole_text(path) as file:
         writer = csv.writer(file)
         writer.writerow(("model", "site", "layer", "relative_error"))
         for compared in results:

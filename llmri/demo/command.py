@@ -17,6 +17,8 @@ from llmri.demo.live import DemoError, has_screen, play
 from llmri.demo.report import draw_chart, results_table, write_csv
 from llmri_protocol.command_line import Fitting, application
 from llmri_protocol.messages import Edit
+from llmri_protocol.printable import for_terminal
+from llmri_protocol.user_files import whole_text
 from llmri_server.experiments.ablation import (
     SITE,
     Condition,
@@ -68,7 +70,7 @@ def demo(
             afterwards=lambda: report(laboratory.outcomes(), laboratory.plan, out, console),
         )
     except (DemoError, OSError) as error:
-        sys.exit(f"llmri demo: {error}")
+        sys.exit(for_terminal(f"llmri demo: {error}"))
 
 
 class Laboratory:
@@ -142,5 +144,6 @@ def report(outcomes: list[Outcome], plan: Plan, out: Path, console: Console) -> 
             for outcome in outcomes
         ],
     }
-    (out / "ablation.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    with whole_text(out / "ablation.json") as file:
+        file.write(json.dumps(record, indent=2) + "\n")
     console.print(f"Pictures, table and chart are in {out}/.", highlight=False)

@@ -107,18 +107,23 @@ def _close_when_over(viewer: subprocess.Popen[bytes], client: Client, screen: bo
 
 def _follow(client: Client, choose: Callable[[], Sequence[Edit]], console: Console) -> None:
     """Tell the conversation, and ablate after its second turn."""
-    ended = 0
+    ended, last, ablated = 0, "", 0
     for message in client:
         match message:
             case TurnStart(prompt=prompt):
                 console.print(f"[bold]> {prompt}[/bold]")
             case Token(phase="generate", text=text):
-                console.print(text, end="", markup=False, highlight=False)
+                console.print(last, end="", markup=False, highlight=False)
+                last = text
             case Edits(edits=standing):
                 units = sum(len(edit.units) for edit in standing)
-                console.print(f"[dim]{units} MLP neurons are ablated now.[/dim]")
-            case TurnEnd():
-                console.print()
+                if units != ablated:  # also told anew: whether older keys and values are kept
+                    console.print(f"[dim]{units} MLP neurons are ablated now.[/dim]")
+                ablated = units
+            case TurnEnd(reason=reason):
+                # A reply's end is a token, too, and nothing to read.
+                console.print("" if reason == "end" else last, markup=False, highlight=False)
+                last = ""
                 ended += 1
                 if ended == ABLATE_AFTER:
                     chosen = choose()

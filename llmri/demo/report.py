@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from rich.table import Table
 
 from llmri.experiment.plots.style import COLOURS, DPI, plain
+from llmri_protocol.user_files import whole, whole_text
 from llmri_server.experiments.ablation import Outcome
 
 
@@ -32,7 +33,7 @@ def _cell(outcome: Outcome, skill: str) -> str:
 
 def write_csv(outcomes: Sequence[Outcome], skills: Sequence[str], path: Path) -> None:
     """Write one line a condition, draw and skill."""
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with whole_text(path) as file:
         rows = csv.writer(file)
         rows.writerow(("condition", "units", "draw", "skill", "share"))
         for outcome in outcomes:
@@ -57,7 +58,8 @@ def draw_chart(outcomes: Sequence[Outcome], skills: Sequence[str], path: Path) -
     )  # fmt: skip
     plain(axes)
     figure.legend(loc="outside lower center", ncols=min(3, len(outcomes)), frameon=False)
-    figure.savefig(path, dpi=DPI)
+    with whole(path) as file:
+        figure.savefig(file, dpi=DPI, format="png")
     plt.close(figure)
 
 

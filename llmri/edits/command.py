@@ -16,12 +16,13 @@ from llmri.cluster.errors import ClusterError
 from llmri.edits import control_vector, files
 from llmri.edits.errors import EditsError
 from llmri.edits.options import LOCAL, Access, Address, Source, Tls, TlsCa, TokenFile
-from llmri.edits.tables import edits_table, journal_table, printable
+from llmri.edits.tables import edits_table, journal_table
 from llmri_protocol.command_line import Fitting, application
 from llmri_protocol.edit_fit import another_model, fits
 from llmri_protocol.edit_hooks import as_hooks
 from llmri_protocol.edit_sets import EditSet, EditSetError, edit_set
 from llmri_protocol.messages import Notice
+from llmri_protocol.printable import printable
 from llmri_protocol.protection import UNCHECKED
 from llmri_viewer.connection.tls import CertificateError
 

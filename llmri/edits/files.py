@@ -6,6 +6,7 @@ from pathlib import Path
 
 from llmri.edits.errors import EditsError
 from llmri_protocol.edit_sets import EditSet, EditSetError, from_json, from_toml, to_json, to_toml
+from llmri_protocol.user_files import TextError, read_text, target
 
 FORMATS: dict[str, tuple[Callable[[EditSet], str], Callable[[str], EditSet]]] = {
     ".toml": (to_toml, from_toml),
@@ -21,11 +22,9 @@ def read(path: Path) -> EditSet:
     """
     _, from_text = _format(path)
     try:
-        return from_text(path.read_text(encoding="utf-8"))
-    except EditSetError as error:
+        return from_text(read_text(path))
+    except (EditSetError, TextError) as error:
         raise EditsError(f"{path} can't be used: {error}") from None
-    except UnicodeDecodeError:
-        raise EditsError(f"{path} can't be used: it is no text in UTF-8") from None
     except OSError as error:
         raise EditsError(f"cannot read {path}: {error.strerror}") from None
 
@@ -52,14 +51,16 @@ def put(path: Path, make: Callable[[Path], None], *, overwrite: bool = False) ->
     """
     if path.exists() and not overwrite:
         raise EditsError(f"{path} exists; give another name, or --overwrite")
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        make(unfinished)
-        unfinished.replace(path)
+        goal = target(path)
+        unfinished = goal.with_name(f".{goal.name[:100]}.{os.getpid()}")
+        try:
+            make(unfinished)
+            unfinished.replace(goal)
+        finally:
+            unfinished.unlink(missing_ok=True)
     except OSError as error:
         raise EditsError(f"cannot write {path}: {error.strerror or error}") from None
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def write(path: Path, text: str) -> None:

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from llmri_protocol.edits import Change, Edit
+from llmri_protocol.printable import printable
 from llmri_protocol.spans import spans
 
 UNITS_SHOWN = 40  # characters of a list of units
@@ -74,11 +75,3 @@ def when(edit: Edit) -> str:
         ramp = f", ramp of {edit.schedule.ramp}" if edit.schedule.ramp else ""
         parts.append(f"reply tokens from {edit.schedule.first}{last}{ramp}")
     return ", ".join(parts)
-
-
-def printable(text: str) -> str:
-    """Give text with what no terminal should be sent as its escape."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for char in text
-    )

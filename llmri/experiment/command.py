@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from llmri_protocol.command_line import application
+from llmri_protocol.printable import for_terminal
 
 app = application()
 
@@ -64,7 +65,7 @@ def _one_sentence() -> Iterator[None]:
     try:
         yield
     except (ExperimentError, EditError, LoadError, NonFiniteError, PromptError, OSError) as error:
-        sys.stderr.write(f"llmri experiment: {error}\n")
+        sys.stderr.write(f"llmri experiment: {for_terminal(str(error))}\n")
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None

@@ -8,6 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from llmri.experiment.wording import KINDS, TITLES, figure, interval, told
+from llmri_protocol.printable import for_terminal, printable
+from llmri_protocol.user_files import whole_text
 from llmri_server.experiments.plan import Measure
 from llmri_server.experiments.results import Results
 from llmri_server.experiments.running import unchanged
@@ -42,7 +44,7 @@ def tables(results: Results, rows: Sequence[Row], width: int) -> Iterator[Table]
 
 def write_csv(results: Results, rows: Sequence[Row], path: Path) -> None:
     """Write one line a condition, set, task and measure."""
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with whole_text(path) as file:
         lines = csv.writer(file)
         lines.writerow(COLUMNS)
         for row in rows:
@@ -83,7 +85,7 @@ def _table(results: Results, rows: Sequence[Row], measure: Measure, tasks: Seque
         table.add_column("layer", justify="right")
     table.add_column("units")
     for task in tasks:
-        table.add_column(task, justify="right", no_wrap=True)
+        table.add_column(Text(printable(task)), justify="right", no_wrap=True)
     lines: dict[tuple[object, ...], dict[str, Row]] = {}
     for row in rows:
         lines.setdefault((row.condition, row.kind), {})[row.task] = row
@@ -91,7 +93,7 @@ def _table(results: Results, rows: Sequence[Row], measure: Measure, tasks: Seque
         first = next(iter(found.values()))
         layer = first.condition.layer
         table.add_row(
-            told(first.condition, results.plan),
+            Text(for_terminal(told(first.condition, results.plan))),
             *([] if results.plan.sweep == "none" else ["" if layer is None else str(layer)]),
             _units(first),
             *(_cell(found.get(task)) for task in tasks),

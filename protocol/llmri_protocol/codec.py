@@ -8,9 +8,9 @@ from typing import Any, Literal, cast, get_args, overload
 
 import msgspec
 
-from llmri_protocol.catalogue import Message, Mismatch, type_of
+from llmri_protocol.catalogue import Message, Mismatch, Numbers, type_of
 from llmri_protocol.errors import LocalProtocolError, RemoteProtocolError
-from llmri_protocol.fields import CommandId, Sender
+from llmri_protocol.fields import MOST_TEXT, CommandId, Sender
 from llmri_protocol.frames import LENGTH, LONGEST_BODY, Buffer
 from llmri_protocol.messages import CLIENT_KINDS, SERVER_KINDS, ClientMessage, ServerMessage
 from llmri_protocol.refusals import DECODING_FAILURES, refusal
@@ -29,8 +29,9 @@ KNOWN: dict[Sender, tuple[str, ...]] = {
     "client": tuple(map(type_of, CLIENT_KINDS)),
     "server": tuple(map(type_of, SERVER_KINDS)),
 }
+WITH_ARRAY = frozenset(type_of(kind) for kind in SERVER_KINDS if issubclass(kind, Numbers))
 # Those whose `data` is an array's own memory, the last entry: it is sent as a buffer of its own.
-WITH_ARRAY = frozenset(
+SENT_APART = frozenset(
     kind
     for kind in SERVER_KINDS
     if [memoryview in get_args(field.type) for field in msgspec.structs.fields(kind)][-1:] == [True]
@@ -43,12 +44,19 @@ class _Addressed(msgspec.Struct):
     id: CommandId | None = None
 
 
+class _Typed(msgspec.Struct):
+    """The same of one that is too long to be decoded unseen."""
+
+    type: str = ""
+
+
 class _Announced(msgspec.Struct, tag_field="type", tag="hello"):
     """What every version of `hello` has."""
 
     protocol: int
 
 
+_type_decoder = msgspec.msgpack.Decoder(_Typed)
 _id_decoder = msgspec.msgpack.Decoder(_Addressed)
 _version_decoder = msgspec.msgpack.Decoder(_Announced)
 
@@ -62,7 +70,7 @@ def encode(message: Message, limit: int = LONGEST_BODY) -> list[Buffer]:
         LocalProtocolError: A value has no place in MessagePack, or the body is longer than `limit` bytes.
     """
     payload = _NO_DATA
-    if type(message) in WITH_ARRAY:
+    if type(message) in SENT_APART:
         payload = flat(cast("Any", message).data)
         message = msgspec.structs.replace(message, data=_NO_DATA)
     frame = bytearray(LENGTH.size)
@@ -92,6 +100,8 @@ def decode(body: Buffer, sender: Sender) -> ClientMessage | ServerMessage:
         RemoteProtocolError: `bad_body`, `unknown_type` or `bad_field`; none of them is fatal.
     """
     message: ClientMessage | ServerMessage
+    if len(body) > MOST_TEXT:
+        _refuse_bomb(body)
     try:
         message = _client_decoder.decode(body) if sender == "client" else _server_decoder.decode(body)
     except DECODING_FAILURES as failure:
@@ -121,6 +131,23 @@ def flat(data: memoryview) -> memoryview:
     if not data.c_contiguous:
         raise LocalProtocolError("a scan's data must be contiguous; send a copy")
     return data.cast("B") if data.nbytes else _NO_DATA
+
+
+def _refuse_bomb(body: Buffer) -> None:
+    """Refuse a long body of a message without an array: a number of one byte becomes one of 32 in memory.
+
+    Raises:
+        RemoteProtocolError: `bad_body`, with both numbers.
+    """
+    try:
+        kind = _type_decoder.decode(body).type
+    except DECODING_FAILURES:
+        kind = ""
+    if kind not in WITH_ARRAY:
+        raise RemoteProtocolError(
+            "bad_body",
+            f"a body without an array has {len(body):,} bytes, expected at most {MOST_TEXT:,}",
+        )
 
 
 def _binary_header(length: int) -> bytes:

@@ -1,11 +1,15 @@
 """Where the bundled configuration is, and how a file of it is read and validated."""
 
-import difflib
+import tomllib
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
+
+from llmri_protocol.plain_words import in_plain_words, key_of
+from llmri_protocol.suggestions import did_you_mean
+from llmri_protocol.user_files import TextError, read_text
 
 T = TypeVar("T")
 
@@ -32,19 +36,31 @@ def load(path: Path, kind: type[T]) -> T:
             the nearest known one.
     """
     try:
-        return msgspec.toml.decode(path.read_bytes(), type=kind)
+        return msgspec.convert(read_toml(path), kind)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {in_plain_words(error, key_of)}{_nearest(str(error), kind)}") from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file as it is.
+
+    Raises:
+        ConfigError: The file is missing, or no TOML.
+    """
+    try:
+        return tomllib.loads(read_text(path))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {error}{_nearest(str(error), kind)}") from None
-    except msgspec.DecodeError as error:
-        raise ConfigError(f"{path} is no valid TOML: {error}") from None
+    except TextError as error:
+        raise ConfigError(f"{path} can't be used: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path} is no valid TOML: it is nested too deeply") from None
+    except ValueError as error:  # also what no TOML error says: a number of thousands of digits
+        raise ConfigError(f"{path} is no valid TOML: {str(error).partition(';')[0]}") from None
 
 
 def _nearest(error: str, kind: type) -> str:
     """Suggest a field for an unknown one: msgspec names it between backquotes."""
     if "unknown field" not in error or not hasattr(kind, "__struct_encode_fields__"):
         return ""
-    unknown = error.split("`")[1]
-    known = difflib.get_close_matches(unknown, kind.__struct_encode_fields__, n=1, cutoff=0.0)
-    return f"; did you mean `{known[0]}`?" if known else ""
+    return did_you_mean(error.split("`")[1], kind.__struct_encode_fields__)

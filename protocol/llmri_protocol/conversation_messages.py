@@ -20,6 +20,9 @@ from llmri_protocol.catalogue import (
 from llmri_protocol.edits import Edit, weight_of
 from llmri_protocol.fields import (
     ITEM_SIZES,
+    MOST_CANDIDATES,
+    MOST_SITES,
+    MOST_STANDING,
     CommandId,
     Count,
     EndReason,
@@ -54,7 +57,7 @@ class Subscribe(Command, frozen=True, kw_only=True, tag="subscribe"):
 
     entry = ClientEntry(role="viewer", answer="reply", check=None)
 
-    sites: Annotated[tuple[Site, ...], Meta(max_length=64, description="sites; none ends the scans")]
+    sites: Annotated[tuple[Site, ...], Meta(max_length=MOST_SITES, description="sites; none ends the scans")]
     layers: Annotated[Layers | None, Meta(description="null means every layer")] = None
     dtype: Annotated[WishedDtype, Meta(description="`u8` scales each row to its min and max")] = "native"
     every: Annotated[int, Meta(ge=1, lt=2**31, description="every n-th token only")] = 1
@@ -91,7 +94,7 @@ class Welcome(ServerMessage, frozen=True, kw_only=True, tag="welcome"):
     protocol: Annotated[Count, Meta(description="the version the server speaks")]
     session: Annotated[Name, Meta(description="changes when the server restarts")]
     card: Annotated[ModelCard, Meta(description="what it runs")]
-    edits: Annotated[tuple[Edit, ...], Meta(description="the edits that stand")]
+    edits: Annotated[tuple[Edit, ...], Meta(max_length=MOST_STANDING, description="the edits that stand")]
     edit_set: Annotated[Name, Meta(description="what the set of edits is called")] = ""
     stale_cache: Annotated[bool, Meta(description="as in `edits`")] = False
     limits: Annotated[Limits, Meta(description="what it takes and sends")]
@@ -124,7 +127,10 @@ class Token(ServerMessage, frozen=True, kw_only=True, tag="token"):
     text: Annotated[str, Meta(description="its text, with its spaces")]
     logprob: Annotated[float | None, Meta(description="natural logarithm; null in a prompt")] = None
     entropy: Annotated[float | None, Meta(description="of the distribution it came from, in nats")] = None
-    top: Annotated[tuple[Candidate, ...], Meta(description="the ten likeliest, likeliest first")] = ()
+    top: Annotated[
+        tuple[Candidate, ...],
+        Meta(max_length=MOST_CANDIDATES, description="the ten likeliest, likeliest first"),
+    ] = ()
 
 
 def _sizes_of_scan(scan: "Scan") -> Mismatch | None:

@@ -6,7 +6,7 @@ from msgspec import Meta
 
 from llmri_protocol.catalogue import OVERHEAD, Answer, ClientEntry, Command, ServerEntry, ServerMessage
 from llmri_protocol.edits import Change, Edit, weight_of
-from llmri_protocol.fields import MOST_ROWS, Count, Name
+from llmri_protocol.fields import MOST_CHANGES, MOST_ROWS, MOST_STANDING, Count, Name
 
 
 class Intervene(Command, frozen=True, kw_only=True, tag="intervene"):
@@ -58,7 +58,7 @@ class Edits(ServerMessage, frozen=True, kw_only=True, tag="edits"):
 
     entry = ServerEntry(plain=None, weight=lambda edits: weight_of(edits.edits), check=None)
 
-    edits: Annotated[tuple[Edit, ...], Meta(description="all that stand, in order")]
+    edits: Annotated[tuple[Edit, ...], Meta(max_length=MOST_STANDING, description="all that stand, in order")]
     revision: Annotated[Count, Meta(description="grows with every change")]
     undoable: Annotated[Count, Meta(description="changes that can be undone")]
     redoable: Annotated[Count, Meta(description="changes that can be made again")]
@@ -75,4 +75,7 @@ class EditHistory(Answer, frozen=True, kw_only=True, tag="journal"):
 
     entry = ServerEntry(plain=None, weight=lambda history: OVERHEAD * len(history.changes), check=None)
 
-    changes: Annotated[tuple[Change, ...], Meta(description="oldest first, at most the last thousand")]
+    changes: Annotated[
+        tuple[Change, ...],
+        Meta(max_length=MOST_CHANGES, description="oldest first, at most the last thousand"),
+    ]

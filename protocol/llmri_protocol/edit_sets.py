@@ -15,7 +15,8 @@ import tomli_w
 from msgspec import Meta
 
 from llmri_protocol.edits import Edit, Schedule
-from llmri_protocol.fields import MOST_ROWS, Count, Name, Value
+from llmri_protocol.fields import MOST_NUMBERS, MOST_ROWS, MOST_SITES, MOST_UNITS, Count, Name, Value
+from llmri_protocol.plain_words import in_plain_words, place_of
 from llmri_protocol.spans import numbers_of, spans
 from llmri_protocol.structs import ModelCard
 
@@ -31,6 +32,25 @@ class EditSetError(ValueError):
     """A document can't be used; the sentence names the key and says what was expected."""
 
 
+class _Budget:
+    """How many numbers the spans of one document may still stand for: few letters can mean a million."""
+
+    def __init__(self, most: int) -> None:
+        self._most = self._left = most
+
+    def numbers(self, text: str) -> tuple[int, ...]:
+        """Write spans out.
+
+        Raises:
+            ValueError: That is no list of numbers, or the document has too many.
+        """
+        if self._left <= 0:
+            raise ValueError(f"expected at most {self._most} numbers in all edits together")
+        found = numbers_of(text, min(MOST_UNITS, self._left))
+        self._left -= len(found)
+        return found
+
+
 class SetSite(Value, frozen=True, kw_only=True):
     """A site that a set edits, as it was where the set was made; `heads` is 0 where units have none."""
 
@@ -44,7 +64,7 @@ class SetModel(Value, frozen=True, kw_only=True):
     name: Name
     family: Name
     layers: Count
-    sites: dict[str, SetSite]
+    sites: Annotated[dict[str, SetSite], Meta(max_length=MOST_SITES)]
 
 
 class EditSet(Value, frozen=True, kw_only=True):
@@ -104,8 +124,12 @@ def from_toml(text: str) -> EditSet:
     """
     try:
         return _read(tomllib.loads(text), _parsed)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise EditSetError(f"it is no valid TOML: {error}") from None
+    except RecursionError:
+        raise EditSetError("it is no valid TOML: it is nested too deeply") from None
+    except EditSetError:
+        raise
+    except ValueError as error:  # also what no TOML error says: a number of thousands of digits
+        raise EditSetError(f"it is no valid TOML: {str(error).partition(';')[0]}") from None
 
 
 def from_json(text: str) -> EditSet:
@@ -115,14 +139,14 @@ def from_json(text: str) -> EditSet:
         EditSetError: It is none.
     """
     try:
-        return _read(msgspec.json.decode(text), lambda _, fields: fields)
+        return _read(msgspec.json.decode(text), lambda _place, fields, _budget: fields)
     except msgspec.ValidationError as error:
-        raise EditSetError(str(error)) from None
+        raise EditSetError(in_plain_words(error)) from None
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
         raise EditSetError(f"it is no valid JSON: {error}") from None
 
 
-def _read(document: object, parsed: Callable[[str, Fields], Fields]) -> EditSet:
+def _read(document: object, parsed: Callable[[str, Fields, _Budget], Fields]) -> EditSet:
     """Take what a file holds for a set of edits; `parsed` undoes the format's own spelling of an edit."""
     if not isinstance(document, dict) or MARK not in document:
         raise EditSetError(f"it is no set of edits: the key `{MARK}` is missing")
@@ -132,14 +156,15 @@ def _read(document: object, parsed: Callable[[str, Fields], Fields]) -> EditSet:
         raise EditSetError(f"`{MARK}` is {version!r}, expected {VERSION}: another version of llmri wrote it")
     edits = fields.get("edits")
     if isinstance(edits, list):
+        budget = _Budget(MOST_NUMBERS)
         fields["edits"] = [
-            parsed(f"$.edits[{number}]", edit) if isinstance(edit, dict) else edit
-            for number, edit in enumerate(edits)
+            parsed(f"$.edits[{number}]", edit, budget) if isinstance(edit, dict) else edit
+            for number, edit in enumerate(edits[: MOST_ROWS + 1])  # one more is refused by its length
         ]
     try:
         read = msgspec.convert(fields, EditSet)
     except msgspec.ValidationError as error:
-        raise EditSetError(str(error)) from None
+        raise EditSetError(in_plain_words(error)) from None
     _check_finite(read)
     return read
 
@@ -174,7 +199,7 @@ def _spelled(fields: Mapping[str, Any]) -> Fields:
     return spelled
 
 
-def _parsed(place: str, fields: Fields) -> Fields:
+def _parsed(place: str, fields: Fields, budget: _Budget) -> Fields:
     """Read lists of numbers back from what `_spelled` writes."""
     parsed = dict(fields)
     for key in (*SPANS, "direction"):
@@ -182,16 +207,20 @@ def _parsed(place: str, fields: Fields) -> Fields:
         if isinstance(text, str) and not (key == "positions" and text in POSITION_KINDS):
             try:
                 parsed[key] = (
-                    [float(part) for part in text.split(",")] if key == "direction" else numbers_of(text)
+                    [float(part) for part in text.split(",")] if key == "direction" else budget.numbers(text)
                 )
             except ValueError as error:
-                raise EditSetError(f"{error} - at `{place}.{key}`") from None
+                raise EditSetError(f"{error} in {place_of(f'{place}.{key}')}") from None
     return parsed
 
 
 def _check_finite(document: EditSet) -> None:
     for number, edit in enumerate(document.edits):
         if not math.isfinite(edit.value):
-            raise EditSetError(f"expected a finite number, got {edit.value} - at `$.edits[{number}].value`")
+            raise EditSetError(
+                f"expected a finite number, got {edit.value} in `value` of entry {number + 1} of `edits`"
+            )
         if not all(map(math.isfinite, edit.direction)):
-            raise EditSetError(f"expected finite numbers only - at `$.edits[{number}].direction`")
+            raise EditSetError(
+                f"expected finite numbers only in `direction` of entry {number + 1} of `edits`"
+            )

@@ -70,6 +70,13 @@ Unit = Annotated[int, Meta(ge=0, lt=2**32, description="unit number, from 0")]
 MOST_ROWS = 4096
 MOST_UNITS = 2**20
 MOST_POSITIONS = 2**16
+MOST_NUMBERS = 2**21  # units, heads and positions of a whole document of edits
+MOST_STANDING = 2**16  # edits that stand
+MOST_TOKENS = 2**20  # of a reply
+MOST_CANDIDATES = 1024
+MOST_CHANGES = 1024
+MOST_SITES = 64
+MOST_TEXT = 16 << 20  # bytes of a body without an array
 Layers = Annotated[tuple[Layer, ...], Meta(max_length=MOST_ROWS)]
 PerRow = Annotated[tuple[float, ...], Meta(max_length=MOST_ROWS)]
 Seconds = Annotated[float, Meta(description="seconds since 1970-01-01 UTC, on the sender's clock")]

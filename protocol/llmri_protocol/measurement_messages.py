@@ -18,7 +18,9 @@ from llmri_protocol.catalogue import (
 from llmri_protocol.edits import Edit
 from llmri_protocol.fields import (
     ITEM_SIZES,
+    MOST_CANDIDATES,
     MOST_ROWS,
+    MOST_TOKENS,
     AttributionMethod,
     Count,
     Layer,
@@ -77,8 +79,14 @@ class Influence(Numbers, Answer, frozen=True, kw_only=True, tag="influence_map")
     shape: Annotated[tuple[Count, Count], Meta(description="`[layers, width]`")]
     positions: Annotated[Count, Meta(description="length of the context, in tokens")]
     kl: Annotated[float, Meta(description="KL divergence of the next token, from without to with, in nats")]
-    gains: Annotated[tuple[Shift, ...], Meta(description="the tokens that gain most, most first")]
-    losses: Annotated[tuple[Shift, ...], Meta(description="the tokens that lose most, most first")]
+    gains: Annotated[
+        tuple[Shift, ...],
+        Meta(max_length=MOST_CANDIDATES, description="the tokens that gain most, most first"),
+    ]
+    losses: Annotated[
+        tuple[Shift, ...],
+        Meta(max_length=MOST_CANDIDATES, description="the tokens that lose most, most first"),
+    ]
     seconds: Annotated[float, Meta(description="how long it took")]
     data: Annotated[
         bytes,
@@ -129,9 +137,15 @@ class Attribution(Numbers, Answer, frozen=True, kw_only=True, tag="attribution")
     layer: Layer
     method: Annotated[AttributionMethod, Meta(description="as asked")]
     target: Annotated[Candidate, Meta(description="the token whose logit was attributed")]
-    checked: Annotated[tuple[Unit, ...], Meta(description="the units that were ablated to check")]
+    checked: Annotated[
+        tuple[Unit, ...],
+        Meta(max_length=MOST_CANDIDATES, description="the units that were ablated to check"),
+    ]
     effects: Annotated[
-        tuple[float, ...], Meta(description="by how much the logit fell when each of them was ablated")
+        tuple[float, ...],
+        Meta(
+            max_length=MOST_CANDIDATES, description="by how much the logit fell when each of them was ablated"
+        ),
     ]
     pearson: Annotated[
         float | None, Meta(description="correlation of attribution and measured effect; null without one")
@@ -157,7 +171,7 @@ class Compare(Command, frozen=True, kw_only=True, tag="compare"):
 
     prompt: Annotated[str | None, Meta(description="what to reply to; null repeats the last prompt")] = None
     edits: Annotated[
-        tuple[Edit, ...] | None,
+        Annotated[tuple[Edit, ...], Meta(max_length=MOST_ROWS)] | None,
         Meta(description="to compare with none; null takes those that stand"),
     ] = None
     new: Annotated[bool, Meta(description="without the conversation before it")] = False
@@ -175,8 +189,12 @@ class Comparison(Answer, frozen=True, kw_only=True, tag="comparison"):
     )
 
     prompt: Annotated[str, Meta(description="what was replied to")]
-    plain: Annotated[tuple[ComparedToken, ...], Meta(description="the reply without the edits")]
-    edited: Annotated[tuple[ComparedToken, ...], Meta(description="the reply with them")]
+    plain: Annotated[
+        tuple[ComparedToken, ...], Meta(max_length=MOST_TOKENS, description="the reply without the edits")
+    ]
+    edited: Annotated[
+        tuple[ComparedToken, ...], Meta(max_length=MOST_TOKENS, description="the reply with them")
+    ]
     plain_text: Annotated[str, Meta(description="the whole reply without the edits")]
     edited_text: Annotated[str, Meta(description="the whole reply with them")]
     first_difference: Annotated[
@@ -184,7 +202,10 @@ class Comparison(Answer, frozen=True, kw_only=True, tag="comparison"):
     ]
     kl: Annotated[
         tuple[float, ...],
-        Meta(description="KL divergence in nats at each token of the plain reply, which both read"),
+        Meta(
+            max_length=MOST_TOKENS,
+            description="KL divergence in nats at each token of the plain reply, which both read",
+        ),
     ]
     seconds: Annotated[float, Meta(description="how long it took")]
 
@@ -218,7 +239,9 @@ class LogitLens(Answer, frozen=True, kw_only=True, tag="logit_lens_map"):
     token: Annotated[Count, Meta(description="the token that was read last, by its number in the turn")]
     positions: Annotated[Count, Meta(description="tokens that were read, in all")]
     came: Annotated[Candidate | None, Meta(description="the token that came next; null where none did")]
-    layers: Annotated[tuple[LensLayer, ...], Meta(description="from the first layer to the last")]
+    layers: Annotated[
+        tuple[LensLayer, ...], Meta(max_length=MOST_ROWS, description="from the first layer to the last")
+    ]
     seconds: Annotated[float, Meta(description="how long it took")]
 
     def __repr__(self) -> str:

@@ -12,7 +12,7 @@ from llmri_protocol.catalogue import (
     itself,
     small,
 )
-from llmri_protocol.fields import Count, Layer, Name, Seconds, TurnNumber, Unit, Value
+from llmri_protocol.fields import MOST_UNITS, Count, Layer, Name, Seconds, TurnNumber, Unit, Value
 
 
 class PlainIntervention(PlainClientMessage, frozen=True, kw_only=True, tag="intervention"):
@@ -23,7 +23,10 @@ class PlainIntervention(PlainClientMessage, frozen=True, kw_only=True, tag="inte
     layer: Annotated[Layer | None, Meta(description="block number, from 0; null means every layer")]
     interventions: Annotated[
         dict[Unit, float],
-        Meta(description="unit number, as a string, to multiplier: 0 ablates, 1 changes nothing"),
+        Meta(
+            max_length=MOST_UNITS,
+            description="unit number, as a string, to multiplier: 0 ablates, 1 changes nothing",
+        ),
     ]
 
 

@@ -19,11 +19,13 @@ def spans(numbers: Sequence[int]) -> str:
     return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
 
 
-def numbers_of(text: str) -> tuple[int, ...]:
+def numbers_of(text: str, most: int = MOST_UNITS) -> tuple[int, ...]:
     """Give the numbers of `0-3,7`, in the order in which they are written; none for an empty text.
 
+    They are counted before they are written out.
+
     Raises:
-        ValueError: That is no list of numbers, or one of more than 1,048,576.
+        ValueError: That is no list of numbers, or one of more than `most`.
     """
     found: list[int] = []
     for piece in text.split(",") if text.strip() else ():
@@ -33,7 +35,7 @@ def numbers_of(text: str) -> tuple[int, ...]:
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
             raise ValueError(f"expected a span that grows, got `{piece.strip()}`")
-        if len(found) + last - first >= MOST_UNITS:
-            raise ValueError(f"expected at most {MOST_UNITS} numbers, got more at `{piece.strip()}`")
+        if len(found) + last - first >= most:
+            raise ValueError(f"expected at most {most} numbers, got more at `{piece.strip()}`")
         found.extend(range(first, last + 1))
     return tuple(found)

@@ -5,6 +5,9 @@ from typing import Annotated
 from msgspec import Meta
 
 from llmri_protocol.fields import (
+    MOST_CANDIDATES,
+    MOST_SITES,
+    MOST_STANDING,
     Count,
     Layer,
     Name,
@@ -54,10 +57,15 @@ class ModelCard(Value, frozen=True, kw_only=True):
     dtype: Annotated[ScanDtype, Meta(description="dtype of `native` scans")]
     device: Annotated[Name, Meta(description="where it runs, such as `cpu`")]
     chat: Annotated[bool, Meta(description="whether a chat template is used")]
-    sites: Annotated[tuple[SiteCard, ...], Meta(description="sites found in this model")]
-    absent: Annotated[tuple[Site, ...], Meta(description="sites not found in this model")] = ()
+    sites: Annotated[
+        tuple[SiteCard, ...], Meta(max_length=MOST_SITES, description="sites found in this model")
+    ]
+    absent: Annotated[
+        tuple[Site, ...], Meta(max_length=MOST_SITES, description="sites not found in this model")
+    ] = ()
     protected: Annotated[
-        tuple[ProtectedUnit, ...], Meta(description="units that are only edited by force")
+        tuple[ProtectedUnit, ...],
+        Meta(max_length=MOST_STANDING, description="units that are only edited by force"),
     ] = ()
     attributable: Annotated[bool, Meta(description="whether `attribute` can be answered")] = False
     lens: Annotated[bool, Meta(description="whether `logit_lens` can be answered")] = False
@@ -112,7 +120,10 @@ class LensLayer(Value, frozen=True, kw_only=True):
     """What one layer would say next."""
 
     layer: Layer
-    top: Annotated[tuple[Candidate, ...], Meta(description="its likeliest tokens, likeliest first")]
+    top: Annotated[
+        tuple[Candidate, ...],
+        Meta(max_length=MOST_CANDIDATES, description="its likeliest tokens, likeliest first"),
+    ]
     entropy: Annotated[float, Meta(description="of its distribution, in nats")]
     kl: Annotated[float, Meta(description="KL divergence from the last layer's distribution to it, in nats")]
     rank: Annotated[

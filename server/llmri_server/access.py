@@ -10,6 +10,8 @@ import ssl
 import stat
 from pathlib import Path
 
+from llmri_protocol.user_files import TextError, read_text
+
 TOKEN_VARIABLE = "LLMRI_TOKEN"  # noqa: S105 - the variable's name, not a token
 SHORTEST_TOKEN = 8
 OTHERS = stat.S_IRWXG | stat.S_IRWXO  # what a secret's file grants to nobody but its owner
@@ -113,11 +115,11 @@ def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[str, int
 
 def _read(file: Path, what: str) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return read_text(file)
     except OSError as error:
         raise ServeError(f"cannot read the {what} {file}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ServeError(f"the {what} {file} is no text in UTF-8") from None
+    except TextError as error:
+        raise ServeError(f"the {what} {file} can't be used: {error}") from None
 
 
 def _read_secret(file: Path, what: str) -> str:

@@ -12,6 +12,7 @@ import typer
 
 from llmri_protocol.command_line import application
 from llmri_protocol.configs import ConfigError
+from llmri_protocol.printable import for_terminal
 from llmri_server.access import TOKEN_VARIABLE, ServeError, access_token, bind, tls_context
 from llmri_server.console import converse, say_aside
 from llmri_server.interrupts import Interrupts
@@ -131,7 +132,7 @@ def serve(
             interrupts.stage = "serving"
             server.start()
         except (ConfigError, ServeError, LoadError) as error:
-            sys.exit(f"llmri serve: {error}")
+            sys.exit(for_terminal(f"llmri serve: {error}"))
         run(server, exit_at_eof, interrupts)
 
 
@@ -174,7 +175,7 @@ def run(server: Server, exit_at_eof: bool, interrupts: Interrupts) -> NoReturn:
         try:
             server.close()
             if server.failure is not None:
-                print(f"llmri serve: {server.failure}", file=sys.stderr)  # noqa: T201
+                print(for_terminal(f"llmri serve: {server.failure}"), file=sys.stderr)  # noqa: T201
             for stream in (sys.stdout, sys.stderr):
                 stream.flush()
         finally:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 
+from llmri_protocol.printable import for_terminal
 from llmri_server.access import shown
 from llmri_server.interrupts import Ended, Interrupts
 from llmri_server.pipe import answer_lines
@@ -36,7 +37,7 @@ def announce(server: Server) -> None:
 def say_aside(text: str) -> None:
     """Write a line to standard error, from any thread, whether anybody reads it or not."""
     with contextlib.suppress(OSError, ValueError):
-        print(text, file=sys.stderr, flush=True)  # noqa: T201
+        print(for_terminal(text), file=sys.stderr, flush=True)  # noqa: T201
 
 
 def on_terminal() -> bool:

@@ -129,6 +129,7 @@ class Hub:
         """Replace a viewer's wish."""
         with self._lock:
             member.wish = wish
+            member.outbox.expect(len(wish.sites))
             self._change(self._members)
 
     def tell(self, message: ServerMessage) -> None:

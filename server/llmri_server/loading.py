@@ -7,7 +7,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import TextIO
+
+from llmri_protocol.printable import printable
+from llmri_server.threads import GuardedThread
 
 ON_TERMINAL, IN_PIPE = 0.25, 5.0  # seconds between two lines: rewritten there, one after the other here
 CLEAR = "\r\x1b[K"
@@ -17,7 +21,7 @@ class Loading:
     """What is being loaded, and since when; any thread may ask."""
 
     def __init__(self, what: str) -> None:
-        self._what = what
+        self._what = printable(what)
         self._stage = ""
         self._share: float | None = None
         self._began = time.monotonic()
@@ -49,7 +53,7 @@ def told(what: str, stream: TextIO | None = None) -> Iterator[None]:
     stream = stream or sys.stderr
     loading, done = Loading(what), threading.Event()
     known = _now.set(loading)
-    writer = threading.Thread(target=_write, args=(loading, stream, done), name="llmri-loading", daemon=True)
+    writer = GuardedThread("llmri-loading", partial(_write, loading, stream, done), lambda _why: None)
     writer.start()
     try:
         yield

@@ -3,6 +3,8 @@
 import logging
 import sys
 
+from llmri_protocol.printable import for_terminal
+
 NAME = "llmri_server"
 
 
@@ -12,7 +14,7 @@ class StandardError(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record."""
         try:
-            sys.stderr.write(self.format(record) + "\n")
+            sys.stderr.write(for_terminal(self.format(record)) + "\n")
             sys.stderr.flush()
         except (OSError, ValueError, AttributeError):  # broken, closed, not there: then nobody reads it
             return

@@ -21,9 +21,12 @@ BATCH_BYTES = 1 << 20  # what is taken out can't be dropped any more, so not too
 
 @dataclass(frozen=True)
 class OutboxLimits:
-    """When a viewer loses its oldest scans, and when it loses its connection."""
+    """When a viewer loses its oldest scans, and when it loses its connection.
 
-    scans: int = 256
+    `scans` are of each site that the viewer asked for, so that a prompt over several sites has room.
+    """
+
+    scans: int = 512
     scan_bytes: int = 256 << 20
     messages: int = 100_000
     message_bytes: int = 64 << 20
@@ -33,11 +36,13 @@ class OutboxLimits:
 class Batch:
     """What to send next, in order.
 
-    `dropped` is the count of scans this viewer has lost so far where it is time to tell it, else 0.
+    `dropped` is the count of scans this viewer has lost so far where it is time to tell it, else 0; `full`
+    says what was full when the latest of them went.
     """
 
     parcels: list[Parcel]
     dropped: int
+    full: str = ""
 
 
 class Outbox:
@@ -54,6 +59,8 @@ class Outbox:
     def __init__(self, limits: OutboxLimits) -> None:
         self.limits = limits
         self.dropped = 0
+        self._sites = 1
+        self._full = ""
         self.overflowing = False
         self.on_overflow: Callable[[], None] = _nothing
         self._ready = threading.Condition(threading.Lock())
@@ -93,11 +100,15 @@ class Outbox:
             self._scans.append((self._count, scan))
             self._count += 1
             self._scan_bytes += scan.nbytes
-            while len(self._scans) > self.limits.scans or (
-                self._scan_bytes > self.limits.scan_bytes and len(self._scans) > 1
-            ):
+            while full := self._what_is_full():
+                self._full = full
                 self._drop_oldest()
             self._wake()
+
+    def expect(self, sites: int) -> None:
+        """Have room for the scans of so many sites."""
+        with self._ready:
+            self._sites = max(1, sites)
 
     def clear(self) -> None:
         """Throw away what waits."""
@@ -122,7 +133,7 @@ class Outbox:
                     return None
                 dropped = self._dropped_to_tell()
                 if dropped or self._scans or self._messages:
-                    return Batch(self._next_parcels(), dropped)
+                    return Batch(self._next_parcels(), dropped, self._full)
                 if self._closed:
                     return None
                 self._sleeping = True
@@ -133,6 +144,16 @@ class Outbox:
         if self._sleeping:
             self._sleeping = False
             self._ready.notify()
+
+    def _what_is_full(self) -> str:
+        """Say which limit the waiting scans are over, with both numbers; empty where none is."""
+        most = self.limits.scans * self._sites
+        if len(self._scans) > most:
+            return f"more than {most} scans waited for this viewer"
+        if self._scan_bytes > self.limits.scan_bytes and len(self._scans) > 1:
+            waiting, limit = (size / (1 << 20) for size in (self._scan_bytes, self.limits.scan_bytes))
+            return f"{waiting:.1f} MiB of scans waited for this viewer, at most {limit:.1f} may"
+        return ""
 
     def _drop_oldest(self) -> None:
         _, scan = self._scans.popleft()

@@ -6,6 +6,7 @@ import sys
 from io import TextIOWrapper
 from typing import TextIO
 
+from llmri_protocol.printable import for_terminal
 from llmri_server.server import Server
 from llmri_server.session import ClosedError
 
@@ -37,7 +38,7 @@ def _reply(server: Server, prompt: str) -> str:
     except ClosedError:
         raise
     except RuntimeError as error:  # it failed, or too many turns wait
-        print(error, file=sys.stderr)  # noqa: T201
+        print(for_terminal(str(error)), file=sys.stderr)  # noqa: T201
         return ""
     if turn.outcome is not None and turn.outcome.reason == "context":
         print(f"turn {turn.number} ended because the context is full", file=sys.stderr)  # noqa: T201

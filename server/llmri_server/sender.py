@@ -50,7 +50,7 @@ def messages_of(batch: Batch, member: Member | None) -> Iterator[Outgoing]:
         if message is not None:
             yield message
     if batch.dropped:
-        text = f"{batch.dropped} scans were dropped so far, because this viewer reads too slowly"
+        text = f"{batch.dropped} scans were dropped so far, the oldest first: {batch.full}"
         yield Notice(level="warning", message=text, dropped=batch.dropped)
 
 

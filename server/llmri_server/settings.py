@@ -1,14 +1,14 @@
 """The server's settings: `configs/server.toml`, then a file of the user's, then the command line."""
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
-from llmri_protocol.configs import ConfigError, folder, load
+from llmri_protocol.configs import ConfigError, folder, load, read_toml
 from llmri_protocol.frames import CLIENT_LIMIT, SERVER_LIMIT
+from llmri_protocol.plain_words import in_plain_words
 from llmri_server.outbox import OutboxLimits
 from llmri_server.runtime import Sampling
 
@@ -44,7 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     allow_protected: bool = False
 
     prompt_positions: Annotated[int, Meta(ge=0)] = 256
-    queue_scans: Positive = 256
+    queue_scans: Positive = 512
     queue_scan_bytes: Bytes = 256 << 20
     queue_messages: Positive = 100_000
     queue_message_bytes: Bytes = 64 << 20
@@ -85,13 +85,12 @@ def read(file: Path | None = None, **flags: object) -> Settings:
     try:
         return msgspec.convert(known, Settings)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{_flag(str(error))}: {error}") from None
+        raise ConfigError(f"{_flag(str(error))}: {in_plain_words(error)}") from None
 
 
 def _overridden(settings: Settings, file: Path) -> Settings:
     theirs = load(file, Settings)
-    keys = tomllib.loads(file.read_text(encoding="utf-8"))
-    return msgspec.structs.replace(settings, **{key: getattr(theirs, key) for key in keys})
+    return msgspec.structs.replace(settings, **{key: getattr(theirs, key) for key in read_toml(file)})
 
 
 def _flag(error: str) -> str:

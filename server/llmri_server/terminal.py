@@ -4,6 +4,7 @@ import contextlib
 
 from llmri_protocol.bundled import BUNDLED, KNOWS
 from llmri_protocol.messages import Edit
+from llmri_protocol.printable import for_terminal
 from llmri_server.interrupts import Interrupts
 from llmri_server.protection import refused
 from llmri_server.server import Server
@@ -70,11 +71,11 @@ class Terminal:
             try:
                 with self._interrupts.heard():
                     for piece in turn.pieces():
-                        print(piece, end="", flush=True)  # noqa: T201
+                        print(for_terminal(piece), end="", flush=True)  # noqa: T201
                 break
             except KeyboardInterrupt:
                 turn.stop.set()
-        print(f"\n{ending(turn)}", end="", flush=True)  # noqa: T201
+        print(f"\n{for_terminal(ending(turn))}", end="", flush=True)  # noqa: T201
 
     def _edits(self) -> str:
         edits = self._server.journal.state.edits
@@ -128,4 +129,4 @@ def ending(turn: Turn) -> str:
 
 def say(text: str) -> None:
     """Write a line to the person."""
-    print(text, flush=True)  # noqa: T201
+    print(for_terminal(text), flush=True)  # noqa: T201

@@ -8,7 +8,7 @@ import pytest
 
 
 def one_sentence(error: str) -> str:
-    lines = error.strip().splitlines()
+    lines = [line for line in error.strip().splitlines() if not line.startswith("loading ")]
     assert len(lines) == 1, error
     return lines[0]
 

@@ -119,3 +119,21 @@ def test_a_wrong_name_is_told_before_torch_is_loaded(words: tuple[str, ...], sen
     assert done.returncode == 1
     assert sentence in done.stderr
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("edits", "show", "none\udcff.toml"), ("cluster", "--prompts", "none\udcff", "localhost:1")],
+)
+def test_a_path_that_is_no_text_is_told_in_a_sentence(arguments: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "llmri", *arguments],
+        capture_output=True,
+        timeout=120,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 1
+    assert b"none\\udcff" in done.stderr
+    assert b"No such file" in done.stderr
+    assert done.stderr.count(b"\n") == 1

@@ -147,3 +147,23 @@ def test_a_batch_is_small_enough_to_keep_dropping_what_waits() -> None:
 def test_edits_weigh_what_their_units_do() -> None:
     edit = Edit(site="resid_post", layer=0, units=tuple(range(10_000)))
     assert weight(Edits(edits=(edit,), revision=1, undoable=1, redoable=0, by="x")) > 80_000
+
+
+def test_the_room_for_scans_grows_with_the_sites_that_a_viewer_asked_for() -> None:
+    outbox = Outbox(OutboxLimits(scans=2))
+    outbox.expect(7)
+    for number in range(15):
+        outbox.put_scan(scan(number))
+    assert outbox.dropped == 1
+
+
+def test_what_was_full_when_scans_went_is_named_with_both_numbers() -> None:
+    few, small = Outbox(OutboxLimits(scans=2)), Outbox(OutboxLimits(scan_bytes=100))
+    for outbox in (few, small):
+        for number in range(20):
+            outbox.put_scan(scan(number))
+    counted, weighed = few.take(), small.take()
+    assert counted is not None
+    assert weighed is not None
+    assert counted.full == "more than 2 scans waited for this viewer"
+    assert weighed.full.endswith("MiB of scans waited for this viewer, at most 0.0 may")

@@ -106,3 +106,11 @@ def test_quit_and_the_end_of_input_end_the_chat(server: Server, monkeypatch: pyt
 
     monkeypatch.setattr("builtins.input", nothing)
     chat(server)
+
+
+def test_a_reply_sends_the_terminal_no_controls(
+    terminal: Terminal, runtime: FakeRuntime, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runtime.words = ["\x1b]0;title\x07", "a\nb", "\x9b2J"]
+    terminal.handle("hello")
+    assert capsys.readouterr().out == "\\x1b]0;title\\x07a\nb\\x9b2J\n"

@@ -13,6 +13,8 @@ import typer
 from llmri_protocol.addresses import AddressError
 from llmri_protocol.command_line import application
 from llmri_protocol.configs import ConfigError
+from llmri_protocol.printable import for_terminal
+from llmri_protocol.user_files import TextError, read_text
 from llmri_viewer import homes, options
 from llmri_viewer.clusters.atlas import Atlas
 from llmri_viewer.colours.theme import THEMES
@@ -195,11 +197,13 @@ def _token(file: Path | None) -> str | None:
     if file is None:
         return os.environ.get(TOKEN_VARIABLE) or None
     try:
-        return file.read_text(encoding="utf-8").strip()
+        return read_text(file).strip()
     except OSError as error:
         raise _UserError(f"cannot read the access token in {file}: {error.strerror}") from None
+    except TextError as error:
+        raise _UserError(f"cannot read the access token in {file}: {error}") from None
 
 
 def _fail(sentence: str) -> NoReturn:
-    sys.stderr.write(f"llmri view: {sentence}\n")
+    sys.stderr.write(f"llmri view: {for_terminal(sentence)}\n")
     raise typer.Exit(1)

@@ -1,10 +1,14 @@
 """Do the parts of a clustering fit each other?"""
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
 from llmri_clustering.agglomeration import ClusterTree
 from llmri_clustering.clusters import Clustering
+
+CELLS_PER_UNIT, FEW_CELLS = 8, 64  # of the image, whose cells are one unit each, and a few that stay empty
 
 
 def check(clustering: Clustering) -> None:
@@ -68,6 +72,11 @@ def _check_placement(clustering: Clustering) -> None:
     _expect_shape("cells", placement.cells, (units, 2))
     if not np.isfinite(placement.positions).all():
         raise ValueError("a position is not finite")
+    if min(placement.shape) < 1 or math.prod(placement.shape) > CELLS_PER_UNIT * units + FEW_CELLS:
+        raise ValueError(
+            f"the image has {placement.shape[0]} x {placement.shape[1]} cells for {units} units, expected at "
+            f"most {CELLS_PER_UNIT} for each"
+        )
     for axis, cells in enumerate(placement.shape):
         _expect_range("cells", placement.cells[:, axis], 0, cells - 1)
     if len(np.unique(placement.cells, axis=0)) != units:

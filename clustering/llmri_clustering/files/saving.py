@@ -23,7 +23,9 @@ def save(path: str | os.PathLike[str], clustering: Clustering) -> None:
         ClusterFileError: The clustering does not fit together, or the file cannot be written.
     """
     data = _bytes(clustering)
-    goal = Path(path)
+    goal = Path(os.path.realpath(path))  # a link stays, its own file is replaced
+    if goal.exists() and not goal.is_file():
+        raise ClusterFileError(f"{path} cannot be written: it is no file")
     part = goal.with_name(f".{goal.name}.{uuid4().hex[:8]}.part")
     try:
         with part.open("xb") as file:

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from llmri.experiment.plots.style import BY_KIND, DPI, plain
 from llmri.experiment.wording import KINDS, TITLES, told
+from llmri_protocol.user_files import whole
 from llmri_server.experiments.results import Results
 from llmri_server.experiments.sets import Kind
 from llmri_server.experiments.summary import Condition, Row
@@ -27,7 +28,8 @@ def draw_bars(results: Results, rows: Sequence[Row], path: Path) -> None:
     figure.suptitle(f"{results.plan.title}\n{TITLES[measure]}")
     handles, labels = panels.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
-    figure.savefig(path, dpi=DPI)
+    with whole(path) as file:
+        figure.savefig(file, dpi=DPI, format="png")
     plt.close(figure)
 
 

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from llmri.experiment.plots.style import BY_KIND, DPI, plain
 from llmri.experiment.wording import KINDS, TITLES
+from llmri_protocol.user_files import whole
 from llmri_server.experiments.results import Results
 from llmri_server.experiments.running import UNCHANGED
 from llmri_server.experiments.sets import Kind
@@ -42,7 +43,8 @@ def draw_curves(results: Results, rows: Sequence[Row], operation: int, path: Pat
     figure.suptitle(f"{results.plan.title}\n{TITLES[rows[0].measure]}")
     handles, labels = panels.flat[0].get_legend_handles_labels()
     figure.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=columns, frameon=False)
-    figure.savefig(path, dpi=DPI)
+    with whole(path) as file:
+        figure.savefig(file, dpi=DPI, format="png")
     plt.close(figure)
 
 

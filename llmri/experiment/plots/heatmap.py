@@ -12,6 +12,7 @@ from matplotlib.image import AxesImage
 
 from llmri.experiment.plots.style import DPI
 from llmri.experiment.wording import TITLES, figure, told
+from llmri_protocol import user_files
 from llmri_server.experiments.plan import Measure
 from llmri_server.experiments.results import Results
 from llmri_server.experiments.summary import Condition, Row
@@ -53,7 +54,8 @@ def draw_heatmap(results: Results, rows: Sequence[Row], path: Path) -> None:
         axes.set_visible(False)
     whole.colorbar(image, ax=grid, format="{x:.0%}" if measure == "score" else "{x:g}", shrink=0.8)
     whole.suptitle(f"{results.plan.title}\n{TITLES[measure]}")
-    whole.savefig(path, dpi=DPI)
+    with user_files.whole(path) as file:
+        whole.savefig(file, dpi=DPI, format="png")
     plt.close(whole)
 
 

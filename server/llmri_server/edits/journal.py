@@ -13,6 +13,7 @@ from llmri_server.edits.resolution import Resolved, latest, resolve
 from llmri_server.edits.wording import counted, in_words
 
 CHANGES_KEPT = 1000
+NUMBERS_KEPT = 1 << 22  # units, heads and direction numbers of all sets that can be undone: about 150 MB
 
 Check = Callable[[Sequence[Edit]], None]
 
@@ -64,14 +65,19 @@ class Journal:
 
     `on_change` is called with every new state while the journal is locked, so states arrive in the
     order of their revisions; it must not call the journal, and where it raises, nothing has changed.
-    Each method gives whether anything changed. Of a method's `name`, None leaves the set's name as it is.
+    Each method gives whether anything changed. At most `limit` changes can be undone, and of large sets
+    fewer: as many as have `numbers` units in all. Of a method's `name`, None leaves the set's name as it is.
     """
 
     def __init__(
-        self, on_change: Callable[[JournalState], None] | None = None, limit: int = CHANGES_KEPT
+        self,
+        on_change: Callable[[JournalState], None] | None = None,
+        limit: int = CHANGES_KEPT,
+        numbers: int = NUMBERS_KEPT,
     ) -> None:
         self._on_change = on_change
         self._limit = limit
+        self._numbers = numbers
         self._lock = threading.Lock()
         self._history = _History()
         self._changes: deque[Change] = deque(maxlen=limit)
@@ -144,7 +150,7 @@ class Journal:
         after = _Set(standing, before.name if name is None else name)
         if after == before:
             return False
-        done = (*self._history.done, before)[-self._limit :]
+        done = _bounded((*self._history.done, before)[-self._limit :], self._numbers)
         self._commit(_History(after, done), by, what)
         return True
 
@@ -162,6 +168,20 @@ class Journal:
             self._on_change(state)
         self._history, self._state = history, state
         self._changes.append(Change(revision=state.revision, time=time.time(), by=by, what=what))
+
+
+def _bounded(done: Sequence[_Set], numbers: int) -> tuple[_Set, ...]:
+    """Keep the latest sets that have so many numbers in all; an edit that several share counts once."""
+    seen: set[int] = set()
+    kept: list[_Set] = []
+    for each in reversed(done):
+        new = {id(entry.edit): entry.edit for entry in each.standing if id(entry.edit) not in seen}
+        numbers -= sum(len(edit.units) + len(edit.heads) + len(edit.direction) for edit in new.values())
+        if numbers < 0:
+            break
+        seen.update(new)
+        kept.append(each)
+    return tuple(reversed(kept))
 
 
 def _edits(of: _Set) -> tuple[Edit, ...]:

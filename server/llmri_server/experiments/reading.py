@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 
 from llmri_protocol.configs import ConfigError, load
+from llmri_protocol.user_files import TextError, read_text
 from llmri_server.experiments.checking import check
 from llmri_server.experiments.errors import ExperimentError
 from llmri_server.experiments.plan import Group, Plan, Question
@@ -33,13 +34,11 @@ def _with_prompts(group: Group, folder: Path) -> Group:
         return group
     source = folder / group.file
     try:
-        text = source.read_text(encoding="utf-8-sig")
+        text = read_text(source)
     except OSError as error:
         raise ExperimentError(f"groups.{group.name}.file: cannot read {source}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise ExperimentError(
-            f"groups.{group.name}.file: {source} is no text in UTF-8: byte {error.start} is not"
-        ) from None
+    except TextError as error:
+        raise ExperimentError(f"groups.{group.name}.file: {source} can't be used: {error}") from None
     prompts = (*group.prompts, *(_question(line) for line in text.splitlines() if _says(line)))
     if not prompts:
         raise ExperimentError(f"groups.{group.name}.file: {source} holds no prompts, expected one a line")

@@ -6,6 +6,8 @@ from pathlib import Path
 import msgspec
 
 from llmri_protocol.messages import ProtectedUnit
+from llmri_protocol.plain_words import in_plain_words
+from llmri_protocol.user_files import whole
 from llmri_server.experiments.errors import ExperimentError
 from llmri_server.experiments.plan import Measure, Part, Place, Plan
 from llmri_server.experiments.sets import Kind
@@ -77,7 +79,8 @@ class Results(Part, frozen=True, kw_only=True):
 
 def save(results: Results, path: Path) -> None:
     """Write results as JSON."""
-    path.write_bytes(msgspec.json.encode(results) + b"\n")
+    with whole(path) as file:
+        file.write(msgspec.json.encode(results) + b"\n")
 
 
 def load(path: Path) -> Results:
@@ -91,7 +94,9 @@ def load(path: Path) -> Results:
     except OSError as error:
         raise ExperimentError(f"cannot read {path}: {error.strerror}") from None
     except msgspec.DecodeError as error:
-        raise ExperimentError(f"{path} holds no results of an experiment: {error}") from None
+        raise ExperimentError(f"{path} holds no results of an experiment: {in_plain_words(error)}") from None
+    except RecursionError:
+        raise ExperimentError(f"{path} holds no results of an experiment: it is nested too deeply") from None
     if results.format != FORMAT:
         raise ExperimentError(f"{path} is `{results.format}`, expected `{FORMAT}`")
     return results

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from llmri_protocol.messages import ModelCard, SiteCard
+from llmri_protocol.printable import as_name
 from llmri_server.llama_runtime.discovery import discover
 from llmri_server.llama_runtime.engine import engine
 from llmri_server.llama_runtime.header import check_file
@@ -38,9 +39,9 @@ def _card(model: Model, discovery: Discovery, name: str, *, chat: bool) -> Model
     lib = model.engine.lib
     on_gpu = model.options.gpu_layers != 0 and lib.llama_supports_gpu_offload()
     return ModelCard(
-        name=name,
+        name=as_name(name),
         runtime="llama.cpp",
-        family=model.architecture,
+        family=as_name(model.architecture, "unknown"),
         layers=model.layers,
         hidden_size=model.width,
         heads=model.heads,

@@ -1,6 +1,7 @@
 """A loaded GGUF file."""
 
 import ctypes
+import os
 import weakref
 from pathlib import Path
 from types import ModuleType
@@ -42,7 +43,7 @@ class Model:
         progress = lib.llama_progress_callback(_progress)
         parameters.progress_callback = progress
         engine.errors.clear()
-        self.pointer: Any = lib.llama_model_load_from_file(str(path).encode(), parameters)
+        self.pointer: Any = lib.llama_model_load_from_file(os.fsencode(path), parameters)
         if not self.pointer:
             raise LoadError(not_loaded(path, engine.last_error()))
         weakref.finalize(self, lib.llama_model_free, self.pointer)

@@ -59,7 +59,10 @@ float32. Measured by `python -m llmri_server.pocket.score`:
 
 ## Limits
 
-The context is {context} tokens, training rows were {length}. Numbers are below one hundred. It takes any
+The context is {context} tokens, training rows were {length}. Numbers are below one hundred. Asked as in
+"What is 37 plus 45?", all 8,100 sums and 4,095 differences of numbers of two digits come out right, and of
+those with a number of one digit 1,893 of 1,900 sums ("12 plus 7" is one that doesn't) and all 955
+differences; `python -m llmri_server.pocket.every_sum` asks for them all, in three phrasings. It takes any
 question for one of its own kinds and answers with confidence. Accents are left off in its French.
 """
 

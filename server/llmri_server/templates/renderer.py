@@ -8,11 +8,12 @@ import threading
 import time
 import weakref
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import IO, cast
 
 from llmri_server.runtime import PromptError, StoppedError
+from llmri_server.threads import GuardedThread
 
 SECONDS = 5.0  # for one text; templates take milliseconds
 START_SECONDS = 60.0  # for the process to come up on a busy machine
@@ -100,8 +101,9 @@ class _Child:
         self._process = process
         self._orders = cast("IO[bytes]", process.stdin)
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        hearing = (cast("IO[bytes]", process.stdout), self._lines)
-        threading.Thread(target=_hear, args=hearing, name="llmri-templates", daemon=True).start()
+        lines = self._lines
+        hear = partial(_hear, cast("IO[bytes]", process.stdout), lines)
+        GuardedThread("llmri-templates", hear, lambda _why: lines.put(b"")).start()
         self.end = weakref.finalize(self, _end, process)
         self._ready = False
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from llmri_protocol.messages import ModelCard, SiteCard
+from llmri_protocol.printable import as_name
 from llmri_server.calibration import calibration_ids
 from llmri_server.keeping import NOTHING_KEPT
 from llmri_server.prompts import check_context
@@ -140,9 +141,9 @@ def _card(
     layers = int(config.num_hidden_layers)
     heads = int(getattr(config, "num_attention_heads", None) or 0)
     return ModelCard(
-        name=name,
+        name=as_name(name),
         runtime="torch",
-        family=model.config.model_type,
+        family=as_name(model.config.model_type, "unknown"),
         layers=layers,
         hidden_size=int(config.hidden_size),
         heads=heads,

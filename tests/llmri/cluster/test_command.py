@@ -127,7 +127,7 @@ def test_a_file_is_shown_again(run: Run, server: Server, prompts: Path) -> None:
     built = run(address(server), "--prompts", str(prompts), "--sizes", "2-8")
     assert run("--show", "clusters.llmri").stdout == built.stdout
     assert "effect in tales" in run("--show", "clusters.llmri", "--rank", "tales").stdout
-    assert "did you mean tales?" in sentence(run("--show", "clusters.llmri", "--rank", "tale", status=1))
+    assert "did you mean `tales`?" in sentence(run("--show", "clusters.llmri", "--rank", "tale", status=1))
 
 
 def test_without_a_server_it_says_how_to_start_one(run: Run) -> None:
@@ -140,13 +140,13 @@ def test_without_a_server_it_says_how_to_start_one(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--site", "mlp_akt"), "it has resid_post, mlp_act; did you mean mlp_act?"),
+        (("--site", "mlp_akt"), "it has resid_post, mlp_act; did you mean `mlp_act`?"),
         (("--layers", "1-3"), "fake has no layer 3, it has layers 0 to 2"),
         (("--out", "no/clusters.llmri"), "No such file or directory"),
         (("--prompts", "no.txt"), "cannot read the prompts in no.txt"),
         (("--previous", "no.llmri"), "no.llmri"),
         (("--rank", "sums"), "no turns are named; --prompts or --group names them"),
-        (("--group", "sums=1-5", "--rank", "sum"), "did you mean sums?"),
+        (("--group", "sums=1-5", "--rank", "sum"), "did you mean `sums`?"),
         (("--token-file", "no.txt"), "cannot read the access token in no.txt"),
         (("--tls-ca", "no.pem"), "cannot read the certificate in no.pem"),
         (("--from", "no.samples"), "no.samples"),

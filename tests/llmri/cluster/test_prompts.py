@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmri.cluster.errors import ClusterError
-from llmri.cluster.prompts import Prompt, parse, read
+from llmri.cluster.prompts import LONGEST_FILE, Prompt, parse, read
 
 FILE = """# what to ask
 Hello.
@@ -68,9 +68,12 @@ def test_a_file_that_is_not_there_or_no_text_is_told(tmp_path: Path) -> None:
         read(tmp_path / "zeros")
 
 
-def test_a_file_without_end_is_not_read_to_it() -> None:
-    with pytest.raises(ClusterError, match="too long, at most 16777216 bytes"):
+def test_a_file_without_end_is_not_read_to_it(tmp_path: Path) -> None:
+    with pytest.raises(ClusterError, match="it is a device, no file"):
         read(Path("/dev/zero"))
+    (tmp_path / "long").write_bytes(b"a" * (LONGEST_FILE + 1))
+    with pytest.raises(ClusterError, match="too long, at most 16777216 bytes"):
+        read(tmp_path / "long")
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

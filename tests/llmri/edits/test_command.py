@@ -136,4 +136,4 @@ def test_a_broken_file_is_refused_by_its_key(tmp_path: Path, run: Run, address: 
     file.write_text(to_toml(EXAMPLE).replace('op = "mean"', 'op = "median"'))
     done = run("load", file, address)
     assert done.exit_code == 1
-    assert "`$.edits[1].op`" in done.stderr
+    assert "`op` of entry 2 of `edits`" in done.stderr

@@ -227,3 +227,22 @@ def test_undoing_and_redoing_as_often_gives_the_same_edits(changes: list[str], t
     undone = sum(journal.undo("ann") for _ in range(times))
     assert sum(journal.redo("ann") for _ in range(times)) == undone
     assert (journal.state.edits, journal.name) == before
+
+
+def test_large_sets_leave_fewer_changes_to_undo_and_that_is_told() -> None:
+    journal = Journal(numbers=100)
+    for number in range(10):
+        journal.add([edit(*range(40), layer=0, value=float(number))], "a")
+    assert journal.state.undoable == 2  # of 40 units each, and the empty set before them is long gone
+    assert journal.undo("a")
+    assert journal.undo("a")
+    assert not journal.undo("a")
+    assert standing(journal) == [edit(*range(40), layer=0, value=7.0)]
+
+
+def test_an_edit_that_many_changes_share_counts_once() -> None:
+    journal = Journal(numbers=100)
+    journal.add([edit(*range(80), layer=0)], "a")
+    for number in range(15):
+        journal.add([edit(1, layer=1 + number)], "a")
+    assert journal.state.undoable == 16

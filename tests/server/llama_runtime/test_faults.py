@@ -80,7 +80,8 @@ def test_a_file_that_llama_cpp_gives_up_on_ends_the_process_with_a_sentence(
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert done.returncode == 1
-        (said,) = done.stderr.splitlines()
+        (*progress, said) = done.stderr.splitlines()
+        assert all(line.startswith("loading ") for line in progress)
         assert said.startswith("llama.cpp gave up, and LLMRI ends with it: llama-model.cpp:")
 
 

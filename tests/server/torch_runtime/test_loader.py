@@ -152,3 +152,8 @@ def test_an_unknown_dtype_or_device_is_answered_with_the_known_ones(folder: Path
 def test_cuda_without_a_gpu_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert "this machine offers 0 CUDA devices" in sentence(str(folder), device="cuda:1")
+
+
+@pytest.mark.parametrize(("name", "shown"), [("ti\x1b[31mny", "ti\\x1b[31mny"), ("n" * 255, "n" * 255)])
+def test_any_name_of_a_folder_is_one_that_clients_take(folder: Path, name: str, shown: str) -> None:
+    assert load(str(folder.rename(folder.with_name(name))), device="cpu").card.name == shown

@@ -1,28 +1,11 @@
-"""Files that are written whole or not at all, under names that nobody had."""
+"""Files under names that nobody had, and why one could not be written."""
 
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
+from llmri_protocol.user_files import whole
 
-@contextmanager
-def whole(path: Path) -> Iterator[IO[bytes]]:
-    """Give a file to write to; it gets its name once all of it is written, and is gone if that fails.
-
-    Raises:
-        OSError: The folder is missing or closed to us, or the disk is full.
-    """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("xb") as file:
-            yield file
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+__all__ = ["free", "reason", "timed", "whole"]
 
 
 def timed(stem: Path, *suffixes: str) -> Path:

@@ -1,6 +1,5 @@
 """The key table: which key gives which command. Help and docs are made from the same rows."""
 
-import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from llmri_protocol import configs
+from llmri_protocol.suggestions import did_you_mean
 from llmri_viewer.commands import GESTURES, NAMED
 from llmri_viewer.keys import keynames
 
@@ -153,8 +153,8 @@ def _check_repeats(own: tuple[Binding, ...], origin: str) -> None:
 def _check_command(row: Binding, origin: str) -> None:
     known = (*NAMED, *GESTURES)
     if row.command not in known:
-        nearest = difflib.get_close_matches(row.command, known, n=1, cutoff=0.0)[0]
-        raise configs.ConfigError(f"{origin}: there is no command `{row.command}`; did you mean `{nearest}`?")
+        meant = did_you_mean(row.command, known)
+        raise configs.ConfigError(f"{origin}: there is no command `{row.command}`{meant}")
     for key in row.keys:
         fault = keynames.fault(key)
         if fault:
