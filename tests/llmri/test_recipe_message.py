@@ -10,7 +10,7 @@ import llmri
 import llmri_protocol
 import llmri_server
 
-PACKAGES = [Path(package.__file__).parent for package in (llmri, llmri_protocol, llmri_server)]
+PACKAGES = [Path(str(package.__file__)).parent for package in (llmri, llmri_protocol, llmri_server)]
 # The file, what is found in it, and what comes before that.
 RECIPE = {
     "llmri_protocol/edit_messages.py": (
