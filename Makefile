@@ -6,7 +6,11 @@ GGUF := .venv/ready-gguf
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCKED := --require-hashes --no-deps --requirement
 LLAMA := $(shell sed -nE 's/^llama-cpp-python==([0-9.]+).*/\1/p' requirements/llama.txt)
-KEPT_WHEELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/llmri/wheels
+# Compiled for this processor, so kept by its features: a home folder may move to another machine.
+FEATURES := $(shell grep -m1 -E '^(flags|Features)' /proc/cpuinfo 2>/dev/null | cksum | cut -d' ' -f1)
+KEPT_WHEELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/llmri/wheels/$(FEATURES)
+# Without AMX: virtual machines announce it and then fault at its first use.
+NO_AMX := $(if $(filter x86_64,$(shell uname -m)),-mno-amx-tile -mno-amx-int8 -mno-amx-bf16)
 WHEELS := build/wheels
 
 .DEFAULT_GOAL := help
@@ -75,7 +79,8 @@ $(GGUF): $(READY) requirements/llama.txt requirements/llama-build.txt
 	  command -v c++ >/dev/null || { echo "llama.cpp needs a C++ compiler; on Debian: apt-get install g++"; exit 1; }; \
 	  echo "Compiling llama.cpp $(LLAMA), once a machine: about three minutes on two cores ..."; \
 	  $(PIP) install $(LOCKED) requirements/llama-build.txt && \
-	  $(PIP) wheel --no-build-isolation --no-binary llama-cpp-python --wheel-dir $(KEPT_WHEELS) \
+	  CMAKE_ARGS="$$CMAKE_ARGS -DCMAKE_C_FLAGS='$(NO_AMX)' -DCMAKE_CXX_FLAGS='$(NO_AMX)'" \
+	  $(PIP) wheel --no-cache-dir --no-build-isolation --no-binary llama-cpp-python --wheel-dir $(KEPT_WHEELS) \
 	    $(LOCKED) requirements/llama.txt; }
 	$(PIP) install --no-deps --no-index --force-reinstall $(KEPT_WHEELS)/llama_cpp_python-$(LLAMA)-*.whl
 	@touch $(GGUF)

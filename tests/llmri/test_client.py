@@ -78,3 +78,23 @@ def test_an_edit_that_does_not_fit_is_refused_by_name(address: str) -> None:
 def test_a_viewer_may_not_talk(address: str) -> None:
     with llmri.connect(address, role="viewer") as model, pytest.raises(Exception, match="viewer"):
         model.chat("hello")
+
+
+def test_a_long_prompt_over_all_seven_sites_arrives_whole_though_nobody_reads_meanwhile(
+    server: Server, address: str
+) -> None:
+    with llmri.connect(address) as model, llmri.connect(address) as other:
+        sites = [site.name for site in model.welcome.card.sites]
+        assert len(sites) == 7
+        model.subscribe(*sites)
+        other.chat("What is 37 plus 45? " * 24, new=True)  # `model` reads nothing until this is over
+        model.chat("And then?")
+        messages = model.messages()
+        first = next(message.turn for message in messages if isinstance(message, TurnStart))
+        prompt = [
+            each
+            for each in messages
+            if isinstance(each, Scan) and each.turn == first and each.phase == "prompt"
+        ]
+        assert len(prompt) == 7 * server.settings.prompt_positions
+        assert len({(scan.site, scan.token) for scan in prompt}) == len(prompt)
