@@ -14,15 +14,11 @@ from llmri_client.errors import ConnectionEndedError, RefusedError
 from llmri_client.streams import Stream
 from llmri_client.tls import secured
 from llmri_protocol.messages import (
-    Attribution,
+    Answer,
     Bye,
     ClientMessage,
     Command,
-    Comparison,
-    EditHistory,
     Error,
-    Influence,
-    LogitLens,
     Progress,
     Reply,
     Role,
@@ -34,8 +30,7 @@ from llmri_protocol.messages import (
 KEPT = 10_000  # messages kept for the iteration; of more the oldest go
 PATIENCE = 60.0  # seconds to wait for any one message, unless another time is asked for
 
-Result = TypeVar("Result", EditHistory, Influence, Attribution, Comparison, LogitLens)
-Answer = Reply | Error | Progress | EditHistory | Influence | Attribution | Comparison | LogitLens
+Result = TypeVar("Result", bound=Answer)
 Watch = Callable[[Progress], None]
 
 
@@ -180,7 +175,7 @@ class Channel:
             RefusedError: The command was refused.
         """
         for message in self._wait():
-            if not isinstance(message, Answer) or message.id != command.id:
+            if not isinstance(message, Answer | Error) or message.id != command.id:
                 continue
             if isinstance(message, Error):
                 raise RefusedError(message)

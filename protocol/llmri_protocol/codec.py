@@ -4,28 +4,16 @@ A scan is encoded without its data; the array's own memory follows as a buffer o
 is copied on the way out. On the way in its `data` is a view of the received body.
 """
 
-from typing import Literal, get_args, overload
+from typing import Any, Literal, cast, get_args, overload
 
 import msgspec
 
+from llmri_protocol.catalogue import Message, Mismatch, Numbers, type_of
 from llmri_protocol.errors import LocalProtocolError, RemoteProtocolError
-from llmri_protocol.fields import MOST_TEXT
+from llmri_protocol.fields import MOST_TEXT, CommandId, Sender
 from llmri_protocol.frames import LENGTH, LONGEST_BODY, Buffer
-from llmri_protocol.messages import (
-    Attribution,
-    ClientMessage,
-    CommandId,
-    Influence,
-    Message,
-    Scan,
-    ScanDtype,
-    Sender,
-    ServerMessage,
-    type_of,
-)
+from llmri_protocol.messages import CLIENT_KINDS, SERVER_KINDS, ClientMessage, ServerMessage
 from llmri_protocol.refusals import DECODING_FAILURES, refusal
-
-ITEM_SIZES: dict[ScanDtype, int] = {"f32": 4, "f16": 2, "bf16": 2, "u8": 1}
 
 # MessagePack's three headers of binary data: marker, bytes of length, first length that is too long.
 _BINARY_HEADERS = ((0xC4, 1, 1 << 8), (0xC5, 2, 1 << 16), (0xC6, 4, 1 << 32))
@@ -38,12 +26,16 @@ _server_decoder: msgspec.msgpack.Decoder[ServerMessage] = msgspec.msgpack.Decode
 
 
 KNOWN: dict[Sender, tuple[str, ...]] = {
-    "client": tuple(type_of(kind) for kind in get_args(ClientMessage)),
-    "server": tuple(type_of(kind) for kind in get_args(ServerMessage)),
+    "client": tuple(map(type_of, CLIENT_KINDS)),
+    "server": tuple(map(type_of, SERVER_KINDS)),
 }
-
-
-WITH_ARRAY = frozenset(type_of(kind) for kind in (Scan, Influence, Attribution))
+WITH_ARRAY = frozenset(type_of(kind) for kind in SERVER_KINDS if issubclass(kind, Numbers))
+# Those whose `data` is an array's own memory, the last entry: it is sent as a buffer of its own.
+SENT_APART = frozenset(
+    kind
+    for kind in SERVER_KINDS
+    if [memoryview in get_args(field.type) for field in msgspec.structs.fields(kind)][-1:] == [True]
+)
 
 
 class _Addressed(msgspec.Struct):
@@ -77,10 +69,11 @@ def encode(message: Message, limit: int = LONGEST_BODY) -> list[Buffer]:
     Raises:
         LocalProtocolError: A value has no place in MessagePack, or the body is longer than `limit` bytes.
     """
-    payload = flat(message.data) if isinstance(message, Scan) else _NO_DATA
-    frame = bytearray(LENGTH.size)
-    if isinstance(message, Scan):
+    payload = _NO_DATA
+    if type(message) in SENT_APART:
+        payload = flat(cast("Any", message).data)
         message = msgspec.structs.replace(message, data=_NO_DATA)
+    frame = bytearray(LENGTH.size)
     try:
         _encoder.encode_into(message, frame, LENGTH.size)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -113,10 +106,9 @@ def decode(body: Buffer, sender: Sender) -> ClientMessage | ServerMessage:
         message = _client_decoder.decode(body) if sender == "client" else _server_decoder.decode(body)
     except DECODING_FAILURES as failure:
         raise refusal(failure, "MessagePack", KNOWN[sender], _id_of(body)) from None
-    if isinstance(message, Scan):
-        check_scan(message)
-    elif isinstance(message, Influence | Attribution):
-        check_measured(message)
+    check = message.entry.check
+    if check is not None and (mismatch := check(message)) is not None:
+        raise _mismatched(message, mismatch)
     return message
 
 
@@ -126,46 +118,6 @@ def announced_version(body: Buffer) -> int | None:
         return _version_decoder.decode(body).protocol
     except DECODING_FAILURES:
         return None
-
-
-def check_scan(scan: Scan) -> None:
-    """Check what a scan's types cannot say: that its sizes agree.
-
-    Raises:
-        RemoteProtocolError: `bad_field`, with both numbers.
-    """
-    rows, width = scan.shape
-    expected = rows * width * ITEM_SIZES[scan.dtype]
-    if len(scan.data) != expected:
-        raise _mismatch(
-            scan, "data", f"{len(scan.data)} bytes", f"{expected} for {scan.dtype} {rows} x {width}"
-        )
-    if len(scan.layers) != rows:
-        raise _mismatch(scan, "layers", f"{len(scan.layers)} layers", f"{rows}, as in `$.shape`")
-    stats = scan.stats
-    if not len(stats.min) == len(stats.max) == len(stats.mean) == len(stats.std) == rows:
-        counts = {name: len(numbers) for name, numbers in msgspec.structs.asdict(stats).items()}
-        name = next(name for name, count in counts.items() if count != rows)
-        raise _mismatch(scan, f"stats.{name}", f"{counts[name]} numbers", f"{rows}, as in `$.shape`")
-
-
-def check_measured(message: Influence | Attribution) -> None:
-    """Check what the types of a measurement's result cannot say: that its sizes agree.
-
-    Raises:
-        RemoteProtocolError: `bad_field`, with both numbers.
-    """
-    size = ITEM_SIZES["f32"]
-    if isinstance(message, Attribution):
-        if len(message.data) % size:
-            raise _mismatch(message, "data", f"{len(message.data)} bytes", f"a multiple of {size}")
-        return
-    rows, width = message.shape
-    expected = rows * width * size
-    if len(message.data) != expected:
-        raise _mismatch(message, "data", f"{len(message.data)} bytes", f"{expected} for f32 {rows} x {width}")
-    if len(message.layers) != rows:
-        raise _mismatch(message, "layers", f"{len(message.layers)} layers", f"{rows}, as in `$.shape`")
 
 
 def flat(data: memoryview) -> memoryview:
@@ -205,7 +157,8 @@ def _binary_header(length: int) -> bytes:
     raise LocalProtocolError(f"a scan's data of {length} bytes is too long, expected at most {LONGEST_BODY}")
 
 
-def _mismatch(message: Message, field: str, found: str, expected: str) -> RemoteProtocolError:
+def _mismatched(message: Message, mismatch: Mismatch) -> RemoteProtocolError:
+    field, found, expected = mismatch
     return RemoteProtocolError(
         "bad_field", f"a `{type_of(message)}` has {found}, expected {expected} - at `$.{field}`"
     )

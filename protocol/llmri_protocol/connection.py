@@ -21,6 +21,7 @@ import hmac
 from llmri_protocol.codec import announced_version, decode, encode
 from llmri_protocol.endpoint import Endpoint
 from llmri_protocol.errors import LocalProtocolError, RemoteProtocolError
+from llmri_protocol.fields import State
 from llmri_protocol.frames import CLIENT_LIMIT, SERVER_LIMIT, Buffer
 from llmri_protocol.messages import (
     PROTOCOL_VERSION,
@@ -41,7 +42,7 @@ from llmri_protocol.plain import (
     encode_plain,
     plain_error,
 )
-from llmri_protocol.states import ROLES, State
+from llmri_protocol.states import ROLES
 
 FromClient = ClientMessage | PlainClientMessage | RemoteProtocolError
 FromServer = ServerMessage | RemoteProtocolError
@@ -157,7 +158,7 @@ class ServerConnection(Endpoint[ClientMessage | PlainClientMessage]):
                 "hello_expected",
                 f"`{type_of(message)}` came first, expected `hello`",
                 fatal=True,
-                id=message.id,
+                id=getattr(message, "id", None),
             )
         if self._access_token is not None and not token_matches(self._access_token, message.token):
             wrong = "missing" if message.token is None else "wrong"

@@ -4,58 +4,29 @@ Run `python -m llmri_protocol.documentation > docs/protocol.md`.
 """
 
 import sys
-from typing import get_args
 
 import msgspec
 import numpy as np
 
-from llmri_protocol import plain
 from llmri_protocol.arrays import scan_message
+from llmri_protocol.catalogue import ClientEntry, Message
 from llmri_protocol.errors import CODES, PASSING
 from llmri_protocol.frames import CLIENT_LIMIT, LENGTH, SERVER_LIMIT
-from llmri_protocol.messages import (
-    PROTOCOL_VERSION,
-    Candidate,
-    Change,
-    ClientMessage,
-    ComparedToken,
-    Edit,
-    Hello,
-    LensLayer,
-    Limits,
-    ModelCard,
-    ProtectedUnit,
-    Scan,
-    Schedule,
-    ServerMessage,
-    Shift,
-    SiteCard,
-    Stats,
-    type_of,
-)
+from llmri_protocol.messages import CLIENT_KINDS, PROTOCOL_VERSION, SERVER_KINDS, Hello, Scan, type_of
 from llmri_protocol.page_template import TEMPLATE
-from llmri_protocol.plain import PlainClientMessage, PlainServerMessage, RowStats, encode_plain
-from llmri_protocol.reference import dump, native_dump, overview, sections, table
+from llmri_protocol.plain import (
+    HANDSHAKE,
+    PLAIN_CLIENT_KINDS,
+    PLAIN_SERVER_KINDS,
+    InterventionActive,
+    PlainIntervention,
+    encode_plain,
+)
+from llmri_protocol.reference import dump, native_dump, overview, parts_of, sections, table
 from llmri_protocol.states import NATIVE, ROLES, STATES, Kinds
 
-CLIENT_KINDS = get_args(ClientMessage)
-SERVER_KINDS = get_args(ServerMessage)
-PLAIN_CLIENT_KINDS = get_args(PlainClientMessage)
-PLAIN_SERVER_KINDS = get_args(PlainServerMessage)
-PARTS = (
-    Edit,
-    Schedule,
-    Change,
-    ModelCard,
-    SiteCard,
-    ProtectedUnit,
-    Limits,
-    Candidate,
-    Stats,
-    Shift,
-    ComparedToken,
-    LensLayer,
-)
+PARTS = parts_of((*CLIENT_KINDS, *SERVER_KINDS))
+PLAIN_PARTS = parts_of((*PLAIN_CLIENT_KINDS, *PLAIN_SERVER_KINDS))
 
 HELLO = Hello(protocol=PROTOCOL_VERSION, client="me", role="viewer")
 
@@ -63,14 +34,15 @@ HELLO = Hello(protocol=PROTOCOL_VERSION, client="me", role="viewer")
 def page() -> str:
     """Give the whole of `docs/protocol.md`."""
     scan = example_scan()
-    intervention = plain.PlainIntervention(layer=22, interventions={127: 0.0, 384: 1.5})
+    intervention = PlainIntervention(layer=22, interventions={127: 0.0, 384: 1.5})
     return TEMPLATE.format(
         version=PROTOCOL_VERSION,
         client_limit=CLIENT_LIMIT,
         server_limit=SERVER_LIMIT,
-        handshake=f"{plain.HANDSHAKE:g}",
+        handshake=f"{HANDSHAKE:g}",
         passing=", ".join(f"`{code}`" for code in sorted(PASSING)),
         viewer=_names(ROLES["viewer"]),
+        results=_results(),
         states=_states(),
         client_overview=overview(CLIENT_KINDS),
         client_sections=sections(CLIENT_KINDS),
@@ -83,9 +55,9 @@ def page() -> str:
         plain_client_sections=sections(PLAIN_CLIENT_KINDS),
         plain_server_overview=overview(PLAIN_SERVER_KINDS),
         plain_server_sections=sections(PLAIN_SERVER_KINDS),
-        row_stats=sections([RowStats]),
+        row_stats=sections(PLAIN_PARTS),
         intervention_dump=_plain_dump(_plain_frame(intervention)),
-        active_dump=_plain_dump(_plain_frame(plain.InterventionActive(count=2, layer=22))),
+        active_dump=_plain_dump(_plain_frame(InterventionActive(count=2, layer=22))),
         plain_scan=bytes(encode_plain(scan)[1][LENGTH.size :]).decode(),
         codes=table(("code", "meaning"), ((f"`{code}`", text) for code, text in CODES.items())),
     )
@@ -98,6 +70,17 @@ def example_scan() -> Scan:
     return scan_message(
         bits, "bf16", turn=5, token=12, phase="generate", site="resid_post", layers=(22, 23), time=1.5
     )
+
+
+def _results() -> str:
+    """Return a table of the commands that are answered by more than a `reply`."""
+    entries = {kind: kind.entry for kind in CLIENT_KINDS if isinstance(kind.entry, ClientEntry)}
+    rows = (
+        (f"`{type_of(kind)}`", f"`{entry.answer}`")
+        for kind, entry in entries.items()
+        if entry.answer not in {"reply", "welcome"}
+    )
+    return table(("command", "result"), rows)
 
 
 def _states() -> str:
@@ -113,7 +96,7 @@ def _names(kinds: Kinds) -> str:
     return ", ".join(f"`{type_of(kind)}`" for kind in order if kind in kinds) or "nothing"
 
 
-def _plain_frame(message: PlainClientMessage | PlainServerMessage) -> bytes:
+def _plain_frame(message: Message) -> bytes:
     body = msgspec.json.encode(message)
     return LENGTH.pack(len(body)) + body
 

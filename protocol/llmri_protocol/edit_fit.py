@@ -2,7 +2,7 @@
 
 from llmri_protocol.edit_sets import EditSet
 from llmri_protocol.edits import Edit
-from llmri_protocol.parts import ModelCard, SiteCard
+from llmri_protocol.structs import ModelCard, SiteCard
 
 
 def another_model(document: EditSet, card: ModelCard) -> str:

@@ -16,9 +16,9 @@ from msgspec import Meta
 
 from llmri_protocol.edits import Edit, Schedule
 from llmri_protocol.fields import MOST_NUMBERS, MOST_ROWS, MOST_SITES, MOST_UNITS, Count, Name, Value
-from llmri_protocol.parts import ModelCard
 from llmri_protocol.plain_words import in_plain_words, place_of
 from llmri_protocol.spans import numbers_of, spans
+from llmri_protocol.structs import ModelCard
 
 VERSION = 1
 MARK = "llmri_edits"  # the key that tells such a document from any other, its value the version

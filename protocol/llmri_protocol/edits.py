@@ -1,10 +1,12 @@
 """What an edit is, and a set of them."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from msgspec import Meta
 from msgspec.structs import force_setattr
 
+from llmri_protocol.catalogue import OVERHEAD
 from llmri_protocol.fields import (
     MOST_POSITIONS,
     MOST_UNITS,
@@ -117,3 +119,8 @@ class Change(Value, frozen=True, kw_only=True):
     time: Seconds
     by: Annotated[Name, Meta(description="the client that made it")]
     what: Annotated[str, Meta(description="what it did, in words")]
+
+
+def weight_of(edits: Iterable[Edit]) -> int:
+    """Estimate the memory that edits hold, in bytes."""
+    return sum(OVERHEAD + 9 * (len(edit.units) + len(edit.direction)) for edit in edits)

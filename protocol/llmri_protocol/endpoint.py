@@ -4,9 +4,10 @@ from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 
 from llmri_protocol.errors import LocalProtocolError, RemoteProtocolError
+from llmri_protocol.fields import Dialect, State
 from llmri_protocol.frames import WINDOW, Buffer, FrameReceiver
 from llmri_protocol.messages import Message, Role, Sender, type_of
-from llmri_protocol.states import Dialect, State, after, allowed
+from llmri_protocol.states import after, allowed
 
 Incoming = TypeVar("Incoming")
 

@@ -1,14 +1,50 @@
-"""What the fields of messages may hold, and the two bases of every message and part."""
+"""What the fields of messages may hold, and the base of every part of one."""
 
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
+__all__ = [
+    "ITEM_SIZES",
+    "MOST_POSITIONS",
+    "MOST_ROWS",
+    "MOST_UNITS",
+    "PROTOCOL_VERSION",
+    "AttributionMethod",
+    "Baseline",
+    "CommandId",
+    "Count",
+    "Dialect",
+    "EndReason",
+    "Layer",
+    "Layers",
+    "Level",
+    "Name",
+    "Operation",
+    "PerRow",
+    "Phase",
+    "PositionKind",
+    "ProtectionTest",
+    "Role",
+    "ScanDtype",
+    "Seconds",
+    "Sender",
+    "Site",
+    "State",
+    "TokenPhase",
+    "TurnNumber",
+    "Unit",
+    "Value",
+    "WishedDtype",
+]
+
 PROTOCOL_VERSION = 1
 
 Role = Literal["viewer", "controller"]
 Sender = Literal["client", "server"]
+Dialect = Literal["undecided", "native", "plain"]
+State = Literal["hello", "welcome", "open", "closing", "closed"]
 Phase = Literal["prompt", "generate"]
 Operation = Literal["scale", "add", "set", "mean", "resample", "steer"]
 PositionKind = Literal["all", "prompt", "generated", "last"]
@@ -19,6 +55,8 @@ WishedDtype = Literal["native", "f32", "u8"]
 ScanDtype = Literal["f32", "f16", "bf16", "u8"]
 EndReason = Literal["end", "length", "stopped", "context", "error"]
 Level = Literal["info", "warning"]
+
+ITEM_SIZES: dict[ScanDtype, int] = {"f32": 4, "f16": 2, "bf16": 2, "u8": 1}  # bytes
 
 Name = Annotated[str, Meta(max_length=256)]
 Count = Annotated[int, Meta(ge=0, lt=2**53)]
@@ -46,7 +84,3 @@ Seconds = Annotated[float, Meta(description="seconds since 1970-01-01 UTC, on th
 
 class Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A part of a message."""
-
-
-class Message(Value, frozen=True, kw_only=True, tag_field="type", omit_defaults=False):
-    """A whole body: a map whose `type` names the class."""

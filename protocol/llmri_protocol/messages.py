@@ -1,212 +1,39 @@
-"""Every message of the native dialect, as typed values.
+"""Every message of the native dialect, as typed values, and what they are made of: import them from here.
 
 The tables of `docs/protocol.md` are made from these classes: a field's meaning is the text in its
-`Meta`, a message's meaning the first line of its docstring.
+`Meta`, a message's meaning the first line of its docstring. What else is said of a message stands in its
+`entry`; see `catalogue`.
 """
 
-import msgspec
+# ruff: noqa: F403, F405, PLE0604 - what stands in the catalogue is not named here again
 
-from llmri_protocol.commands import (
-    Attribute,
-    Chat,
-    ClearInterventions,
-    Compare,
-    Hello,
-    Intervene,
-    MeasureInfluence,
-    Ping,
-    ReadLens,
-    Redo,
-    RePrefill,
-    ShowJournal,
-    Stop,
-    Subscribe,
-    Undo,
-)
-from llmri_protocol.edits import (
-    Change,
-    Edit,
-    Positions,
-    Schedule,
-)
-from llmri_protocol.fields import (
-    MOST_POSITIONS,
-    MOST_ROWS,
-    MOST_UNITS,
-    PROTOCOL_VERSION,
-    AttributionMethod,
-    Baseline,
-    CommandId,
-    Count,
-    EndReason,
-    Layer,
-    Layers,
-    Level,
-    Message,
-    Name,
-    Operation,
-    PerRow,
-    Phase,
-    PositionKind,
-    ProtectionTest,
-    Role,
-    ScanDtype,
-    Seconds,
-    Sender,
-    Site,
-    TokenPhase,
-    TurnNumber,
-    Unit,
-    Value,
-    WishedDtype,
-)
-from llmri_protocol.parts import (
-    Candidate,
-    ComparedToken,
-    LensLayer,
-    Limits,
-    ModelCard,
-    ProtectedUnit,
-    Shift,
-    SiteCard,
-    Stats,
-)
-from llmri_protocol.reports import (
-    Attribution,
-    Bye,
-    Comparison,
-    EditHistory,
-    Edits,
-    Error,
-    Influence,
-    LogitLens,
-    Notice,
-    Progress,
-    Reply,
-    Scan,
-    Token,
-    TurnEnd,
-    TurnStart,
-    Welcome,
-)
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING
 
-Command = (
-    Subscribe
-    | Chat
-    | Stop
-    | Intervene
-    | Undo
-    | Redo
-    | ClearInterventions
-    | ShowJournal
-    | RePrefill
-    | MeasureInfluence
-    | Attribute
-    | Compare
-    | ReadLens
-    | Ping
-)
-ClientMessage = Hello | Command
-ServerMessage = (
-    Welcome
-    | TurnStart
-    | Token
-    | Scan
-    | TurnEnd
-    | Edits
-    | EditHistory
-    | Progress
-    | Influence
-    | Attribution
-    | Comparison
-    | LogitLens
-    | Reply
-    | Error
-    | Notice
-    | Bye
-)
+from llmri_protocol import catalogue, fields
+from llmri_protocol.answer_messages import *
+from llmri_protocol.catalogue import *
+from llmri_protocol.conversation_messages import *
+from llmri_protocol.edit_messages import *
+from llmri_protocol.edits import *
+from llmri_protocol.fields import *
+from llmri_protocol.measurement_messages import *
+from llmri_protocol.structs import *
 
-__all__ = [
-    "MOST_POSITIONS",
-    "MOST_ROWS",
-    "MOST_UNITS",
-    "PROTOCOL_VERSION",
-    "Attribute",
-    "Attribution",
-    "AttributionMethod",
-    "Baseline",
-    "Bye",
-    "Candidate",
-    "Change",
-    "Chat",
-    "ClearInterventions",
-    "ClientMessage",
-    "Command",
-    "CommandId",
-    "Compare",
-    "ComparedToken",
-    "Comparison",
-    "Count",
-    "Edit",
-    "EditHistory",
-    "Edits",
-    "EndReason",
-    "Error",
-    "Hello",
-    "Influence",
-    "Intervene",
-    "Layer",
-    "Layers",
-    "LensLayer",
-    "Level",
-    "Limits",
-    "LogitLens",
-    "MeasureInfluence",
-    "Message",
-    "ModelCard",
-    "Name",
-    "Notice",
-    "Operation",
-    "PerRow",
-    "Phase",
-    "Ping",
-    "PositionKind",
-    "Positions",
-    "Progress",
-    "ProtectedUnit",
-    "ProtectionTest",
-    "RePrefill",
-    "ReadLens",
-    "Redo",
-    "Reply",
-    "Role",
-    "Scan",
-    "ScanDtype",
-    "Schedule",
-    "Seconds",
-    "Sender",
-    "ServerMessage",
-    "Shift",
-    "ShowJournal",
-    "Site",
-    "SiteCard",
-    "Stats",
-    "Stop",
-    "Subscribe",
-    "Token",
-    "TokenPhase",
-    "TurnEnd",
-    "TurnNumber",
-    "TurnStart",
-    "Undo",
-    "Unit",
-    "Value",
-    "Welcome",
-    "WishedDtype",
-    "type_of",
-]
+# As the page has them.
+TOPICS = ("conversation_messages", "edit_messages", "measurement_messages", "answer_messages")
 
+COMMANDS = catalogue.kinds_of(catalogue.Command, globals(), *TOPICS)
+CLIENT_KINDS = catalogue.kinds_of(catalogue.ClientMessage, globals(), *TOPICS)
+SERVER_KINDS = catalogue.kinds_of(catalogue.ServerMessage, globals(), *TOPICS)
+catalogue.check_answers(CLIENT_KINDS, SERVER_KINDS)
 
-def type_of(message: msgspec.Struct | type[msgspec.Struct]) -> str:
-    """Give the name that a message or its class has on the wire."""
-    return str(message.__struct_config__.tag)
+NAMES = [kind.__name__ for kind in catalogue.kinds_of(fields.Value, globals(), "edits", "structs", *TOPICS)]
+
+if not TYPE_CHECKING:  # there the base of the same name stands for all below it
+    Command = reduce(or_, COMMANDS)
+    ClientMessage = reduce(or_, CLIENT_KINDS)
+    ServerMessage = reduce(or_, SERVER_KINDS)
+
+    __all__ = [*catalogue.__all__, *fields.__all__, "Positions", *NAMES]

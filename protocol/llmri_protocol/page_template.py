@@ -61,13 +61,7 @@ Every command carries an `id` of the client's choice, and is answered by exactly
 with that `id`. Where a command asks for something, its result comes before its `reply`, with the same
 `id`:
 
-| command | result |
-| --- | --- |
-| `show_journal` | `journal` |
-| `influence` | `influence_map` |
-| `attribute` | `attribution` |
-| `compare` | `comparison` |
-| `logit_lens` | `logit_lens_map` |
+{results}
 
 ### Who may send what when
 

@@ -1,139 +1,44 @@
 """The plain dialect: JSON, for a client of ten lines.
 
 It has no handshake. The server's own messages are translated into it: scans, one a layer, turn starts
-and errors; what else the native dialect tells has no word here.
+and errors; what else the native dialect tells has no word here. Which form a message has, its class says.
 """
 
-from collections.abc import Iterator
-from typing import Annotated, Literal
+# ruff: noqa: F403 - what stands in the catalogue is not named here again
+
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import Meta
 
-from llmri_protocol.arrays import array_of, memory_of
+from llmri_protocol import catalogue
+from llmri_protocol.catalogue import type_of
 from llmri_protocol.errors import LocalProtocolError
 from llmri_protocol.frames import LONGEST_BODY, Buffer, header
-from llmri_protocol.messages import (
-    MOST_UNITS,
-    Attribution,
-    Bye,
-    Comparison,
-    Count,
-    EditHistory,
-    Edits,
-    Error,
-    Influence,
-    Layer,
-    LogitLens,
-    Message,
-    Name,
-    Notice,
-    Progress,
-    Reply,
-    Scan,
-    Seconds,
-    ServerMessage,
-    Token,
-    TurnEnd,
-    TurnNumber,
-    TurnStart,
-    Unit,
-    Value,
-    Welcome,
-    type_of,
-)
+from llmri_protocol.messages import Error, ServerMessage
+from llmri_protocol.plain_messages import *
+from llmri_protocol.plain_messages import PlainError
 from llmri_protocol.refusals import DECODING_FAILURES, refusal
 
 FIRST_BYTE = 0x7B  # `{`; in MessagePack it would be the number 123, and a body is always a map
 HANDSHAKE = 5.0  # seconds that a client has to say who it is, from its first packet, TLS included
 SILENCE = 0.5  # seconds without a byte after which a client is taken for a plain one
 
-# From a client.
+PLAIN_CLIENT_KINDS = catalogue.kinds_of(catalogue.PlainClientMessage, globals(), "plain_messages")
+PLAIN_SERVER_KINDS = catalogue.kinds_of(catalogue.PlainServerMessage, globals(), "plain_messages")
+catalogue.check_answers(PLAIN_CLIENT_KINDS, PLAIN_SERVER_KINDS)
 
+if TYPE_CHECKING:  # the base stands for all below it
+    PlainClientMessage = catalogue.PlainClientMessage
+    PlainServerMessage = catalogue.PlainServerMessage
+else:
+    PlainClientMessage = reduce(or_, PLAIN_CLIENT_KINDS)
+    PlainServerMessage = reduce(or_, PLAIN_SERVER_KINDS)
 
-class PlainIntervention(Message, frozen=True, kw_only=True, tag="intervention"):
-    """Multiply units; replaces what this client set before."""
+NAMES = [kind.__name__ for kind in (*PLAIN_CLIENT_KINDS, *PLAIN_SERVER_KINDS)]
 
-    layer: Annotated[Layer | None, Meta(description="block number, from 0; null means every layer")]
-    interventions: Annotated[
-        dict[Unit, float],
-        Meta(
-            max_length=MOST_UNITS,
-            description="unit number, as a string, to multiplier: 0 ablates, 1 changes nothing",
-        ),
-    ]
-
-
-class PlainClearInterventions(Message, frozen=True, kw_only=True, tag="clear_interventions"):
-    """Remove every edit."""
-
-
-class PlainPing(Message, frozen=True, kw_only=True, tag="ping"):
-    """Ask for a `pong` and nothing else."""
-
-
-# From the server.
-
-
-class RowStats(Value, frozen=True, kw_only=True):
-    """Statistics of one layer's activations, over the finite values."""
-
-    min: Annotated[float, Meta(description="the least")]
-    max: Annotated[float, Meta(description="the greatest")]
-    mean: Annotated[float, Meta(description="their mean")]
-    std: Annotated[float, Meta(description="population standard deviation")]
-
-
-class PlainScan(Message, frozen=True, kw_only=True, tag="scan"):
-    """The activations of one layer, at one token's position."""
-
-    timestamp: Seconds
-    layer: Layer
-    turn: TurnNumber
-    token: Annotated[Count, Meta(description="its number inside the turn, from 0, prompt included")]
-    shape: Annotated[tuple[Count], Meta(description="`[width]`")]
-    dtype: Annotated[Literal["float32"], Meta(description="always this")] = "float32"
-    activations: Annotated[str, Meta(description="hexadecimal digits of little-endian float32")]
-    stats: Annotated[RowStats, Meta(description="statistics of this layer")]
-
-
-class PlainTurnStart(Message, frozen=True, kw_only=True, tag="turn_start"):
-    """A turn begins: somebody said something."""
-
-    timestamp: Seconds
-    turn: TurnNumber
-
-
-class InterventionActive(Message, frozen=True, kw_only=True, tag="intervention_active"):
-    """The answer to `intervention`: it applies from the next forward pass on."""
-
-    count: Annotated[Count, Meta(description="units that this client edits now")]
-    layer: Annotated[Layer | None, Meta(description="as it was asked; null means every layer")]
-
-
-class InterventionsCleared(Message, frozen=True, kw_only=True, tag="interventions_cleared"):
-    """The answer to `clear_interventions`."""
-
-
-class Pong(Message, frozen=True, kw_only=True, tag="pong"):
-    """The answer to `ping`."""
-
-    timestamp: Seconds
-
-
-class PlainError(Message, frozen=True, kw_only=True, tag="error"):
-    """Something was refused."""
-
-    code: Annotated[Name, Meta(description="a word for programs, such as `bad_field`")]
-    message: Annotated[str, Meta(description="a sentence for people")]
-
-
-PlainClientMessage = PlainIntervention | PlainClearInterventions | PlainPing
-PlainServerMessage = (
-    PlainScan | PlainTurnStart | InterventionActive | InterventionsCleared | Pong | PlainError
-)
-
-_KNOWN = tuple(type_of(kind) for kind in (PlainIntervention, PlainClearInterventions, PlainPing))
+_KNOWN = tuple(map(type_of, PLAIN_CLIENT_KINDS))
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[PlainClientMessage] = msgspec.json.Decoder(PlainClientMessage)
 _error_decoder = msgspec.json.Decoder(PlainError)
@@ -145,7 +50,8 @@ def encode_plain(message: PlainServerMessage | ServerMessage, limit: int = LONGE
     Raises:
         LocalProtocolError: A value has no place in JSON, or a body is longer than `limit` bytes.
     """
-    return [_frame(translated, limit) for translated in _translations(message)]
+    form = message.entry.plain
+    return [] if form is None else [_frame(translated, limit) for translated in form(message)]
 
 
 def decode_plain(body: Buffer) -> PlainClientMessage:
@@ -167,37 +73,6 @@ def plain_error(body: Buffer) -> Error | None:
     except DECODING_FAILURES:
         return None
     return Error(code=refused.code, message=refused.message)
-
-
-def _translations(message: PlainServerMessage | ServerMessage) -> Iterator[PlainServerMessage]:
-    match message:
-        case Scan():
-            yield from _scans(message)
-        case TurnStart():
-            yield PlainTurnStart(timestamp=message.time, turn=message.turn)
-        case Error():
-            yield PlainError(code=message.code, message=message.message)
-        case Welcome() | Token() | TurnEnd() | Edits() | Reply() | Notice() | Bye():
-            return
-        case EditHistory() | Progress() | Influence() | Attribution() | Comparison() | LogitLens():
-            return
-        case _:
-            yield message
-
-
-def _scans(scan: Scan) -> Iterator[PlainScan]:
-    stats = scan.stats
-    rows = zip(scan.layers, array_of(scan), stats.min, stats.max, stats.mean, stats.std, strict=True)
-    for layer, row, low, high, mean, std in rows:
-        yield PlainScan(
-            timestamp=scan.time,
-            layer=layer,
-            turn=scan.turn,
-            token=scan.token,
-            shape=(len(row),),
-            activations=memory_of(row).hex(),
-            stats=RowStats(min=low, max=high, mean=mean, std=std),
-        )
 
 
 def _frame(message: PlainServerMessage, limit: int) -> bytes:

@@ -1,14 +1,15 @@
 """Tables and byte dumps of messages, in Markdown, made from the message classes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 import msgspec
 from msgspec import inspect
 
+from llmri_protocol.catalogue import Message, type_of
 from llmri_protocol.codec import encode
 from llmri_protocol.frames import LENGTH
-from llmri_protocol.messages import Message, type_of
 
 Kind = type[msgspec.Struct]
 
@@ -47,11 +48,19 @@ def section(kind: Kind, level: int) -> str:
     return "\n\n".join(parts)
 
 
+def parts_of(kinds: Iterable[Kind]) -> tuple[Kind, ...]:
+    """Return what these messages are made of, in order of use; those of one module stand together."""
+    inside = chain.from_iterable(_structs(inspect.type_info(kind)) for kind in kinds)
+    found = [part for part in dict.fromkeys(inside) if not issubclass(part, Message)]
+    modules = list(dict.fromkeys(part.__module__ for part in found))
+    return tuple(sorted(found, key=lambda part: modules.index(part.__module__)))
+
+
 def title(kind: Kind) -> str:
     """Give the heading of a class: a message's type, a part's name; plain ones are told apart."""
     if not issubclass(kind, Message):
         return kind.__name__
-    return f"`{type_of(kind)}` (plain)" if kind.__module__.endswith("plain") else f"`{type_of(kind)}`"
+    return f"`{type_of(kind)}` (plain)" if kind.dialect == "plain" else f"`{type_of(kind)}`"
 
 
 def anchor(kind: Kind) -> str:
@@ -118,6 +127,24 @@ def native_parts(message: Message) -> list[tuple[bytes, str]]:
         shown = f"{len(value)} bytes" if data else msgspec.json.encode(value).decode()
         parts.append((msgspec.msgpack.encode(key) + msgspec.msgpack.encode(value), f"{key}: {shown}"))
     return parts
+
+
+def _structs(info: inspect.Type) -> Iterator[Kind]:
+    """Yield the classes inside a type, each before what it is made of itself."""
+    match info:
+        case inspect.Metadata():
+            yield from _structs(info.type)
+        case inspect.UnionType():
+            yield from chain.from_iterable(map(_structs, info.types))
+        case inspect.TupleType():
+            yield from chain.from_iterable(map(_structs, info.item_types))
+        case inspect.VarTupleType():
+            yield from _structs(info.item_type)
+        case inspect.DictType():
+            yield from chain(_structs(info.key_type), _structs(info.value_type))
+        case inspect.StructType():
+            yield info.cls
+            yield from chain.from_iterable(_structs(field.type) for field in info.fields)
 
 
 def _row(field: inspect.Field) -> tuple[str, ...]:

@@ -1,49 +1,13 @@
-"""Who may send what when, as a table."""
+"""Who may send what when, as tables made from the catalogue."""
 
-from typing import Literal, get_args
+from collections.abc import Iterable
 
-import msgspec
+from llmri_protocol.catalogue import ClientEntry, Message, steps_of
+from llmri_protocol.fields import Dialect, Role, Sender, State
+from llmri_protocol.messages import CLIENT_KINDS, SERVER_KINDS
+from llmri_protocol.plain import PLAIN_CLIENT_KINDS, PLAIN_SERVER_KINDS
 
-from llmri_protocol.messages import (
-    Attribute,
-    Attribution,
-    Bye,
-    Chat,
-    ClearInterventions,
-    Compare,
-    Comparison,
-    EditHistory,
-    Edits,
-    Error,
-    Hello,
-    Influence,
-    Intervene,
-    LogitLens,
-    MeasureInfluence,
-    Notice,
-    Ping,
-    Progress,
-    ReadLens,
-    Redo,
-    Reply,
-    RePrefill,
-    Role,
-    Scan,
-    Sender,
-    ShowJournal,
-    Stop,
-    Subscribe,
-    Token,
-    TurnEnd,
-    TurnStart,
-    Undo,
-    Welcome,
-)
-from llmri_protocol.plain import PlainClientMessage, PlainServerMessage
-
-Dialect = Literal["undecided", "native", "plain"]
-State = Literal["hello", "welcome", "open", "closing", "closed"]
-Kinds = frozenset[type[msgspec.Struct]]
+Kinds = frozenset[type[Message]]
 
 STATES: dict[State, str] = {
     "hello": "connected; nothing was said yet",
@@ -54,60 +18,42 @@ STATES: dict[State, str] = {
 }
 
 NOTHING: Kinds = frozenset()
-LOOKING: Kinds = frozenset({Subscribe, Ping, ShowJournal})
-TOUCHING: Kinds = frozenset(
-    {
-        Chat,
-        Stop,
-        Intervene,
-        Undo,
-        Redo,
-        ClearInterventions,
-        RePrefill,
-        MeasureInfluence,
-        Attribute,
-        Compare,
-        ReadLens,
-    }
-)
-MEASURED: Kinds = frozenset({EditHistory, Progress, Influence, Attribution, Comparison, LogitLens})
-REPORTS: Kinds = MEASURED.union({TurnStart, Token, Scan, TurnEnd, Edits, Reply, Error, Notice, Bye})
 
-# A client need not wait for `welcome`: its commands may follow `hello` in the same segment.
+
+def _sent(kinds: Iterable[type[Message]]) -> dict[State, Kinds]:
+    """Return which of these may be sent in each state."""
+    return {state: frozenset(kind for kind in kinds if state in steps_of(kind)) for state in STATES}
+
+
+def _sent_by(role: Role) -> Kinds:
+    """Return what a role may send once the connection is open."""
+    entries = {kind: kind.entry for kind in _CLIENT["open"] if isinstance(kind.entry, ClientEntry)}
+    return frozenset(kind for kind, entry in entries.items() if role in ("controller", entry.role))
+
+
+_CLIENT, _SERVER = _sent(CLIENT_KINDS), _sent(SERVER_KINDS)
+_PLAIN_CLIENT, _PLAIN_SERVER = _sent(PLAIN_CLIENT_KINDS), _sent(PLAIN_SERVER_KINDS)
+
 NATIVE: dict[State, dict[Sender, Kinds]] = {
-    "hello": {"client": frozenset({Hello}), "server": frozenset({Error, Bye})},
-    "welcome": {"client": LOOKING | TOUCHING, "server": frozenset({Welcome, Error, Bye})},
-    "open": {"client": LOOKING | TOUCHING, "server": REPORTS},
-    "closing": {"client": NOTHING, "server": REPORTS},
-    "closed": {"client": NOTHING, "server": NOTHING},
+    state: {"client": _CLIENT[state], "server": _SERVER[state]} for state in STATES
 }
-
-PLAIN_COMMANDS: Kinds = frozenset(get_args(PlainClientMessage))
-PLAIN_REPORTS: Kinds = REPORTS | frozenset(get_args(PlainServerMessage))
 
 # Without a handshake there is no state before `open`; what has no word in JSON may be sent and is not told.
 PLAIN: dict[State, dict[Sender, Kinds]] = {
-    "hello": {"client": NOTHING, "server": NOTHING},
-    "welcome": {"client": NOTHING, "server": NOTHING},
-    "open": {
-        "client": PLAIN_COMMANDS,
-        "server": PLAIN_REPORTS,
-    },
-    "closing": {"client": NOTHING, "server": PLAIN_REPORTS},
-    "closed": {"client": NOTHING, "server": NOTHING},
+    state: {
+        "client": _PLAIN_CLIENT[state],
+        "server": plain | _SERVER[state] if plain else NOTHING,
+    }
+    for state, plain in _PLAIN_SERVER.items()
 }
 
-ROLES: dict[Role, Kinds] = {"viewer": LOOKING, "controller": LOOKING | TOUCHING}
+ROLES: dict[Role, Kinds] = {"viewer": _sent_by("viewer"), "controller": _sent_by("controller")}
 
-NEXT: dict[tuple[State, type[msgspec.Struct]], State] = {
-    ("hello", Hello): "welcome",
-    ("hello", Error): "closed",
-    ("hello", Bye): "closed",
-    ("welcome", Welcome): "open",
-    ("welcome", Error): "closed",
-    ("welcome", Bye): "closed",
-    ("open", Bye): "closed",
-    ("closing", Bye): "closed",
+NEXT: dict[tuple[State, type[Message]], State] = {
+    (state, kind): following
+    for kind in (*CLIENT_KINDS, *SERVER_KINDS)
+    for state, following in steps_of(kind).items()
+    if following != state
 }
 
 
@@ -116,6 +62,6 @@ def allowed(dialect: Dialect, state: State, sender: Sender) -> Kinds:
     return (PLAIN if dialect == "plain" else NATIVE)[state][sender]
 
 
-def after(state: State, kind: type[msgspec.Struct]) -> State:
+def after(state: State, kind: type[Message]) -> State:
     """Give the state that follows when a message of this kind was sent or received."""
     return NEXT.get((state, kind), state)

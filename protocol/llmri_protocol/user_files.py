@@ -74,12 +74,13 @@ def target(path: Path) -> Path:
         OSError: Something that is no file stands there; `strerror` says what.
     """
     try:
-        real = path.resolve()
+        real = path.resolve()  # which fails for a relative path where the working folder is gone
+    except RuntimeError:  # Python 3.11 and 3.12 raise it for links that lead in a circle
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
+    try:
         mode = real.stat().st_mode
     except FileNotFoundError:
         return real
-    except RuntimeError:  # Python 3.11 and 3.12 raise it for links that lead in a circle
-        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
     kind = _no_file(mode)
     if kind:
         raise OSError(errno.EINVAL, f"it is {kind}, no file", str(path))

@@ -8,19 +8,17 @@ from collections.abc import Callable
 
 from llmri_protocol.connection import ServerConnection
 from llmri_protocol.errors import LocalProtocolError, RemoteProtocolError
-from llmri_protocol.messages import ClientMessage, Error, Hello, Notice, Welcome
+from llmri_protocol.messages import ClientMessage, Command, Error, Hello, Notice, Welcome
 from llmri_protocol.plain import (
     HANDSHAKE,
     SILENCE,
-    PlainClearInterventions,
     PlainClientMessage,
-    PlainIntervention,
-    PlainPing,
 )
-from llmri_server.commands import Caller, Commands
+from llmri_server.handlers import Caller, Handlers
 from llmri_server.hub import FULL, Member
 from llmri_server.outbox import Outbox, Outgoing
 from llmri_server.sender import send_all
+from llmri_server.subscriptions import Subscriptions
 from llmri_server.threads import GuardedThread
 from llmri_server.transport import Buffers, Transport
 from llmri_server.wrong_tokens import WrongTokens
@@ -28,7 +26,6 @@ from llmri_server.wrong_tokens import WrongTokens
 LINGER = 1.0  # seconds that a leaving client has to read its last messages
 LONGEST_NAME = 200
 
-PLAIN = (PlainIntervention, PlainClearInterventions, PlainPing)
 CROWDED = Error(
     code="too_many_clients",
     message="too many wrong access tokens came from this address; try again in a few seconds",
@@ -46,7 +43,8 @@ class Client:
         transport: The connected stream, not yet open.
         connection: The protocol's state, fresh.
         outbox: What will be sent, empty.
-        commands: Let the client in, and carry out what it asks.
+        subscriptions: Let the client in and out.
+        handlers: Carry out what it asks.
         wrong_tokens: Those of all clients.
     """
 
@@ -58,7 +56,8 @@ class Client:
         *,
         connection: ServerConnection,
         outbox: Outbox,
-        commands: Commands,
+        subscriptions: Subscriptions,
+        handlers: Handlers,
         wrong_tokens: WrongTokens,
     ) -> None:
         self.number = number
@@ -67,7 +66,8 @@ class Client:
         self._connection = connection
         self._outbox = outbox
         self._outbox.on_overflow = transport.end
-        self._commands = commands
+        self._subscriptions = subscriptions
+        self._handlers = handlers
         self._wrong_tokens = wrong_tokens
         self._caller: Caller | None = None
         self._encoding = threading.Lock()  # receiving and sending both move the connection's state
@@ -106,7 +106,7 @@ class Client:
             log.warning("connection %d from %s broke: %s", self.number, self.address, error)
         finally:
             if self._caller:
-                self._commands.leave(self._caller.member)
+                self._subscriptions.leave(self._caller.member)
             self._outbox.finish()
             self._part(sender)
 
@@ -131,7 +131,7 @@ class Client:
                 if time.monotonic() >= deadline:
                     raise
                 if self._connection.assume_plain():
-                    self._enter("plain", lambda: self._commands.join_plain(self._outbox, silent=True))
+                    self._enter("plain", lambda: self._subscriptions.join_plain(self._outbox, silent=True))
             patience = HANDSHAKE
 
     def _listen(self) -> None:
@@ -152,13 +152,18 @@ class Client:
             self._reproach(event)
         elif isinstance(event, Hello):
             self._greeted(event)
-        elif isinstance(event, PLAIN):
+        elif isinstance(event, PlainClientMessage):
             if self._caller is None:
-                self._enter("plain", lambda: self._commands.join_plain(self._outbox, silent=False))
+                self._enter("plain", lambda: self._subscriptions.join_plain(self._outbox, silent=False))
             if self._caller is not None:
                 self._caller.member.silent = False
-                self._outbox.put(self._commands.answer_plain(self._caller, event))
-        elif self._caller is not None and (answer := self._commands.answer(self._caller, event)) is not None:
+                self._answer(self._caller, event)
+        elif self._caller is not None and isinstance(event, Command):
+            self._answer(self._caller, event)
+
+    def _answer(self, caller: Caller, command: Command | PlainClientMessage) -> None:
+        answer = self._handlers.answer(caller, command)
+        if answer is not None:
             self._outbox.put(answer)
 
     def _reproach(self, error: RemoteProtocolError) -> None:
@@ -176,7 +181,7 @@ class Client:
             self._outbox.finish(CROWDED)
             return
         before = self._caller.member if self._caller else None
-        self._enter(hello.client, lambda: self._commands.join(self._outbox, before))
+        self._enter(hello.client, lambda: self._subscriptions.join(self._outbox, before))
 
     def _turn_away(self, error: RemoteProtocolError) -> None:
         """Answer a wrong token, later each time; while many wait, none is looked at, and that is told."""

@@ -7,17 +7,28 @@ import msgspec
 
 from llmri_protocol.messages import (
     PROTOCOL_VERSION,
+    ClearInterventions,
     Edit,
+    EditHistory,
     Edits,
     Intervene,
     Limits,
     Notice,
     ProtectedUnit,
+    Redo,
+    ShowJournal,
+    Undo,
     Welcome,
 )
-from llmri_protocol.plain import PlainIntervention
+from llmri_protocol.plain import (
+    InterventionActive,
+    InterventionsCleared,
+    PlainClearInterventions,
+    PlainIntervention,
+)
 from llmri_protocol.protection import UNCHECKED, found_in_words
 from llmri_server.edits import Journal, JournalState, normalised
+from llmri_server.handlers import Caller, Handlers
 from llmri_server.hub import Hub, Member
 from llmri_server.outbox import Outbox
 from llmri_server.protection import may_take_away, refuse_ablations, refused
@@ -58,6 +69,16 @@ class EditDesk:
         self._doubt: Callable[[], str] | None = None
         self._in_force = JournalState()
         self.journal = Journal(self._changed)
+
+    def register(self, handlers: Handlers) -> None:
+        """Handle the commands that change the edits, or ask for their history."""
+        handlers.add(Intervene, self._intervene)
+        handlers.add(Undo, lambda caller, _: self.undo(caller.name))
+        handlers.add(Redo, lambda caller, _: self.redo(caller.name))
+        handlers.add(ClearInterventions, self._clear)
+        handlers.add(ShowJournal, self._show_journal)
+        handlers.add(PlainIntervention, self._replace)
+        handlers.add(PlainClearInterventions, self._clear_plain)
 
     def join(self, outbox: Outbox, instead_of: Member | None = None) -> Member | None:
         """Let a viewer in, with `welcome` and the present edits first; None where the hub is full.
@@ -178,6 +199,28 @@ class EditDesk:
         """Tell everybody the edits again, because the keys and values that are kept have become others."""
         with self._announcing:
             self._tell()
+
+    def _intervene(self, caller: Caller, command: Intervene) -> None:
+        unchecked = self.intervene(command, caller.name)
+        if unchecked:
+            caller.member.outbox.put(Notice(level="warning", message=unchecked))
+
+    def _show_journal(self, caller: Caller, command: ShowJournal) -> None:
+        caller.member.outbox.put(EditHistory(id=command.id, changes=self.journal.changes))
+
+    def _replace(self, caller: Caller, command: PlainIntervention) -> InterventionActive:
+        return InterventionActive(count=self.replace(command, caller.name), layer=command.layer)
+
+    def _clear(self, caller: Caller, command: ClearInterventions) -> None:  # noqa: ARG002 - a handler
+        self.journal.clear(caller.name)
+
+    def _clear_plain(
+        self,
+        caller: Caller,
+        command: PlainClearInterventions,  # noqa: ARG002 - a handler
+    ) -> InterventionsCleared:
+        self.journal.clear(caller.name)
+        return InterventionsCleared()
 
     def _checked(
         self,

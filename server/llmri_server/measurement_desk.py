@@ -20,12 +20,11 @@ from llmri_protocol.messages import (
 from llmri_server.conversation import Conversation
 from llmri_server.edit_desk import EditDesk
 from llmri_server.edits import normalised
+from llmri_server.handlers import Caller, Handlers
 from llmri_server.measuring import NoRoomError, Progress, attribution, comparison, influence, logit_lens
 from llmri_server.runtime import LensRuntime, Runtime, UnsupportedError
 from llmri_server.tasks import Work
 from llmri_server.transcript import NothingReadError, Place, UnknownPlaceError
-
-Request = RePrefill | MeasureInfluence | Attribute | Compare | ReadLens
 
 
 class UnfitError(ValueError):
@@ -37,7 +36,7 @@ class NothingToMeasureError(RuntimeError):
 
 
 class MeasurementDesk:
-    """Gives the work that a request asks for; nothing that it does changes the conversation.
+    """Measures what clients ask for; nothing that it does changes the conversation.
 
     Protected units may be measured: such an edit never stands.
 
@@ -52,31 +51,23 @@ class MeasurementDesk:
         self._conversation = conversation
         self._edits = edits
 
-    def work_of(self, request: Request) -> Work:
-        """Check a request and give its work, for the model's thread.
+    def register(self, handlers: Handlers) -> None:
+        """Handle the commands that take the model: each is checked at once, and returns its work.
 
-        Raises:
-            EditError: One of its edits does not fit the model.
-            UnfitError: Something else of it does not.
-            UnsupportedError: The runtime cannot do it.
+        What a handler raises: `EditError` where an edit does not fit the model, `UnfitError` where something
+        else does not, `UnsupportedError` where the runtime cannot do it.
         """
-        match request:
-            case RePrefill():
-                return self._re_prefill
-            case MeasureInfluence():
-                return self._influence(request)
-            case Attribute():
-                return self._attribution(request)
-            case Compare():
-                return self._comparison(request)
-            case ReadLens():
-                return self._lens(request)
+        handlers.add(RePrefill, lambda _, __: self._re_prefill)
+        handlers.add(MeasureInfluence, self._influence)
+        handlers.add(Attribute, self._attribution)
+        handlers.add(Compare, self._comparison)
+        handlers.add(ReadLens, self._lens)
 
     def _re_prefill(self, progress: Progress, stop: threading.Event) -> None:  # noqa: ARG002  # a Work
         self._runtime.refill()
         self._edits.announce()
 
-    def _influence(self, request: MeasureInfluence) -> Work:
+    def _influence(self, caller: Caller, request: MeasureInfluence) -> Work:  # noqa: ARG002 - a handler
         edits = self._checked(request.edits)
         self._check_site(request.site)
         own = self._ids_of(request.text)
@@ -108,7 +99,7 @@ class MeasurementDesk:
 
         return work
 
-    def _attribution(self, request: Attribute) -> Work:
+    def _attribution(self, caller: Caller, request: Attribute) -> Work:  # noqa: ARG002 - a handler
         self._check_attribution(request)
         own = self._ids_of(request.text)
 
@@ -141,7 +132,7 @@ class MeasurementDesk:
 
         return work
 
-    def _comparison(self, request: Compare) -> Work:
+    def _comparison(self, caller: Caller, request: Compare) -> Work:  # noqa: ARG002 - a handler
         standing = self._edits.journal.state.edits
         edits = standing if request.edits is None else self._checked(request.edits)
         sampling = self._conversation.sampling
@@ -170,7 +161,7 @@ class MeasurementDesk:
 
         return work
 
-    def _lens(self, request: ReadLens) -> Work:
+    def _lens(self, caller: Caller, request: ReadLens) -> Work:  # noqa: ARG002 - a handler
         runtime = self._runtime
         if not runtime.card.lens or not isinstance(runtime, LensRuntime):
             raise UnsupportedError(f"the runtime `{runtime.card.runtime}` has no logit lens")

@@ -6,18 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from llmri_protocol.messages import (
-    Attribution,
-    Comparison,
-    EditHistory,
-    Edits,
-    Influence,
-    LogitLens,
-    ServerMessage,
-    Token,
-    TurnEnd,
-    TurnStart,
-)
+from llmri_protocol.catalogue import OVERHEAD
+from llmri_protocol.messages import ServerMessage
 from llmri_protocol.plain import PlainServerMessage
 from llmri_server.scans import SharedScan
 
@@ -27,7 +17,6 @@ Parcel = Outgoing | SharedScan
 NOTICE_INTERVAL = 1.0  # seconds between two tellings of how many scans were dropped
 BATCH_PARCELS = 64
 BATCH_BYTES = 1 << 20  # what is taken out can't be dropped any more, so not too much at a time
-OVERHEAD = 200  # bytes a small message takes in memory, roughly
 
 
 @dataclass(frozen=True)
@@ -211,23 +200,5 @@ def _nothing() -> None:
 
 
 def weight(message: Outgoing) -> int:
-    """Estimate the memory a queued message holds, in bytes."""
-    content = 0
-    match message:
-        case Token():
-            content = OVERHEAD * len(message.top)
-        case TurnStart():
-            content = len(message.prompt)
-        case TurnEnd():
-            content = len(message.text)
-        case Edits():
-            content = sum(OVERHEAD + 9 * len(edit.units) for edit in message.edits)
-        case EditHistory():
-            content = OVERHEAD * len(message.changes)
-        case Influence() | Attribution():
-            content = len(message.data)
-        case Comparison():
-            content = OVERHEAD * (len(message.plain) + len(message.edited))
-        case LogitLens():
-            content = OVERHEAD * sum(1 + len(layer.top) for layer in message.layers)
-    return OVERHEAD + content
+    """Estimate the memory a queued message holds, in bytes; its class knows."""
+    return OVERHEAD + message.entry.weight(message)

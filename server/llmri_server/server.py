@@ -8,21 +8,24 @@ from types import TracebackType
 from typing import Self
 
 from llmri_protocol.connection import ServerConnection
-from llmri_protocol.messages import Limits
+from llmri_protocol.messages import COMMANDS, Limits
+from llmri_protocol.plain import PLAIN_CLIENT_KINDS
 from llmri_server.access import bind, unavailable
 from llmri_server.client import Client
-from llmri_server.commands import Commands
 from llmri_server.edit_desk import EditDesk
 from llmri_server.edits import Journal
+from llmri_server.handlers import Handlers
 from llmri_server.hub import Hub
 from llmri_server.listener import Listener
 from llmri_server.measurement_desk import MeasurementDesk
 from llmri_server.outbox import Outbox
 from llmri_server.protection.starting import Search
 from llmri_server.protection_desk import ProtectionDesk
+from llmri_server.refusals import refusal
 from llmri_server.runtime import Runtime
 from llmri_server.session import Session
 from llmri_server.settings import Settings
+from llmri_server.subscriptions import Subscriptions
 from llmri_server.transport import Transport
 from llmri_server.turns import Turn
 from llmri_server.wrong_tokens import WrongTokens
@@ -91,9 +94,13 @@ class Server:
         )
         self.protection = ProtectionDesk(runtime, search or Search(), self.edits, self.hub, log=log)
         measurements = MeasurementDesk(runtime, self.session.conversation, self.edits)
-        self._commands = Commands(
-            runtime.card, self.hub, self.session, self.edits, measurements, stop=self.stop
-        )
+        self._subscriptions = Subscriptions(runtime.card, self.hub, self.edits, self.session.stop_tasks)
+        self._handlers = Handlers(self.session.submit_task, refusal)
+        self.edits.register(self._handlers)
+        self.session.register(self._handlers, self.stop)
+        measurements.register(self._handlers)
+        self._subscriptions.register(self._handlers)
+        self._handlers.check((*COMMANDS, *PLAIN_CLIENT_KINDS))
         self._listener = Listener(
             place,
             self._client,
@@ -178,7 +185,8 @@ class Server:
             transport,
             connection=connection,
             outbox=Outbox(self.settings.outbox),
-            commands=self._commands,
+            subscriptions=self._subscriptions,
+            handlers=self._handlers,
             wrong_tokens=self._wrong_tokens,
         )
 

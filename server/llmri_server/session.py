@@ -7,8 +7,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from llmri_protocol.messages import Notice, TurnEnd, TurnStart
+from llmri_protocol.messages import Chat, Notice, Reply, Stop, TurnEnd, TurnStart
 from llmri_server.conversation import Conversation
+from llmri_server.handlers import Caller, Handlers
 from llmri_server.hub import Hub
 from llmri_server.outbox import Outbox
 from llmri_server.runtime import Runtime, Sampling, StoppedError
@@ -79,6 +80,27 @@ class Session:
         # A daemon: a forward pass can't be broken off, and must not keep the process alive.
         self._failed = failed
         self._thread = GuardedThread("llmri-model", self._run, self._broken)
+
+    def register(self, handlers: Handlers, stop: Callable[[], object]) -> None:
+        """Handle what is said, and what ends it.
+
+        Args:
+            handlers: The table.
+            stop: Ends what goes on and is nobody's own: a reply, or else the search for protected units.
+        """
+
+        def chat(caller: Caller, command: Chat) -> Reply:  # noqa: ARG001 - a handler
+            turn = self.submit(command.text, new=command.new).number
+            return Reply(id=command.id, turn=turn, time=time.time())
+
+        def end(caller: Caller, command: Stop) -> None:
+            if command.command is None:
+                stop()
+            else:
+                self.stop_tasks(caller.member.outbox, command.command)
+
+        handlers.add(Chat, chat)
+        handlers.add(Stop, end)
 
     def start(self, idle: Idle | None = None) -> None:
         """Start the model's thread; `idle` is done while nothing waits, and whatever comes goes before it."""

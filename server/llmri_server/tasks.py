@@ -29,7 +29,7 @@ class Task:
     outbox: Outbox
     command: int
     work: Work
-    refuse: Callable[[BaseException, int], Error]
+    refuse: Callable[[BaseException, int | None], Error]
     stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:

@@ -17,7 +17,7 @@ from llmri_protocol import (
     ServerMessage,
     Stats,
 )
-from llmri_protocol.codec import ITEM_SIZES
+from llmri_protocol.fields import ITEM_SIZES
 
 Kind = type[msgspec.Struct]
 

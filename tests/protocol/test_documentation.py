@@ -5,18 +5,18 @@ from typing import get_args
 import pytest
 from msgspec import inspect
 
-from llmri_protocol import ClientMessage, ServerMessage, documentation, encode
+from llmri_protocol import ClientMessage, ServerMessage, State, documentation, encode, plain
 from llmri_protocol.errors import CODES, Code
 from llmri_protocol.reference import meaning, native_parts, title
-from llmri_protocol.states import STATES, State
+from llmri_protocol.states import STATES
 from tests.protocol.strategies import Kind
 
 PAGE = Path(__file__).parents[2] / "docs" / "protocol.md"
 ALL_KINDS: list[Kind] = [
     *get_args(ClientMessage),
     *get_args(ServerMessage),
-    *documentation.PLAIN_CLIENT_KINDS,
-    *documentation.PLAIN_SERVER_KINDS,
+    *plain.PLAIN_CLIENT_KINDS,
+    *plain.PLAIN_SERVER_KINDS,
     *documentation.PARTS,
 ]
 

@@ -24,7 +24,7 @@ from llmri_protocol.messages import (
     MeasureInfluence,
     ReadLens,
 )
-from llmri_protocol.parts import LensLayer
+from llmri_protocol.structs import LensLayer
 from llmri_viewer.files import export as files_export
 from llmri_viewer.files import writing
 from llmri_viewer.files.film import Shot
@@ -211,7 +211,7 @@ def answered(desk: Desk, answer: Comparison | Influence | LogitLens) -> None:
     request = {Comparison: Compare(id=1), LogitLens: ReadLens(id=1, turn=1, token=1)}.get(
         type(answer), MeasureInfluence(id=1, edits=(), site="mlp_act")
     )
-    asked = Measurements().asked(Asked(request, desk.state.at, edits), 1)  # type: ignore[arg-type]
+    asked = Measurements().asked(Asked(request, desk.state.at, edits), 1)
     desk.session.state = replace(desk.state, measurements=asked.received(answer))
 
 
