@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 import numpy as np
 
 from benchmarks.ways import WAYS, Floats, Way
-from llmri_server.transport import prepare
+from llmri_server.network.transport import prepare
 
 DONE = b"\x06"
 LEAVE = 10.0  # seconds that the other process has to end by itself

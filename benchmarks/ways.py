@@ -24,9 +24,9 @@ from llmri_protocol.messages import (
     Stats,
     Welcome,
 )
-from llmri_server.outbox import BATCH_BYTES
-from llmri_server.scans import fast_row_stats
-from llmri_server.transport import ClearTransport
+from llmri_server.broadcast.outbox import BATCH_BYTES
+from llmri_server.broadcast.scans import fast_row_stats
+from llmri_server.network.transport import ClearTransport
 
 Floats = npt.NDArray[np.float32]
 

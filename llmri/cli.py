@@ -31,7 +31,7 @@ GGUF_NEEDS = frozenset({"llama_cpp", "gguf", "jinja2"})
 VIEWER_NEEDS = frozenset({"pygame", "cmap", "matplotlib", "scipy", "sklearn"})
 SIDES = {
     "serve": Side(
-        "llmri_server.command",
+        "llmri_server.cli.command",
         "server",
         SERVER_NEEDS,
     ),

@@ -14,8 +14,8 @@ from llmri.capture.errors import CaptureError
 from llmri.capture.observing import Observer
 from llmri.capture.profiles import guess_family, profile_of
 from llmri_protocol.printable import printable
+from llmri_server.llama_runtime.callback_errors import noticed
 from llmri_server.llama_runtime.engine import engine
-from llmri_server.llama_runtime.unraised import noticed
 from llmri_server.runtime import LoadError
 
 

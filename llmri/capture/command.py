@@ -22,7 +22,7 @@ from llmri.capture.trials import Speaking, run_trial
 from llmri.cluster.errors import ClusterError
 from llmri.cluster.prompts import read
 from llmri_protocol.command_line import FAILED, INTERRUPTED, application, one_sentence
-from llmri_server.interrupts import Interrupts, noted
+from llmri_server.cli.interrupts import Interrupts, noted
 
 app = application()
 

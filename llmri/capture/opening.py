@@ -12,12 +12,12 @@ from urllib.parse import unquote, urlparse
 from llmri.capture.errors import CaptureError
 from llmri_server.llama_runtime.engine import engine
 from llmri_server.llama_runtime.header import check_file, not_loaded
+from llmri_server.llama_runtime.kv_memory import check_room
 from llmri_server.llama_runtime.model import metadata, refuse_other_kinds
 from llmri_server.llama_runtime.options import Options
-from llmri_server.llama_runtime.room import check_room
 from llmri_server.pocket import WEIGHTS
 from llmri_server.runtime import LoadError
-from llmri_server.runtimes import home_expanded
+from llmri_server.runtimes.registry import home_expanded
 
 POCKET = WEIGHTS.parent / "pocket-q8_0.gguf"
 ADDRESS = "file://"

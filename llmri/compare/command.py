@@ -18,7 +18,7 @@ from llmri.edits.errors import EditsError
 from llmri_protocol.command_line import Fitting, Wording, application, one_sentence
 from llmri_protocol.configs import ConfigError
 from llmri_protocol.user_files import TextError, read_text
-from llmri_server.calibration import MOST_TOKENS, calibration_text
+from llmri_server.runtimes.common.calibration import MOST_TOKENS, calibration_text
 
 app = application()
 

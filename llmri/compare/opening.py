@@ -7,7 +7,7 @@ from llmri.compare.errors import CompareError
 from llmri_server.gguf_export import ExportError, Precision, export_gguf
 from llmri_server.pocket import WEIGHTS
 from llmri_server.runtime import LoadError, Runtime
-from llmri_server.runtimes import load_exactly
+from llmri_server.runtimes.registry import load_exactly
 
 EXPORTED: Mapping[str, Precision] = {"F16": "f16", "Q8_0": "q8_0", "Q4": "q4"}
 

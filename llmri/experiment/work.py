@@ -23,10 +23,10 @@ from llmri_server.experiments.results import Observation, Results, differences, 
 from llmri_server.experiments.running import make_ready, observe
 from llmri_server.experiments.summary import summarised
 from llmri_server.llama_runtime import is_gguf
-from llmri_server.loading import told
 from llmri_server.protection.starting import begin, finish
 from llmri_server.runtime import NonFiniteError, PromptError
-from llmri_server.runtimes import model_files
+from llmri_server.runtimes.common.loading import told
+from llmri_server.runtimes.registry import model_files
 from llmri_server.settings import Settings
 from llmri_server.torch_runtime import TorchRuntime
 from llmri_server.torch_runtime import load as load_model

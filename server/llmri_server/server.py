@@ -10,25 +10,25 @@ from typing import Self
 from llmri_protocol.connection import ServerConnection
 from llmri_protocol.messages import COMMANDS, Limits
 from llmri_protocol.plain import PLAIN_CLIENT_KINDS
-from llmri_server.access import bind, unavailable
-from llmri_server.client import Client
-from llmri_server.edit_desk import EditDesk
+from llmri_server.broadcast.hub import Hub
+from llmri_server.broadcast.outbox import Outbox
 from llmri_server.edits import Journal
-from llmri_server.handlers import Handlers
-from llmri_server.hub import Hub
-from llmri_server.listener import Listener
-from llmri_server.measurement_desk import MeasurementDesk
-from llmri_server.outbox import Outbox
+from llmri_server.network.access import bind, unavailable
+from llmri_server.network.client import Client
+from llmri_server.network.listener import Listener
+from llmri_server.network.transport import Transport
+from llmri_server.network.wrong_tokens import WrongTokens
 from llmri_server.protection.starting import Search
-from llmri_server.protection_desk import ProtectionDesk
-from llmri_server.refusals import refusal
 from llmri_server.runtime import Runtime
-from llmri_server.session import Session
+from llmri_server.service.edit_service import EditService
+from llmri_server.service.handlers import Handlers
+from llmri_server.service.measurement_service import MeasurementService
+from llmri_server.service.model_worker import Session
+from llmri_server.service.protection_service import ProtectionService
+from llmri_server.service.refusals import refusal
+from llmri_server.service.subscriptions import Subscriptions
+from llmri_server.service.turns import Turn
 from llmri_server.settings import Settings
-from llmri_server.subscriptions import Subscriptions
-from llmri_server.transport import Transport
-from llmri_server.turns import Turn
-from llmri_server.wrong_tokens import WrongTokens
 
 GRACE = 0.6  # seconds for the model's thread to end, and again for the clients to leave: together under two
 
@@ -76,7 +76,7 @@ class Server:
         self._wrong_tokens = WrongTokens()
         place = place or bind(settings.host, settings.port, token)
         self.hub = Hub(runtime.card, runtime.capture, settings.prompt_positions, settings.max_clients)
-        self.edits = EditDesk(
+        self.edits = EditService(
             runtime,
             self.hub,
             limits_of(settings),
@@ -92,8 +92,8 @@ class Server:
             announce_edits=self.edits.announce,
             failed=self.fail,
         )
-        self.protection = ProtectionDesk(runtime, search or Search(), self.edits, self.hub, log=log)
-        measurements = MeasurementDesk(runtime, self.session.conversation, self.edits)
+        self.protection = ProtectionService(runtime, search or Search(), self.edits, self.hub, log=log)
+        measurements = MeasurementService(runtime, self.session.conversation, self.edits)
         self._subscriptions = Subscriptions(runtime.card, self.hub, self.edits, self.session.stop_tasks)
         self._handlers = Handlers(self.session.submit_task, refusal)
         self.edits.register(self._handlers)

@@ -10,7 +10,7 @@ from llmri_protocol.addresses import DEFAULT_HOST, DEFAULT_PORT, HIGHEST_PORT
 from llmri_protocol.configs import ConfigError, folder, load, read_toml
 from llmri_protocol.frames import CLIENT_LIMIT, SERVER_LIMIT
 from llmri_protocol.plain_words import in_plain_words
-from llmri_server.outbox import OutboxLimits
+from llmri_server.broadcast.outbox import OutboxLimits
 from llmri_server.runtime import Sampling
 
 Positive = Annotated[int, Meta(ge=1)]

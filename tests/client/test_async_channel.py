@@ -18,7 +18,7 @@ from llmri_protocol.errors import LocalProtocolError
 from llmri_protocol.frames import header
 from llmri_protocol.messages import Bye, Chat, Error, Ping, Reply, Scan, Subscribe, Token, TurnEnd
 from llmri_server import Server, Settings
-from llmri_server.access import tls_context
+from llmri_server.network.access import tls_context
 from tests.server.fakes import FakeRuntime, eventually
 
 PATIENCE = 60

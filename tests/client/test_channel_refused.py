@@ -16,7 +16,7 @@ from llmri_protocol.connection import ServerConnection
 from llmri_protocol.frames import header
 from llmri_protocol.messages import Error
 from llmri_server import Server, Settings
-from llmri_server.access import tls_context
+from llmri_server.network.access import tls_context
 from tests.server.fakes import FakeRuntime, eventually
 
 PATIENCE = 60
@@ -64,7 +64,7 @@ def test_a_full_server_says_so(certificate: tuple[Path, Path], secure: bool) -> 
 
 @pytest.mark.parametrize("role", ["viewer", "controller"])
 def test_a_slow_first_half_second_does_not_matter(monkeypatch: pytest.MonkeyPatch, role: str) -> None:
-    monkeypatch.setattr("llmri_server.client.SILENCE", 0.02)
+    monkeypatch.setattr("llmri_server.network.client.SILENCE", 0.02)
     runtime = FakeRuntime()
     runtime.words = ["word "] * 200
     with Server(runtime, Settings(port=0)) as server:

@@ -12,7 +12,7 @@ from llmri_client.errors import ConnectionEndedError
 from llmri_client.tls import NoTlsError
 from llmri_protocol.messages import Scan, TurnEnd
 from llmri_server import Server, Settings
-from llmri_server.access import tls_context
+from llmri_server.network.access import tls_context
 from tests.server.fakes import FakeRuntime
 
 

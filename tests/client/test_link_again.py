@@ -19,7 +19,7 @@ from llmri_protocol.connection import ClientConnection
 from llmri_protocol.frames import header
 from llmri_protocol.messages import Welcome
 from llmri_server import Server, Settings
-from llmri_server.access import tls_context
+from llmri_server.network.access import tls_context
 from llmri_viewer.model.options import load
 from tests.server.fakes import FakeRuntime, eventually
 
@@ -74,7 +74,7 @@ def test_a_full_server_is_told_and_tried_again(certificate: tuple[Path, Path], s
 def test_a_hello_that_was_late_is_welcomed_and_the_plain_frames_before_it_are_passed_over(
     certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, secure: bool, role: str
 ) -> None:
-    monkeypatch.setattr("llmri_server.client.SILENCE", 0.02)
+    monkeypatch.setattr("llmri_server.network.client.SILENCE", 0.02)
     runtime = FakeRuntime()
     runtime.words = ["word "] * 200
     tls = tls_context(*certificate) if secure else None

@@ -15,7 +15,7 @@ from llmri_client.link_status import LinkStatus
 from llmri_client.tls import CertificateError, trusting
 from llmri_protocol.messages import Chat, Reply, Scan, Subscribe, TurnEnd, Welcome
 from llmri_server import Server, Settings
-from llmri_server.access import tls_context
+from llmri_server.network.access import tls_context
 from tests.server.fakes import FakeRuntime
 
 FINAL = {"refused", "waiting"}

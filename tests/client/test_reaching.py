@@ -15,7 +15,7 @@ from llmri_client.reaching import UnreachableError, reach
 from llmri_client.tls import CertificateError
 from llmri_protocol.addresses import DEFAULT_ADDRESS, TOKEN_VARIABLE
 from llmri_server import Server, Settings
-from llmri_server.access import tls_context
+from llmri_server.network.access import tls_context
 from tests.server.fakes import FakeRuntime
 
 TOKEN = "correct horse"

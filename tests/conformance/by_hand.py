@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 
 from llmri_protocol.messages import Edit
-from llmri_server.calibration import calibration_ids
 from llmri_server.edits import sample_numbers
 from llmri_server.runtime import Measured, Wanted
+from llmri_server.runtimes.common.calibration import calibration_ids
 from llmri_server.torch_runtime import TorchRuntime
 from tests.conformance.under_test import Floats
 from tests.server.torch_runtime.test_sites import BY_HAND, llama_like

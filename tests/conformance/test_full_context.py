@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from llmri_protocol.messages import Notice, Token, TurnEnd, TurnStart
-from llmri_server.hub import Hub
+from llmri_server.broadcast.hub import Hub
+from llmri_server.broadcast.outbox import Outbox, OutboxLimits
 from llmri_server.llama_runtime import Options, load
-from llmri_server.outbox import Outbox, OutboxLimits
 from llmri_server.runtime import Runtime, Sampling
-from llmri_server.session import Session
+from llmri_server.service.model_worker import Session
 from llmri_server.torch_runtime import assemble
 from tests.conformance.conftest import Tokenizer
 from tests.gguf_models import gguf_model

@@ -31,7 +31,7 @@ class EditCount(Answer, frozen=True, kw_only=True, tag="edit_count"):
 
 ''',
     ),
-    "llmri_server/edit_desk.py": (
+    "llmri_server/service/edit_service.py": (
         "        handlers.add(Undo,",
         """        from llmri_protocol.messages import CountEdits, EditCount
 

@@ -18,10 +18,10 @@ from llmri.compare.errors import CompareError
 from llmri.edits import files as edit_files
 from llmri.edits.errors import EditsError
 from llmri_protocol.configs import ConfigError, read_toml
-from llmri_server import access
-from llmri_server.access import ServeError
 from llmri_server.experiments import reading, results
 from llmri_server.experiments.errors import ExperimentError
+from llmri_server.network import access
+from llmri_server.network.access import ServeError
 
 READERS: list[Any] = [
     pytest.param((read_toml, "a.toml", ConfigError), id="configuration"),

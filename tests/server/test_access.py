@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from llmri_server.access import ServeError, access_token, bind, shown
+from llmri_server.network.access import ServeError, access_token, bind, shown
 
 
 def test_a_token_comes_from_a_file_before_the_environment(

@@ -2,8 +2,8 @@ import msgspec
 import pytest
 
 from llmri_protocol.configs import ConfigError
-from llmri_server import calibration
-from llmri_server.calibration import calibration_ids, calibration_text
+from llmri_server.runtimes.common import calibration
+from llmri_server.runtimes.common.calibration import calibration_ids, calibration_text
 from tests.server.fakes import CARD, FakeRuntime
 
 

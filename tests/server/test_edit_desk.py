@@ -6,11 +6,11 @@ import pytest
 
 from llmri_protocol.messages import Edit, Edits, Intervene, Limits, Notice, ProtectedUnit, SiteCard, Welcome
 from llmri_protocol.plain import PlainIntervention
-from llmri_server.edit_desk import EditDesk
-from llmri_server.hub import Hub
-from llmri_server.outbox import Outbox
+from llmri_server.broadcast.hub import Hub
+from llmri_server.broadcast.outbox import Outbox
 from llmri_server.protection import ProtectedError
 from llmri_server.runtime import EditError
+from llmri_server.service.edit_service import EditService
 from tests.server.fakes import CARD, WIDTH, FakeRuntime
 
 LIMITS = Limits(client_frame=1, server_frame=1, queue=1, prompt_positions=1)
@@ -46,7 +46,7 @@ class Desk:
         self.runtime = FakeRuntime()
         self.runtime.card = msgspec.structs.replace(CARD, sites=(*CARD.sites, HEADS), protected=(GUARDED,))
         self.hub = ListeningHub()
-        self.desk = EditDesk(
+        self.desk = EditService(
             self.runtime, cast("Hub", self.hub), LIMITS, "here", allow_protected=allow_protected
         )
 

@@ -21,10 +21,10 @@ PATIENCE = 60
 PROGRAM = """
 import sys
 from llmri_server import Server, Settings
-from llmri_server.command import run
-from llmri_server.interrupts import Interrupts
-from llmri_server.log import to_standard_error
-from llmri_server.streams import harden
+from llmri_server.cli.command import run
+from llmri_server.cli.interrupts import Interrupts
+from llmri_server.cli.log import to_standard_error
+from llmri_server.cli.streams import harden
 from tests.server.fakes import FakeRuntime
 harden()
 to_standard_error()
@@ -138,7 +138,7 @@ def test_nohup_is_respected() -> None:
 
 
 def test_a_goodbye_that_hangs_does_not_keep_the_process() -> None:
-    hung = "import llmri_server.command as c; c.LONGEST_END = 0.3; server.hub._lock.acquire()"
+    hung = "import llmri_server.cli.command as c; c.LONGEST_END = 0.3; server.hub._lock.acquire()"
     with started(program(serving=hung)) as process:
         assert process.stdout
         process.stdout.readline()

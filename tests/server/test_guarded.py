@@ -20,8 +20,8 @@ from llmri_protocol.messages import (
     Welcome,
 )
 from llmri_server import Server, Settings
-from llmri_server.session import ClosedError
-from llmri_server.threads import GuardedThread
+from llmri_server.network.threads import GuardedThread
+from llmri_server.service.model_worker import ClosedError
 from tests.server.fakes import Connect, Eventually, FakeRuntime, Viewer
 
 PATIENCE = 60
@@ -100,7 +100,7 @@ def test_a_panic_in_a_measurement_is_answered_and_the_next_command_too(
 def test_a_panic_in_a_command_is_answered(
     viewer: Viewer, runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llmri_server.session.Session.submit", raising(PanicError("no")))
+    monkeypatch.setattr("llmri_server.service.model_worker.Session.submit", raising(PanicError("no")))
     number = viewer.tell(Chat, text="a")
     error = viewer.last(Error)
     assert (error.code, error.id) == ("internal", number)
@@ -110,7 +110,7 @@ def test_a_model_thread_that_cannot_go_on_says_so_to_everybody(
     runtime: FakeRuntime, connect_to: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runtime, "generate", raising(PanicError("first")))
-    monkeypatch.setattr("llmri_server.hub.Hub.tell", raising(PanicError("second")))
+    monkeypatch.setattr("llmri_server.broadcast.hub.Hub.tell", raising(PanicError("second")))
     failed = threading.Event()
     with Server(runtime, Settings(port=0)) as server:
         server.on_failure = failed.set

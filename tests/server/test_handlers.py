@@ -8,13 +8,13 @@ import pytest
 from llmri_protocol.messages import COMMANDS, Bye, Chat, Command, Error, Message, Ping, Reply, Undo
 from llmri_protocol.plain import PLAIN_CLIENT_KINDS, PlainPing, Pong
 from llmri_server import Server, Settings
-from llmri_server.handlers import Caller, HandlerError, Handlers
-from llmri_server.hub import Member
+from llmri_server.broadcast.hub import Member
+from llmri_server.broadcast.outbox import Outbox, OutboxLimits
 from llmri_server.measuring import Progress
-from llmri_server.outbox import Outbox, OutboxLimits
-from llmri_server.refusals import refusal
-from llmri_server.session import Session
-from llmri_server.tasks import Task
+from llmri_server.service.handlers import Caller, HandlerError, Handlers
+from llmri_server.service.model_worker import Session
+from llmri_server.service.refusals import refusal
+from llmri_server.service.tasks import Task
 from tests.server.fakes import FakeRuntime
 
 

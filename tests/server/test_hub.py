@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from llmri_protocol.messages import Bye, Notice, Phase, Subscribe
-from llmri_server.hub import Hub, Member, SubscriptionError, Wish
-from llmri_server.outbox import Outbox, OutboxLimits, Parcel
+from llmri_server.broadcast.hub import Hub, Member, SubscriptionError, Wish
+from llmri_server.broadcast.outbox import Outbox, OutboxLimits, Parcel
+from llmri_server.broadcast.scans import SharedScan
 from llmri_server.runtime import CapturePlan, ScanEvent
-from llmri_server.scans import SharedScan
 from tests.server.fakes import FakeRuntime
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from llmri_server.keeping import Keeping, Logits, measure_keeping
+from llmri_server.runtimes.common.keeping import Keeping, Logits, measure_keeping
 
 VOCABULARY, CONTEXT, EXACTNESS = 100, 64, 1e-5
 NOTHING = Keeping(steps=False, goes_on=False, cuts=False)

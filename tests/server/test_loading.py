@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from llmri_server import loading
+from llmri_server.runtimes.common import loading
 
 
 class Terminal(io.StringIO):

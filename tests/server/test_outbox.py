@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from llmri_protocol.messages import Bye, Edit, Edits, Notice, Token
-from llmri_server.outbox import BATCH_PARCELS, Outbox, OutboxLimits, Parcel, weight
+from llmri_server.broadcast.outbox import BATCH_PARCELS, Outbox, OutboxLimits, Parcel, weight
+from llmri_server.broadcast.scans import SharedScan
 from llmri_server.runtime import ScanEvent
-from llmri_server.scans import SharedScan
 
 
 def scan(number: int, width: int = 4) -> SharedScan:
@@ -77,7 +77,7 @@ def test_bytes_taken_out_are_free_again() -> None:
 
 def test_drops_are_told_once_a_second_with_the_running_count(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("llmri_server.outbox.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("llmri_server.broadcast.outbox.time.monotonic", lambda: now[0])
     outbox = Outbox(OutboxLimits(scans=1))
     counts = []
     for second in (0, 0.5, 1.1, 1.2):
@@ -89,7 +89,7 @@ def test_drops_are_told_once_a_second_with_the_running_count(monkeypatch: pytest
 
 
 def test_the_last_drops_are_told_even_if_nothing_follows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("llmri_server.outbox.NOTICE_INTERVAL", 0.02)
+    monkeypatch.setattr("llmri_server.broadcast.outbox.NOTICE_INTERVAL", 0.02)
     outbox = Outbox(OutboxLimits(scans=1))
     outbox.put_scan(scan(0))
     outbox.put_scan(scan(1))

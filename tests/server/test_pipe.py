@@ -3,10 +3,10 @@ import io
 import pytest
 
 from llmri_server import Server
-from llmri_server.pipe import answer_lines
+from llmri_server.cli.pipe import answer_lines
 from llmri_server.runtime import Outcome
-from llmri_server.session import ClosedError, TooManyTurnsError
-from llmri_server.turns import Turn
+from llmri_server.service.model_worker import ClosedError, TooManyTurnsError
+from llmri_server.service.turns import Turn
 from tests.server.fakes import FakeRuntime
 
 

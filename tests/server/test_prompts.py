@@ -7,9 +7,8 @@ import msgspec
 import pytest
 
 from llmri_protocol.messages import Notice
-from llmri_server.hub import Hub
-from llmri_server.outbox import Outbox, OutboxLimits
-from llmri_server.prompts import PromptWriter, check_context
+from llmri_server.broadcast.hub import Hub
+from llmri_server.broadcast.outbox import Outbox, OutboxLimits
 from llmri_server.runtime import (
     ChatMessage,
     LoadError,
@@ -20,7 +19,8 @@ from llmri_server.runtime import (
     StoppedError,
     TokenEvent,
 )
-from llmri_server.session import Session
+from llmri_server.runtimes.common.prompts import PromptWriter, check_context
+from llmri_server.service.model_worker import Session
 from tests.server.fakes import FakeRuntime
 from tests.server.torch_runtime.tiny_models import assistant, system, user
 

@@ -243,7 +243,7 @@ def test_whatever_the_result_hangs_on_searches_again(
         case "setting":
             settings = {"protect_nats": 2.0}
         case "text":
-            monkeypatch.setattr("llmri_server.calibration._read", lambda _: "The other text")
+            monkeypatch.setattr("llmri_server.runtimes.common.calibration._read", lambda _: "The other text")
         case "dtype":
             second.card = type(second.card)(
                 **{name: getattr(second.card, name) for name in second.card.__struct_fields__}

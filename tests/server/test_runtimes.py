@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from llmri_server import runtimes
 from llmri_server.pocket import WEIGHTS
 from llmri_server.runtime import LoadError
+from llmri_server.runtimes import registry as runtimes
 from llmri_server.settings import Settings
 
 

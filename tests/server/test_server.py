@@ -152,7 +152,7 @@ def test_a_bad_field_is_named_and_the_connection_lives(server: Server, connect: 
 def test_whoever_begins_a_hello_and_never_ends_it_is_sent_away(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llmri_server.client.HANDSHAKE", 0.2)
+    monkeypatch.setattr("llmri_server.network.client.HANDSHAKE", 0.2)
     with raw(server) as connection:
         connection.sendall(b"\x00\x00")
         assert b"hello_expected" in rest(connection)

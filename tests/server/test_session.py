@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from llmri_protocol.messages import Notice, Token, TurnEnd, TurnStart
-from llmri_server.hub import Hub, Wish
-from llmri_server.outbox import Outbox, OutboxLimits
+from llmri_server.broadcast.hub import Hub, Wish
+from llmri_server.broadcast.outbox import Outbox, OutboxLimits
+from llmri_server.broadcast.scans import SharedScan
 from llmri_server.runtime import Outcome, Sampling
-from llmri_server.scans import SharedScan
-from llmri_server.session import ClosedError, Session, TooManyTurnsError
+from llmri_server.service.model_worker import ClosedError, Session, TooManyTurnsError
 from tests.server.fakes import Eventually, FakeRuntime
 
 PATIENCE = 60

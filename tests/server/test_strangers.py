@@ -17,8 +17,8 @@ from llmri_protocol.connection import ClientConnection, FromServer
 from llmri_protocol.frames import header
 from llmri_protocol.messages import Error, Reply, Role, Subscribe, TurnEnd, Welcome
 from llmri_server import Server, Settings
-from llmri_server.access import tls_context
-from llmri_server.listener import STRANGERS
+from llmri_server.network.access import tls_context
+from llmri_server.network.listener import STRANGERS
 from tests.server.fakes import Connect, Eventually, FakeRuntime, Viewer
 
 PATIENCE = 60
@@ -100,7 +100,7 @@ def trickling(connections: list[socket.socket], piece: bytes) -> Iterator[None]:
 def test_a_handshake_of_tls_has_one_deadline_however_it_trickles(
     secured: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llmri_server.client.HANDSHAKE", 0.4)
+    monkeypatch.setattr("llmri_server.network.client.HANDSHAKE", 0.4)
     record = b"\x16\x03\x01\x40\x00" + b"\x01" + bytes(5000)  # a ClientHello of 16 kB that never ends
     with sockets(secured, 3) as slow, trickling(slow, record):
         for connection in slow:
@@ -109,7 +109,7 @@ def test_a_handshake_of_tls_has_one_deadline_however_it_trickles(
 
 
 def test_a_hello_that_trickles_has_the_same_deadline(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("llmri_server.client.HANDSHAKE", 0.4)
+    monkeypatch.setattr("llmri_server.network.client.HANDSHAKE", 0.4)
     with sockets(server, 3) as slow, trickling(slow, header(5000) + b"\x85" + bytes(4999)):
         assert all(b"hello_expected" in rest(connection) for connection in slow)
 
@@ -129,8 +129,8 @@ def test_many_slow_strangers_keep_nobody_out_of_a_tls_server(
 def test_a_crowd_from_one_address_pushes_out_itself_and_no_other(
     server: Server, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llmri_server.client.SILENCE", 60.0)
-    monkeypatch.setattr("llmri_server.client.HANDSHAKE", 60.0)
+    monkeypatch.setattr("llmri_server.network.client.SILENCE", 60.0)
+    monkeypatch.setattr("llmri_server.network.client.HANDSHAKE", 60.0)
     with sockets(server, 1, "127.0.0.9") as (other,), sockets(server, 3 * STRANGERS) as crowd:
         assert b"too_many_clients" in rest(crowd[0])
         other.sendall(b"".join(ClientConnection().hello("slow")))
@@ -140,7 +140,7 @@ def test_a_crowd_from_one_address_pushes_out_itself_and_no_other(
 def test_silent_clients_give_way_to_who_says_hello_the_oldest_first(
     server: Server, connect: Connect, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llmri_server.client.SILENCE", 0.05)
+    monkeypatch.setattr("llmri_server.network.client.SILENCE", 0.05)
     most = server.settings.max_clients
     with contextlib.ExitStack() as stack:
         silent = []
@@ -162,7 +162,7 @@ def test_silent_clients_give_way_to_who_says_hello_the_oldest_first(
 def test_a_plain_client_that_spoke_and_native_ones_do_not_give_way(
     server: Server, connect: Connect, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llmri_server.client.SILENCE", 0.05)
+    monkeypatch.setattr("llmri_server.network.client.SILENCE", 0.05)
     most = server.settings.max_clients
     with sockets(server, 2) as (spoke, speaks_late), sockets(server, 1) as (newcomer,):
         eventually(lambda: len(server.hub) == 3)
@@ -180,7 +180,7 @@ def test_a_plain_client_that_spoke_and_native_ones_do_not_give_way(
 def test_a_silent_newcomer_does_not_push_out_a_silent_member(
     server: Server, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llmri_server.client.SILENCE", 0.05)
+    monkeypatch.setattr("llmri_server.network.client.SILENCE", 0.05)
     with sockets(server, server.settings.max_clients) as silent:
         eventually(lambda: len(server.hub) == server.settings.max_clients)
         with sockets(server, 1) as (newcomer,):
@@ -207,7 +207,7 @@ def test_a_full_tls_server_refuses_in_tls(secured: Server, certificate: tuple[Pa
 def test_refused_ones_that_linger_keep_no_place(
     server: Server, connect: Connect, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llmri_server.client.LINGER", 60.0)
+    monkeypatch.setattr("llmri_server.network.client.LINGER", 60.0)
     inside = [connect() for _ in range(server.settings.max_clients)]
     for viewer in inside:
         viewer.expect(Welcome)
@@ -222,7 +222,7 @@ def test_refused_ones_that_linger_keep_no_place(
 def test_a_peer_that_sends_without_end_is_not_listened_to_for_ever(
     server: Server, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llmri_server.client.LINGER", 0.2)
+    monkeypatch.setattr("llmri_server.network.client.LINGER", 0.2)
     with sockets(server, 1) as (flood,):
         flood.sendall(header(2**31))
         with contextlib.suppress(OSError):
@@ -255,7 +255,7 @@ def test_a_late_hello_wins_in_the_middle_of_a_stream_of_plain_frames(
     monkeypatch: pytest.MonkeyPatch,
     role: Role,
 ) -> None:
-    monkeypatch.setattr("llmri_server.client.SILENCE", 0.05)
+    monkeypatch.setattr("llmri_server.network.client.SILENCE", 0.05)
     runtime.words = ["word "] * 300
     go_on = threading.Event()
     runtime.before_token = lambda number: None if number < 150 else void(go_on.wait(PATIENCE))
@@ -279,7 +279,7 @@ def test_a_late_hello_wins_in_the_middle_of_a_stream_of_plain_frames(
 def test_a_late_hello_keeps_its_place_in_a_full_server(
     server: Server, connect: Connect, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llmri_server.client.SILENCE", 0.05)
+    monkeypatch.setattr("llmri_server.network.client.SILENCE", 0.05)
     inside = [connect() for _ in range(server.settings.max_clients - 1)]
     for viewer in inside:
         viewer.expect(Welcome)
@@ -296,7 +296,7 @@ def test_a_listener_without_threads_to_give_lives_on(
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patch:
-        patch.setattr("llmri_server.threads.GuardedThread.start", none_left)
+        patch.setattr("llmri_server.network.threads.GuardedThread.start", none_left)
         with sockets(server, 1) as (refused,):
             assert rest(refused) == b""
     assert "can't start new thread" in caplog.text

@@ -5,8 +5,8 @@ import pytest
 
 from llmri_protocol.messages import Edit
 from llmri_server import Server
-from llmri_server.terminal import Terminal, chat
-from llmri_server.turns import Turn
+from llmri_server.cli.terminal import Terminal, chat
+from llmri_server.service.turns import Turn
 from tests.server.fakes import FakeRuntime
 
 PATIENCE = 60

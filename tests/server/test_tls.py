@@ -11,7 +11,7 @@ import pytest
 from llmri_protocol.connection import ClientConnection, FromServer
 from llmri_protocol.messages import Reply, Scan, ServerMessage, Subscribe, TurnEnd, Welcome
 from llmri_server import ServeError, Server, Settings
-from llmri_server.access import tls_context
+from llmri_server.network.access import tls_context
 from tests.server.fakes import FakeRuntime
 
 PATIENCE = 60

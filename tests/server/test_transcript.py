@@ -1,6 +1,6 @@
 import pytest
 
-from llmri_server.transcript import TURNS_KEPT, NothingReadError, Told, Transcript, UnknownPlaceError
+from llmri_server.service.transcript import TURNS_KEPT, NothingReadError, Told, Transcript, UnknownPlaceError
 
 PROMPT = (11, 12, 13, 14)
 
@@ -74,7 +74,7 @@ def test_old_turns_go_and_what_is_not_there_is_named(transcript: Transcript) -> 
 def test_so_many_tokens_are_kept_and_the_newest_turn_always(
     transcript: Transcript, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llmri_server.transcript.TOKENS_KEPT", 10)
+    monkeypatch.setattr("llmri_server.service.transcript.TOKENS_KEPT", 10)
     for turn in range(1, 4):
         transcript.add(turn, Told((5,) * 4, read=4, chosen=(70,)))
     transcript.place(2)

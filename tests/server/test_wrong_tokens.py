@@ -9,8 +9,8 @@ import pytest
 
 from llmri_protocol.messages import Error, Welcome
 from llmri_server import Server, Settings
-from llmri_server.access import access_token, tls_context
-from llmri_server.wrong_tokens import ADDRESSES, AT_ONCE, FIRST, LONGEST, MEMORY, WrongTokens
+from llmri_server.network.access import access_token, tls_context
+from llmri_server.network.wrong_tokens import ADDRESSES, AT_ONCE, FIRST, LONGEST, MEMORY, WrongTokens
 from tests.server.fakes import Connect, FakeRuntime
 
 RIGHT, WRONG = "the right token", "a wrong token"
@@ -26,7 +26,7 @@ class Clock:
 
 @pytest.fixture
 def guarded(runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setattr("llmri_server.wrong_tokens.FIRST", 0.05)
+    monkeypatch.setattr("llmri_server.network.wrong_tokens.FIRST", 0.05)
     with Server(runtime, Settings(port=0), token=RIGHT) as server:
         yield server
 
@@ -87,7 +87,7 @@ def test_five_wrong_tokens_are_five_lines_and_answered_later_each_time(
 def test_the_right_token_is_let_in_while_a_wrong_one_waits(
     guarded: Server, connect_to: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llmri_server.wrong_tokens.FIRST", 4.0)
+    monkeypatch.setattr("llmri_server.network.wrong_tokens.FIRST", 4.0)
     waiting = connect_to(guarded, token=WRONG)
     assert isinstance(connect_to(guarded, token=RIGHT).receive(), Welcome)
     assert waiting.expect(Error).code == "bad_token"
@@ -96,7 +96,7 @@ def test_the_right_token_is_let_in_while_a_wrong_one_waits(
 def test_guesses_side_by_side_are_not_looked_at_and_the_answer_tells_nothing(
     guarded: Server, connect_to: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llmri_server.wrong_tokens.FIRST", 2.0)
+    monkeypatch.setattr("llmri_server.network.wrong_tokens.FIRST", 2.0)
     crowd = [connect_to(guarded, token=WRONG) for _ in range(AT_ONCE + 2)]
     answers = sorted(viewer.expect(Error).code for viewer in crowd)
     assert answers == ["bad_token"] * AT_ONCE + ["too_many_clients"] * 2
@@ -110,8 +110,8 @@ def test_guesses_side_by_side_are_not_looked_at_and_the_answer_tells_nothing(
 def test_closing_does_not_wait_for_a_delayed_answer(
     runtime: FakeRuntime, connect_to: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llmri_server.wrong_tokens.FIRST", 60.0)
-    monkeypatch.setattr("llmri_server.wrong_tokens.LONGEST", 60.0)
+    monkeypatch.setattr("llmri_server.network.wrong_tokens.FIRST", 60.0)
+    monkeypatch.setattr("llmri_server.network.wrong_tokens.LONGEST", 60.0)
     server = Server(runtime, Settings(port=0), token=RIGHT)
     server.start()
     connect_to(server, token=WRONG)

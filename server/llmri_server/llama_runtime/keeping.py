@@ -1,14 +1,14 @@
-"""What a context's memory allows between turns, tried at load: see `llmri_server.keeping`."""
+"""What a context's memory allows between turns, tried at load: see `llmri_server.runtimes.common.keeping`."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from llmri_server.keeping import Keeping, measure_keeping
 from llmri_server.llama_runtime.interventions import Compiled
 from llmri_server.llama_runtime.reading import chunks
 from llmri_server.llama_runtime.watch import Watch
+from llmri_server.runtimes.common.keeping import Keeping, measure_keeping
 
 EXACTNESS = 1e-4  # keys and values are float16 in every piece, so they round alike
 

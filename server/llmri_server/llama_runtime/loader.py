@@ -13,8 +13,8 @@ from llmri_server.llama_runtime.prompts import PromptWriter
 from llmri_server.llama_runtime.runtime import LlamaRuntime
 from llmri_server.llama_runtime.sites import ALWAYS, RESID_POST, UNITS, Discovery, Site
 from llmri_server.llama_runtime.vocabulary import Vocabulary
-from llmri_server.loading import tell
-from llmri_server.prompts import check_context
+from llmri_server.runtimes.common.loading import tell
+from llmri_server.runtimes.common.prompts import check_context
 
 
 def load(path: Path, options: Options | None = None) -> LlamaRuntime:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from llmri_protocol.messages import Edit
 from llmri_server.edits.computed import Computed
 from llmri_server.edits.provenance import Provenance
-from llmri_server.keeping import Keeping
 from llmri_server.llama_runtime.watch import Watch
+from llmri_server.runtimes.common.keeping import Keeping
 
 
 class Memory:

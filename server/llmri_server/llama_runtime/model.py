@@ -9,11 +9,11 @@ from typing import Any
 
 from llmri_server.llama_runtime.engine import Engine
 from llmri_server.llama_runtime.header import not_loaded
+from llmri_server.llama_runtime.kv_memory import check_room
 from llmri_server.llama_runtime.options import Options
-from llmri_server.llama_runtime.room import check_room
-from llmri_server.loading import tell
 from llmri_server.runtime import LoadError
-from llmri_server.templates import DEFAULT
+from llmri_server.runtimes.common.loading import tell
+from llmri_server.runtimes.common.templates import DEFAULT
 
 FIRST_VALUE = 1 << 16  # bytes of one piece of metadata: few are longer
 LONGEST_KEY = 1 << 16  # bytes, as in the format

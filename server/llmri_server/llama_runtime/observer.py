@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 
 from llmri_server.edits import Place
+from llmri_server.llama_runtime.callback_errors import noticed
 from llmri_server.llama_runtime.ggml import F16, F32, Ggml, Tensor, is_contiguous
 from llmri_server.llama_runtime.recognition import Recogniser
-from llmri_server.llama_runtime.unraised import noticed
 
 SIZES = {F32: 4, F16: 2}  # bytes of a value
 

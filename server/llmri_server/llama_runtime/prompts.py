@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from llmri_server import prompts
 from llmri_server.llama_runtime.vocabulary import Vocabulary
-from llmri_server.templates import choose_template
+from llmri_server.runtimes.common import prompts
+from llmri_server.runtimes.common.templates import choose_template
 
 
 class PromptWriter(prompts.PromptWriter):

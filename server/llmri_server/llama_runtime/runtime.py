@@ -8,12 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from llmri_protocol.messages import Edit, ModelCard
-from llmri_server.calibration import calibration_ids
 from llmri_server.edits import Place, check
 from llmri_server.edits.baselines import Baselines
-from llmri_server.edits.blame import who_broke
-from llmri_server.keeping import NOTHING_KEPT, Keeping
+from llmri_server.edits.nonfinite import who_broke
 from llmri_server.llama_runtime.directions import Alone, Standing
+from llmri_server.llama_runtime.generator import Speaker
 from llmri_server.llama_runtime.interventions import Compiler
 from llmri_server.llama_runtime.keeping import measure_memory
 from llmri_server.llama_runtime.lens import lens
@@ -24,7 +23,6 @@ from llmri_server.llama_runtime.passes import NO_REPLY
 from llmri_server.llama_runtime.prompts import PromptWriter
 from llmri_server.llama_runtime.reading import read
 from llmri_server.llama_runtime.sites import Discovery
-from llmri_server.llama_runtime.speaker import Speaker
 from llmri_server.llama_runtime.vocabulary import Vocabulary
 from llmri_server.llama_runtime.watch import Watch
 from llmri_server.runtime import (
@@ -39,7 +37,9 @@ from llmri_server.runtime import (
     UnsupportedError,
     Wanted,
 )
-from llmri_server.speaking import BrokenError, Turn
+from llmri_server.runtimes.common.calibration import calibration_ids
+from llmri_server.runtimes.common.keeping import NOTHING_KEPT, Keeping
+from llmri_server.runtimes.common.speaking import BrokenError, Turn
 
 logger = logging.getLogger(__name__)
 

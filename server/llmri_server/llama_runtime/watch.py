@@ -8,11 +8,11 @@ import numpy.typing as npt
 from llmri_server.llama_runtime.context import Context
 from llmri_server.llama_runtime.interventions import Compiled
 from llmri_server.llama_runtime.model import Model
+from llmri_server.llama_runtime.node_handlers import Stops
 from llmri_server.llama_runtime.observer import Observer
 from llmri_server.llama_runtime.passes import Pass
 from llmri_server.llama_runtime.recognition import Recogniser
 from llmri_server.llama_runtime.sites import Discovery
-from llmri_server.llama_runtime.stops import Stops
 from llmri_server.runtime import Wanted
 
 Floats = npt.NDArray[np.float32]

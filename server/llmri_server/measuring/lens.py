@@ -10,7 +10,7 @@ from llmri_server.measuring.distributions import Logprobs, divergence, logprobs
 from llmri_server.measuring.reading import as_if_generated
 from llmri_server.measuring.steps import Progress, Steps
 from llmri_server.runtime import LensRuntime, Runtime
-from llmri_server.transcript import Place
+from llmri_server.service.transcript import Place
 
 
 def logit_lens(

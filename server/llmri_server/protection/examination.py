@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from llmri_protocol.messages import ModelCard, ProtectedUnit
-from llmri_server.calibration import calibration_ids
 from llmri_server.protection.candidates import MOST, MOST_MASSIVE, Price, choose, prepare_means, prices
 from llmri_server.protection.magnitudes import Outlier, Unit, activations, outliers, portions
 from llmri_server.protection.massive import RESIDUAL, Massive, in_words, massive_activations
 from llmri_server.runtime import Runtime
+from llmri_server.runtimes.common.calibration import calibration_ids
 
 TOKENS = 128
 INTACT = 1  # passes of the model as it is

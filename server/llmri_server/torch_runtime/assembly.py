@@ -9,10 +9,10 @@ from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerB
 
 from llmri_protocol.messages import ModelCard, SiteCard
 from llmri_protocol.printable import as_name
-from llmri_server.calibration import calibration_ids
-from llmri_server.keeping import NOTHING_KEPT
-from llmri_server.prompts import check_context
 from llmri_server.runtime import LoadError, PromptError
+from llmri_server.runtimes.common.calibration import calibration_ids
+from llmri_server.runtimes.common.keeping import NOTHING_KEPT
+from llmri_server.runtimes.common.prompts import check_context
 from llmri_server.torch_runtime.architectures import SITE_NAMES, SiteName, known_architecture
 from llmri_server.torch_runtime.effects import writing_reaches_residual
 from llmri_server.torch_runtime.fallback import propose

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 from zipfile import is_zipfile
 
-from llmri_server.model_names import WEIGHTS
 from llmri_server.runtime import LoadError
+from llmri_server.runtimes.common.model_names import WEIGHTS
 
 HEADER_LENGTH = struct.Struct("<Q")
 LFS_POINTER = b"version https://git-lfs"

@@ -1,4 +1,4 @@
-"""What a model's cache allows between turns, tried at load: see `llmri_server.keeping`."""
+"""What a model's cache allows between turns, tried at load: see `llmri_server.runtimes.common.keeping`."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from transformers import DynamicCache, PreTrainedModel
 
-from llmri_server.keeping import Keeping, measure_keeping
+from llmri_server.runtimes.common.keeping import Keeping, measure_keeping
 
 EXACTNESS = {torch.float32: 1e-5, torch.float16: 4e-3, torch.bfloat16: 3e-2}
 WINDOWS = ("sliding_window", "attention_chunk_size", "attention_window_size")  # names in configs

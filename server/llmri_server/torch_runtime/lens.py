@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 from llmri_protocol.messages import Edit
 from llmri_server.edits.wording import in_words
 from llmri_server.runtime import NonFiniteError
-from llmri_server.torch_runtime.instruments import Instruments
+from llmri_server.torch_runtime.hook_manager import HookManager
 from llmri_server.torch_runtime.measuring import last_logits
 from llmri_server.torch_runtime.probe import observe
 from llmri_server.torch_runtime.taps import Site, Tap, put, read
@@ -20,7 +20,7 @@ from llmri_server.torch_runtime.taps import Site, Tap, put, read
 
 def lens(
     model: PreTrainedModel,
-    instruments: Instruments,
+    instruments: HookManager,
     site: Site,
     ids: Sequence[int],
     edits: Sequence[Edit],

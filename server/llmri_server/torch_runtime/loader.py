@@ -11,9 +11,9 @@ from transformers.models.auto.modeling_auto import (
 )
 from transformers.utils import logging as transformers_logging
 
-from llmri_server.loading import tell
-from llmri_server.model_names import Source
 from llmri_server.runtime import LoadError
+from llmri_server.runtimes.common.loading import tell
+from llmri_server.runtimes.common.model_names import Source
 from llmri_server.torch_runtime.assembly import assemble
 from llmri_server.torch_runtime.checkpoint_files import check_files
 from llmri_server.torch_runtime.explanations import explain, first_line

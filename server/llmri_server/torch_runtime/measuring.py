@@ -12,8 +12,8 @@ from transformers import PreTrainedModel
 from llmri_protocol.messages import Edit
 from llmri_server.edits.wording import in_words
 from llmri_server.runtime import Measured, NonFiniteError, Wanted
+from llmri_server.torch_runtime.hook_manager import HookManager
 from llmri_server.torch_runtime.hooks import Kept
-from llmri_server.torch_runtime.instruments import Instruments
 from llmri_server.torch_runtime.taps import Site
 
 BATCH_BYTES = 256 << 20  # what a batch may take beside the weights, roughly
@@ -22,7 +22,7 @@ WORKING_COPIES = 16  # tensors of hidden width that a block holds at once: its M
 
 def measure(
     model: PreTrainedModel,
-    instruments: Instruments,
+    instruments: HookManager,
     sites: Mapping[str, Site],
     ids: Sequence[int],
     variants: Sequence[Sequence[Edit]],

@@ -2,9 +2,9 @@
 
 from transformers import PreTrainedTokenizerBase
 
-from llmri_server import prompts
 from llmri_server.runtime import PromptError
-from llmri_server.templates import choose_template
+from llmri_server.runtimes.common import prompts
+from llmri_server.runtimes.common.templates import choose_template
 
 
 class PromptWriter(prompts.PromptWriter):

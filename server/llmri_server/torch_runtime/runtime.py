@@ -10,9 +10,8 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from llmri_protocol.messages import AttributionMethod, Edit, ModelCard
-from llmri_server.calibration import calibration_ids
 from llmri_server.edits import check
-from llmri_server.edits.blame import who_broke
+from llmri_server.edits.nonfinite import who_broke
 from llmri_server.runtime import (
     Attributed,
     CapturePlan,
@@ -25,21 +24,22 @@ from llmri_server.runtime import (
     UnsupportedError,
     Wanted,
 )
-from llmri_server.speaking import BrokenError, Turn
+from llmri_server.runtimes.common.calibration import calibration_ids
+from llmri_server.runtimes.common.speaking import BrokenError, Turn
 from llmri_server.torch_runtime.architectures import SiteName
 from llmri_server.torch_runtime.attribution import attribute
-from llmri_server.torch_runtime.blame import breaks, few_logits
+from llmri_server.torch_runtime.generator import Speaker
+from llmri_server.torch_runtime.hook_manager import HookManager
 from llmri_server.torch_runtime.installation import Clock
-from llmri_server.torch_runtime.instruments import Instruments
 from llmri_server.torch_runtime.interventions import NO_REPLY
 from llmri_server.torch_runtime.keeping import CacheKeeping
 from llmri_server.torch_runtime.lens import lens
 from llmri_server.torch_runtime.measuring import measure
+from llmri_server.torch_runtime.nonfinite import breaks, few_logits
 from llmri_server.torch_runtime.prefix_cache import PrefixCache
 from llmri_server.torch_runtime.prompts import PromptWriter
 from llmri_server.torch_runtime.recording import Recording
 from llmri_server.torch_runtime.scans import ScanWriter
-from llmri_server.torch_runtime.speaker import Speaker
 from llmri_server.torch_runtime.taps import Site
 from llmri_server.torch_runtime.text import Vocabulary
 
@@ -70,7 +70,7 @@ class TorchRuntime:
         self._plan = CapturePlan()
         self._prompts = prompts
         self._vocabulary = Vocabulary(tokenizer)
-        self._instruments = Instruments(model, sites, self._calibration, self._vocabulary.special)
+        self._instruments = HookManager(model, sites, self._calibration, self._vocabulary.special)
         self._speaker = Speaker(
             model, self._instruments, self._prompts, self._vocabulary, context=card.context, ends=ends
         )

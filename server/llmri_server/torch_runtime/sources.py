@@ -4,8 +4,8 @@ from pathlib import Path
 
 from huggingface_hub import model_info, try_to_load_from_cache
 
-from llmri_server.model_names import Source, find_here, refuse_adapters
 from llmri_server.runtime import LoadError
+from llmri_server.runtimes.common.model_names import Source, find_here, refuse_adapters
 from llmri_server.torch_runtime.explanations import explain, is_offline
 
 HUB_PATIENCE = 10  # seconds

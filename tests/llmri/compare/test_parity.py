@@ -8,8 +8,8 @@ import pytest
 from llmri.compare.comparison import compare, tokens_of
 from llmri.compare.difference import relative_errors
 from llmri_protocol.messages import Edit
-from llmri_server.calibration import calibration_text
 from llmri_server.runtime import Runtime
+from llmri_server.runtimes.common.calibration import calibration_text
 from tests.conformance.cases import OPERATIONS, edit, editable
 
 MOST = 2e-3  # relative, of each site and layer

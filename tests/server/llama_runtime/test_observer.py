@@ -13,8 +13,8 @@ from llmri_server.llama_runtime.discovery import discover
 from llmri_server.llama_runtime.engine import engine
 from llmri_server.llama_runtime.interventions import Compiled
 from llmri_server.llama_runtime.model import Model
+from llmri_server.llama_runtime.node_handlers import Stops
 from llmri_server.llama_runtime.recognition import Recogniser
-from llmri_server.llama_runtime.stops import Stops
 from llmri_server.llama_runtime.watch import Watch
 from llmri_server.runtime import CapturePlan, Wanted
 from tests.gguf_models import GgufModel

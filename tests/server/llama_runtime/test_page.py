@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from llmri_server.command import app
+from llmri_server.cli.command import app
 from llmri_server.llama_runtime.options import LONGEST_CONTEXT
 from tests.server.llama_runtime.families.table import FAMILIES
 

@@ -6,7 +6,7 @@ from scipy.stats import entropy  # type: ignore[import-untyped]
 from llmri_protocol.messages import Candidate, Edit, LensLayer
 from llmri_server.measuring import logit_lens
 from llmri_server.runtime import StoppedError
-from llmri_server.transcript import Place
+from llmri_server.service.transcript import Place
 from tests.server.fakes import LAYERS, FakeRuntime
 from tests.server.measuring.told import Told
 

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from llmri_server.runtime import PromptError, StoppedError
-from llmri_server.templates.renderer import Renderer
+from llmri_server.runtimes.common.templates.renderer import Renderer
 
 ENDLESS = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
 DOUBLING = "{% set n = namespace(x='12345') %}{% for i in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}"

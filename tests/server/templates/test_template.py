@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from llmri_server.runtime import ChatMessage, LoadError, PromptError
-from llmri_server.templates import ChatTemplate, choose_template
+from llmri_server.runtimes.common.templates import ChatTemplate, choose_template
 from tests.server.torch_runtime.tiny_models import TEMPLATE, assistant, system, user
 
 PARTS = (

@@ -9,7 +9,7 @@ import torch
 from transformers import AddedToken, PreTrainedTokenizerFast
 
 from llmri_server.runtime import LoadError, PromptError, Sampling
-from llmri_server.templates.renderer import Renderer
+from llmri_server.runtimes.common.templates.renderer import Renderer
 from llmri_server.torch_runtime import TorchRuntime, assemble, load
 from tests.server.torch_runtime.tiny_models import (
     TEMPLATE,
@@ -148,7 +148,7 @@ def test_a_folder_whose_template_does_not_end_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hasty = Renderer(seconds=0.5)
-    monkeypatch.setattr("llmri_server.templates.template.renderer", lambda: hasty)
+    monkeypatch.setattr("llmri_server.runtimes.common.templates.template.renderer", lambda: hasty)
     with pytest.raises(LoadError, match=r"was ended because it took longer than 0\.5 seconds$"):
         load(folder(tmp_path, ENDLESS), device="cpu")
 

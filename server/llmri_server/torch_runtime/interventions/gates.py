@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from llmri_server.edits.conditions import Conditions
-from llmri_server.torch_runtime.interventions.whereabouts import Whereabouts
+from llmri_server.torch_runtime.interventions.pass_position import PassPosition
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ Strength = float | Strengths
 class Gate(Conditions):
     """The conditions of an edit, over the positions of a pass."""
 
-    def strength(self, now: Whereabouts, device: torch.device) -> Strength:
+    def strength(self, now: PassPosition, device: torch.device) -> Strength:
         """Give the strength in a pass: one number where it is the same at all its positions."""
         if self == LAST and now.positions == 1 and not now.ends_inside_prompt:
             return 1.0

@@ -9,8 +9,8 @@ from llmri_protocol.messages import Edit
 from llmri_server.edits import Place
 from llmri_server.torch_runtime.interventions.compilation import Compiled, Compiler
 from llmri_server.torch_runtime.interventions.live import Live
+from llmri_server.torch_runtime.interventions.pass_position import PassPosition
 from llmri_server.torch_runtime.interventions.program import Change, RowPrograms
-from llmri_server.torch_runtime.interventions.whereabouts import Whereabouts
 
 Edits = tuple[Edit, ...]
 
@@ -75,11 +75,11 @@ class Interventions:
             prompt: The length of the prompt; None takes the latest pass that began with an empty cache.
             first: How many positions were computed before; None asks the cache.
         """
-        now = Whereabouts(positions, ids, arguments, prompt, self._special, first=first)
+        now = PassPosition(positions, ids, arguments, prompt, self._special, first=first)
         if prompt is None:
             if not now.first:
                 self._prompt_seen = positions
-            now = Whereabouts(positions, ids, arguments, self._prompt_seen, self._special, first=first)
+            now = PassPosition(positions, ids, arguments, self._prompt_seen, self._special, first=first)
         for live, row in self._live:
             live.update(now if row is None else now.of_row(row))
 

@@ -7,13 +7,13 @@ from torch import Tensor
 
 from llmri_server.edits import sample_numbers
 from llmri_server.torch_runtime.interventions.gates import ALWAYS, Gate, Strength
-from llmri_server.torch_runtime.interventions.whereabouts import Whereabouts
+from llmri_server.torch_runtime.interventions.pass_position import PassPosition
 
 
 class Live(Protocol):
     """Something that is brought up to date when a pass begins."""
 
-    def update(self, now: Whereabouts) -> None:
+    def update(self, now: PassPosition) -> None:
         """Bring it up to date."""
         ...
 
@@ -31,7 +31,7 @@ class Opening:
         """Whether it never needs an update."""
         return self.gate == ALWAYS
 
-    def update(self, now: Whereabouts) -> None:
+    def update(self, now: PassPosition) -> None:
         """Work out the strength in the pass that begins."""
         self.strength = self.gate.strength(now, self._device)
 
@@ -44,7 +44,7 @@ class Draw:
         self._device = device
         self._index: int | Tensor = 0
 
-    def update(self, now: Whereabouts) -> None:
+    def update(self, now: PassPosition) -> None:
         """Draw for the pass that begins."""
         count = len(self._numbers)
         table = [

@@ -1,0 +1,1 @@
+"""What every client hears: the hub, and a bounded outbox for each."""

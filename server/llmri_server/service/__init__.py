@@ -1,0 +1,1 @@
+"""What clients ask for: the conversation, edits, measurements, protection, and the thread that does it."""
