@@ -10,13 +10,13 @@ import pytest
 from llmri.capture import document
 from llmri.capture.errors import CaptureError
 from llmri.cluster import prompts
-from llmri.cluster import server as cluster_server
 from llmri.cluster.errors import ClusterError
 from llmri.compare import command as compare_command
 from llmri.compare import table as compare_table
 from llmri.compare.errors import CompareError
 from llmri.edits import files as edit_files
 from llmri.edits.errors import EditsError
+from llmri_client import options as client_options
 from llmri_protocol.configs import ConfigError, read_toml
 from llmri_server.experiments import reading, results
 from llmri_server.experiments.errors import ExperimentError
@@ -28,7 +28,7 @@ READERS: list[Any] = [
     pytest.param((edit_files.read, "a.toml", EditsError), id="edits"),
     pytest.param((edit_files.read, "a.json", EditsError), id="edits as JSON"),
     pytest.param((prompts.read, "a.txt", ClusterError), id="prompts"),
-    pytest.param((cluster_server.access_token, "token", ClusterError), id="token of cluster"),
+    pytest.param((client_options.access_token, "token", client_options.TokenError), id="token of a client"),
     pytest.param((lambda path: access._read(path, "access token"), "token", ServeError), id="token of serve"),
     pytest.param((compare_command._text, "a.txt", CompareError), id="text to compare"),
     pytest.param((reading.read, "plan.toml", ExperimentError), id="experiment"),
