@@ -16,7 +16,7 @@ from llmri_protocol.configs import ConfigError
 from llmri_protocol.printable import for_terminal
 from llmri_server.cli.console import converse, say_aside
 from llmri_server.cli.interrupts import Interrupts
-from llmri_server.cli.log import to_standard_error
+from llmri_server.cli.log import Level, to_file, to_standard_error
 from llmri_server.cli.streams import harden
 from llmri_server.cli.summary import protection_summary, summary
 from llmri_server.network.access import ServeError, access_token, bind, tls_context
@@ -69,6 +69,8 @@ TokenFile = Annotated[
 ]
 TlsCert = Annotated[Path | None, typer.Option(help="Certificate chain (PEM): speak TLS.")]
 TlsKey = Annotated[Path | None, typer.Option(help="The certificate's key (PEM).")]
+LogFile = Annotated[Path | None, typer.Option(help="Append the log to this file, too.")]
+LogLevel = Annotated[Level, typer.Option(help="From which level on things are logged.")]
 ExitAtEof = Annotated[
     bool, typer.Option("--exit-at-eof", help="End when standard input ends, after the queued turns.")
 ]
@@ -98,6 +100,8 @@ def serve(
     token_file: TokenFile = None,
     tls_cert: TlsCert = None,
     tls_key: TlsKey = None,
+    log_file: LogFile = None,
+    log_level: LogLevel = "warning",
     exit_at_eof: ExitAtEof = False,
 ) -> None:
     """Serve a language model to viewers, and chat with it.
@@ -105,10 +109,12 @@ def serve(
     Ready is announced on standard output by the line `LLMRI listening on HOST:PORT`.
     """
     harden()
-    to_standard_error()
+    to_standard_error(log_level)
     interrupts = Interrupts()
     with interrupts.installed():
         with one_sentence("llmri serve", ConfigError, ServeError, LoadError):
+            if log_file is not None:
+                to_file(log_file)
             settings = read(
                 config,
                 model=model,
