@@ -23,6 +23,7 @@ from llmri_protocol.messages import (
     ServerMessage,
     type_of,
 )
+from llmri_protocol.plain_values import encodable
 from llmri_protocol.refusals import DECODING_FAILURES, refusal
 
 ITEM_SIZES: dict[ScanDtype, int] = {"f32": 4, "f16": 2, "bf16": 2, "u8": 1}
@@ -32,7 +33,7 @@ _BINARY_HEADERS = ((0xC4, 1, 1 << 8), (0xC5, 2, 1 << 16), (0xC6, 4, 1 << 32))
 _NO_DATA = memoryview(b"")
 _NO_DATA_ENCODED = b"\xc4\x00"  # what the encoder writes for it
 
-_encoder = msgspec.msgpack.Encoder()
+_encoder = msgspec.msgpack.Encoder(enc_hook=encodable)  # what scripts put into messages may be numpy's
 _client_decoder: msgspec.msgpack.Decoder[ClientMessage] = msgspec.msgpack.Decoder(ClientMessage)
 _server_decoder: msgspec.msgpack.Decoder[ServerMessage] = msgspec.msgpack.Decoder(ServerMessage)
 
