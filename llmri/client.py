@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from llmri_client.address import Address
 from llmri_client.channel import PATIENCE, Channel, Watch
@@ -36,6 +36,7 @@ from llmri_protocol.messages import (
     Undo,
     WishedDtype,
 )
+from llmri_protocol.plain_values import wholes
 
 __all__ = ["Client", "ConnectionEndedError", "RefusedError", "connect"]
 
@@ -155,17 +156,17 @@ class Client(Channel):
     def subscribe(
         self,
         *sites: Site,
-        layers: Sequence[int] | None = None,
+        layers: int | Iterable[int] | None = None,
         dtype: WishedDtype = "native",
         every: int = 1,
         prompt_tokens: bool = True,
     ) -> None:
-        """Ask for scans at these sites, of some layers or of all."""
+        """Ask for scans at these sites, of one layer, of some, or of all."""
         self._ask(
             Subscribe(
                 id=self._next_id(),
                 sites=sites,
-                layers=None if layers is None else tuple(layers),
+                layers=None if layers is None else wholes(layers, "layers"),
                 dtype=dtype,
                 every=every,
                 prompt_tokens=prompt_tokens,
@@ -303,5 +304,13 @@ class Client(Channel):
 
 
 def _several(edits: Edit | Sequence[Edit]) -> tuple[Edit, ...]:
-    """Return one edit, or several, as several."""
-    return (edits,) if isinstance(edits, Edit) else tuple(edits)
+    """Return one edit, or several, as several.
+
+    Raises:
+        TypeError: One of them is none.
+    """
+    several = (edits,) if isinstance(edits, Edit) else tuple(edits)
+    for each in several:
+        if not isinstance(each, Edit):
+            raise TypeError(f"{each!r} is no edit; an `Edit`, or several, were expected")
+    return several

@@ -13,6 +13,7 @@ from llmri_protocol.errors import LocalProtocolError, RemoteProtocolError
 from llmri_protocol.fields import MOST_TEXT, CommandId, Sender
 from llmri_protocol.frames import LENGTH, LONGEST_BODY, Buffer
 from llmri_protocol.messages import CLIENT_KINDS, SERVER_KINDS, ClientMessage, ServerMessage
+from llmri_protocol.plain_values import encodable
 from llmri_protocol.refusals import DECODING_FAILURES, refusal
 
 # MessagePack's three headers of binary data: marker, bytes of length, first length that is too long.
@@ -20,7 +21,7 @@ _BINARY_HEADERS = ((0xC4, 1, 1 << 8), (0xC5, 2, 1 << 16), (0xC6, 4, 1 << 32))
 _NO_DATA = memoryview(b"")
 _NO_DATA_ENCODED = b"\xc4\x00"  # what the encoder writes for it
 
-_encoder = msgspec.msgpack.Encoder()
+_encoder = msgspec.msgpack.Encoder(enc_hook=encodable)  # what scripts put into messages may be numpy's
 _client_decoder: msgspec.msgpack.Decoder[ClientMessage] = msgspec.msgpack.Decoder(ClientMessage)
 _server_decoder: msgspec.msgpack.Decoder[ServerMessage] = msgspec.msgpack.Decoder(ServerMessage)
 

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from operator import index
 from typing import Any, SupportsFloat, SupportsIndex, TypeGuard, cast
 
+import numpy as np
+
 
 def whole(value: SupportsIndex, name: str) -> int:
     """Return a whole number as an int.
@@ -60,6 +62,17 @@ def reals(values: object, name: str) -> tuple[float, ...]:
     if isinstance(values, str | bytes) or not _is_iterable(values):
         raise TypeError(f"{name} is {values!r}, expected numbers")
     return tuple(real(value, name) for value in _listed(values))
+
+
+def encodable(value: object) -> object:
+    """Return what MessagePack has for a value of numpy's: a number, truth or text alone, or a list.
+
+    Raises:
+        TypeError: It is another thing, which has no place in a message.
+    """
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{value!r} is a {type(value).__name__}; numbers, texts and lists of them can be sent")
 
 
 def _is_iterable(values: object) -> TypeGuard[Iterable[Any]]:

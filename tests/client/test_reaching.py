@@ -67,7 +67,7 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     with pytest.raises(TokenError, match=r"cannot read the access token in .*missing: No such file"):
         Credentials.of(tmp_path / "missing", False, None)
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
-    with pytest.raises(TokenError, match=r"binary: it is no text"):
+    with pytest.raises(TokenError, match=r"binary: it is text in UTF-16"):
         Credentials.of(tmp_path / "binary", False, None)
     with pytest.raises(CertificateError, match="holds no certificate"):
         Credentials.of(None, False, _text(tmp_path / "wrong.pem"))

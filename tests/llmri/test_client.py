@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,3 +99,37 @@ def test_a_long_prompt_over_all_seven_sites_arrives_whole_though_nobody_reads_me
         ]
         assert len(prompt) == 7 * server.settings.prompt_positions
         assert len({(scan.site, scan.token) for scan in prompt}) == len(prompt)
+
+
+def test_numpys_values_are_taken_by_every_method(address: str) -> None:
+    model: Any  # whose types are Python's own
+    with llmri.connect(address) as model:
+        model.subscribe(np.str_("z"), layers=np.arange(2), every=np.int64(1), prompt_tokens=np.bool_(False))
+        end = model.chat(np.str_(SUM), new=np.bool_(True))
+        scans = [message for message in model.messages() if isinstance(message, Scan)]
+        assert {(scan.site, scan.layers, scan.phase) for scan in scans} == {("z", (0, 1), "generate")}
+        lens = model.logit_lens(np.int64(end.turn), np.int16(3), most=np.uint8(2))
+        assert lens.layers == model.logit_lens(end.turn, 3, most=2).layers
+        fields: Any = {"site": np.str_("z"), "layer": 2, "heads": 3}
+        head = Edit(**fields)
+        measured = model.influence(head, site=np.str_("mlp_out"), turn=np.int64(end.turn), token=np.int64(2))
+        assert measured.site == "mlp_out"
+        found = model.attribute("mlp_act", np.int64(2), target=np.int32(5), checked=np.int8(2))
+        assert (found.layer, found.target.id) == (2, 5)
+        compared = model.compare(SUM, edits=np.array([head], object), new=True, most=np.int64(4))
+        assert len(compared.kl) == 4
+        model.intervene(np.array([head], object), replace=np.bool_(True))
+        model.clear_interventions()
+
+
+def test_one_layer_may_be_named_alone(address: str) -> None:
+    model: Any
+    with llmri.connect(address) as model:
+        model.subscribe("z", layers=np.int64(5), prompt_tokens=False)
+        model.chat(SUM, new=True)
+        assert {message.layers for message in model.messages() if isinstance(message, Scan)} == {(5,)}
+
+
+def test_what_is_no_edit_is_refused_before_it_is_sent(address: str) -> None:
+    with llmri.connect(address) as model, pytest.raises(TypeError, match="'site' is no edit"):
+        model.intervene({"site": "z", "layer": 2})  # type: ignore[arg-type]

@@ -140,7 +140,9 @@ def test_a_listener_that_cannot_go_on_says_so_to_everybody(
     assert server.failure
 
 
-@pytest.mark.parametrize("place", ["sender.messages_of", "client.Client._handle", "client.Client._greet"])
+@pytest.mark.parametrize(
+    "place", ["network.sender.messages_of", "network.client.Client._handle", "network.client.Client._greet"]
+)
 def test_a_connection_whose_thread_fails_is_closed_and_the_others_live(
     server: Server,
     connect: Connect,
