@@ -6,8 +6,9 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from typer.testing import CliRunner
 
-from llmri_protocol.command_line import Fitting
+from llmri_protocol.command_line import Fitting, application
 
 
 def table() -> Table:
@@ -46,3 +47,17 @@ def test_in_a_narrow_terminal_every_cell_is_still_read(width: int) -> None:
     ):
         assert words in " ".join(text.split())
     assert "…" not in text
+
+
+@pytest.mark.parametrize("width", [40, 45, 50])
+def test_help_is_as_narrow_as_the_terminal(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    app = application("Says what it is for, in more words than a narrow terminal has room for.")
+
+    @app.command()
+    def one(where: str = "here", when: str = "after a time that is told at some length") -> None:
+        """Do a thing whose name is longer than a narrow terminal."""
+
+    text = CliRunner().invoke(app, ["--help"]).output
+    assert "longer than a narrow terminal" in " ".join(text.split())
+    assert width - 12 <= max(map(len, text.splitlines())) <= width
