@@ -34,12 +34,15 @@ def application(help_text: str | None = None, *, commands: bool = False) -> type
         help_text: What it is for.
         commands: Whether it has several commands, and shows its help where none is named.
     """
+    columns = shutil.get_terminal_size().columns
+    narrow = columns < NARROW
     return typer.Typer(
         help=help_text,
         no_args_is_help=commands,
         add_completion=False,
         pretty_exceptions_enable=False,
-        rich_markup_mode="rich" if shutil.get_terminal_size().columns >= NARROW else None,
+        rich_markup_mode=None if narrow else "rich",
+        context_settings={"terminal_width": columns} if narrow else None,  # by itself it takes 50 at least
     )
 
 

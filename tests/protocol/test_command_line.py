@@ -9,8 +9,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from typer.testing import CliRunner
 
-from llmri_protocol.command_line import Fitting, one_sentence
+from llmri_protocol.command_line import Fitting, application, one_sentence
 
 
 def table() -> Table:
@@ -108,3 +109,17 @@ def modules() -> list[Path]:
 def test_exit_statuses_and_defaults_stand_once(said: str, instead: str) -> None:
     found = [path for path in modules() if re.search(said, path.read_text(encoding="utf-8"))]
     assert found == [], f"take {instead}"
+
+
+@pytest.mark.parametrize("width", [40, 45, 50])
+def test_help_is_as_narrow_as_the_terminal(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    app = application("Says what it is for, in more words than a narrow terminal has room for.")
+
+    @app.command()
+    def one(where: str = "here", when: str = "after a time that is told at some length") -> None:
+        """Do a thing whose name is longer than a narrow terminal."""
+
+    text = CliRunner().invoke(app, ["--help"]).output
+    assert "longer than a narrow terminal" in " ".join(text.split())
+    assert width - 12 <= max(map(len, text.splitlines())) <= width

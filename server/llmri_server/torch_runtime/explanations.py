@@ -45,6 +45,10 @@ def _names(error: BaseException | None) -> set[str]:
 
 
 def first_line(error: Exception) -> str:
-    """Give the first line of what an error says, or what it is called."""
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
+    """Give the first line of what an error says, up to where it is whole, or what it is called."""
+    if isinstance(error, KeyError):  # which says nothing but the key
+        return f"{error} is missing in its files, or unknown to the library"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    ends = (number for number, line in enumerate(lines, start=1) if not line.endswith(":"))
+    whole = " ".join(lines[: next(ends, len(lines))]).rstrip(".:")
+    return whole or type(error).__name__

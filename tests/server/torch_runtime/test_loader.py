@@ -11,6 +11,7 @@ from transformers import AutoConfig
 
 from llmri_server.runtime import LoadError
 from llmri_server.torch_runtime import TorchRuntime, load, sources
+from llmri_server.torch_runtime.explanations import first_line
 from tests.server.torch_runtime.tiny_models import MakeRuntime, Say
 
 
@@ -157,3 +158,20 @@ def test_cuda_without_a_gpu_says_so(folder: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(("name", "shown"), [("ti\x1b[31mny", "ti\\x1b[31mny"), ("n" * 255, "n" * 255)])
 def test_any_name_of_a_folder_is_one_that_clients_take(folder: Path, name: str, shown: str) -> None:
     assert load(str(folder.rename(folder.with_name(name))), device="cpu").card.name == shown
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (
+            ValueError("the field is wrong:\n    expected int, got str\nmore"),
+            "the field is wrong: expected int, got str",
+        ),
+        (ValueError("one:\n\ntwo:\n"), "one: two"),
+        (ValueError("whole.\nmore"), "whole"),
+        (KeyError("zorb"), "'zorb' is missing in its files, or unknown to the library"),
+        (RuntimeError(), "RuntimeError"),
+    ],
+)
+def test_a_librarys_failure_is_told_up_to_where_it_is_whole(error: Exception, sentence: str) -> None:
+    assert first_line(error) == sentence
