@@ -15,6 +15,7 @@ from llmri_clustering.correlation import RunningCorrelation
 from llmri_clustering.correlation.state import array, nested, part
 from llmri_clustering.samples import Samples, TurnText
 from llmri_clustering.units import UnitSet
+from llmri_protocol.plain_words import in_plain_words
 from llmri_protocol.user_files import target
 
 FORMAT = "llmri samples 1"
@@ -92,7 +93,7 @@ def load(path: Path) -> Collected:
     except OSError as error:
         raise ClusterError(f"cannot read {path}: {error.strerror or error}") from None
     except (safetensors.SafetensorError, msgspec.MsgspecError, ValueError, KeyError, RecursionError) as error:
-        raise ClusterError(f"{path} holds no samples of llmri cluster: {error}") from None
+        raise ClusterError(f"{path} holds no samples of llmri cluster: {in_plain_words(error)}") from None
 
 
 def _read(path: Path) -> tuple[dict[str, npt.NDArray[np.generic]], _Words]:

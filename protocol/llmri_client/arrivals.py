@@ -9,8 +9,8 @@ import msgspec
 from llmri_client.errors import ConnectionEndedError, RefusedError
 from llmri_protocol.connection import ClientConnection, FromServer
 from llmri_protocol.errors import RemoteProtocolError
-from llmri_protocol.frames import SERVER_LIMIT
-from llmri_protocol.messages import Bye, Error, Notice, ServerMessage, Welcome
+from llmri_protocol.frames import SERVER_LIMIT, Buffer
+from llmri_protocol.messages import Bye, ClientMessage, Error, Notice, ServerMessage, Welcome
 from llmri_protocol.protection import phase_of, with_found
 
 
@@ -37,6 +37,18 @@ class Arrivals:
     def add(self, events: Iterable[FromServer]) -> None:
         """Let events wait to be taken."""
         self._waiting += events
+
+    def buffers(self, message: ClientMessage) -> list[Buffer]:
+        """Return what to send for a message.
+
+        Raises:
+            LocalProtocolError: It may not be sent in this role, or is longer than the server takes.
+            ConnectionEndedError: The server has said goodbye, though nobody may have read that yet.
+        """
+        if self.connection.ended:
+            why = next((f": {event.reason}" for event in self._waiting if isinstance(event, Bye)), "")
+            raise ConnectionEndedError(f"the server has ended the connection{why}")
+        return self.connection.send(message)
 
     def take(self) -> ServerMessage | None:
         """Return the next message, None where more must arrive first.

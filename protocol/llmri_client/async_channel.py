@@ -90,7 +90,7 @@ class AsyncChannel:
             LocalProtocolError: It may not be sent in this role, or is longer than the server takes.
             ConnectionEndedError: The server is gone.
         """
-        data = b"".join(self._arrivals.connection.send(command))
+        data = b"".join(self._arrivals.buffers(command))
         try:
             self._writer.write(data)
             await self._writer.drain()

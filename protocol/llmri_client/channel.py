@@ -189,8 +189,14 @@ class Channel:
             yield message
 
     def _send(self, message: ClientMessage) -> None:
-        for buffer in self._arrivals.connection.send(message):
-            self._stream.sendall(buffer)
+        buffers = self._arrivals.buffers(message)
+        try:
+            for buffer in buffers:
+                self._stream.sendall(buffer)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise ConnectionEndedError(f"the connection broke: {error.strerror or error}") from error
 
     def _next(self, deadline: float | None = None) -> ServerMessage:
         """Wait for the next message, until a time of the monotonic clock where one is given."""

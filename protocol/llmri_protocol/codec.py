@@ -161,7 +161,7 @@ def _binary_header(length: int) -> bytes:
 def _mismatched(message: Message, mismatch: Mismatch) -> RemoteProtocolError:
     field, found, expected = mismatch
     return RemoteProtocolError(
-        "bad_field", f"a `{type_of(message)}` has {found}, expected {expected} - at `$.{field}`"
+        "bad_field", f"a `{type_of(message)}` has {found}, expected {expected} in `{field}`"
     )
 
 

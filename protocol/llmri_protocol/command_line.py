@@ -4,8 +4,9 @@ and tables that fit narrow terminals.
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from types import MappingProxyType
 from typing import Any, NoReturn
 
@@ -19,6 +20,7 @@ from rich.text import Text
 from llmri_protocol.printable import printable
 
 NARROW = 70  # columns; below it boxes cut options and words off
+OPTION_COLUMNS = 12  # beside which help still stands in a narrow terminal
 ROOMY = 10_000  # columns: as many as any table wants
 FAILED = 1  # the exit status of what a sentence on standard error explains
 INTERRUPTED = 130  # the exit status of what Ctrl-C ended: 128 and the signal's number
@@ -36,6 +38,8 @@ def application(help_text: str | None = None, *, commands: bool = False) -> type
     """
     columns = shutil.get_terminal_size().columns
     narrow = columns < NARROW
+    if narrow:
+        _explain_below_options()
     return typer.Typer(
         help=help_text,
         no_args_is_help=commands,
@@ -44,6 +48,22 @@ def application(help_text: str | None = None, *, commands: bool = False) -> type
         rich_markup_mode=None if narrow else "rich",
         context_settings={"terminal_width": columns} if narrow else None,  # by itself it takes 50 at least
     )
+
+
+@cache
+def _explain_below_options() -> None:
+    """Let help stand under an option where it is longer than a few letters, for this whole program.
+
+    The library puts it beside options of up to 30 columns, which leaves too little of a narrow terminal.
+    """
+    context: Any = typer.Context.__mro__[1]  # of the library below typer, which typer does not hand on
+    formatter: Any = context.formatter_class
+
+    class Narrow(formatter):  # type: ignore[misc]  # its base is found at run time
+        def write_dl(self, rows: Sequence[tuple[str, str]], *_given: int, **_named: int) -> None:
+            super().write_dl(rows, col_max=OPTION_COLUMNS)
+
+    context.formatter_class = Narrow
 
 
 def refuse(program: str, sentence: str) -> NoReturn:

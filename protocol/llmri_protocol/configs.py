@@ -38,7 +38,9 @@ def load(path: Path, kind: type[T]) -> T:
     try:
         return msgspec.convert(read_toml(path), kind)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {in_plain_words(error, key_of)}{_nearest(str(error), kind)}") from None
+        raise ConfigError(
+            f"{path}: {in_plain_words(error, key_of, kind)}{_nearest(str(error), kind)}"
+        ) from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:

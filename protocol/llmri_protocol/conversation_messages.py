@@ -139,12 +139,12 @@ def _sizes_of_scan(scan: "Scan") -> Mismatch | None:
     if len(scan.data) != expected:
         return Mismatch("data", f"{len(scan.data)} bytes", f"{expected} for {scan.dtype} {rows} x {width}")
     if len(scan.layers) != rows:
-        return Mismatch("layers", f"{len(scan.layers)} layers", f"{rows}, as in `$.shape`")
+        return Mismatch("layers", f"{len(scan.layers)} layers", f"{rows}, as in `shape`")
     stats = scan.stats
     if not len(stats.min) == len(stats.max) == len(stats.mean) == len(stats.std) == rows:
         counts = {name: len(numbers) for name, numbers in msgspec.structs.asdict(stats).items()}
         name = next(name for name, count in counts.items() if count != rows)
-        return Mismatch(f"stats.{name}", f"{counts[name]} numbers", f"{rows}, as in `$.shape`")
+        return Mismatch(f"stats.{name}", f"{counts[name]} numbers", f"{rows}, as in `shape`")
     return None
 
 

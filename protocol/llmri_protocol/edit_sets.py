@@ -164,7 +164,7 @@ def _read(document: object, parsed: Callable[[str, Fields, _Budget], Fields]) ->
     try:
         read = msgspec.convert(fields, EditSet)
     except msgspec.ValidationError as error:
-        raise EditSetError(in_plain_words(error)) from None
+        raise EditSetError(in_plain_words(error, kind=EditSet)) from None
     _check_finite(read)
     return read
 

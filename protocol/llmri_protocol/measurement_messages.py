@@ -65,7 +65,7 @@ def _sizes_of_influence(message: "Influence") -> Mismatch | None:
     if len(message.data) != expected:
         return Mismatch("data", f"{len(message.data)} bytes", f"{expected} for f32 {rows} x {width}")
     if len(message.layers) != rows:
-        return Mismatch("layers", f"{len(message.layers)} layers", f"{rows}, as in `$.shape`")
+        return Mismatch("layers", f"{len(message.layers)} layers", f"{rows}, as in `shape`")
     return None
 
 

@@ -1,7 +1,9 @@
 """What a decoder says of a document, in the words of who wrote the document."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+
+from msgspec import inspect
 
 _AT = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 _KEY_AT = re.compile(r" - at `key` in `\$(?P<path>[^`]*)`$")
@@ -34,17 +36,52 @@ _SENTENCES = (
 _COMPARISONS = ((">=", "at least"), ("<=", "at most"), ("<", "below"), (">", "above"))
 
 
-def in_plain_words(error: Exception, where: Callable[[str], str] | None = None) -> str:
+def in_plain_words(
+    error: Exception, where: Callable[[str], str] | None = None, kind: type | None = None
+) -> str:
     """Return what is wrong and where, without the decoder's own names for types and places.
 
-    `where` says a path, as `place_of` does unless another is given.
+    `where` says a path, as `place_of` does unless another is given; of a word that is none of a few, `kind`,
+    what was being read, tells which these are.
     """
     text, place = _split(str(error), where or place_of)
     for pattern, sentence in _SENTENCES:
         found = pattern.match(text)
         if found:
-            return sentence.format(**_words(found.groupdict())) + place
+            known = choices(kind, str(error)) if kind is not None and "none of" in sentence else ()
+            listed = f", expected one of {', '.join(known)}" if known else ""
+            return sentence.format(**_words(found.groupdict())) + place + listed
     return text[:1].lower() + text[1:] + place
+
+
+def choices(kind: type, error: str) -> tuple[str, ...]:
+    """Return the words that may stand at the place which an error is about; none where that is not plain."""
+    at = _AT.search(error)
+    found: inspect.Type = inspect.type_info(kind)
+    for step in _STEP.finditer(at["path"] if at else ""):
+        found = next(_inside(found, step["name"]), inspect.AnyType())
+    literals = [each for each in _alternatives(found) if isinstance(each, inspect.LiteralType)]
+    return tuple(str(value) for literal in literals for value in literal.values)
+
+
+def _alternatives(kind: inspect.Type) -> Iterator[inspect.Type]:
+    """Return what a type may be, without what is only said of it."""
+    if isinstance(kind, inspect.Metadata):
+        yield from _alternatives(kind.type)
+    elif isinstance(kind, inspect.UnionType):
+        for each in kind.types:
+            yield from _alternatives(each)
+    else:
+        yield kind
+
+
+def _inside(kind: inspect.Type, name: str | None) -> Iterator[inspect.Type]:
+    """Return what stands in a field of that name or, without one, in an entry of a list."""
+    for each in _alternatives(kind):
+        if name is None and isinstance(each, inspect.VarTupleType | inspect.ListType):
+            yield each.item_type
+        elif isinstance(each, inspect.StructType):
+            yield from (field.type for field in each.fields if field.encode_name == name)
 
 
 def place_of(path: str) -> str:

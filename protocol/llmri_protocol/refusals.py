@@ -3,6 +3,7 @@
 import msgspec
 
 from llmri_protocol.errors import Code, RemoteProtocolError
+from llmri_protocol.plain_words import in_plain_words, key_of
 
 # What msgspec's decoders raise for bytes that do not fit.
 DECODING_FAILURES = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -34,9 +35,9 @@ def refusal(
             name = text.removeprefix(_UNKNOWN).removesuffix(_AT_TYPE)
             code, text = "unknown_type", f"unknown type {_short(name)}, expected one of {', '.join(known)}"
         case msgspec.ValidationError() if text.startswith("Expected `object`") and " - at " not in text:
-            code, text = "bad_body", f"the body is no map: {text}"
+            code, text = "bad_body", f"the body is no map: {in_plain_words(failure)}"
         case msgspec.ValidationError():
-            code = "bad_field"
+            code, text = "bad_field", in_plain_words(failure, key_of)
         case _:
             code, text = "bad_body", f"the body is no valid {form}: {text}"
     return RemoteProtocolError(code, text, id=command)

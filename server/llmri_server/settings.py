@@ -86,7 +86,7 @@ def read(file: Path | None = None, **flags: object) -> Settings:
     try:
         return msgspec.convert(known, Settings)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{_flag(str(error))}: {in_plain_words(error)}") from None
+        raise ConfigError(f"{_flag(str(error))}: {in_plain_words(error, kind=Settings)}") from None
 
 
 def _overridden(settings: Settings, file: Path) -> Settings:

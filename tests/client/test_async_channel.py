@@ -105,7 +105,7 @@ def test_a_goodbye_ends_the_iteration_and_what_is_sent_after_it_is_refused(
             await asyncio.to_thread(server.close)
             last = [message async for message in channel][-1]
             assert isinstance(last, Bye)
-            with pytest.raises(LocalProtocolError):
+            with pytest.raises(ConnectionEndedError):
                 await channel.send(Ping(id=1))
 
     within(work())

@@ -70,7 +70,7 @@ def test_a_long_body_of_small_numbers_is_refused_before_it_grows(kind: str, fiel
 
 def test_an_array_may_be_as_long_as_a_frame() -> None:
     body = msgpack.packb({"type": "scan", "data": b"0" * (MOST_TEXT + 1)})
-    with pytest.raises(RemoteProtocolError, match="missing required field"):
+    with pytest.raises(RemoteProtocolError, match="is missing"):
         decode(body, "server")
 
 

@@ -133,18 +133,18 @@ def test_a_value_without_a_place_in_messagepack_is_refused_here(message: ClientM
         (b"\x93\x01\x02\x03", "bad_body", "no map"),
         (msgpack.packb({"type": "ping", "id": 1}) + b"\x00", "bad_body", "trailing"),
         (b"\x82\xa2id\x01\xa1z" + b"\x91" * 100_000, "bad_body", "nested too deeply"),
-        (msgpack.packb({"id": 1}), "bad_field", "missing required field `type`"),
-        (msgpack.packb({"type": 5}), "bad_field", "`$.type`"),
+        (msgpack.packb({"id": 1}), "bad_field", "the key `type` is missing"),
+        (msgpack.packb({"type": 5}), "bad_field", "`type`"),
         (
             msgpack.packb({"type": "pong", "id": 1}),
             "unknown_type",
             "unknown type 'pong', expected one of",
         ),
         (msgpack.packb({"type": "scan", "id": 1}), "unknown_type", "unknown type 'scan'"),
-        (msgpack.packb({"type": "ping"}), "bad_field", "missing required field `id`"),
-        (msgpack.packb({"type": "ping", "id": -1}), "bad_field", "`$.id`"),
-        (msgpack.packb({"type": "ping", "id": 1, "extra": 2}), "bad_field", "unknown field `extra`"),
-        (msgpack.packb({"type": "chat", "id": 1, "text": ""}), "bad_field", "`$.text`"),
+        (msgpack.packb({"type": "ping"}), "bad_field", "the key `id` is missing"),
+        (msgpack.packb({"type": "ping", "id": -1}), "bad_field", "`id`"),
+        (msgpack.packb({"type": "ping", "id": 1, "extra": 2}), "bad_field", "there is no key `extra`"),
+        (msgpack.packb({"type": "chat", "id": 1, "text": ""}), "bad_field", "`text`"),
         (b"\x83\xa4type\xa4chat\xa2id\x01\xa4text\xa1\xff", "bad_field", "UTF-8"),
     ],
 )
@@ -158,7 +158,7 @@ def test_a_bad_body_is_named_and_the_connection_lives_on(body: bytes, code: str,
 def test_a_bad_edit_is_named_by_its_place() -> None:
     edits = [{"site": "a", "layer": 0, "units": [1]}, {"site": "a", "layer": 0, "units": [1, -2]}]
     error = refused(msgpack.packb({"type": "intervene", "id": 9, "edits": edits}))
-    assert "`$.edits[1].units[1]`" in error.message
+    assert "`edits[1].units[1]`" in error.message
     assert error.answer().id == 9
 
 
@@ -180,12 +180,12 @@ def test_an_error_does_not_send_back_a_megabyte() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"shape": (2, 5)}, "32 bytes, expected 40 for f32 2 x 5 - at `$.data`"),
-        ({"dtype": "f16"}, "32 bytes, expected 16 for f16 2 x 4 - at `$.data`"),
-        ({"layers": (1,)}, "1 layers, expected 2, as in `$.shape` - at `$.layers`"),
+        ({"shape": (2, 5)}, "32 bytes, expected 40 for f32 2 x 5 in `data`"),
+        ({"dtype": "f16"}, "32 bytes, expected 16 for f16 2 x 4 in `data`"),
+        ({"layers": (1,)}, "1 layers, expected 2, as in `shape` in `layers`"),
         (
             {"stats": Stats(min=(0.0, 0.0), max=(0.0, 0.0), mean=(0.0,), std=(0.0, 0.0))},
-            "1 numbers, expected 2, as in `$.shape` - at `$.stats.mean`",
+            "1 numbers, expected 2, as in `shape` in `stats.mean`",
         ),
     ],
 )
@@ -236,11 +236,11 @@ def test_what_was_measured_comes_as_an_array() -> None:
     [
         (
             msgspec.structs.replace(INFLUENCE, shape=(2, 4)),
-            "24 bytes, expected 32 for f32 2 x 4 - at `$.data`",
+            "24 bytes, expected 32 for f32 2 x 4 in `data`",
         ),
         (
             msgspec.structs.replace(INFLUENCE, layers=(1,)),
-            "1 layers, expected 2, as in `$.shape` - at `$.layers`",
+            "1 layers, expected 2, as in `shape` in `layers`",
         ),
         (msgspec.structs.replace(ATTRIBUTION, data=b"12345"), "5 bytes, expected a multiple of 4"),
     ],

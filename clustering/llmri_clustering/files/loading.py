@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 from safetensors import SafetensorError, safe_open
@@ -24,6 +24,8 @@ from llmri_clustering.files.record import (
     clustering_of,
     digest,
 )
+
+Part = TypeVar("Part", Heading, Record)
 
 
 class Slice(Protocol):
@@ -81,12 +83,24 @@ def _is(kind: Kind, found: Slice) -> bool:
 def _record(metadata: Mapping[str, str]) -> Record:
     if RECORD not in metadata:
         raise ValueError("it is a safetensors file, but holds no clusters")
-    heading = msgspec.json.decode(metadata[RECORD], type=Heading)
+    heading = _decoded(metadata[RECORD], Heading)
     if heading.format != FORMAT:
         raise ValueError(f'its format is "{heading.format}", expected "{FORMAT}"')
     if heading.version != VERSION:
         raise ValueError(f"it is of version {heading.version}, this program reads version {VERSION}")
-    return msgspec.json.decode(metadata[RECORD], type=Record)
+    return _decoded(metadata[RECORD], Record)
+
+
+def _decoded(written: str, kind: type[Part]) -> Part:
+    """Read a record as JSON; what a decoder says of one that is damaged helps nobody.
+
+    Raises:
+        ValueError: It is damaged, or another program's.
+    """
+    try:
+        return msgspec.json.decode(written, type=kind)
+    except (msgspec.DecodeError, RecursionError):
+        raise ValueError("its record of clusters is damaged, or another program wrote it") from None
 
 
 def _check_arrays(metadata: Mapping[str, str], arrays: Arrays) -> None:

@@ -43,7 +43,7 @@ def _bytes(clustering: Clustering) -> bytes:
     record = encoded(record_of(clustering))
     try:
         check(clustering)
-        msgspec.json.decode(record, type=Record)  # a number that is not finite would become null
+        _check_finite(record)
     except ValueError as error:
         raise ClusterFileError(
             f"the clustering is not saved, since it does not fit together: {error}"
@@ -51,3 +51,15 @@ def _bytes(clustering: Clustering) -> bytes:
     arrays = arrays_of(clustering)
     metadata = {RECORD: record.decode(), DIGEST: digest(record, arrays)}
     return safetensors.numpy.save(dict(arrays), metadata)
+
+
+def _check_finite(record: bytes) -> None:
+    """Check that a record can be read again: JSON has no word for a number that is not finite.
+
+    Raises:
+        ValueError: It cannot.
+    """
+    try:
+        msgspec.json.decode(record, type=Record)
+    except msgspec.ValidationError:
+        raise ValueError("a number is not finite") from None

@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from llmri_look.colours.theme import ColourMapName, ThemeName
 from llmri_protocol import configs
+from llmri_protocol.plain_words import in_plain_words
 from llmri_viewer.model.layout.density import DensityWish
 
 ExportName = Literal["npz", "csv"]
@@ -72,4 +73,4 @@ def changed(
             {**msgspec.to_builtins(options), "width": int(width), "height": int(height)}, Options
         )
     except msgspec.ValidationError as error:
-        raise configs.ConfigError(f"a window of {size} cannot be had: {error}") from None
+        raise configs.ConfigError(f"a window of {size} cannot be had: {in_plain_words(error)}") from None
