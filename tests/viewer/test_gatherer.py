@@ -4,9 +4,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from llmri_look.keys.bindings import Bindings
 from llmri_protocol.messages import Limits, Notice, ProtectedUnit, Welcome
 from llmri_viewer.cluster_job import gatherer
 from llmri_viewer.model.clusters.gathered import MOST_TOGETHER, NEEDED, together
+from llmri_viewer.model.options import Options
 from tests.viewer.conftest import STORY_TOLD, Desk
 from tests.viewer.synthetic import SyntheticServer
 
@@ -49,15 +51,16 @@ def test_another_session_begins_anew(told: Desk) -> None:
         assert (take(welcome, told.state, told.session.store).gathered.samples > 0) == kept
 
 
-def test_protected_units_are_left_out(desk: Desk) -> None:
-    card = desk.server.card
+def test_protected_units_are_left_out(server: SyntheticServer, table: Bindings) -> None:
     unit = ProtectedUnit(site="mlp_act", layer=2, unit=7, test="list", evidence="of the list")
     elsewhere = ProtectedUnit(site="resid_post", layer=2, unit=9, test="list", evidence="of the list")
-    desk.server.card = msgspec.structs.replace(card, protected=(unit, elsewhere))
-    desk.play(STORY_TOLD)
-    collection = desk.session.cluster_builder._gatherer.collection("mlp_act", 2)
-    assert collection is not None
-    assert np.flatnonzero(collection.left_out).tolist() == [2 * 512 + 7]
+    server.card = msgspec.structs.replace(server.card, protected=(unit, elsewhere))
+    desk = Desk(server, Options(), table)  # which connects at once
+    try:
+        desk.play(STORY_TOLD)
+        assert left_out(desk) == [2 * 512 + 7]
+    finally:
+        desk.close()
 
 
 FOUND = Notice(
