@@ -95,7 +95,7 @@ def measure(case: Case, track: Track, rounds: int) -> Section:
 
 
 def contestants_of(here: Served) -> dict[str, Callable[[], TokenTimes]]:
-    """Give what takes turns: LLMRI's capture, each rival's, and twice none."""
+    """Return what takes turns: LLMRI's capture, each rival's, and twice none."""
     runtime = here.runtime
     blocks = list(runtime.inner.model.get_submodule("model.layers").children())
 

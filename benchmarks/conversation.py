@@ -21,7 +21,7 @@ NUMBERS = "numbers"  # the group of the turns of all skills with numbers
 
 
 def prompts(turns: int = TURNS, seed: int = SEED) -> tuple[Prompt, ...]:
-    """Give training questions of every skill in turn; those with numbers are one group."""
+    """Return training questions of every skill in turn; those with numbers are one group."""
     rng = random.Random(seed)
     return tuple(
         Prompt(skill.sample(rng, "train").prompt, NUMBERS if skill.numeric else skill.name)

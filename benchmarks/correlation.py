@@ -82,7 +82,7 @@ def measure(case: Case, track: Track, rounds: int) -> Section:
 
 
 def contestants_of(case: Case) -> dict[str, Callable[[], float]]:
-    """Give what takes turns; each gives its seconds a token."""
+    """Return what takes turns; each gives its seconds a token."""
     scans = np.random.default_rng(0).normal(1, size=(TOKENS, case.units)).astype(np.float32)
     singly, whole = RunningCorrelation(case.units), RunningCorrelation(case.units)
     outer = OuterProducts(case.units)
@@ -96,7 +96,7 @@ def contestants_of(case: Case) -> dict[str, Callable[[], float]]:
 def seconds_each(
     add: Callable[[npt.NDArray[np.float32]], None], parts: list[npt.NDArray[np.float32]]
 ) -> float:
-    """Give the mean seconds that adding a part takes."""
+    """Return the mean seconds that adding a part takes."""
     start = time.perf_counter()
     for part in parts:
         add(part)

@@ -19,7 +19,7 @@ saw more than a tenth of the machine used by other processes is void: it is trie
 
 
 def page(sections: Sequence[Part]) -> str:
-    """Give the whole page in Markdown."""
+    """Return the whole page in Markdown."""
     machine = "\n".join(f"| {name} | {value} |" for name, value in describe_machine())
     parts = [HEAD, f"| machine | |\n| --- | --- |\n{machine}\n", *map(to_markdown, sections)]
     return "\n".join(parts)

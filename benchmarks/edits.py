@@ -85,7 +85,7 @@ def measure(case: Case, track: Track, rounds: int) -> Section:
 
 
 def contestants_of(case: Case) -> Contestants:
-    """Give what takes turns."""
+    """Return what takes turns."""
     runtime = case.model()
     layers = tuple(range(runtime.card.layers))
     plain, scans = CapturePlan(), CapturePlan((("resid_post", layers),))
@@ -118,7 +118,7 @@ def contestants_of(case: Case) -> Contestants:
 def edits_of(
     card: ModelCard, kinds: tuple[Operation, ...], units: int, schedule: Schedule | None = None
 ) -> Edits:
-    """Give edits of so many units in every layer, as many of each kind, that hardly change the text."""
+    """Return edits of so many units in every layer, as many of each kind, that hardly change the text."""
     values = {"scale": 1 + 2**-7, "add": 2**-10}  # bfloat16 holds them exactly, as it does 0 and 1.5
     share = -(-units // len(kinds))
     return tuple(

@@ -51,7 +51,7 @@ def sections(track: Track, rounds: int | None = None) -> Iterator[Section]:
 
 
 def shortened(plan: Plan) -> Plan:
-    """Give the same plan with few draws, and with the operations that only a multiplication needs."""
+    """Return the same plan with few draws, and with the operations that only a multiplication needs."""
     controls = plan.controls
     if controls.random:
         controls = msgspec.structs.replace(controls, random=DRAWS, matched=DRAWS)
@@ -83,7 +83,7 @@ class Clock:
         self._depth = 0
 
     def around(self, call: Callable[P, T]) -> Callable[P, T]:
-        """Give the same callable, timed."""
+        """Return the same callable, timed."""
 
         @wraps(call)
         def timed_call(*args: P.args, **kwargs: P.kwargs) -> T:

@@ -101,7 +101,7 @@ def fill(pair: Pair) -> None:
 
 
 def contestants_of(pair: Pair) -> dict[str, Callable[[], TokenTimes]]:
-    """Give what takes turns."""
+    """Return what takes turns."""
     return {
         ALL_READ: lambda: pair.turn(stopped=False),
         ONE_STOPPED: lambda: pair.turn(stopped=True),

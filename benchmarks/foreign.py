@@ -52,7 +52,7 @@ def watch_foreign_cpu() -> Iterator[ForeignCpu]:
 
 
 def foreign_share(before: CpuTimes, after: CpuTimes, processors: int) -> float:
-    """Give the share of all processors' time between two moments that this run's processes did not use."""
+    """Return the share of all processors' time between two moments that this run's processes did not use."""
     available = (after.clock - before.clock) * processors
     if available <= 0:
         return 0.0
@@ -61,7 +61,7 @@ def foreign_share(before: CpuTimes, after: CpuTimes, processors: int) -> float:
 
 
 def cpu_times() -> CpuTimes:
-    """Give the times of this moment."""
+    """Return the times of this moment."""
     return CpuTimes(time.perf_counter(), _machine_seconds(), _own_seconds())
 
 
@@ -71,7 +71,7 @@ def _machine_seconds() -> float:
 
 
 def _own_seconds() -> float:
-    """Give the time of this process and everything it started.
+    """Return the time of this process and everything it started.
 
     A child that has ended counts among the ended children once it was waited for, and as a process until
     then, so that none is lost or counted twice.

@@ -46,7 +46,7 @@ class Case:
 
 
 def pocket(_folder: Path) -> Path:
-    """Give the bundled file."""
+    """Return the bundled file."""
     return POCKET
 
 
@@ -102,7 +102,7 @@ def measure(case: Case, file: Path, track: Track, rounds: int) -> Section:
 
 
 def contestants_of(case: Case, runtime: LlamaRuntime) -> Mapping[str, Callable[[], float]]:
-    """Give what takes turns: the same runtime in contexts with other callbacks."""
+    """Return what takes turns: the same runtime in contexts with other callbacks."""
     runtime.vocabulary.ends = frozenset()
     watch = runtime._memory.watch
     ours, bare = watch.context, Context(runtime._model, Unseen(), runtime._discovery.flash_attention)

@@ -90,7 +90,7 @@ def asks(runtime: LlamaRuntime, track: Track, rounds: int) -> Section:
 
 
 def passes(context: Context, count: int = PASSES) -> Callable[[], float]:
-    """Give a run: the median seconds of so many passes of one token behind a prompt."""
+    """Return a run: the median seconds of so many passes of one token behind a prompt."""
     context.decode(Pass(PROMPT, 0, len(PROMPT), (len(PROMPT) - 1,)))
     now = Pass(PROMPT[:1], len(PROMPT), len(PROMPT), (0,))
 
@@ -108,7 +108,7 @@ def passes(context: Context, count: int = PASSES) -> Callable[[], float]:
 
 
 def calls(address: int | None, nodes: Sequence[int]) -> Callable[[], float]:
-    """Give a run: the median seconds of calls to a C function about some nodes, a node."""
+    """Return a run: the median seconds of calls to a C function about some nodes, a node."""
     if address is None:
         raise RuntimeError("the function has no address")
     ask = Ask(address)

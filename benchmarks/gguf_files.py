@@ -51,7 +51,7 @@ def _describe(writer: GGUFWriter) -> None:
 
 
 def _matrices() -> Iterator[tuple[str, int, int]]:
-    """Give each matrix's name, rows and width."""
+    """Yield each matrix's name, rows and width."""
     yield "token_embd.weight", TOKENS, WIDTH
     yield "output.weight", TOKENS, WIDTH
     shared = WIDTH // HEADS * KEY_VALUE_HEADS
@@ -73,7 +73,7 @@ def _norms() -> Iterator[str]:
 
 
 def _random(rng: np.random.Generator, rows: int, width: int) -> Blocks:
-    """Give blocks of a scale in float16 and 32 numbers in int8, `[rows, bytes]`."""
+    """Return blocks of a scale in float16 and 32 numbers in int8, `[rows, bytes]`."""
     blocks = np.empty((rows, width // BLOCK, 2 + BLOCK), np.uint8)
     blocks[..., :2] = np.frombuffer(np.float16(SCALE).tobytes(), np.uint8)
     blocks[..., 2:] = rng.integers(0, 256, (rows, width // BLOCK, BLOCK), np.uint8)

@@ -36,7 +36,7 @@ def threads(one: LlamaRuntime, every: LlamaRuntime, track: Track, rounds: int) -
 
 
 def _mean(single: Callable[[], float]) -> Callable[[], float]:
-    """Give a run: the mean seconds of passes."""
+    """Return a run: the mean seconds of passes."""
     return lambda: statistics.fmean(single() for _ in range(PASSES))
 
 

@@ -59,7 +59,7 @@ def measure(case: Case, track: Track, rounds: int) -> Section:
 
 
 def contestants_of(case: Case, runtime: TorchRuntime) -> dict[str, Callable[[], float]]:
-    """Give what takes turns; each gives its seconds.
+    """Return what takes turns; each gives its seconds.
 
     Ours are the dearest there are: the edited and the attributed layer is the first, all others follow.
     """
@@ -85,7 +85,7 @@ def forward(runtime: TorchRuntime, ids: tuple[int, ...]) -> Tensor:
 
 
 def backward(runtime: TorchRuntime, ids: tuple[int, ...]) -> float:
-    """Give the seconds of a bare backward pass from a logit to the embedding, without its forward's."""
+    """Return the seconds of a bare backward pass from a logit to the embedding, without its forward's."""
     model = runtime.model.requires_grad_(requires_grad=False)
     leaf = model.get_input_embeddings()(torch.tensor([ids])).requires_grad_()
     logit = model(inputs_embeds=leaf, use_cache=False, logits_to_keep=1).logits[0, -1].max()
@@ -93,7 +93,7 @@ def backward(runtime: TorchRuntime, ids: tuple[int, ...]) -> float:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Give the seconds that something takes."""
+    """Return the seconds that something takes."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start

@@ -89,7 +89,7 @@ def measure(name: str, draws: list[Samples], track: Track, rounds: int) -> Secti
 
 
 def replaced(drawn: Samples) -> Samples:
-    """Give the first samples, with some of them replaced by the last ones."""
+    """Return the first samples, with some of them replaced by the last ones."""
     samples = drawn[:SAMPLES].copy()
     rows = np.random.default_rng(1).permutation(SAMPLES)[: len(drawn) - SAMPLES]
     samples[rows] = drawn[SAMPLES:]
@@ -97,7 +97,7 @@ def replaced(drawn: Samples) -> Samples:
 
 
 def contestants_of(samples: Samples) -> dict[str, Callable[[], Positions]]:
-    """Give what is timed; ours begins from the samples."""
+    """Return what is timed; ours begins from the samples."""
     return {
         OURS: partial(hebbian_layout, samples),
         GIVEN: partial(umap_given, Given.of_samples(samples)),
@@ -129,7 +129,7 @@ def quality(samples: Samples, layouts: Mapping[str, Positions]) -> dict[str, Sho
 
 
 def drifts(drawn: Samples) -> dict[str, float]:
-    """Give how far each layout moves when some samples are replaced, as Procrustes disparity."""
+    """Return how far each layout moves when some samples are replaced, as Procrustes disparity."""
     samples, refit = drawn[:SAMPLES], replaced(drawn)
     before = {
         OURS: hebbian_layout(samples),

@@ -46,30 +46,30 @@ class Given:
 
 
 def index_order(samples: Samples) -> Positions:
-    """Give the units row by row on a square grid, `[units, 2]`."""
+    """Return the units row by row on a square grid, `[units, 2]`."""
     units = samples.shape[1]
     return np.stack(np.divmod(np.arange(units), isqrt(units - 1) + 1), axis=1).astype(np.float32)
 
 
 def principal_components(samples: Samples) -> Positions:
-    """Give the first two principal components of the standardised units, `[units, 2]`."""
+    """Return the first two principal components of the standardised units, `[units, 2]`."""
     places: Positions = PCA(2, svd_solver="full").fit_transform(standardised(samples)).astype(np.float32)
     return places
 
 
 def umap_given(given: Given) -> Positions:
-    """Give UMAP's layout from exact neighbours and a start, with a seed."""
+    """Return UMAP's layout from exact neighbours and a start, with a seed."""
     known = (given.neighbours, given.distances, None)
     return _umap(given.units, precomputed_knn=known, init=given.start, random_state=SEED)
 
 
 def umap_default(samples: Samples) -> Positions:
-    """Give UMAP's layout as it comes, with the correlation as metric: no seed, on all processors."""
+    """Return UMAP's layout as it comes, with the correlation as metric: no seed, on all processors."""
     return _umap(samples.T)
 
 
 def umap_seeded(samples: Samples) -> Positions:
-    """Give the same with a seed, which UMAP works out on one processor."""
+    """Return the same with a seed, which UMAP works out on one processor."""
     return _umap(samples.T, random_state=SEED)
 
 

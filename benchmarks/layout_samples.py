@@ -20,7 +20,7 @@ BATCH = 32
 
 
 def overlapping_blocks(samples: int, rng: np.random.Generator, units: int = UNITS) -> Samples:
-    """Give units of 64 blocks, `[samples, units]`; half of them fire with a second block too."""
+    """Return units of 64 blocks, `[samples, units]`; half of them fire with a second block too."""
     blocks = 64
     loading = np.zeros((units, blocks))
     loading[np.arange(units), rng.integers(blocks, size=units)] = 1
@@ -31,7 +31,7 @@ def overlapping_blocks(samples: int, rng: np.random.Generator, units: int = UNIT
 
 
 def moving_bumps(samples: int, rng: np.random.Generator, units: int = UNITS) -> Samples:
-    """Give units that fire as bumps travel past their place on a sheet, `[samples, units]`.
+    """Return units that fire as bumps travel past their place on a sheet, `[samples, units]`.
 
     The places drift too, by a tenth of the sheet, so that no sample finds quite the structure that
     another had.
@@ -48,7 +48,7 @@ def moving_bumps(samples: int, rng: np.random.Generator, units: int = UNITS) -> 
 
 
 def _travel(samples: int, bumps: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Give where each bump stands, `[samples, bumps, 2]`: it walks, and is thrown back at the edges."""
+    """Return where each bump stands, `[samples, bumps, 2]`: it walks, and is thrown back at the edges."""
     steps = 0.1 * rng.normal(size=(samples, bumps, 2))
     steps[0] = rng.uniform(size=(bumps, 2))
     folded = np.mod(np.cumsum(steps, axis=0), 2)
@@ -57,7 +57,7 @@ def _travel(samples: int, bumps: int, rng: np.random.Generator) -> npt.NDArray[n
 
 
 def pocket_replies(samples: int, rng: np.random.Generator) -> Samples:
-    """Give all MLP units of the bundled model at tokens of its own skills, `[samples, 4096]`.
+    """Return all MLP units of the bundled model at tokens of its own skills, `[samples, 4096]`.
 
     Tokens are drawn from fixed conversations over all skills, without their first tokens.
     """

@@ -73,7 +73,7 @@ def measure(size: Size, track: Track, rounds: int) -> Section:
 
 
 def contestant(way: str, units: int, path: Path) -> Callable[[], Cost]:
-    """Give what runs one way in a process of its own."""
+    """Return what runs one way in a process of its own."""
     # A process starts with its parent's peak memory in `ru_maxrss`, so the parent is a shell.
     small_parent = ["sh", "-c", '"$@"; exit', "sh"]
     command = [sys.executable, "-m", "benchmarks.linkage_process", way, str(units), str(path)]
@@ -102,7 +102,7 @@ def expect_equal(trees: dict[str, npt.NDArray[np.float64]]) -> None:
 
 
 def flat(tree: npt.NDArray[np.float64], number: int) -> npt.NDArray[np.int32]:
-    """Give flat clusters, numbered by their first unit."""
+    """Return flat clusters, numbered by their first unit."""
     return cut(ClusterTree.from_linkage(tree), number=number)
 
 

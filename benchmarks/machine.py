@@ -10,7 +10,7 @@ PACKAGES = ("torch", "transformers", "numpy", "msgspec")
 
 
 def describe_machine() -> list[tuple[str, str]]:
-    """Give what a reader needs to judge the numbers, as pairs of name and value."""
+    """Return what a reader needs to judge the numbers, as pairs of name and value."""
     cores = os.cpu_count() or 1
     return [
         ("date", datetime.now(UTC).date().isoformat()),
@@ -22,7 +22,7 @@ def describe_machine() -> list[tuple[str, str]]:
 
 
 def processor() -> str:
-    """Give the processor's model; where the system does not say, its architecture."""
+    """Return the processor's model; where the system does not say, its architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -12,7 +12,7 @@ SEED = 0
 
 
 def llama_16_by_2048() -> TorchRuntime:
-    """Give a Llama of 16 layers x 2048 in bfloat16 with random weights: 0.85 billion, 1.7 GB."""
+    """Return a Llama of 16 layers x 2048 in bfloat16 with random weights: 0.85 billion, 1.7 GB."""
     return random_llama(
         LlamaConfig(
             vocab_size=32000,
@@ -30,7 +30,7 @@ def llama_16_by_2048() -> TorchRuntime:
 
 
 def random_llama(config: LlamaConfig, dtype: torch.dtype) -> TorchRuntime:
-    """Give a Llama with random weights, whose words are numbers; no token ends a turn."""
+    """Return a Llama with random weights, whose words are numbers; no token ends a turn."""
     torch.manual_seed(SEED)
     before = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
@@ -45,5 +45,5 @@ def random_llama(config: LlamaConfig, dtype: torch.dtype) -> TorchRuntime:
 
 
 def pocket() -> TorchRuntime:
-    """Give the bundled model, as the server loads it."""
+    """Return the bundled model, as the server loads it."""
     return load("pocket")

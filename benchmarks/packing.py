@@ -173,7 +173,7 @@ def turns(
 def timed(
     once: Callable[[], T], radius_of: Callable[[T], float] = lambda _: 0.0, seconds: float = SECONDS
 ) -> Answer:
-    """Give the median time of one packing, over about so many seconds, and the root's radius."""
+    """Return the median time of one packing, over about so many seconds, and the root's radius."""
     times: list[float] = []
     begin = time.perf_counter()
     while True:
@@ -186,7 +186,7 @@ def timed(
 
 
 def root_radius(packing: Packing) -> float:
-    """Give the root's radius."""
+    """Return the root's radius."""
     return float(packing.groups[0, 2])
 
 
@@ -212,5 +212,5 @@ def uneven_radii(number: int) -> Floats:
 
 
 def around(circles: Floats) -> float:
-    """Give the radius around circles."""
+    """Return the radius around circles."""
     return float(enclosing_circle(circles)[2])

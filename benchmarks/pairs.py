@@ -50,7 +50,7 @@ def interleave(
 
 
 def per_round(runs: Runs[T], figure: Callable[[T], float]) -> Rounds:
-    """Give each contestant's figure a round: the mean of its runs there and back."""
+    """Return each contestant's figure a round: the mean of its runs there and back."""
     return {
         name: [statistics.fmean(figure(run) for run in there_and_back) for there_and_back in rounds]
         for name, rounds in runs.items()
@@ -58,7 +58,7 @@ def per_round(runs: Runs[T], figure: Callable[[T], float]) -> Rounds:
 
 
 def spread(figures: Sequence[float]) -> Spread:
-    """Give the median and the quartiles.
+    """Return the median and the quartiles.
 
     Raises:
         ValueError: There are no figures.
@@ -72,7 +72,7 @@ def spread(figures: Sequence[float]) -> Spread:
 
 
 def ratio(over: Sequence[float], under: Sequence[float]) -> Spread:
-    """Give the spread of `over / under`, round by round.
+    """Return the spread of `over / under`, round by round.
 
     Raises:
         ValueError: The rounds do not pair up.

@@ -104,12 +104,12 @@ class Section:
         return any(self.verdict(row) is Verdict.MISSED for row in self.rows)
 
     def with_note(self, note: str) -> "Section":
-        """Give the same section with one note more."""
+        """Return the same section with one note more."""
         return replace(self, notes=(*self.notes, note))
 
     @property
     def weather(self) -> str:
-        """Give the sentence on foreign CPU."""
+        """Return the sentence on foreign CPU."""
         seen = f"Foreign CPU: {percent(self.foreign.share)} of the machine"
         if not self.foreign.void:
             return f"{seen}."
@@ -136,7 +136,7 @@ Part = Section | Account
 
 
 def to_terminal(part: Part) -> RenderableType:
-    """Give a section as a coloured table with its notes."""
+    """Return a section as a coloured table with its notes."""
     notes = (Text(note, style="dim") for note in part.notes)
     if isinstance(part, Account):
         return Group(_account_table(part), *notes, Text())
@@ -174,7 +174,7 @@ def _justified(columns: int) -> tuple[Justify, ...]:
 
 
 def to_markdown(part: Part) -> str:
-    """Give a section in Markdown."""
+    """Return a section in Markdown."""
     if isinstance(part, Account):
         table = _markdown_table(part.columns, part.rows, _justified(len(part.columns)))
     else:

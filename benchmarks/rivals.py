@@ -27,7 +27,7 @@ TORCH_DTYPES = {name: dtype for dtype, name in SCAN_DTYPES.items()}
 
 
 def copy_into_buffer(card: ModelCard, hand_over: HandOver) -> list[Hook]:
-    """Give a hook a layer that makes one `copy_` into a tensor allocated once."""
+    """Return a hook a layer that makes one `copy_` into a tensor allocated once."""
     buffer = torch.empty(card.layers, card.hidden_size, dtype=TORCH_DTYPES[card.dtype])
     layers = tuple(range(card.layers))
 
@@ -46,7 +46,7 @@ def copy_into_buffer(card: ModelCard, hand_over: HandOver) -> list[Hook]:
 
 
 def hex_in_json(card: ModelCard, hand_over: HandOver) -> list[Hook]:  # noqa: ARG001  # all rivals take the same
-    """Give a hook a layer that writes float32 in hexadecimal into JSON, as the original viewer has it."""
+    """Return a hook a layer that writes float32 in hexadecimal into JSON, as the original viewer has it."""
     queue: deque[str] = deque(maxlen=QUEUED)
 
     def hook(layer: int) -> Hook:
@@ -60,7 +60,7 @@ def hex_in_json(card: ModelCard, hand_over: HandOver) -> list[Hook]:  # noqa: AR
 
 
 def numbers_in_json(card: ModelCard, hand_over: HandOver) -> list[Hook]:  # noqa: ARG001  # all rivals take the same
-    """Give a hook a layer that writes a list of numbers into JSON."""
+    """Return a hook a layer that writes a list of numbers into JSON."""
     queue: deque[str] = deque(maxlen=QUEUED)
 
     def hook(layer: int) -> Hook:

@@ -13,7 +13,7 @@ SITE, TOKENS = "mlp_act", 64
 
 
 def atlas() -> Atlas:
-    """Give clusters of nothing over all units."""
+    """Return clusters of nothing over all units."""
     random = np.random.default_rng(0)
     units = UnitSet.of_layers(SITE, range(LAYERS), WIDTH)
     drawn = random.choice(CLUSTERS, len(units), p=random.dirichlet(np.ones(CLUSTERS)))

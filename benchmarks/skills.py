@@ -131,7 +131,7 @@ def _mask_of_leading(clustering: Clustering, share: float) -> Mask:
 
 
 def single_magnitudes(runtime: TorchRuntime, advance: Advance) -> list[tuple[Skill, npt.NDArray[np.float64]]]:
-    """Give every unit's mean magnitude over right replies, `[layers, width]`, by skill."""
+    """Return every unit's mean magnitude over right replies, `[layers, width]`, by skill."""
     rng = random.Random(SEED)
     found = []
     for skill in SKILLS:

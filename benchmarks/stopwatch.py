@@ -26,7 +26,7 @@ class Stopwatch:
         self._running = False
 
     def timed(self, function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-        """Give the same function, timed."""
+        """Return the same function, timed."""
 
         def timed(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
             if self._running:
@@ -61,7 +61,7 @@ class Stopwatch:
 
 
 def own_cost() -> float:
-    """Give the seconds that a stopwatch adds to what it measures, for each call that it times."""
+    """Return the seconds that a stopwatch adds to what it measures, for each call that it times."""
     stopwatch = Stopwatch()
     timed = stopwatch.timed(lambda *_: None)
     for _ in range(TRIALS):

@@ -29,7 +29,7 @@ class TokenTimes:
 
     @classmethod
     def between(cls, first: Mark, last: Mark, tokens: int) -> "TokenTimes":
-        """Give the means over the tokens from one mark to another."""
+        """Return the means over the tokens from one mark to another."""
         return cls(
             token=(last.clock - first.clock) / tokens / 1e9,
             hooks=(last.hooks - first.hooks) / tokens / 1e9,

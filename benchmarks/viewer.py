@@ -99,7 +99,7 @@ def turns(
 def _timed(
     frame: Callable[[], object], figure: Callable[[list[float]], float], frames: int
 ) -> Callable[[], float]:
-    """Give a run of some frames, and the figure of their seconds."""
+    """Return a run of some frames, and the figure of their seconds."""
 
     def seconds() -> float:
         times = []
@@ -113,7 +113,7 @@ def _timed(
 
 
 def images(window: Window) -> dict[str, Callable[[], object]]:
-    """Give ways to bring a million values to the window's surface."""
+    """Return ways to bring a million values to the window's surface."""
     canvas, surface = window.canvas, window.canvas.surface
     values: Floats = np.random.default_rng(0).normal(size=SIDE * SIDE).astype(np.float32)
     square = values.reshape(SIDE, SIDE)
@@ -171,7 +171,7 @@ def image_rows(runs: Runs[float]) -> Findings:
 
 
 def live_circles(window: Window) -> dict[str, Callable[[], object]]:
-    """Give ways to draw 4096 circles in their colours."""
+    """Return ways to draw 4096 circles in their colours."""
     canvas, session = window.canvas, window.session
     state = replace(session.state, view="circles")
     gliding = replace(state, flight=Flight(DiscCamera(0.0, 0.0, 1.0), 0.5))
@@ -220,7 +220,7 @@ def circle_rows(runs: Runs[float]) -> Findings:
 
 
 def idle(window: Window) -> dict[str, Callable[[], object]]:
-    """Give the frame of a window that has nothing new."""
+    """Return the frame of a window that has nothing new."""
     for _ in range(10):
         window.frame()
     return {"idle": window.frame}
@@ -242,7 +242,7 @@ def live(track: Track, looks: int) -> Section:
 
 
 def slowest(seen: Mapping[str, Seen]) -> Spread:
-    """Give how many pictures the view showed a second that showed the fewest."""
+    """Return how many pictures the view showed a second that showed the fewest."""
     rates = [spread([look.pictures for look in each.looks]) for each in seen.values()]
     return min(rates, key=lambda rate: rate.median)
 

@@ -85,7 +85,7 @@ class Ours:
         self._batch = max(1, BATCH_BYTES // rows.nbytes)
 
     def message(self, token: int) -> Scan:  # noqa: ARG002  # `Described` needs it
-        """Give the message to send."""
+        """Return the message to send."""
         return self._scan
 
     def send(self, count: int) -> None:
@@ -193,7 +193,7 @@ WAYS: dict[str, type[Way]] = {
 
 
 def scan_of(rows: Floats, token: int, stats: Stats) -> Scan:
-    """Give the message that a server sends for rows, `[layers, width]`."""
+    """Return the message that a server sends for rows, `[layers, width]`."""
     return scan_message(
         rows,
         "f32",
@@ -222,7 +222,7 @@ def fill(sock: socket.socket, buffer: memoryview) -> None:
 
 
 def shaken_hands() -> tuple[ServerConnection, ClientConnection]:
-    """Give two connections that have introduced themselves to each other."""
+    """Return two connections that have introduced themselves to each other."""
     server, client = ServerConnection(), ClientConnection()
     for buffer in client.hello("benchmark"):
         server.feed(buffer)

@@ -40,14 +40,14 @@ def measure(shape: tuple[int, int], track: Track, rounds: int, seconds: float = 
 
 
 def count_for(line: Loopback, way: str, seconds: float) -> int:
-    """Give how many scans go one way in about so many seconds."""
+    """Return how many scans go one way in about so many seconds."""
     for trial in TRIALS:
         taken = line.seconds(way, trial) / trial
     return max(1, round(seconds / taken))
 
 
 def contestants_of(line: Loopback, counts: Mapping[str, int]) -> dict[str, Callable[[], float]]:
-    """Give what takes turns; each gives its scans a second."""
+    """Return what takes turns; each gives its scans a second."""
 
     def rate(way: str) -> Callable[[], float]:
         return lambda: counts[way] / line.seconds(way, counts[way])

@@ -174,7 +174,7 @@ class Client(Channel):
         )
 
     def journal(self) -> tuple[Change, ...]:
-        """Give who changed the edits, how and when; oldest first, at most the last thousand changes."""
+        """Return who changed the edits, how and when; oldest first, at most the last thousand changes."""
         return self._asked(ShowJournal(id=self._next_id()), EditHistory).changes
 
     def re_prefill(self) -> None:

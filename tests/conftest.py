@@ -22,7 +22,7 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Give the files of a self-signed certificate for the name `localhost`, and of its key."""
+    """Return the files of a self-signed certificate for the name `localhost`, and of its key."""
     if not shutil.which("openssl"):
         pytest.skip("no openssl here to make a certificate with")
     folder = tmp_path_factory.mktemp("tls")

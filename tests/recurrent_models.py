@@ -56,7 +56,7 @@ RECURRENT: dict[str, dict[str, object]] = {
 
 
 def word_tokenizer() -> PreTrainedTokenizerFast:
-    """Give a tokenizer whose every token but the marks is a word of two letters."""
+    """Return a tokenizer whose every token but the marks is a word of two letters."""
     letters = "abcdefghijklmnopqr"
     words = [first + second for first in letters for second in letters][: VOCABULARY - len(SPECIALS)]
     numbers = {word: number for number, word in enumerate([*SPECIALS, *words])}

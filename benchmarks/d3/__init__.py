@@ -70,7 +70,7 @@ class D3:
 
 
 def _installed() -> str:
-    """Give the path of node, with d3-hierarchy installed."""
+    """Return the path of node, with d3-hierarchy installed."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         raise NoD3Error("node and npm are not both installed")

@@ -144,7 +144,7 @@ def _taking_part(
 def _known(
     correlation: RunningCorrelation | None, active: npt.NDArray[np.bool_], options: BuildOptions
 ) -> npt.NDArray[np.float32] | None:
-    """Give the running correlation of the units that take part, where it is of the measure asked for."""
+    """Return the running correlation of the units that take part, where it is of the measure asked for."""
     if correlation is None or options.measure != "pearson":
         return None
     return correlation.correlation()[np.ix_(active, active)]
@@ -156,7 +156,7 @@ def _dendrogram(
     known: npt.NDArray[np.float32] | None,
     progress: Progress,
 ) -> npt.NDArray[np.float64]:
-    """Give the linkage of the units that take part."""
+    """Return the linkage of the units that take part."""
     progress("linkage", 0, 1)
     dendrogram = recipe.linkage(measured, known)
     progress("linkage", 1, 1)
@@ -169,7 +169,7 @@ def _numbered(
     units: UnitSet,
     previous: Clustering | None,
 ) -> npt.NDArray[np.int32]:
-    """Give the labels of the units that take part to all units, by their earlier numbers."""
+    """Return the labels of the units that take part to all units, by their earlier numbers."""
     numbered = np.full(len(units), -1, dtype=np.int32)
     numbered[active] = labels
     if previous is None:
@@ -183,7 +183,7 @@ def _words(correlation: RunningCorrelation | None) -> tuple[str, ...]:
 
 
 def _counted(recipe: Recipe, options: BuildOptions, progress: Progress) -> Recipe:
-    """Give the recipe, telling each time it is followed."""
+    """Return the recipe, telling each time it is followed."""
     of = options.resamples + options.nulls * (1 + options.resamples)
     done = 0
     progress("evidence", done, of)
@@ -199,7 +199,7 @@ def _counted(recipe: Recipe, options: BuildOptions, progress: Progress) -> Recip
 
 
 def _over_all_units(nesting: Nesting, active: npt.NDArray[np.bool_]) -> Nesting:
-    """Give a nesting of the units that take part as one of all units; the others are in no group."""
+    """Return a nesting of the units that take part as one of all units; the others are in no group."""
     group = np.full(len(active), -1, dtype=np.int32)
     group[active] = nesting.group
     return replace(nesting, group=group)

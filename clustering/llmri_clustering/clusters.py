@@ -163,7 +163,7 @@ class Clustering:
     provenance: Provenance
 
     def cluster(self, number: int) -> Cluster:
-        """Give the cluster with this number.
+        """Return the cluster with this number.
 
         Raises:
             KeyError: There is none.
@@ -174,5 +174,5 @@ class Clustering:
         return found
 
     def members(self, number: int) -> npt.NDArray[np.intp]:
-        """Give the units of a cluster, as indices into `units`, ascending."""
+        """Return the units of a cluster, as indices into `units`, ascending."""
         return np.flatnonzero(self.labels == number)

@@ -76,7 +76,7 @@ def _attached(llama: PlainLlama) -> _Attached | None:
 
 
 def _copied(parameters: Any) -> object:  # noqa: ANN401  a structure
-    """Give the callback of some parameters as a pointer of its own, which keeps alive what they kept."""
+    """Return the callback of some parameters as a pointer of its own, which keeps alive what they kept."""
     there = parameters.cb_eval  # lies in the structure, and changes with it
     copied = type(there)(ctypes.cast(there, ctypes.c_void_p).value or 0)
     copied.kept = dict(parameters._objects or {})

@@ -138,7 +138,7 @@ class TensorCollector:
         self._hooked.close()
 
     def capture(self) -> Capture:
-        """Give all trials so far, as they are saved."""
+        """Return all trials so far, as they are saved."""
         return Capture(
             created=datetime.now(UTC).isoformat(),
             llmri=version("llmri"),

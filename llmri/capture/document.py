@@ -109,7 +109,7 @@ class Capture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 def schema() -> dict[str, Any]:
-    """Give the JSON Schema (2020-12) of a capture file."""
+    """Return the JSON Schema (2020-12) of a capture file."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "LLMRI capture",

@@ -20,7 +20,7 @@ Values = npt.NDArray[np.generic]
 
 
 def shape_of(tensor: Tensor) -> list[int]:
-    """Give the shape, the slowest dimension first, at least `[rows, units]`, without more leading ones."""
+    """Return the shape, the slowest dimension first, at least `[rows, units]`, without more leading ones."""
     shape = list(tensor.ne)[::-1]
     while len(shape) > MATRIX and shape[0] == 1:
         shape.pop(0)

@@ -73,7 +73,7 @@ class Observer:
             node.running.add(values_of(self.ggml, address, shape, node.kind))
 
     def observations(self) -> list[Observation]:
-        """Give what was observed, in the order in which it was first seen."""
+        """Return what was observed, in the order in which it was first seen."""
         return [
             Observation(
                 name=name,
@@ -91,7 +91,7 @@ class Observer:
         ]
 
     def timings(self) -> Timings:
-        """Give how long it took until now."""
+        """Return how long it took until now."""
         now = time.perf_counter()
         prompt = (self._single or now) - self._began
         total = now - self._began

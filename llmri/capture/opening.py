@@ -34,7 +34,7 @@ class Opening:
 
 
 def dropped_path(text: str) -> Path:
-    """Give the path of what was typed, pasted or dragged into a terminal.
+    """Return the path of what was typed, pasted or dragged into a terminal.
 
     Terminals quote a dragged file, put a backslash before its spaces, or make it a `file://` address.
     """
@@ -92,7 +92,7 @@ def open_model(path: Path, opening: Opening) -> Any:  # noqa: ANN401  an extra's
 
 
 def _length(lib: ModuleType, path: Path, wish: int) -> int:
-    """Give how many tokens the context shall hold, before the weights are loaded.
+    """Return how many tokens the context shall hold, before the weights are loaded.
 
     Raises:
         LoadError: The model is of another kind, or the machine has too little memory.

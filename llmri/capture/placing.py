@@ -61,7 +61,7 @@ def _meaning(profile: Profile, base: str, operation: str, weights: list[str], pl
 
 
 def _layer(profile: Profile, base: str, weights: list[int], places: list[Place]) -> int:
-    """Give the layer of a node whose name has none: of its weight, or the last one that it reads."""
+    """Return the layer of a node whose name has none: of its weight, or the last one that it reads."""
     if base in profile.layers:
         return profile.layers[base]
     if base == NORM and any(found.kind == BLOCK_OUTPUT for found in places):

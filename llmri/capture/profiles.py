@@ -54,17 +54,17 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def families() -> dict[str, str]:
-    """Give the title of every family, by its name."""
+    """Return the title of every family, by its name."""
     return {name: family.title for name, family in _table().families.items()}
 
 
 def default_prompts() -> tuple[str, ...]:
-    """Give what is said where nothing else is asked for."""
+    """Return what is said where nothing else is asked for."""
     return _table().default_prompts
 
 
 def profile_of(family: str) -> Profile:
-    """Give a family's profile.
+    """Return a family's profile.
 
     Raises:
         CaptureError: There is none.
@@ -88,7 +88,7 @@ def profile_of(family: str) -> Profile:
 
 
 def guess_family(metadata: Mapping[str, str]) -> str:
-    """Give the family that a file's metadata speaks for."""
+    """Return the family that a file's metadata speaks for."""
     architecture = metadata.get("general.architecture", "")
     name = metadata.get("general.name", "").lower()
     experts = metadata.get(f"{architecture}.expert_count", "0") != "0"
@@ -105,7 +105,7 @@ def guess_family(metadata: Mapping[str, str]) -> str:
 
 
 def _merged(*tables: Kinds) -> dict[str, Meaning]:
-    """Give the meaning of every name; a later table wins."""
+    """Return the meaning of every name; a later table wins."""
     return {
         name: (kind, category)
         for table in tables

@@ -48,7 +48,7 @@ class RunningStatistics:
         self.least, self.most = min(self.least, float(finite.min())), max(self.most, float(finite.max()))
 
     def result(self) -> Statistics:
-        """Give the statistics of all that was added."""
+        """Return the statistics of all that was added."""
         if not self.values:
             nothing = dict.fromkeys(("min", "max", "mean", "std", "sparsity", "norm"))
             return Statistics(values=0, non_finite=self.non_finite, **nothing)

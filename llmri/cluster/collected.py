@@ -37,7 +37,7 @@ class Collected:
 def collected(
     collector: Collector, model: str, groups: Mapping[str, tuple[int, ...]], ended: str = ""
 ) -> Collected:
-    """Give what a collector has.
+    """Return what a collector has.
 
     Args:
         collector: It.

@@ -75,7 +75,7 @@ class Collector(Collection):
                 pass
 
     def _values(self, scan: Scan) -> npt.NDArray[np.float32] | None:
-        """Give the values of all units, `[units]`, or None where they are not what was asked for."""
+        """Return the values of all units, `[units]`, or None where they are not what was asked for."""
         if scan.site != self.units.site or scan.layers != self._layers:
             return None
         return array_of(scan).ravel()

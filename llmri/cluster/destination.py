@@ -40,7 +40,7 @@ def opened(path: Path) -> Clustering:
 
 
 def previous(out: Path, named: Path | None) -> Clustering | None:
-    """Give the clustering whose numbers are kept: of the file named, or of the one that will be replaced.
+    """Return the clustering whose numbers are kept: of the file named, or of the one that will be replaced.
 
     Raises:
         ClusterError: It can't be read; a file that is no clustering is not replaced.

@@ -100,7 +100,7 @@ def hangs_up_on_interrupt(client: Client) -> Iterator[Interrupted]:
 
 
 def _messages(client: Client) -> Iterator[ServerMessage]:
-    """Give messages for as long as there is a connection, however long nobody says anything."""
+    """Yield messages for as long as there is a connection, however long nobody says anything."""
     while True:
         try:
             yield from client

@@ -7,7 +7,7 @@ MOST = 1 << 20  # the highest number taken, so that a slip of the finger does no
 
 
 def numbers(text: str) -> tuple[int, ...]:
-    """Give the numbers of `3,5-7`, ascending, each once.
+    """Return the numbers of `3,5-7`, ascending, each once.
 
     Raises:
         ValueError: It is not written so.
@@ -20,7 +20,7 @@ def numbers(text: str) -> tuple[int, ...]:
 
 
 def span(text: str) -> tuple[int, int]:
-    """Give both ends of `8-256`.
+    """Return both ends of `8-256`.
 
     Raises:
         ValueError: It is not written so, or the second is less than the first.
@@ -35,7 +35,7 @@ def span(text: str) -> tuple[int, int]:
 
 
 def sizes(text: str) -> tuple[int, int]:
-    """Give the least and the greatest size of `8-256`.
+    """Return the least and the greatest size of `8-256`.
 
     Raises:
         ValueError: It is not written so, or a size is 0.
@@ -47,7 +47,7 @@ def sizes(text: str) -> tuple[int, int]:
 
 
 def named(text: str) -> tuple[str, tuple[int, ...]]:
-    """Give the name and the numbers of `mathematics=1-10`.
+    """Return the name and the numbers of `mathematics=1-10`.
 
     Raises:
         ValueError: It is not written so.
@@ -59,7 +59,7 @@ def named(text: str) -> tuple[str, tuple[int, ...]]:
 
 
 def groups(texts: Iterable[str]) -> dict[str, tuple[int, ...]]:
-    """Give the turns of each name, of texts such as `mathematics=1-10`; what says one name twice is joined.
+    """Return the turns of each name, of texts such as `mathematics=1-10`; what says one name twice is joined.
 
     Raises:
         ValueError: One is not written so, or names turn 0, or a turn has two names.

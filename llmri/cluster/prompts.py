@@ -19,7 +19,7 @@ class Prompt:
 
 
 def read(path: Path) -> tuple[Prompt, ...]:
-    """Give the prompts of a file.
+    """Return the prompts of a file.
 
     Raises:
         ClusterError: It can't be read, or is not written as `parse` wants it.
@@ -36,7 +36,7 @@ def read(path: Path) -> tuple[Prompt, ...]:
 
 
 def parse(text: str, source: str) -> tuple[Prompt, ...]:
-    """Give the prompts of a text, one a line.
+    """Return the prompts of a text, one a line.
 
     A line `[mathematics]` begins a group, to which the prompts under it belong. Empty lines and those that
     begin with `#` say nothing. What a line begins or ends with in white space is not said.

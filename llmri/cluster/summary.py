@@ -34,7 +34,7 @@ def summary(clustering: Clustering, group: str = "", most: int = 0) -> Renderabl
 
 
 def groups(clustering: Clustering) -> tuple[str, ...]:
-    """Give the groups of turns for which some cluster has an effect, by name."""
+    """Return the groups of turns for which some cluster has an effect, by name."""
     return tuple(sorted({group for cluster in clustering.clusters for group in cluster.selectivity}))
 
 
@@ -54,7 +54,7 @@ def _by_size(clusters: Sequence[Cluster]) -> tuple[Cluster, ...]:
 
 
 def _lines(clustering: Clustering) -> Iterator[tuple[str, str]]:
-    """Give what it stands on, line by line, each with its style."""
+    """Yield what it stands on, line by line, each with its style."""
     made, units = clustering.provenance, clustering.units
     layers = sorted(set(units.layer.tolist()))
     noun = "layer" if len(layers) == 1 else "layers"

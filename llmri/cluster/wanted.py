@@ -13,7 +13,7 @@ MOST_UNITS = 1 << 15  # their correlations are 4 GiB, and the dendrogram takes a
 
 
 def units_of(card: ModelCard, site: str, layers: tuple[int, ...] | None) -> UnitSet:
-    """Give the units to cluster.
+    """Return the units to cluster.
 
     Args:
         card: The model.

@@ -72,7 +72,7 @@ def make(
 
 
 def numbers(clustering: Clustering) -> set[int]:
-    """Give the numbers of the clusters."""
+    """Return the numbers of the clusters."""
     return {cluster.number for cluster in clustering.clusters}
 
 

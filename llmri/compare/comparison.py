@@ -73,12 +73,12 @@ def compare(
 
 
 def sites_of(runtime: Runtime) -> tuple[str, ...]:
-    """Give the names of a model's sites."""
+    """Return the names of a model's sites."""
     return tuple(site.name for site in runtime.card.sites)
 
 
 def tokens_of(reference: Runtime, others: Mapping[str, Runtime], text: str, most: int) -> tuple[int, ...]:
-    """Give at most so many tokens of a text, which all models read alike.
+    """Return at most so many tokens of a text, which all models read alike.
 
     Raises:
         CompareError: They do not, or there is none.
@@ -118,7 +118,7 @@ def _check(reference: Runtime, name: str, other: Runtime, edits: Sequence[Edit])
 
 
 def _passes(card: ModelCard, positions: int) -> Iterator[list[str]]:
-    """Give the sites in groups, each small enough for one pass."""
+    """Yield the sites in groups, each small enough for one pass."""
     together, size = list[str](), 0
     for site in card.sites:
         more = 4 * positions * card.layers * site.width

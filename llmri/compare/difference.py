@@ -10,7 +10,7 @@ Doubles = npt.NDArray[np.float64]
 
 
 def relative_errors(reference: Floats, other: Floats) -> Doubles:
-    """Give the error of each layer, `[layers]`, of activations `[positions, layers, width]`.
+    """Return the error of each layer, `[layers]`, of activations `[positions, layers, width]`.
 
     It is the Euclidean length of the difference, over all positions and units, as a share of the reference's:
     0 for equal ones, 1 for the error of a model that is silent there.

@@ -15,7 +15,7 @@ Cells = list[list[str]]
 
 
 def percent(share: float) -> str:
-    """Give a share as a percentage of two significant digits, without its sign."""
+    """Return a share as a percentage of two significant digits, without its sign."""
     value = 100 * share
     if not value or not math.isfinite(value):
         return f"{value:g}"
@@ -24,7 +24,7 @@ def percent(share: float) -> str:
 
 
 def activations(compared: Compared) -> Cells:
-    """Give the errors of one model: a heading, a row a layer, and the last row over all layers."""
+    """Return the errors of one model: a heading, a row a layer, and the last row over all layers."""
     sites = list(compared.sites)
     layers = len(next(iter(compared.sites.values()), ()))
     rows = [["layer", *sites]]
@@ -35,7 +35,7 @@ def activations(compared: Compared) -> Cells:
 
 
 def predictions(results: Sequence[Compared]) -> Cells:
-    """Give what became of the predictions: a heading, and a row a model."""
+    """Return what became of the predictions: a heading, and a row a model."""
     rows = [["", "error of the logits, %", "divergence, nats", "same likeliest token, %"]]
     for compared in results:
         told = compared.predictions

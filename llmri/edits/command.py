@@ -146,7 +146,7 @@ def export(
 
 
 def _standing(client: Client, name: str = "", otherwise: str = "") -> EditSet:
-    """Give the edits that stand, under this name, their own, or another where they have none."""
+    """Return the edits that stand, under this name, their own, or another where they have none."""
     welcome = client.welcome
     called = name or welcome.edit_set or otherwise
     return edit_set(welcome.edits, welcome.card, name=called, made=datetime.now(UTC).date())

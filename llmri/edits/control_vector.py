@@ -21,7 +21,7 @@ Directions = dict[int, npt.NDArray[np.float32]]
 
 
 def directions(document: EditSet) -> Directions:
-    """Give what is added to each block's output, `[width]`: `value` times `direction`, summed over the edits.
+    """What is added to each block's output, `[width]`: `value` times `direction`, summed over the edits.
 
     Raises:
         EditsError: The set has no edit, or one that no control vector can stand for; the sentence names it.

@@ -15,7 +15,7 @@ UNITS_SHOWN = 40  # characters of a list of units
 
 
 def edits_table(edits: Sequence[Edit]) -> Table:
-    """Give a table of edits, in order."""
+    """Return a table of edits, in order."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for heading in ("", "layer"):
         table.add_column(heading, justify="right")
@@ -28,7 +28,7 @@ def edits_table(edits: Sequence[Edit]) -> Table:
 
 
 def journal_table(changes: Sequence[Change]) -> Table:
-    """Give a table of changes, oldest first, in local time."""
+    """Return a table of changes, oldest first, in local time."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("", justify="right")
     for heading in ("when", "who", "what"):

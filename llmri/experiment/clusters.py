@@ -14,7 +14,7 @@ from llmri_server.experiments.plan import ClusterUnits, ListedUnits, Place, Plan
 
 
 def with_clusters(plan: Plan, folder: Path) -> Plan:
-    """Give the same plan with the units of its clusters by number, so that it stands alone.
+    """Return the same plan with the units of its clusters by number, so that it stands alone.
 
     Args:
         plan: A plan.
@@ -39,7 +39,7 @@ def with_clusters(plan: Plan, folder: Path) -> Plan:
 
 
 def leading(clusters: Sequence[Cluster], group: str, most: int) -> tuple[Cluster, ...]:
-    """Give the clusters that fire most surely for a group, as many as have at most so many units together.
+    """Return the clusters that fire most surely for a group, as many as have at most so many units together.
 
     Clusters stay whole: one that would be too much is passed over. Where an effect may as well be none, the
     list ends.

@@ -8,7 +8,7 @@ from llmri_server.experiments.reading import read
 
 
 def planned(given: str) -> Plan:
-    """Give the plan of a file, or of a bundled experiment by name.
+    """Return the plan of a file, or of a bundled experiment by name.
 
     Raises:
         ExperimentError: It cannot be read, or does not make sense.

@@ -8,12 +8,12 @@ from llmri_server.experiments.errors import ExperimentError
 
 
 def shipped() -> dict[str, Path]:
-    """Give the bundled files by name."""
+    """Return the bundled files by name."""
     return {path.stem: path for path in sorted((folder() / "experiments").glob("*.toml"))}
 
 
 def located(given: str) -> Path:
-    """Give the file that is meant: one that is there, or a bundled one by name.
+    """Return the file that is meant: one that is there, or a bundled one by name.
 
     Raises:
         ExperimentError: It is neither.

@@ -67,7 +67,7 @@ def write_csv(results: Results, rows: Sequence[Row], path: Path) -> None:
 
 
 def _headings(results: Results) -> int:
-    """Give the characters that the first columns take."""
+    """Return the characters that the first columns take."""
     controlled = any(each.kind != "chosen" for each in results.sets)
     swept = results.plan.sweep == "layers"
     return EDIT + (LAYER if swept else 0) + (DRAWN_UNITS if controlled else UNITS)

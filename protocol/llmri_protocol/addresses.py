@@ -15,7 +15,7 @@ class AddressError(ValueError):
 
 
 def parse_address(text: str) -> tuple[str, int]:
-    """Give host and port of `HOST:PORT`, `HOST`, `:PORT` or `[IPV6]:PORT`.
+    """Return host and port of `HOST:PORT`, `HOST`, `:PORT` or `[IPV6]:PORT`.
 
     Without a host that is 127.0.0.1, and without a port 9999.
 
@@ -33,7 +33,7 @@ def parse_address(text: str) -> tuple[str, int]:
 
 
 def format_address(host: str, port: int) -> str:
-    """Give `HOST:PORT`, with brackets around an IPv6 address."""
+    """Return `HOST:PORT`, with brackets around an IPv6 address."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 

@@ -38,7 +38,7 @@ def scan_message(
     wish: WishedDtype = "native",
     stats: Stats | None = None,
 ) -> Scan:
-    """Give the scan of `rows`, `[layers, width]`, as the subscriber wishes it.
+    """Return the scan of `rows`, `[layers, width]`, as the subscriber wishes it.
 
     With `wish` native, and for float32 rows wished as f32, the scan's `data` is the memory of `rows`.
 
@@ -78,7 +78,7 @@ def scan_message(
 
 
 def array_of(message: Scan | Influence | Attribution) -> Floats:
-    """Give a scan's activations as float32, `[layers, width]`; for f32 a view of its data, no copy.
+    """Return a scan's activations as float32, `[layers, width]`; for f32 a view of its data, no copy.
 
     The same for an influence map's changes, and for an attribution's shares, `[width]`.
     """
@@ -93,7 +93,7 @@ def array_of(message: Scan | Influence | Attribution) -> Floats:
 
 
 def row_stats(rows: Rows, dtype: ScanDtype) -> Stats:
-    """Give minimum, maximum, mean and population standard deviation of each row's finite values.
+    """Return minimum, maximum, mean and population standard deviation of each row's finite values.
 
     A row without finite values has zeros.
 
@@ -112,7 +112,7 @@ def row_stats(rows: Rows, dtype: ScanDtype) -> Stats:
 def to_wish(
     rows: Rows, dtype: ScanDtype, wish: WishedDtype, stats: Stats | None = None
 ) -> tuple[Rows, ScanDtype]:
-    """Give rows as a subscriber wishes them, and what they then hold; the same rows where nothing is to do.
+    """Return rows as a subscriber wishes them, and what they then hold; the same rows where nothing is to do.
 
     u8 is `round((x - min) / (max - min) * 255)` with the row's own minimum and maximum, 0 where they
     are equal and for NaN; infinities become the nearest end.
@@ -128,7 +128,7 @@ def to_wish(
 
 
 def floats(rows: Rows, dtype: ScanDtype) -> Floats:
-    """Give rows as float32; the same rows if they are.
+    """Return rows as float32; the same rows if they are.
 
     Raises:
         LocalProtocolError: The rows are not stored as `dtype` says, or are u8.
@@ -142,7 +142,7 @@ def floats(rows: Rows, dtype: ScanDtype) -> Floats:
 
 
 def memory_of(rows: Rows) -> memoryview:
-    """Give the bytes of rows in order; their own memory where it is contiguous."""
+    """Return the bytes of rows in order; their own memory where it is contiguous."""
     contiguous = np.ascontiguousarray(rows)
     return contiguous.reshape(-1).view(np.uint8).data
 
@@ -159,12 +159,12 @@ def _widened(stored: Rows, dtype: ScanDtype) -> Floats:
 
 @cache
 def _halves() -> Floats:
-    """Give all 65,536 float16 values: looking them up takes half the time of numpy's conversion."""
+    """Return all 65,536 float16 values: looking them up takes half the time of numpy's conversion."""
     return np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)
 
 
 def _moments(values: Floats) -> Wide:
-    """Give minimum, maximum, mean and standard deviation of each row, `[4, rows]`, in two passes."""
+    """Return minimum, maximum, mean and standard deviation of each row, `[4, rows]`, in two passes."""
     mean = values.mean(axis=1)
     centred = values - mean[:, None]
     std = np.sqrt(np.vecdot(centred, centred) / values.shape[1])
@@ -172,7 +172,7 @@ def _moments(values: Floats) -> Wide:
 
 
 def _finite_moments(values: Floats) -> Wide:
-    """Give the same `[4, rows]` of the finite values only, in float64, where squares cannot overflow."""
+    """Return the same `[4, rows]` of the finite values only, in float64, where squares cannot overflow."""
     moments = np.zeros((4, len(values)))
     for number, row in enumerate(values):
         finite = row[np.isfinite(row)].astype(np.float64)
@@ -201,7 +201,7 @@ def _dequantised(steps: npt.NDArray[np.uint8], stats: Stats) -> Floats:
 
 
 def _low_and_reach(stats: Stats) -> tuple[Wide, Wide]:
-    """Give each row's minimum and its distance to the maximum, `[rows, 1]` each.
+    """Return each row's minimum and its distance to the maximum, `[rows, 1]` each.
 
     They are float32, unless a distance would overflow there, or be too small to divide by.
     """

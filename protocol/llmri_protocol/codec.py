@@ -63,7 +63,7 @@ _version_decoder = msgspec.msgpack.Decoder(_Announced)
 
 
 def encode(message: Message, limit: int = LONGEST_BODY) -> list[Buffer]:
-    """Give a message's frame as buffers to send one after another.
+    """Return a message's frame as buffers to send one after another.
 
     A scan is two buffers, of which the second is the memory of `data` itself.
 
@@ -95,7 +95,7 @@ def decode(body: Buffer, sender: Literal["client"]) -> ClientMessage: ...
 @overload
 def decode(body: Buffer, sender: Literal["server"]) -> ServerMessage: ...
 def decode(body: Buffer, sender: Sender) -> ClientMessage | ServerMessage:
-    """Give the message in a body that `sender` sent; a scan's `data` is a view of the body.
+    """Return the message in a body that `sender` sent; a scan's `data` is a view of the body.
 
     Raises:
         RemoteProtocolError: `bad_body`, `unknown_type` or `bad_field`; none of them is fatal.
@@ -114,7 +114,7 @@ def decode(body: Buffer, sender: Sender) -> ClientMessage | ServerMessage:
 
 
 def announced_version(body: Buffer) -> int | None:
-    """Give the protocol version of a `hello` whatever else is in it; None if it is no `hello`."""
+    """Return the protocol version of a `hello` whatever else is in it; None if it is no `hello`."""
     try:
         return _version_decoder.decode(body).protocol
     except DECODING_FAILURES:
@@ -122,7 +122,7 @@ def announced_version(body: Buffer) -> int | None:
 
 
 def flat(data: memoryview) -> memoryview:
-    """Give the same memory as bytes.
+    """Return the same memory as bytes.
 
     Raises:
         LocalProtocolError: The memory is not contiguous.

@@ -20,7 +20,7 @@ class ConfigError(ValueError):
 
 @cache
 def folder() -> Path:
-    """Give the folder of the bundled TOML files: in a wheel inside `llmri`, else beside the packages."""
+    """Return the folder of the bundled TOML files: in a wheel inside `llmri`, else beside the packages."""
     for root in Path(__file__).resolve().parents[1:3]:
         for candidate in (root / "llmri" / "configs", root / "configs"):
             if candidate.is_dir():

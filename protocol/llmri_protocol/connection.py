@@ -93,7 +93,7 @@ class ServerConnection(Endpoint[ClientMessage | PlainClientMessage]):
         return True
 
     def send(self, message: ServerMessage | PlainServerMessage) -> list[Buffer]:
-        """Give the buffers to send for a message: none for one that the plain dialect has no word for.
+        """Return the buffers to send for a message: none for one that the plain dialect has no word for.
 
         Raises:
             LocalProtocolError: It may not be sent in this state, cannot be encoded, or is too long.
@@ -145,7 +145,7 @@ class ServerConnection(Endpoint[ClientMessage | PlainClientMessage]):
         return decode_plain(body)
 
     def _greeted(self, body: memoryview) -> Hello:
-        """Give the `hello` that opens the connection; whatever is wrong with it ends the connection."""
+        """Return the `hello` that opens the connection; whatever is wrong with it ends the connection."""
         version = announced_version(body)
         if version not in {None, PROTOCOL_VERSION}:
             raise _other_version("client", version)
@@ -187,7 +187,7 @@ class ClientConnection(Endpoint[ServerMessage]):
         self._send_limit = CLIENT_LIMIT
 
     def hello(self, client: str, role: Role = "viewer", token: str | None = None) -> list[Buffer]:
-        """Give the buffers of the first frame.
+        """Return the buffers of the first frame.
 
         Args:
             client: Who calls, such as `llmri view 0.1.0`.
@@ -200,7 +200,7 @@ class ClientConnection(Endpoint[ServerMessage]):
         return self.send(Hello(protocol=PROTOCOL_VERSION, client=client, role=role, token=token))
 
     def send(self, message: ClientMessage) -> list[Buffer]:
-        """Give the buffers to send for a message.
+        """Return the buffers to send for a message.
 
         Raises:
             LocalProtocolError: It may not be sent in this state or role, cannot be encoded, or is longer

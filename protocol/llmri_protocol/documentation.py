@@ -32,7 +32,7 @@ HELLO = Hello(protocol=PROTOCOL_VERSION, client="me", role="viewer")
 
 
 def page() -> str:
-    """Give the whole of `docs/protocol.md`."""
+    """Return the whole of `docs/protocol.md`."""
     scan = example_scan()
     intervention = PlainIntervention(layer=22, interventions={127: 0.0, 384: 1.5})
     return TEMPLATE.format(
@@ -64,7 +64,7 @@ def page() -> str:
 
 
 def example_scan() -> Scan:
-    """Give the scan of the worked example, `[2, 4]` in bf16."""
+    """Return the scan of the worked example, `[2, 4]` in bf16."""
     values = np.array([[1.0, -2.0, 0.5, 0.0], [0.0, 4.0, 8.0, -1.0]], np.float32)
     bits = (values.view(np.uint32) >> 16).astype(np.uint16)
     return scan_message(

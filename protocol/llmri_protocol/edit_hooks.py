@@ -18,7 +18,7 @@ HOOKS = {
 
 
 def as_hooks(document: EditSet) -> dict[str, list[dict[str, Any]]]:
-    """Give the edits by hook name, in order, as values that JSON has.
+    """Return the edits by hook name, in order, as values that JSON has.
 
     Each is a map with `op` and `positions`; `value` where the operation takes one; `units`, or at `hook_z`,
     whose activations are `[batch, position, head, index]`, `heads` and `indices` of equal length; `steer` has
@@ -57,7 +57,7 @@ def _hook(edit: Edit, site: SetSite) -> dict[str, Any]:
 
 
 def _whom(edit: Edit, site: SetSite) -> dict[str, Any]:
-    """Give the units that an edit acts on, or its direction."""
+    """Return the units that an edit acts on, or its direction."""
     size = site.width // site.heads if site.heads else 0
     if edit.op == "steer":
         direction = list(edit.direction)

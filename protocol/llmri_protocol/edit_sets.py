@@ -77,7 +77,7 @@ class EditSet(Value, frozen=True, kw_only=True):
 
 
 def edit_set(edits: Sequence[Edit], card: ModelCard, *, name: str, made: date) -> EditSet:
-    """Give the document of edits that stand in a model."""
+    """Return the document of edits that stand in a model."""
     used = {edit.site for edit in edits}
     sites = {
         site.name: SetSite(width=site.width, heads=site.heads) for site in card.sites if site.name in used
@@ -170,7 +170,7 @@ def _read(document: object, parsed: Callable[[str, Fields, _Budget], Fields]) ->
 
 
 def _written(edit: Edit) -> Fields:
-    """Give the fields of an edit that say something: what it is, and what differs from the defaults."""
+    """Return the fields of an edit that say something: what it is, and what differs from the defaults."""
     fields = _told(edit)
     if edit.op not in {"mean", "resample"}:
         fields["value"] = edit.value
@@ -178,7 +178,7 @@ def _written(edit: Edit) -> Fields:
 
 
 def _told(part: Edit | Schedule) -> Fields:
-    """Give the fields that differ from their defaults, or have none."""
+    """Return the fields that differ from their defaults, or have none."""
     told: Fields = {}
     for field in msgspec.structs.fields(part):
         value = getattr(part, field.name)

@@ -33,7 +33,7 @@ class Endpoint(ABC, Generic[Incoming]):
         return self.state in ENDED
 
     def buffer(self) -> memoryview:
-        """Give the memory to receive the next bytes into, never empty."""
+        """Return the memory to receive the next bytes into, never empty."""
         if not self.ended:
             return self._frames.buffer()
         self._discarded = self._discarded or memoryview(bytearray(WINDOW))
@@ -74,7 +74,7 @@ class Endpoint(ABC, Generic[Incoming]):
 
     @abstractmethod
     def _receive(self, body: memoryview) -> Incoming | None:
-        """Give a body's message, None for one to pass over, and follow the states; raise the peer's error."""
+        """Return a body's message or None, and follow the states; raises the peer's error."""
 
     def _follow(self, message: Message) -> None:
         # Written only where it changes: the thread that receives may just have ended the connection.

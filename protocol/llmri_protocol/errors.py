@@ -90,5 +90,5 @@ class RemoteProtocolError(ProtocolError):
         self.id = id
 
     def answer(self) -> Error:
-        """Give the `error` message that tells the peer."""
+        """Return the `error` message that tells the peer."""
         return Error(code=self.code, message=self.message, id=self.id)

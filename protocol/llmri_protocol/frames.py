@@ -49,7 +49,7 @@ class FrameReceiver:
         return self._memory is self._window and not self._filled
 
     def buffer(self) -> memoryview:
-        """Give the memory for the next bytes, never empty.
+        """Return the memory for the next bytes, never empty.
 
         Raises:
             RemoteProtocolError: An earlier length was over the limit.
@@ -98,7 +98,7 @@ class FrameReceiver:
         return bodies
 
     def _finish(self) -> memoryview:
-        """Give the body that had memory of its own; what came behind it moves to the window."""
+        """Return the body that had memory of its own; what came behind it moves to the window."""
         body, behind = self._memory[: self._length], self._filled - self._length
         self._window[:behind] = self._memory[self._length : self._filled]
         self._memory, self._filled = self._window, behind
@@ -133,5 +133,5 @@ class FrameReceiver:
 
 
 def header(length: int) -> bytes:
-    """Give the four bytes in front of a body of `length` bytes."""
+    """Return the four bytes in front of a body of `length` bytes."""
     return LENGTH.pack(length)

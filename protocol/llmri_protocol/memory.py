@@ -24,7 +24,7 @@ class BodyMemory:
         self._blocks: list[bytearray] = []
 
     def take(self, length: int, tail: int = 0) -> memoryview:
-        """Give memory for `length` bytes that end on a multiple of `ALIGNMENT`, and for a tail behind them.
+        """Return memory for `length` bytes that end on a multiple of `ALIGNMENT`, and for a tail behind them.
 
         What stands in it is arbitrary.
         """
@@ -44,7 +44,7 @@ class BodyMemory:
 
 
 def own_memory(length: int, tail: int = 0) -> memoryview:
-    """Give fresh memory like that of `BodyMemory.take`, which is given back when nothing looks at it."""
+    """Return fresh memory like that of `BodyMemory.take`, which is given back when nothing looks at it."""
     skip = -length % ALIGNMENT
     return np.empty(skip + length + tail, np.uint8).data[skip:]
 

@@ -45,7 +45,7 @@ _error_decoder = msgspec.json.Decoder(PlainError)
 
 
 def encode_plain(message: PlainServerMessage | ServerMessage, limit: int = LONGEST_BODY) -> list[Buffer]:
-    """Give a message's frames as buffers to send one after another: none where the dialect has no word.
+    """Return a message's frames as buffers to send one after another: none where the dialect has no word.
 
     Raises:
         LocalProtocolError: A value has no place in JSON, or a body is longer than `limit` bytes.
@@ -55,7 +55,7 @@ def encode_plain(message: PlainServerMessage | ServerMessage, limit: int = LONGE
 
 
 def decode_plain(body: Buffer) -> PlainClientMessage:
-    """Give the message in a body that a client sent.
+    """Return the message in a body that a client sent.
 
     Raises:
         RemoteProtocolError: `bad_body`, `unknown_type` or `bad_field`; none of them is fatal.
@@ -67,7 +67,7 @@ def decode_plain(body: Buffer) -> PlainClientMessage:
 
 
 def plain_error(body: Buffer) -> Error | None:
-    """Give the `error` that a plain body is, as the native dialect has it; None for any other body."""
+    """Return the `error` that a plain body is, as the native dialect has it; None for any other body."""
     try:
         refused = _error_decoder.decode(body)
     except DECODING_FAILURES:

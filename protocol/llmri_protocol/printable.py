@@ -9,12 +9,12 @@ _UNSENDABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, halves of charact
 
 
 def printable(text: str) -> str:
-    """Give text with what no terminal should be sent as its escape: a model may say anything."""
+    """Return text with what no terminal should be sent as its escape: a model may say anything."""
     return "".join(char if char.isprintable() else _escaped(char) for char in text)
 
 
 def for_terminal(text: str) -> str:
-    """Give text of several lines with controls and lone surrogates as their escapes."""
+    """Return text of several lines with controls and lone surrogates as their escapes."""
     return "".join(
         _escaped(char)
         if char not in _KEPT and (unicodedata.category(char) in _UNSENDABLE or char in _DIRECTIONS)
@@ -24,7 +24,7 @@ def for_terminal(text: str) -> str:
 
 
 def as_name(text: str, otherwise: str = "model") -> str:
-    """Give a name that a message takes: on one line, not empty, with no more than its letters."""
+    """Return a name that a message takes: on one line, not empty, with no more than its letters."""
     name = printable(" ".join(text.split())) or otherwise
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 3]}..."
 

@@ -51,7 +51,7 @@ def phase_of(notice: Notice) -> Phase | None:
 
 
 def with_found(card: ModelCard, notice: Notice) -> ModelCard:
-    """Give the card with the units that a notice names; the same card where it names none that is new."""
+    """Return the card with the units that a notice names; the same card where it names none that is new."""
     if not notice.message.startswith(FOUND):
         return card
     known = {(unit.site, unit.layer, unit.unit) for unit in card.protected}
@@ -67,7 +67,7 @@ Guarded = Mapping[tuple[str, int], frozenset[int]]
 
 
 def guarded_places(card: ModelCard | None) -> Guarded:
-    """Give the protected units of each site and layer that has any."""
+    """Return the protected units of each site and layer that has any."""
     places: dict[tuple[str, int], set[int]] = {}
     for unit in card.protected if card else ():
         places.setdefault((unit.site, unit.layer), set()).add(unit.unit)
@@ -81,7 +81,7 @@ def protected_of(edit: Edit, guarded: Guarded) -> int:
 
 
 def _units_in(sentence: str, card: ModelCard) -> Iterator[ProtectedUnit]:
-    """Give the units that a sentence names and the model has."""
+    """Yield the units that a sentence names and the model has."""
     widths = {site.name: site.width for site in card.sites}
     for number, site, layers, test in _GROUP.findall(sentence):
         if int(number) < widths.get(site, 0):

@@ -19,26 +19,26 @@ POWERS = {2**exponent: f"2^{exponent}" for exponent in (20, 31, 32, 53)}
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Give a Markdown table."""
+    """Return a Markdown table."""
     head = list(head)
     cells = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells)
 
 
 def overview(kinds: Iterable[Kind]) -> str:
-    """Give a table of messages and what each means."""
+    """Return a table of messages and what each means."""
     return table(
         ("type", "meaning"), ((f"[`{type_of(kind)}`](#{anchor(kind)})", summary(kind)) for kind in kinds)
     )
 
 
 def sections(kinds: Iterable[Kind], level: int = 4) -> str:
-    """Give a section with a table of fields for each message or part of one."""
+    """Return a section with a table of fields for each message or part of one."""
     return "\n\n".join(section(kind, level) for kind in kinds)
 
 
 def section(kind: Kind, level: int) -> str:
-    """Give the section of one class: its first docstring line, then a table of its fields."""
+    """Return the section of one class: its first docstring line, then a table of its fields."""
     info = inspect.type_info(kind)
     assert isinstance(info, inspect.StructType)  # noqa: S101
     rows = [_row(field) for field in info.fields]
@@ -57,41 +57,41 @@ def parts_of(kinds: Iterable[Kind]) -> tuple[Kind, ...]:
 
 
 def title(kind: Kind) -> str:
-    """Give the heading of a class: a message's type, a part's name; plain ones are told apart."""
+    """Return the heading of a class: a message's type, a part's name; plain ones are told apart."""
     if not issubclass(kind, Message):
         return kind.__name__
     return f"`{type_of(kind)}` (plain)" if kind.dialect == "plain" else f"`{type_of(kind)}`"
 
 
 def anchor(kind: Kind) -> str:
-    """Give the heading's anchor, as GitHub makes it."""
+    """Return the heading's anchor, as GitHub makes it."""
     return title(kind).lower().replace("`", "").replace("(", "").replace(")", "").replace(" ", "-")
 
 
 def summary(kind: Kind) -> str:
-    """Give the first line of a docstring."""
+    """Return the first line of a docstring."""
     return (kind.__doc__ or "").splitlines()[0]
 
 
 def default(field: inspect.Field) -> str:
-    """Give a field's default as it would be written in JSON."""
+    """Return a field's default as it would be written in JSON."""
     return "required" if field.required else f"`{msgspec.json.encode(field.default).decode()}`"
 
 
 def meaning(info: inspect.Type) -> str:
-    """Give the description of a type's `Meta`."""
+    """Return the description of a type's `Meta`."""
     if isinstance(info, inspect.Metadata):
         return str((info.extra_json_schema or {}).get("description", "")) or meaning(info.type)
     return ""
 
 
 def in_words(info: inspect.Type) -> str:
-    """Give a type in words."""
+    """Return a type in words."""
     return _WORDS[type(info)](info)
 
 
 def dump(data: bytes, note: str) -> str:
-    """Give bytes as lines of hexadecimal digits, a note beside the first."""
+    """Return bytes as lines of hexadecimal digits, a note beside the first."""
     pieces = [data[start : start + BYTES_A_LINE] for start in range(0, len(data), BYTES_A_LINE)]
     notes = [shorten(note), *[""] * len(pieces)]
     lines = (
@@ -101,17 +101,17 @@ def dump(data: bytes, note: str) -> str:
 
 
 def shorten(note: str) -> str:
-    """Give a note that fits beside its bytes."""
+    """Return a note that fits beside its bytes."""
     return note if len(note) <= LONGEST_NOTE else note[: LONGEST_NOTE - 1] + "…"
 
 
 def native_dump(message: Message) -> str:
-    """Give a native frame's real bytes, an entry of the map a paragraph."""
+    """Return a native frame's real bytes, an entry of the map a paragraph."""
     return "\n".join(dump(data, note) for data, note in native_parts(message))
 
 
 def native_parts(message: Message) -> list[tuple[bytes, str]]:
-    """Give a native frame in parts with what each is; together they are the frame.
+    """Return a native frame in parts with what each is; together they are the frame.
 
     Only for messages of fewer than 16 entries.
     """

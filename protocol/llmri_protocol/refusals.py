@@ -16,7 +16,7 @@ _LONGEST_NAME = 40
 def refusal(
     failure: Exception, form: str, known: tuple[str, ...], command: int | None = None
 ) -> RemoteProtocolError:
-    """Give the peer's error for one of `DECODING_FAILURES`; it names the field, and is not fatal.
+    """Return the peer's error for one of `DECODING_FAILURES`; it names the field, and is not fatal.
 
     Args:
         failure: What the decoder raised.

@@ -20,7 +20,7 @@ def spans(numbers: Sequence[int]) -> str:
 
 
 def numbers_of(text: str, most: int = MOST_UNITS) -> tuple[int, ...]:
-    """Give the numbers of `0-3,7`, in the order in which they are written; none for an empty text.
+    """Return the numbers of `0-3,7`, in the order in which they are written; none for an empty text.
 
     They are counted before they are written out.
 

@@ -58,10 +58,10 @@ NEXT: dict[tuple[State, type[Message]], State] = {
 
 
 def allowed(dialect: Dialect, state: State, sender: Sender) -> Kinds:
-    """Give what `sender` may send."""
+    """Return what `sender` may send."""
     return (PLAIN if dialect == "plain" else NATIVE)[state][sender]
 
 
 def after(state: State, kind: type[Message]) -> State:
-    """Give the state that follows when a message of this kind was sent or received."""
+    """Return the state that follows when a message of this kind was sent or received."""
     return NEXT.get((state, kind), state)

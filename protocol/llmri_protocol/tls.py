@@ -103,6 +103,6 @@ class TlsRecords:
             return self._outgoing.read()
 
     def outgoing(self) -> bytes:
-        """Give what the handshake has to send, which may be nothing."""
+        """Return what the handshake has to send, which may be nothing."""
         with self._lock:
             return self._outgoing.read()

@@ -89,7 +89,7 @@ def target(path: Path) -> Path:
 
 @contextmanager
 def whole(path: Path) -> Iterator[IO[bytes]]:
-    """Give a file to write to; it gets its name once all of it is on the disk, and is gone if that fails.
+    """Yield a file to write to; it gets its name once all of it is on the disk, and is gone if that fails.
 
     Raises:
         OSError: The folder is missing or closed to us, no file stands there, or the disk is full.
@@ -109,7 +109,7 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def whole_text(path: Path) -> Iterator[TextIO]:
-    """Give a file to write text in UTF-8 to, as `whole` does; line ends stay as they are written."""
+    """Yield a file to write text in UTF-8 to, as `whole` does; line ends stay as they are written."""
     with whole(path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="")
         yield text

@@ -215,7 +215,7 @@ class Runtime(Protocol):
         ...
 
     def context(self) -> tuple[int, ...]:
-        """Give the tokens of the conversation that were computed so far.
+        """Return the tokens of the conversation that were computed so far.
 
         When a turn tells its first token, they are its prompt as it was read, whatever was left out; then
         each token is added as it is chosen. They are none after a turn that failed.
@@ -231,15 +231,15 @@ class Runtime(Protocol):
         ...
 
     def prompt_ids(self, conversation: Sequence[ChatMessage]) -> tuple[int, ...]:
-        """Give the tokens of a conversation, ready for the reply."""
+        """Return the tokens of a conversation, ready for the reply."""
         ...
 
     def text_ids(self, text: str) -> tuple[int, ...]:
-        """Give the tokens of a plain text."""
+        """Return the tokens of a plain text."""
         ...
 
     def text_of(self, token: int) -> str:
-        """Give a token's own text."""
+        """Return a token's own text."""
         ...
 
     def measure(
@@ -302,7 +302,7 @@ class LensRuntime(Runtime, Protocol):
     def lens(
         self, ids: Sequence[int], edits: Sequence[Edit] = (), *, prompt: int | None = None
     ) -> npt.NDArray[np.float32]:
-        """Give the logits that each layer's output would give at the last position, `[layers, vocabulary]`.
+        """Return the logits that each layer's output would give at the last position, `[layers, vocabulary]`.
 
         Each `resid_post` goes the way of the last one, through the final norm and the unembedding: so the
         last row is the model's own answer (nostalgebraist 2020, "interpreting GPT: the logit lens"). The

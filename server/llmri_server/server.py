@@ -196,7 +196,7 @@ def _nothing() -> None:
 
 
 def limits_of(settings: Settings) -> Limits:
-    """Give the limits that clients are told."""
+    """Return the limits that clients are told."""
     return Limits(
         client_frame=settings.client_frame,
         server_frame=settings.server_frame,

@@ -68,12 +68,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 def bundled() -> Path:
-    """Give the file with the settings that hold where nobody says otherwise."""
+    """Return the file with the settings that hold where nobody says otherwise."""
     return folder() / "server.toml"
 
 
 def read(file: Path | None = None, **flags: object) -> Settings:
-    """Give the settings: bundled, overridden by `file`, overridden by the flags that are not None.
+    """Return the settings: bundled, overridden by `file`, overridden by the flags that are not None.
 
     Raises:
         ConfigError: A file or a value can't be used; the sentence says which key, and what would do.

@@ -12,7 +12,7 @@ STILL: set[ViewName] = {"compare"}  # two replies that have ended
 
 
 def commands(keys: str) -> list[str]:
-    """Give what the keys of a script do, each in the table that holds after the ones before it."""
+    """Return what the keys of a script do, each in the table that holds after the ones before it."""
     table, mode, found = bindings.load(), "view", []
     for action in parse(keys, table):
         assert isinstance(action, Press)

@@ -28,7 +28,7 @@ def busy(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def measured() -> tuple[int, float, list[str]]:
-    """Give the attempt kept, its foreign share, and the titles that progress showed."""
+    """Return the attempt kept, its foreign share, and the titles that progress showed."""
     attempts = iter(range(1, 10))
     titles: list[str] = []
 

@@ -20,7 +20,7 @@ EFFECTS = {0: (3.0, 2.0), 1: (5.0, 4.0), 2: (1.0, 0.5), 3: (0.2, -0.4)}
 
 
 def clustering() -> Clustering:
-    """Give a clustering of which only clusters, labels and units matter."""
+    """Return a clustering of which only clusters, labels and units matter."""
     sizes = np.bincount(LABELS[LABELS >= 0])
     clusters = tuple(
         Cluster(

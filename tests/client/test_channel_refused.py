@@ -24,7 +24,7 @@ PATIENCE = 60
 
 @contextlib.contextmanager
 def pretending(*sent: bytes, wait: float = 0.0) -> Iterator[str]:
-    """Give the address of something that sends these pieces to one client, and then hangs up or waits."""
+    """Yield the address of something that sends these pieces to one client, and then hangs up or waits."""
     over = threading.Event()
 
     def serve(listening: socket.socket) -> None:

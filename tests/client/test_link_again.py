@@ -38,7 +38,7 @@ def linked(address: Address, retry: Retry = FAST) -> Iterator[ServerLink]:
 
 
 def status(link: ServerLink, wanted: Link) -> str:
-    """Give the sentence of the next status of a kind."""
+    """Return the sentence of the next status of a kind."""
     while True:
         event = link.inbox.get(timeout=PATIENCE)
         if isinstance(event, LinkStatus) and event.link is wanted:

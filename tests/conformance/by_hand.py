@@ -173,7 +173,7 @@ class ByHand:
         return samples[sample_numbers(edit.seed, len(samples))[position % 4096], unit].float()
 
     def _samples(self, site: str, layer: int) -> Tensor:
-        """Give what the calibration text leaves at a place, without its special tokens."""
+        """Return what the calibration text leaves at a place, without its special tokens."""
         ids = calibration_ids(self.runtime)
         kept: list[Tensor] = []
 
@@ -187,7 +187,7 @@ class ByHand:
         return kept[0][[token not in self.specials for token in ids]]
 
     def _factor(self, site: str) -> float:
-        """Give what Granite multiplies a branch with on its way to the residual stream."""
+        """Return what Granite multiplies a branch with on its way to the residual stream."""
         if self.kind == "granite" and site in ("attn_out", "mlp_out"):
             return float(self.model.config.residual_multiplier)
         return 1.0

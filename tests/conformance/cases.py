@@ -19,19 +19,19 @@ SPECIAL = (True, False)
 
 
 def positions_of(length: int) -> tuple[Positions, ...]:
-    """Give every kind of positions, and lists of single ones."""
+    """Return every kind of positions, and lists of single ones."""
     return ("all", "prompt", "generated", "last", (0, 2, length - 2), (length + 3,))
 
 
 def conditions(length: int) -> Iterator[dict[str, Any]]:
-    """Give every combination of positions, since, special and schedule that has a meaning."""
+    """Yield every combination of positions, since, special and schedule that has a meaning."""
     for positions, since, special, schedule in product(positions_of(length), SINCE, SPECIAL, SCHEDULES):
         if positions != "prompt" or schedule is None:
             yield {"positions": positions, "since": since, "special": special, "schedule": schedule}
 
 
 def edit(site: SiteCard, layer: int, op: str, shift: int = 0, **others: object) -> Edit:
-    """Give an edit of a few units, of the first and the last among them; of all for `steer`."""
+    """Return an edit of a few units, of the first and the last among them; of all for `steer`."""
     whom: dict[str, object] = {"units": tuple(sorted({0, (5 + shift) % site.width, site.width - 1}))}
     if op == "steer":
         whom = {"direction": tuple(float((unit * 7 + shift) % 11) - 4 for unit in range(site.width))}
@@ -40,11 +40,11 @@ def edit(site: SiteCard, layer: int, op: str, shift: int = 0, **others: object) 
 
 
 def editable(card: ModelCard) -> list[SiteCard]:
-    """Give the sites that can be edited."""
+    """Return the sites that can be edited."""
     return [site for site in card.sites if site.editable]
 
 
 def batches(edits: Sequence[Edit], size: int = 48) -> Iterator[list[list[Edit]]]:
-    """Give edits alone, as variants, so many at once."""
+    """Yield edits alone, as variants, so many at once."""
     for start in range(0, len(edits), size):
         yield [[one] for one in edits[start : start + size]]

@@ -31,14 +31,14 @@ Tokenizer = PreTrainedTokenizerFast
 
 
 def torch_under_test(family: str, dtype: str, tokenizer: Tokenizer, **changes: object) -> RuntimeUnderTest:
-    """Give PyTorch with a tiny random model, whose edits equal those by hand bit for bit."""
+    """Return PyTorch with a tiny random model, whose edits equal those by hand bit for bit."""
     runtime = assemble(tiny_model(family, DTYPES[dtype], **changes), tokenizer, name=f"tiny {family}")
     runtime.model.generation_config.eos_token_id = None
     return RuntimeUnderTest(runtime, ByHand(runtime, family))
 
 
 def llama_under_test(family: str, folder: Path) -> RuntimeUnderTest:
-    """Give llama.cpp with a tiny random model; PyTorch, with the same weights, edits by hand."""
+    """Return llama.cpp with a tiny random model; PyTorch, with the same weights, edits by hand."""
     made = gguf_models.gguf_model(family, folder)
     options = Options(threads=1, flash_attention="off", exact_cache=True)
     runtime = load(made.path, options)
@@ -85,7 +85,7 @@ def engine(
 def any_engine(
     request: pytest.FixtureRequest, engine: Callable[[str], RuntimeUnderTest]
 ) -> Iterator[RuntimeUnderTest]:
-    """Give every engine with every family of models, for what must hold for all."""
+    """Yield every engine with every family of models, for what must hold for all."""
     yield from unedited(engine(request.param))
 
 
@@ -93,7 +93,7 @@ def any_engine(
 def one_engine(
     request: pytest.FixtureRequest, engine: Callable[[str], RuntimeUnderTest]
 ) -> Iterator[RuntimeUnderTest]:
-    """Give every engine with one family, for what takes long."""
+    """Yield every engine with one family, for what takes long."""
     yield from unedited(engine(request.param))
 
 

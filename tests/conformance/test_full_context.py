@@ -35,7 +35,7 @@ def in_llama_cpp(_tokenizer: Tokenizer, folder: Path) -> Runtime:
 
 
 def told(outbox: Outbox) -> list[object]:
-    """Give what a viewer was told of three turns, without their tokens."""
+    """Return what a viewer was told of three turns, without their tokens."""
     parcels: list[object] = []
     while sum(isinstance(parcel, TurnEnd) for parcel in parcels) < 3:
         batch = outbox.take()

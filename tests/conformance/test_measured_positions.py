@@ -102,7 +102,7 @@ def nothing(_viewer: Viewer) -> None:
 
 
 def kl(by_hand: ByHand, ids: tuple[int, ...], edit: Edit, prompt: int) -> float:
-    """Give the divergence of the next token with explicit ids and positions, from the twin's own passes."""
+    """Return the divergence of the next token with explicit ids and positions, from the twin's own passes."""
     if edit.positions == "last":  # while it was written, each token from the prompt's last on was the last
         edit = msgspec.structs.replace(edit, positions="all", since=prompt - 1)
     logits = (by_hand.measure(ids, [edits], prompt=prompt).logits[0, -1] for edits in ((), (edit,)))

@@ -14,7 +14,7 @@ SITES = ("resid_pre", "resid_mid", "resid_post", "attn_out", "z", "mlp_act", "ml
 
 
 def sequence(subject: RuntimeUnderTest) -> tuple[tuple[int, ...], int]:
-    """Give the tokens of a prompt and a reply, and how many are prompt."""
+    """Return the tokens of a prompt and a reply, and how many are prompt."""
     prompt = subject.runtime.prompt_ids(CONVERSATION)  # type: ignore[arg-type]
     return (*prompt, *REPLY), len(prompt)
 

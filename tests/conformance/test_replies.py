@@ -56,7 +56,7 @@ def assert_same_reply(subject: RuntimeUnderTest, heard: Listener, edits: Sequenc
 
 
 def edits_under(subject: RuntimeUnderTest, ops: Sequence[str], *numbers: int) -> list[Edit]:
-    """Give an edit of every site in one of two layers, under the conditions of these numbers in turn."""
+    """Return an edit of every site in one of two layers, under the conditions of these numbers in turn."""
     return [
         edit(site, count % 2, ops[count % len(ops)], count, **CONDITIONS[numbers[count % len(numbers)]])
         for count, site in enumerate(editable(subject.runtime.card))

@@ -29,7 +29,7 @@ class Reference(Protocol):
         ...
 
     def reply(self, prompt: Sequence[int], edits: Sequence[Edit], tokens: int) -> list[tuple[int, Floats]]:
-        """Give the likeliest tokens one after the other, each with the logprobs that it was chosen from."""
+        """Return the likeliest tokens one after the other, each with the logprobs that it was chosen from."""
         ...
 
 

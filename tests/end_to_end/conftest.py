@@ -22,7 +22,7 @@ PATIENCE = 120  # seconds for what takes a second on an idle machine
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the folder of a random Llama of three layers with a byte-level chat tokenizer."""
+    """Return the folder of a random Llama of three layers with a byte-level chat tokenizer."""
     folder = tmp_path_factory.mktemp("tiny")
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     words = ["<pad>", "<end>", "<user>", "<assistant>", "<system>", *alphabet]
@@ -105,7 +105,7 @@ Serve = Callable[..., Served]
 
 @contextmanager
 def serving(model: Path) -> Iterator[Serve]:
-    """Give a function that starts `llmri serve` with flags; what still runs at the end is killed."""
+    """Yield a function that starts `llmri serve` with flags; what still runs at the end is killed."""
     running: list[subprocess.Popen[str]] = []
 
     def start(*flags: str, stdin: int = subprocess.PIPE, **variables: str) -> Served:
@@ -137,7 +137,7 @@ def serve(tiny_model: Path) -> Iterator[Serve]:
 
 @pytest.fixture(scope="module")
 def served(tiny_model: Path) -> Iterator[Served]:
-    """Give one server for all tests of a module."""
+    """Yield one server for all tests of a module."""
     with serving(tiny_model) as start:
         yield start("--seed", "3")
 

@@ -21,7 +21,7 @@ TWELVE, ALL, CONTROL = range(3)  # what was ablated when each was asked
 
 @pytest.fixture(scope="module")
 def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Reader, Path]]:
-    """Give somebody who has followed the whole guide, and the folder with its pictures."""
+    """Yield somebody who has followed the whole guide, and the folder with its pictures."""
     folder = tmp_path_factory.mktemp("guide")
     with serving() as address, guide.reading(address) as reader:
         reader.follow(folder)

@@ -15,7 +15,7 @@ from tests.end_to_end.conftest import PATIENCE, Serve
 
 @pytest.fixture
 def endless(tmp_path: Path) -> str:
-    """Give a folder whose code makes every pass of the search a slow one."""
+    """Return a folder whose code makes every pass of the search a slow one."""
     (tmp_path / "sitecustomize.py").write_text(
         "import time\n"
         "from llmri_server.protection import examination\n"

@@ -48,7 +48,7 @@ def frame(body: bytes) -> bytes:
 
 
 def connections() -> list[Connection]:
-    """Give a connection in each state that bytes can reach."""
+    """Return a connection in each state that bytes can reach."""
     fresh, native, viewer, plain = (ServerConnection(LIMIT) for _ in range(4))
     native.feed(b"".join(ClientConnection().hello("fuzz", "controller")))
     viewer.feed(b"".join(ClientConnection().hello("fuzz", "viewer")))
@@ -131,7 +131,7 @@ def test_deep_nesting_is_a_remote_error(depth: int, opening: bytes, prefix: byte
 
 
 def peak(action: Callable[[], object]) -> int:
-    """Give the most bytes that an action held at once."""
+    """Return the most bytes that an action held at once."""
     action()  # caches and interned strings are not the peer's doing
     tracemalloc.start()
     try:

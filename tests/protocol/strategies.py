@@ -30,7 +30,7 @@ numbers = st.floats(allow_nan=False)
 
 @cache
 def messages(kind: Kind) -> st.SearchStrategy[Any]:
-    """Give valid messages of one kind."""
+    """Return valid messages of one kind."""
     if kind is Scan:
         return scans()
     return struct(kind).map(sized) if kind in {Influence, Attribution} else struct(kind)
@@ -68,7 +68,7 @@ STRATEGIES: dict[type[inspect.Type], Callable[[Any], st.SearchStrategy[Any]]] = 
 
 
 def sized(message: Influence | Attribution) -> Influence | Attribution:
-    """Give the same result of a measurement with sizes that agree."""
+    """Return the same result of a measurement with sizes that agree."""
     if isinstance(message, Influence):
         shape = (len(message.layers), 3)
         return msgspec.structs.replace(message, shape=shape, data=bytes(4 * shape[0] * shape[1]))
@@ -77,7 +77,7 @@ def sized(message: Influence | Attribution) -> Influence | Attribution:
 
 @st.composite
 def scans(draw: st.DrawFn) -> Scan:
-    """Give scans whose sizes agree."""
+    """Return scans whose sizes agree."""
     rows, width = draw(st.integers(0, 3)), draw(st.sampled_from([0, 1, 2, 63, 64, 300]))
     dtype = draw(st.sampled_from(sorted(ITEM_SIZES)))
     size = rows * width * ITEM_SIZES[dtype]

@@ -42,7 +42,7 @@ def warnings_are_errors() -> Iterator[None]:
 
 
 def stored(values: Rows, dtype: ScanDtype) -> Rows:
-    """Give float32 values as a runtime would hand them over."""
+    """Return float32 values as a runtime would hand them over."""
     if dtype == "bf16":
         return (np.ascontiguousarray(values, np.float32).view(np.uint32) >> 16).astype(np.uint16)
     with np.errstate(all="ignore"):
@@ -50,7 +50,7 @@ def stored(values: Rows, dtype: ScanDtype) -> Rows:
 
 
 def widened(rows: Rows, dtype: ScanDtype) -> Rows:
-    """Give the reference: what the bits mean, by the slow way."""
+    """Return the reference: what the bits mean, by the slow way."""
     if dtype == "bf16":
         return (rows.astype(np.uint32) << 16).view(np.float32)
     return rows.astype(np.float32)

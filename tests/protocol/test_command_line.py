@@ -53,7 +53,7 @@ def test_in_a_narrow_terminal_every_cell_is_still_read(width: int) -> None:
 
 
 def ended(error: BaseException, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
-    """Give the exit status and what was said on standard error where a command raises this."""
+    """Return the exit status and what was said on standard error where a command raises this."""
     with (
         pytest.raises(typer.Exit) as told,
         one_sentence(
@@ -89,7 +89,7 @@ def test_our_own_errors_are_not_hidden() -> None:
 
 
 def modules() -> list[Path]:
-    """Give the product's modules but those that say these things once."""
+    """Return the product's modules but those that say these things once."""
     root = Path(__file__).parents[2]
     once = {"command_line.py", "addresses.py"}
     folders = ("llmri", "protocol", "server", "viewer", "clustering")

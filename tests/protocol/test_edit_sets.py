@@ -16,7 +16,7 @@ WRITE_READ = pytest.mark.parametrize(
 
 
 def bits(document: EditSet) -> bytes:
-    """Give a document as MessagePack, which tells every float from every other."""
+    """Return a document as MessagePack, which tells every float from every other."""
     return msgspec.msgpack.encode(msgspec.to_builtins(document))
 
 

@@ -33,7 +33,7 @@ from tests.protocol.strategies import PLAIN_CLIENT_KINDS, Kind, messages
 
 
 def told(message: Any) -> list[Any]:
-    """Give what a client that knows JSON only reads."""
+    """Return what a client that knows JSON only reads."""
     frames = [bytes(buffer) for buffer in encode_plain(message)]
     assert all(int.from_bytes(frame[:4], "big") == len(frame) - 4 for frame in frames)
     return [json.loads(frame[4:]) for frame in frames]

@@ -23,7 +23,7 @@ def contexts(certificate: tuple[Path, Path]) -> tuple[ssl.SSLContext, ssl.SSLCon
 
 @pytest.fixture
 def fresh(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> Pair:
-    """Give a client and a server that haven't met."""
+    """Return a client and a server that haven't met."""
     client, server = contexts
     return TlsRecords(client, server_name=NAME), TlsRecords(server, server_side=True)
 
@@ -50,7 +50,7 @@ def pair(fresh: Pair) -> Pair:
 
 
 def read(records: TlsRecords, room: int = 1 << 16) -> bytes:
-    """Give all that can be read so far."""
+    """Return all that can be read so far."""
     buffer, came = memoryview(bytearray(room)), b""
     while count := records.read_into(buffer):
         came += bytes(buffer[:count])

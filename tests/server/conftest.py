@@ -28,7 +28,7 @@ def server(runtime: FakeRuntime, settings: Settings) -> Iterator[Server]:
 
 @pytest.fixture
 def connect_to() -> Iterator[Connect]:
-    """Give a function that connects a viewer to a server; all are closed at the end."""
+    """Yield a function that connects a viewer to a server; all are closed at the end."""
     with contextlib.ExitStack() as stack:
 
         def make(server: Server, **more: Any) -> Viewer:

@@ -33,7 +33,7 @@ class NumpyModel:
         prompt: int | None = None,
         instead: Mapping[Place, Array] | None = None,
     ) -> tuple[Array, dict[Place, Array]]:
-        """Give logits `[positions, vocabulary]` and each place's rows `[positions, width]`, after the edits.
+        """Logits `[positions, vocabulary]` and each place's rows `[positions, width]`, after the edits.
 
         `instead` puts other rows in some places.
         """
@@ -60,7 +60,7 @@ class NumpyModel:
         return self.unembedded(hidden), seen
 
     def unembedded(self, rows: Array) -> Array:
-        """Give the logits of rows `[..., width]`."""
+        """Return the logits of rows `[..., width]`."""
         logits: Array = rows @ self._unembedding
         return logits
 

@@ -76,7 +76,7 @@ def converse(viewer: Viewer, text: str = "hello you there") -> None:
 
 
 def answers(viewer: Viewer, command: int) -> list[ServerMessage]:
-    """Give what came up to the answer of a command."""
+    """Return what came up to the answer of a command."""
     came = [viewer.receive()]
     while not (isinstance(came[-1], Reply | Error) and came[-1].id == command):
         came.append(viewer.receive())

@@ -31,7 +31,7 @@ def clustering(
     warnings: tuple[str, ...] = (),
     seed: int = 7,
 ) -> Clustering:
-    """Give clusters of uneven size in three levels; `quiet` units are constant, the last `below` fail."""
+    """Return clusters of uneven size in three levels; `quiet` units are constant, the last `below` fail."""
     rng = np.random.default_rng(seed)
     units = UnitSet.of_layers("mlp_act", range(layers), width)
     count = len(units)
@@ -65,7 +65,7 @@ def clustering(
 
 
 def few(samples: int = 120) -> Clustering:
-    """Give a clustering that stands on too little."""
+    """Return a clustering that stands on too little."""
     made = clustering(warnings=(f"stands on {samples} samples: fewer than 400 leave most of r to chance",))
     return replace(made, provenance=replace(made.provenance, samples=samples, turns=5))
 

@@ -20,7 +20,7 @@ from llmri_protocol.messages import (
 
 
 def influence(card: ModelCard, request: MeasureInfluence) -> Influence:
-    """Give strong changes where units are ablated, and fading ones in the layers after."""
+    """Return strong changes where units are ablated, and fading ones in the layers after."""
     width = next(site.width for site in card.sites if site.name == request.site)
     layers = tuple(range(min(edit.layer for edit in request.edits), card.layers))
     changes = np.random.default_rng(width).gamma(1.5, 0.05, (len(layers), width)).astype("<f4")
@@ -40,7 +40,7 @@ def influence(card: ModelCard, request: MeasureInfluence) -> Influence:
 
 
 def comparison(number: int, prompt: str, story: tuple[str, ...], edits: tuple[Edit, ...]) -> Comparison:
-    """Give the story, and from its fifth token on another where an edit stands."""
+    """Return the story, and from its fifth token on another where an edit stands."""
     plain = tuple(ComparedToken(id=index, text=word, logprob=-0.1) for index, word in enumerate(story))
     parted = 5 if edits else None
     edited = plain if parted is None else (
@@ -55,7 +55,7 @@ def comparison(number: int, prompt: str, story: tuple[str, ...], edits: tuple[Ed
 
 
 def lens(card: ModelCard, request: ReadLens) -> LogitLens:
-    """Give layers that grow surer of one token, which leads from the middle on."""
+    """Return layers that grow surer of one token, which leads from the middle on."""
     came = Candidate(id=99, text=" fox", logprob=math.log(0.9))
     layers = []
     for layer in range(card.layers):

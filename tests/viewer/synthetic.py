@@ -53,7 +53,7 @@ STORY = (
 
 @cache
 def _noise(layers: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give amplitudes, speeds and phases of the units, stronger in later layers."""
+    """Return amplitudes, speeds and phases of the units, stronger in later layers."""
     rng = np.random.default_rng([layers, width])
     growth = np.linspace(0.4, 1.6, layers)[:, None]
     base = np.asarray(rng.standard_t(4, size=(layers, width)) * growth, np.float32)
@@ -162,7 +162,7 @@ class SyntheticServer:
         return turn
 
     def rows(self, turn: int, token: int, site: str) -> np.ndarray:
-        """Give what a scan shows, `[layers, width]`: heavy tails, drifting slowly with the tokens."""
+        """Return what a scan shows, `[layers, width]`: heavy tails, drifting slowly with the tokens."""
         width = next(card.width for card in self.card.sites if card.name == site)
         layers = self.card.layers
         base, drift, phase = _noise(layers, width)

@@ -39,7 +39,7 @@ def server() -> Iterator[SyntheticServer]:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the folder for temporary files, empty, which is the working folder too."""
+    """Return the folder for temporary files, empty, which is the working folder too."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     return tmp_path

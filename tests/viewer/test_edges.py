@@ -17,7 +17,7 @@ VIEW = HebbianView()
 
 
 def partners(units: int = 4096, number: int = 4, seed: int = 3) -> Partners:
-    """Give each unit four partners at random, as if they correlated."""
+    """Return each unit four partners at random, as if they correlated."""
     rng = np.random.default_rng(seed)
     others = (np.arange(units)[:, None] + rng.integers(1, units, (units, number))) % units
     r = rng.uniform(0.3, 0.9, (units, number)) * np.where(rng.random((units, number)) < 0.3, -1, 1)
@@ -33,7 +33,7 @@ def joined(clustered: Desk) -> Desk:
 
 
 def surface(desk: Desk) -> np.ndarray:
-    """Give the stage's pixels, black elsewhere."""
+    """Return the stage's pixels, black elsewhere."""
     desk.window.draw()
     pixels = pygame.surfarray.array3d(desk.window.canvas.surface).astype(int)
     stage, seen = VIEW.stage(desk.state), np.zeros_like(pixels)

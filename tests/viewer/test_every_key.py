@@ -211,7 +211,7 @@ def closer(state: ViewState) -> ViewState:
 
 
 def scrolled(state: ViewState) -> ViewState:
-    """Give the comparison half scrolled, in a window too low for it."""
+    """Return the comparison half scrolled, in a window too low for it."""
     return replace(state, size=(480, 360), scroll=1)
 
 
@@ -271,7 +271,7 @@ def settle(desk: Desk, frames: int = 6) -> None:
 
 
 def keys_of(mode: Mode) -> list[tuple[str, str]]:
-    """Give the keys that hold in a mode, each with its command."""
+    """Return the keys that hold in a mode, each with its command."""
     modes = (mode,) if mode in ON_ITS_OWN else (mode, "view")
     keys = dict.fromkeys(key for row in TABLE.rows if row.mode in modes for key in row.keys)
     return [(key, command) for key in keys if (command := TABLE.command(mode, key)) is not None]
@@ -345,7 +345,7 @@ def stage_of(desk: Desk) -> Box:
 
 
 def target(desk: Desk, key: str) -> tuple[int, int]:
-    """Give a point with a unit or a cluster that is not selected; where a view has none, a layer's row."""
+    """Return a point with a unit or a cluster that is not selected; where a view has none, a layer's row."""
     state, view = desk.state, views.of(desk.state)
     subject = view.subject(state)
     if key in {"wheel", "shift+wheel"} or subject is None:

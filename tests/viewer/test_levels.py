@@ -16,7 +16,7 @@ MADE = clusters.clustering(layers=2, width=32, clusters=4, quiet=0, below=0)
 
 
 def nested(parent: list[int], group: list[int], cluster: list[int]) -> Clustering:
-    """Give a clustering of which only the groups, and what they hold, mean anything."""
+    """Return a clustering of which only the groups, and what they hold, mean anything."""
     nesting = Nesting(
         np.array(parent, np.int32), np.array(group, np.int32), np.arange(len(parent), dtype=np.int32)
     )
@@ -86,7 +86,7 @@ def test_every_cluster_and_every_unit_keeps_its_place(seed: int, count: int, sha
 
 
 def number_of(clustering: Clustering, group: int) -> int:
-    """Give the cluster that a group is or lies in, -1 outside all."""
+    """Return the cluster that a group is or lies in, -1 outside all."""
     while group > 0 and clustering.group_cluster[group] < 0:
         group = int(clustering.nesting.parent[group])
     return int(clustering.group_cluster[group]) if group > 0 else -1

@@ -12,7 +12,7 @@ from tests.viewer.conftest import STORY_TOLD, Desk
 
 
 def read_back(desk: Desk, unit: int) -> float:
-    """Give the value that a cell's colour stands for, looked up in the colour bar's own pixels."""
+    """Return the value that a cell's colour stands for, looked up in the colour bar's own pixels."""
     parts = face.of(desk.state.size)
     cell = fitting(grid_of(desk.state.width), parts.view).cell_box(
         grid_of(desk.state.width), parts.view, unit

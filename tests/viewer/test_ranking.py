@@ -38,7 +38,7 @@ def ranking_of(desk: Desk) -> Ranking:
 
 
 def reference(desk: Desk) -> dict[int, float]:
-    """Give each cluster's mean |z| over the reply, unit by unit."""
+    """Return each cluster's mean |z| over the reply, unit by unit."""
     store, atlas = desk.session.store, desk.state.clusters
     assert atlas is not None
     rows = {
@@ -307,7 +307,7 @@ def test_the_scale_of_the_bars_says_what_they_show(ranked: Desk, size: str) -> N
 
 
 def _ends(desk: Desk) -> tuple[int, int]:
-    """Give where the bars begin, and where one of full length ends."""
+    """Return where the bars begin, and where one of full length ends."""
     column = legend.column(desk.state)
     assert column is not None
     return column.x + SIGN - 3, column.right

@@ -69,7 +69,7 @@ class Heard:
             self.gatherer.take(message, self.state, self.store)
 
     def of(self, turn: int, token: int) -> tuple[Edit, ...] | None:
-        """Give the edits of a token; None where they are not known for certain."""
+        """Return the edits of a token; None where they are not known for certain."""
         return self.store.under(TokenRef(turn, token)).edits
 
 

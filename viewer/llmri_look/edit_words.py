@@ -11,7 +11,7 @@ LARGE, SMALL = 10_000, 0.005  # where two digits behind the point say too much, 
 
 
 def amount(edit: Edit) -> str:
-    """Give the operation with its number: a factor, `+0.30`, `=2.00`, `mean`, `steer +1.50`."""
+    """Return the operation with its number: a factor, `+0.30`, `=2.00`, `mean`, `steer +1.50`."""
     match edit.op:
         case "scale":
             return words.factor(edit.value)

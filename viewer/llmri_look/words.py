@@ -17,7 +17,7 @@ VISIBLE = {"\n": "↵", "\t": "⇥"}
 
 
 def number(value: float) -> str:
-    """Give a signed number with three digits behind the point, or an exponent where it is large.
+    """Return a signed number with three digits behind the point, or an exponent where it is large.
 
     Zero has no sign.
     """
@@ -31,25 +31,25 @@ def number(value: float) -> str:
 
 
 def token(text: str) -> str:
-    """Give a token's text; where nothing of it could be seen, what it is."""
+    """Return a token's text; where nothing of it could be seen, what it is."""
     if not text:
         return "(empty)"
     return text if text.strip(" ") else "␣" * len(text)
 
 
 def percent(logprob: float) -> str:
-    """Give a probability in per cent, from its natural logarithm."""
+    """Return a probability in per cent, from its natural logarithm."""
     share = 100 * math.exp(min(logprob, 0.0))
     return f"{share:.1f} %" if share >= LEAST_PERCENT else "<0.1 %"
 
 
 def factor(value: float) -> str:
-    """Give a multiplier."""
+    """Return a multiplier."""
     return f"{TIMES} {value:g}"
 
 
 def units(site: SiteCard, count: int) -> str:
-    """Give so many units of a site in words, such as `192 directions written by attention`."""
+    """Return so many units of a site in words, such as `192 directions written by attention`."""
     noun, written, rest = site.unit.partition(" written ")
     return f"{count} {noun if count == 1 else _plural(noun)}{written}{rest}"
 
@@ -61,7 +61,7 @@ def _plural(noun: str) -> str:
 
 
 def count(number: int, thing: str) -> str:
-    """Give so many things in words: `1 unit`, `12 units`."""
+    """Return so many things in words: `1 unit`, `12 units`."""
     return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
@@ -78,25 +78,25 @@ def layers(numbers: Sequence[int]) -> str:
 
 
 def nats(value: float) -> str:
-    """Give a divergence with three digits behind the point, or an exponent where that would hide it."""
+    """Return a divergence with three digits behind the point, or an exponent where that would hide it."""
     return f"{value:.3f}" if value >= SMALL or not value else f"{value:.1e}"
 
 
 def clauses(text: str) -> tuple[str, ...]:
-    """Give a text, and what is left of it without its last clauses, the longest first; quotes stay whole."""
+    """A text, and what is left of it without its last clauses, the longest first; quotes stay whole."""
     ends = [found.start() for found in CLAUSE.finditer(text)]
     return text, *(text[:end] for end in reversed(ends))
 
 
 def shown_text(text: str, drawable: Callable[[str], bool]) -> str:
-    """Give text with what cannot be drawn as its escape, and line ends and tabs as signs."""
+    """Return text with what cannot be drawn as its escape, and line ends and tabs as signs."""
     return "".join(
         VISIBLE.get(char) or (char if _plain(char) and drawable(char) else escape(char)) for char in text
     )
 
 
 def escape(char: str) -> str:
-    r"""Give a character's escape: `\x07`, `\u4f60` or `\U0001f600`."""
+    r"""Return a character's escape: `\x07`, `\u4f60` or `\U0001f600`."""
     code = ord(char)
     if code < SHORT_ESCAPES:
         return f"\\x{code:02x}"

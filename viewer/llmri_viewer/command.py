@@ -111,7 +111,7 @@ def view(
 
 
 def _actions(keys: str, table: bindings.Bindings, *, last_shot: bool) -> list[script.Action]:
-    """Give the script's actions, with a screenshot at the end where one is wanted and none is in it."""
+    """Return the script's actions, with a screenshot at the end where one is wanted and none is in it."""
     actions = script.parse(keys, table)
     if last_shot and not actions:
         actions.append(script.Wait("connected"))
@@ -171,7 +171,7 @@ def _show(
 
 
 def _atlas(file: Path) -> Atlas:
-    """Give the clusters of a file."""
+    """Return the clusters of a file."""
     from llmri_clustering.files import ClusterFileError, load  # noqa: PLC0415 - slow, and seldom needed
 
     try:

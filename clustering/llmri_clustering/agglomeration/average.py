@@ -15,7 +15,7 @@ SLOW = 4 / 5  # of the clusters left by a product of all with all: another would
 
 
 def average_linkage(rows: npt.NDArray[np.float32], *, chain: int = CHAIN) -> npt.NDArray[np.float64]:
-    """Give the dendrogram over standardised units, `[units - 1, 4]`, as scipy has it.
+    """Return the dendrogram over standardised units, `[units - 1, 4]`, as scipy has it.
 
     Rounds merge all reciprocal nearest neighbours, until few clusters are left for the nearest-neighbour
     chain. Where rounds merge too little, the chain takes over sooner, with 4 bytes for each two clusters.

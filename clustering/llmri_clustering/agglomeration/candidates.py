@@ -70,7 +70,7 @@ def _floor(means: npt.NDArray[np.float32], rng: np.random.Generator) -> npt.NDAr
 
 
 def _blocks(means: npt.NDArray[np.float32]) -> Iterator[tuple[int, int, npt.NDArray[np.float32]]]:
-    """Give the first row, the first column and the similarities of blocks that cover the upper triangle.
+    """Yield the first row, the first column and the similarities of blocks that cover the upper triangle.
 
     They all lie in the same memory.
     """

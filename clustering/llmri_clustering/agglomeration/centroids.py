@@ -30,24 +30,24 @@ class Centroids:
     nodes: npt.NDArray[np.intp]
 
     def __len__(self) -> int:
-        """Give the number of clusters."""
+        """Return the number of clusters."""
         return len(self.means)
 
     def __getitem__(self, chosen: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> "Centroids":
-        """Give some of the clusters, by number or by mask."""
+        """Return some of the clusters, by number or by mask."""
         return Centroids(self.means[chosen], self.sizes[chosen], self.nodes[chosen])
 
     def shares(
         self, first: npt.NDArray[np.intp], second: npt.NDArray[np.intp]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Give what part of the units of two clusters together is in each, `[pairs]`."""
+        """Return what part of the units of two clusters together is in each, `[pairs]`."""
         share = self.sizes[first] / (self.sizes[first] + self.sizes[second])
         return share.astype(np.float32), (1 - share).astype(np.float32)
 
     def similarity(
         self, first: npt.NDArray[np.intp], second: npt.NDArray[np.intp]
     ) -> npt.NDArray[np.float32]:
-        """Give the mean correlation between the units of two clusters, `[pairs]`."""
+        """Return the mean correlation between the units of two clusters, `[pairs]`."""
         found = np.empty(len(first), dtype=np.float32)
         for at in range(0, len(first), PAIRS):
             here = slice(at, at + PAIRS)

@@ -30,7 +30,7 @@ def merge_by_chain(clusters: Centroids, merges: Merges) -> None:
 
 
 def similarities(means: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Give the similarity of any two clusters, `[clusters, clusters]`, and -inf with themselves.
+    """Return the similarity of any two clusters, `[clusters, clusters]`, and -inf with themselves.
 
     It is symmetric to the last bit: otherwise rounding might lead a chain round in a circle.
     """

@@ -51,7 +51,7 @@ class CondensedTree:
         return cls(tree, fixed, core, split, inside.tolist())
 
     def splits(self, node: int, most: int) -> list[int]:
-        """Give at most so many splits in a group, in the order of opening it: the highest first."""
+        """Return at most so many splits in a group, in the order of opening it: the highest first."""
         found: list[int] = []
         start = self.core[node]
         waiting = [] if start in self.clusters and start != node else [(0.0, start)]
@@ -65,7 +65,7 @@ class CondensedTree:
         return found
 
     def parts(self, node: int, opened: Collection[int]) -> list[int]:
-        """Give the groups in a group once some of its splits are opened, in dendrogram order.
+        """Return the groups in a group once some of its splits are opened, in dendrogram order.
 
         A part that is a cluster but for stragglers is that cluster.
         """

@@ -14,7 +14,7 @@ def cut(
     distance: float | None = None,
     sizes: tuple[int, int] | None = None,
 ) -> npt.NDArray[np.int32]:
-    """Give the cluster of each unit, `[units]`, by exactly one criterion; -1 in none.
+    """Return the cluster of each unit, `[units]`, by exactly one criterion; -1 in none.
 
     Clusters are numbered from 0 in the order of their first unit. Each is all of one node of the tree.
 
@@ -45,7 +45,7 @@ def cut(
 
 
 def labels_of(tree: ClusterTree, nodes: npt.NDArray[np.intp]) -> npt.NDArray[np.int32]:
-    """Give the labels of clusters that are nodes of the tree, `[units]`, in the order of their first unit."""
+    """The labels of clusters that are nodes of the tree, `[units]`, in the order of their first unit."""
     found = np.full(tree.units, -1, dtype=np.int32)
     for number, node in enumerate(nodes):
         found[tree.members(node)] = number
@@ -66,7 +66,7 @@ def _distance_for(tree: ClusterTree, number: int) -> float:
 
 
 def _frontier(tree: ClusterTree, whole: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
-    """Give the highest nodes that stay whole; what is below a whole node is whole, and so is every unit."""
+    """Return the highest nodes that stay whole; what is below a whole node is whole, and so is every unit."""
     kept = whole.copy()
     kept[: tree.units] = True
     above = np.append(kept[tree.parent[:-1]], False)

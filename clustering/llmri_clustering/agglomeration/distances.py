@@ -24,7 +24,7 @@ Block = Callable[[int, int], Floats]  # correlations of rows first..end with col
 def distances_of_units(
     rows: Floats, distance: Distance, *, euclidean: bool = False
 ) -> npt.NDArray[np.float64]:
-    """Give the distances between standardised units, `[units * (units - 1) / 2]`.
+    """Return the distances between standardised units, `[units * (units - 1) / 2]`.
 
     Args:
         rows: Units of mean 0 and length 1, or of zeros, `[units, samples]`.
@@ -50,7 +50,7 @@ def distances_of_units(
 def distances_of_correlation(
     correlation: npt.NDArray[np.floating], distance: Distance, *, euclidean: bool = False
 ) -> npt.NDArray[np.float64]:
-    """Give the distances between units from their correlations, `[units * (units - 1) / 2]`.
+    """Return the distances between units from their correlations, `[units * (units - 1) / 2]`.
 
     Args:
         correlation: Correlations, `[units, units]`; only the upper triangle is read.
@@ -125,7 +125,7 @@ def _alternate(units: int, block: Block, write: Callable[[Floats, int], None]) -
 
 
 def _rows_of(units: int) -> int:
-    """Give how many rows of correlations to make at a time."""
+    """Return how many rows of correlations to make at a time."""
     return max(1, min(ROWS, ELEMENTS // max(1, units)))
 
 

@@ -7,7 +7,7 @@ from llmri_clustering.agglomeration.tree import ClusterTree
 
 
 def standing_out(tree: ClusterTree, least: int, most: int) -> npt.NDArray[np.intp]:
-    """Give the disjoint nodes of `least` to `most` units with the greatest sum of masses, ascending.
+    """Return the disjoint nodes of `least` to `most` units with the greatest sum of masses, ascending.
 
     The mass of a node is how long its units stay together while the distance falls, summed over them: from
     the merge above it down to where it splits into two groups of at least `least` units, or down to its
@@ -37,7 +37,7 @@ def standing_out(tree: ClusterTree, least: int, most: int) -> npt.NDArray[np.int
 
 
 def _highest(tree: ClusterTree, taken: list[bool]) -> npt.NDArray[np.intp]:
-    """Give the nodes that are taken and below none that is, ascending."""
+    """Return the nodes that are taken and below none that is, ascending."""
     found, waiting = [], [tree.root]
     while waiting:
         node = waiting.pop()

@@ -9,7 +9,7 @@ SHARE = 0.2  # of the largest gap that an earlier one must have, where the media
 
 
 def openings(distances: Sequence[float], *, reluctant: bool = False) -> int:
-    """Give how many merges to open, from their distances and the next one's, which stays closed.
+    """Return how many merges to open, from their distances and the next one's, which stays closed.
 
     A gap is the share of its distance that a merge loses to the next. Where several levels are nested, the
     largest gap can lie below the first level, so the first gap that is clearly no chance is taken: `CLEAR`

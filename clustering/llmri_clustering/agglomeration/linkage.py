@@ -18,7 +18,7 @@ MANY = 4096  # units above which a matrix of all distances is what takes most ti
 def linkage(
     correlation: npt.NDArray[np.floating], *, method: Method = "average", distance: Distance = "1 - r"
 ) -> npt.NDArray[np.float64]:
-    """Give the dendrogram over units whose correlations are known, `[units - 1, 4]`, as scipy has it.
+    """Return the dendrogram over units whose correlations are known, `[units - 1, 4]`, as scipy has it.
 
     The methods are those of Lance and Williams (1967), by the nearest-neighbour chain (Murtagh 1985) of
     fastcluster (Müllner 2013): the same tree as `scipy.cluster.hierarchy.linkage` up to ties. Ward's method
@@ -44,7 +44,7 @@ def linkage(
 def linkage_from_samples(
     samples: npt.NDArray[np.floating], *, method: Method = "average", distance: Distance = "1 - r"
 ) -> npt.NDArray[np.float64]:
-    """Give the dendrogram over units from their samples, `[units - 1, 4]`, as `linkage` does.
+    """Return the dendrogram over units from their samples, `[units - 1, 4]`, as `linkage` does.
 
     Correlations are made in float32, so that distances closer than its rounding (about 1e-7) are ties, which
     may be merged in another order than scipy's. For Ward's method they are made in float64.

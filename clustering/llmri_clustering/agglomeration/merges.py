@@ -25,7 +25,7 @@ class Merges:
         return np.arange(here.start, here.stop) + self._units
 
     def linkage(self) -> npt.NDArray[np.float64]:
-        """Give scipy's linkage matrix, `[units - 1, 4]`: merges by height, and the lesser node first.
+        """Return scipy's linkage matrix, `[units - 1, 4]`: merges by height, and the lesser node first.
 
         A height that rounding left below a child's becomes the child's.
         """

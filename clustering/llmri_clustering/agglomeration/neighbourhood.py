@@ -14,7 +14,7 @@ import numpy.typing as npt
 def neighbourhood_order(
     rows: npt.NDArray[np.float32] | npt.NDArray[np.float64], *, signed: bool
 ) -> npt.NDArray[np.intp]:
-    """Give the units by the pivot that each is most similar to, `[units]`.
+    """Return the units by the pivot that each is most similar to, `[units]`.
 
     Pivots are about the root of the number of units, evenly spaced, so that choosing costs next to nothing.
 

@@ -22,7 +22,7 @@ def nest(
     least: int = LEAST,
     most: int = MOST,
 ) -> Nesting:
-    """Give groups within groups, as many in each as the gaps between merge distances say.
+    """Return groups within groups, as many in each as the gaps between merge distances say.
 
     Each group opens its dendrogram from the highest merge down, until the next merge is much nearer
     (`openings`). Without a gap that is clearly no chance, a group below the root stays closed. A part with
@@ -62,7 +62,7 @@ def nest(
 def groups_of_clusters(
     nesting: Nesting, tree: ClusterTree, labels: npt.NDArray[np.integer]
 ) -> npt.NDArray[np.int32]:
-    """Give the number of the cluster that each group is, `[groups]`; -1 where it is none.
+    """Return the number of the cluster that each group is, `[groups]`; -1 where it is none.
 
     Args:
         nesting: What `nest` made of the same tree and labels.
@@ -81,7 +81,7 @@ def _every_cluster(condensed: CondensedTree, node: int) -> list[int]:
 
 
 def _parts(condensed: CondensedTree, node: int, most: int) -> list[int]:
-    """Give the groups in a group, at most so many, as far as the gaps say."""
+    """Return the groups in a group, at most so many, as far as the gaps say."""
     distances = condensed.tree.distances
     splits = condensed.splits(node, most)
     if not splits:

@@ -45,7 +45,7 @@ def merge_reciprocal(clusters: Centroids, merges: Merges, rng: np.random.Generat
 
 
 def _reciprocal(found: Candidates, rng: np.random.Generator) -> Pairs:
-    """Give which candidates are each other's nearest; of those with a cluster in common only one."""
+    """Return which candidates are each other's nearest; of those with a cluster in common only one."""
     highest = found.floor.copy()
     np.maximum.at(highest, found.first, found.similarity)
     np.maximum.at(highest, found.second, found.similarity)
@@ -61,7 +61,7 @@ def _reciprocal(found: Candidates, rng: np.random.Generator) -> Pairs:
 
 
 def _merged(found: Candidates, clusters: Centroids, into: Pairs, gone: Pairs) -> Candidates:
-    """Give the candidates after merges: those of both, as far as they reach a floor."""
+    """Return the candidates after merges: those of both, as far as they reach a floor."""
     name = np.arange(len(clusters))
     name[gone] = into
     changed = np.zeros(len(clusters), dtype=np.bool_)
@@ -81,7 +81,7 @@ def _merged(found: Candidates, clusters: Centroids, into: Pairs, gone: Pairs) ->
 
 
 def _distinct(first: Pairs, second: Pairs, clusters: int) -> tuple[Pairs, Pairs]:
-    """Give each pair once, the lesser cluster first, without those of a cluster with itself."""
+    """Return each pair once, the lesser cluster first, without those of a cluster with itself."""
     keys = np.minimum(first, second) * clusters + np.maximum(first, second)
     keys = np.sort(keys[first != second])
     keys = keys[np.diff(keys, prepend=-1) > 0]

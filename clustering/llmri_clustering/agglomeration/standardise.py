@@ -14,7 +14,7 @@ def standardised(
     samples: npt.NDArray[np.floating],
     dtype: type[Float] = np.float32,  # type: ignore[assignment]  # mypy #3737
 ) -> npt.NDArray[Float]:
-    """Give each unit with mean 0 and length 1, a unit a row: `[units, samples]`.
+    """Return each unit with mean 0 and length 1, a unit a row: `[units, samples]`.
 
     A constant unit becomes zeros, so that its correlation with everything is 0.
 

@@ -7,7 +7,7 @@ from llmri_clustering.agglomeration.tree import ClusterTree
 
 
 def nodes_of_clusters(tree: ClusterTree, labels: npt.NDArray[np.integer]) -> dict[int, int]:
-    """Give the node that each cluster is, by the cluster's number.
+    """Return the node that each cluster is, by the cluster's number.
 
     Args:
         tree: The dendrogram.

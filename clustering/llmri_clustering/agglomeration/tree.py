@@ -59,11 +59,11 @@ class ClusterTree:
         return len(self.parent) - 1
 
     def span(self, node: int) -> slice:
-        """Give where in `order` the units of a node stand."""
+        """Return where in `order` the units of a node stand."""
         return slice(int(self.start[node]), int(self.start[node] + self.sizes[node]))
 
     def members(self, node: int) -> npt.NDArray[np.int32]:
-        """Give the units of a node in dendrogram order."""
+        """Return the units of a node in dendrogram order."""
         return self.order[self.span(node)]
 
 
@@ -108,7 +108,7 @@ def _check(
 
 
 def _starts(children: npt.NDArray[np.int32], sizes: list[int]) -> npt.NDArray[np.int32]:
-    """Give where each node's units begin, the first child's before the second's."""
+    """Return where each node's units begin, the first child's before the second's."""
     units = len(children) + 1
     start = [0] * len(sizes)
     for node, (first, second) in zip(

@@ -11,7 +11,7 @@ ENOUGH_TURNS = 20
 
 
 def cautions(samples: Samples, *, count: int, taking_part: int, constant: int) -> tuple[str, ...]:
-    """Give warnings about what a clustering stands on, one sentence each.
+    """Return warnings about what a clustering stands on, one sentence each.
 
     Args:
         samples: The samples that were kept.

@@ -55,5 +55,5 @@ class BuildOptions:
             raise ValueError("sizes and number are two ways to cut, expected one of them")
 
     def sizes_for(self, units: int) -> tuple[int, int]:
-        """Give the size range for so many units that take part."""
+        """Return the size range for so many units that take part."""
         return self.sizes or (min(LEAST_UNITS, units), max(MOST_UNITS, units // SHARE))

@@ -25,7 +25,7 @@ class ClusterRecipe:
         return self.labels(ClusterTree.from_linkage(self.linkage(self.measured(samples))))
 
     def measured(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Give what the Pearson correlation is taken of: the samples, or for Spearman's their ranks."""
+        """Return what the Pearson correlation is taken of: the samples, or for Spearman's their ranks."""
         if self.options.measure == "pearson":
             return samples
         # Named in full, scipy.stats is imported when first used: it takes most of a second.

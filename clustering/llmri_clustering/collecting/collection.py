@@ -61,12 +61,12 @@ class Collection:
 
     @property
     def count(self) -> int:
-        """Give the number of samples so far."""
+        """Return the number of samples so far."""
         return self._kept.seen
 
     @property
     def kept(self) -> int:
-        """Give the number of samples kept of them."""
+        """Return the number of samples kept of them."""
         return len(self._kept)
 
     def scan(self, turn: int, token: int, values: npt.NDArray[np.float32] | None) -> bool:
@@ -115,11 +115,11 @@ class Collection:
         self.turns += self._samples_of[turn] > 0
 
     def in_order(self) -> tuple[Kept, ...]:
-        """Give the samples kept, in the order they came."""
+        """Return the samples kept, in the order they came."""
         return self._kept.in_order()
 
     def texts(self, groups: Mapping[str, tuple[int, ...]] | None = None) -> dict[int, TurnText]:
-        """Give the text of every turn that gave samples.
+        """Return the text of every turn that gave samples.
 
         Args:
             groups: Turns by the name of what they were about, counted from 1 in the order they were heard;
@@ -134,7 +134,7 @@ class Collection:
         return texts
 
     def samples(self, groups: Mapping[str, tuple[int, ...]] | None = None) -> Samples:
-        """Give the samples kept as one array, with the texts that `texts` gives."""
+        """Return the samples kept as one array, with the texts that `texts` gives."""
         kept = self.in_order()
         values = np.empty((len(kept), len(self.units)), np.float32)
         for row, scan in enumerate(kept):

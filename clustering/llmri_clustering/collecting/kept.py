@@ -52,5 +52,5 @@ class KeptScans:
         self.seen += 1
 
     def in_order(self) -> tuple[Kept, ...]:
-        """Give the scans kept, as they came."""
+        """Return the scans kept, as they came."""
         return tuple(sorted(self._kept, key=lambda scan: scan.number))

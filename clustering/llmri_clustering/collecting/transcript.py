@@ -58,7 +58,7 @@ class Transcript:
         return turn in self._heard
 
     def same_before(self, turn: int, token: int) -> int | None:
-        """Give the turn before, if it has the same text up to and with this token, else None.
+        """Return the turn before, if it has the same text up to and with this token, else None.
 
         A causal model computes the same there again, as long as nobody edits it.
         """
@@ -71,7 +71,7 @@ class Transcript:
         return heard.before if token < heard.shared else None
 
     def text(self, turn: int) -> TurnText:
-        """Give the text of a turn so far; a token that never came is empty."""
+        """Return the text of a turn so far; a token that never came is empty."""
         heard = self._heard.get(turn, _Heard(""))
         return TurnText(
             tuple(heard.tokens.get(token, "") for token in range(max(heard.tokens, default=-1) + 1)),

@@ -89,7 +89,7 @@ class CoMoments:
         return deviation <= np.maximum(self.rounding / 2 * np.abs(self.mean), 2.0 ** EXPONENTS[0])
 
     def correlation(self) -> F32:
-        """Give the Pearson correlation, `[units, units]`; a constant unit has 0 with all others."""
+        """Return the Pearson correlation, `[units, units]`; a constant unit has 0 with all others."""
         varies = ~self.constant
         scale = np.zeros(len(self.mean))
         scale[varies] = np.ldexp(1.0, self._exponent[varies]) / np.sqrt(self.moment[varies])
@@ -106,7 +106,7 @@ class CoMoments:
         return correlation
 
     def state(self) -> State:
-        """Give everything, as arrays of its own."""
+        """Return everything, as arrays of its own."""
         return {
             "decay": np.array(self.decay),
             "weight": np.array(self.weight),
@@ -142,6 +142,6 @@ class CoMoments:
         self._exponent[moved] = exponent[moved]
 
     def _exponent_of_deviation(self) -> npt.NDArray[np.int32]:
-        """Give the power of two near each unit's deviation, `[units]`; a constant one keeps its own."""
+        """Return the power of two near each unit's deviation, `[units]`; a constant one keeps its own."""
         exponent = np.frexp(np.sqrt(self.moment / self.weight))[1]
         return np.where(self.moment > 0, np.maximum(exponent, EXPONENTS[0]), self._exponent)

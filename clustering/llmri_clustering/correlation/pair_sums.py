@@ -69,7 +69,7 @@ class PairSums:
         self._folded()
 
     def tiles(self) -> Iterator[tuple[slice, slice, F64]]:
-        """Give the sums tile by tile over the upper triangle: rows, columns, and their sums there.
+        """Yield the sums tile by tile over the upper triangle: rows, columns, and their sums there.
 
         In a tile on the diagonal only what is above it means anything.
         """
@@ -81,7 +81,7 @@ class PairSums:
                 yield rows, columns, self._tile(rows, columns)
 
     def state(self) -> State:
-        """Give everything, as arrays of its own."""
+        """Return everything, as arrays of its own."""
         return {
             "square": np.array(self._square.T, order="C"),
             "fade": np.array(self._fade),

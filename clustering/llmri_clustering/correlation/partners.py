@@ -22,7 +22,7 @@ class Partners:
 
 
 def strongest_partners(correlation: npt.NDArray[np.floating], number: int) -> Partners:
-    """Give each unit's strongest partners by |r|.
+    """Return each unit's strongest partners by |r|.
 
     Args:
         correlation: Correlation, `[units, units]`; 0 for a unit that does not take part.
@@ -54,7 +54,7 @@ def strongest_partners(correlation: npt.NDArray[np.floating], number: int) -> Pa
 def strongest_pairs(
     partners: Partners, number: int, among: npt.NDArray[np.bool_] | None = None
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-    """Give the strongest pairs that are known, strongest first.
+    """Return the strongest pairs that are known, strongest first.
 
     Args:
         partners: The strongest partners of each unit.

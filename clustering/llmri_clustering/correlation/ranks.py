@@ -8,7 +8,7 @@ COLUMNS = 256  # at a time, so that no float64 matrix of all pairs is made
 
 
 def spearman(samples: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-    """Give the Pearson correlation of average ranks (Spearman 1904; Kendall 1945 for ties).
+    """Return the Pearson correlation of average ranks (Spearman 1904; Kendall 1945 for ties).
 
     Args:
         samples: Values, `[samples, units]`.

@@ -59,7 +59,7 @@ class Reservoir:
         self._random = _random(self._seed, seen)
 
     def state(self) -> State:
-        """Give everything, as arrays of its own."""
+        """Return everything, as arrays of its own."""
         return {
             "size": np.array(self.size),
             "seen": np.array(self.seen),
@@ -84,5 +84,5 @@ class Reservoir:
 
 
 def _random(seed: int, drawn: int) -> np.random.Generator:
-    """Give the generator as it stands after so many numbers from 0 to 1: its whole state is two integers."""
+    """The generator as it stands after so many numbers from 0 to 1: its whole state is two integers."""
     return np.random.Generator(np.random.PCG64(seed).advance(drawn))

@@ -67,17 +67,17 @@ class RunningCorrelation:
 
     @property
     def units(self) -> int:
-        """Give the number of units."""
+        """Return the number of units."""
         return len(self._selection.left_out)
 
     @property
     def count(self) -> int:
-        """Give the number of samples taken in, those skipped not counted."""
+        """Return the number of samples taken in, those skipped not counted."""
         return self._count
 
     @property
     def skipped(self) -> int:
-        """Give the number of scans left out for their position."""
+        """Return the number of scans left out for their position."""
         return self._selection.skipped
 
     @property
@@ -139,7 +139,7 @@ class RunningCorrelation:
         self._gather(waiting)
 
     def correlation(self) -> npt.NDArray[np.float32]:
-        """Give the Pearson correlation, `[units, units]`.
+        """Return the Pearson correlation, `[units, units]`.
 
         Constant units and those left out have 0 with all others. Every unit has 1 with itself.
         """
@@ -151,7 +151,7 @@ class RunningCorrelation:
         return correlation
 
     def spearman(self) -> npt.NDArray[np.float32]:
-        """Give Spearman's rank correlation over the reservoir, `[units, units]`, as `correlation` does.
+        """Return Spearman's rank correlation over the reservoir, `[units, units]`, as `correlation` does.
 
         Raises:
             ValueError: No reservoir was kept.
@@ -163,7 +163,7 @@ class RunningCorrelation:
         return spearman(samples)
 
     def state(self) -> State:
-        """Give everything as arrays of its own, from which to go on to the same bits."""
+        """Return everything as arrays of its own, from which to go on to the same bits."""
         selection = self._selection
         return {
             "version": np.array(VERSION),
@@ -241,7 +241,7 @@ class RunningCorrelation:
 
 
 def decay_of(half_life: float) -> float:
-    """Give the decay a sample with which a sample's weight halves after so many later ones, at least 1.
+    """Return the decay a sample with which a sample's weight halves after so many later ones, at least 1.
 
     Raises:
         ValueError: The half-life is shorter.

@@ -36,7 +36,7 @@ class Selection:
         self.unplaced = 0
 
     def rows(self, batch: Scans, positions: npt.ArrayLike | None) -> Scans:
-        """Give the rows that take part, with 0 for units that do not, and count the others.
+        """Return the rows that take part, with 0 for units that do not, and count the others.
 
         Args:
             batch: Scans, `[n, units]`, or one scan, `[units]`.
@@ -93,7 +93,7 @@ class Selection:
 
 
 def as_mask(units: Units | None, count: int) -> npt.NDArray[np.bool_]:
-    """Give indices, or a mask, as a mask, `[count]`.
+    """Return indices, or a mask, as a mask, `[count]`.
 
     Raises:
         ValueError: It has another length, or names a unit that does not exist.

@@ -19,7 +19,7 @@ NOT_NEGATIVE = (0.0, FINITE[1])
 def array(
     state: Kept, name: str, dtype: type[Scalar], shape: tuple[int | None, ...], within: Range = FINITE
 ) -> npt.NDArray[Scalar]:
-    """Give one array of a state.
+    """Return one array of a state.
 
     Args:
         state: The state.
@@ -50,7 +50,7 @@ def array(
 
 
 def number(state: Kept, name: str, kind: type[Number], within: Range = NOT_NEGATIVE) -> Number:
-    """Give one number of a state, from an array without dimensions.
+    """Return one number of a state, from an array without dimensions.
 
     Raises:
         ValueError: It is missing, or no such number.
@@ -59,12 +59,12 @@ def number(state: Kept, name: str, kind: type[Number], within: Range = NOT_NEGAT
 
 
 def nested(name: str, state: Kept) -> State:
-    """Give a part's state under its name."""
+    """Return a part's state under its name."""
     return {f"{name}.{key}": value for key, value in state.items()}
 
 
 def part(name: str, state: Kept) -> State:
-    """Give back what `nested` was given."""
+    """Return what `nested` was given."""
     return {key.removeprefix(f"{name}."): value for key, value in state.items() if key.startswith(f"{name}.")}
 
 

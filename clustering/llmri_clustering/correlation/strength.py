@@ -9,7 +9,7 @@ ROWS = 256  # at a time, so that no second matrix is made
 def co_activation_strength(
     correlation: npt.NDArray[np.floating], threshold: float, *, magnitude: bool = False
 ) -> npt.NDArray[np.float64]:
-    """Give each unit's co-activation strength: its row strength in the thresholded correlation graph.
+    """Return each unit's co-activation strength: its row strength in the thresholded correlation graph.
 
     Two units are joined where their correlation reaches the threshold, with the correlation as the weight.
     The strength of a node is the sum of its weights (Barrat, Barthelemy, Pastor-Satorras and Vespignani 2004,

@@ -9,7 +9,7 @@ from llmri_clustering.evidence.grouping import Grouping
 def cluster_agreement(
     labels: npt.NDArray[np.int32], others: npt.NDArray[np.int32]
 ) -> npt.NDArray[np.float64]:
-    """Give the adjusted Rand index of each cluster of one partition against another partition.
+    """Return the adjusted Rand index of each cluster of one partition against another partition.
 
     The adjusted Rand index (Hubert and Arabie 1985) is Cohen's kappa over pairs of units (Warrens 2008):
     chance-corrected agreement on which pairs are joined. Here it is taken over the pairs that touch one

@@ -55,7 +55,7 @@ def stable_numbers(labels: npt.NDArray[np.int32], previous: npt.NDArray[np.int32
 def carried_labels(
     units: UnitSet, previous_units: UnitSet, previous: npt.NDArray[np.int32]
 ) -> npt.NDArray[np.int32]:
-    """Give each unit the number of the cluster it was in before, `[units]`.
+    """Return each unit the number of the cluster it was in before, `[units]`.
 
     -1 where it was in none or was not there. Units of another site are other units.
     """

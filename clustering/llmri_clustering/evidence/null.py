@@ -30,7 +30,7 @@ class Null:
     stability: npt.NDArray[np.float64]
 
     def at(self, size: int) -> tuple[float, float, float]:
-        """Give the 95th percentile of inside, separation and stability for clusters of about this size.
+        """Return the 95th percentile of inside, separation and stability for clusters of about this size.
 
         It is taken over the 50 null clusters whose sizes are nearest by ratio: the fewer units a cluster
         has, the higher is the correlation that a search finds by chance. Where the search found no

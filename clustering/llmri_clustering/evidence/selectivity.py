@@ -17,7 +17,7 @@ STEEPEST_T = 300.0  # scipy searches for minutes at 1e6; the ends are proportion
 def hedges_g(
     ones: npt.NDArray[np.float64], others: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Give the effect size between two groups of observations, with its 95 % confidence interval.
+    """Return the effect size between two groups of observations, with its 95 % confidence interval.
 
     The size is the difference of the means over the pooled deviation, corrected for its upward bias in
     small samples (Hedges 1981, equation 6e). The interval inverts the noncentral t distribution (Steiger
@@ -52,7 +52,7 @@ def hedges_g(
 def compare_turns(
     ones: npt.NDArray[np.float64], others: npt.NDArray[np.float64]
 ) -> tuple[Effect | None, ...]:
-    """Give the effect of each cluster between two sets of turns.
+    """Return the effect of each cluster between two sets of turns.
 
     The turn is the unit of analysis: tokens of one turn are much alike, and counting each of them would
     make the interval far too narrow. The turns may come from other samples, standardised by the same
@@ -78,7 +78,7 @@ def compare_turns(
 def selectivity_by_group(
     activity: npt.NDArray[np.float64], turn: npt.NDArray[np.int32], texts: Mapping[int, TurnText]
 ) -> tuple[dict[str, Effect], ...]:
-    """Give the effect of each cluster for each group of turns against all other turns.
+    """Return the effect of each cluster for each group of turns against all other turns.
 
     A turn without a group, or without a text, is among the others. A group is missing where
     `compare_turns` finds nothing to say.

@@ -13,7 +13,7 @@ from llmri_clustering.samples import Samples, TurnText
 def strongest_tokens(
     activity: npt.NDArray[np.float64], samples: Samples, *, number: int, context: int
 ) -> tuple[TokenLabel, ...]:
-    """Give the tokens on which one cluster's activity `[samples]` is highest, highest first.
+    """Return the tokens on which one cluster's activity `[samples]` is highest, highest first.
 
     A token within `context` tokens of a higher one in the same turn is the same spot and not listed
     again. Of equal activities the earlier sample comes first.
@@ -58,7 +58,7 @@ def _same_spot(samples: Samples, one: int, other: int, context: int) -> bool:
 
 
 def _label(samples: Samples, sample: int, z: float, context: int) -> TokenLabel:
-    """Give a sample's token with its surroundings; empty text where the turn's text is not known."""
+    """Return a sample's token with its surroundings; empty text where the turn's text is not known."""
     turn, token = int(samples.turn[sample]), int(samples.token[sample])
     tokens = _tokens(samples.texts, turn)
     return TokenLabel(
@@ -72,5 +72,5 @@ def _label(samples: Samples, sample: int, z: float, context: int) -> TokenLabel:
 
 
 def _tokens(texts: Mapping[int, TurnText], turn: int) -> tuple[str, ...]:
-    """Give the tokens of a turn, none where its text was not kept."""
+    """Return the tokens of a turn, none where its text was not kept."""
     return texts[turn].tokens if turn in texts else ()

@@ -32,10 +32,10 @@ class Slice(Protocol):
     """An array of a safetensors file that is not read yet."""
 
     def get_dtype(self) -> str:
-        """Give its dtype as safetensors calls it."""
+        """Return its dtype as safetensors calls it."""
 
     def get_shape(self) -> list[int]:
-        """Give the length of each axis."""
+        """Return the length of each axis."""
 
 
 def load(path: str | os.PathLike[str]) -> Clustering:

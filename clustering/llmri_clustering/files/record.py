@@ -83,7 +83,7 @@ class Record(Heading, frozen=True):
 
 
 def record_of(clustering: Clustering) -> Record:
-    """Give the record of a clustering."""
+    """Return the record of a clustering."""
     return Record(
         format=FORMAT,
         version=VERSION,
@@ -95,7 +95,7 @@ def record_of(clustering: Clustering) -> Record:
 
 
 def arrays_of(clustering: Clustering) -> Arrays:
-    """Give the arrays of a clustering by name, each contiguous and of its dtype."""
+    """Return the arrays of a clustering by name, each contiguous and of its dtype."""
     arrays: Arrays = {
         "layer": clustering.units.layer,
         "index": clustering.units.index,
@@ -141,7 +141,7 @@ def encoded(record: Record) -> bytes:
 
 
 def digest(record: bytes, arrays: Arrays) -> str:
-    """Give a checksum over a record and every array's name, shape and bytes, 32 hexadecimal digits."""
+    """Return a checksum over a record and every array's name, shape and bytes, 32 hexadecimal digits."""
     sum_ = blake2b(record, digest_size=16)
     for name in sorted(arrays):
         sum_.update(f"{name} {arrays[name].dtype.str} {arrays[name].shape}".encode())

@@ -30,7 +30,7 @@ def align(positions: npt.NDArray[np.float32], onto: npt.NDArray[np.float32]) -> 
 
 
 def drift(before: npt.NDArray[np.float32], after: npt.NDArray[np.float32]) -> float:
-    """Give the Procrustes disparity of two layouts: 0 for the same picture, at most 1 (Gower 1975).
+    """Return the Procrustes disparity of two layouts: 0 for the same picture, at most 1 (Gower 1975).
 
     It is the share of the squared extent that no turn, mirroring, shift or size explains.
 

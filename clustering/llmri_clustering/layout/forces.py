@@ -40,7 +40,7 @@ def arrange(places: Places, graph: NeighbourGraph, rng: np.random.Generator, beg
 
 
 def attraction(places: Places, graph: NeighbourGraph) -> Places:
-    """Give the pull of each unit's neighbours on it, `[units]`: sum of w d / (1 + |d|^2)."""
+    """Return the pull of each unit's neighbours on it, `[units]`: sum of w d / (1 + |d|^2)."""
     apart = places.take(graph.other)
     apart -= np.repeat(places, graph.degree)
     apart *= graph.weight * _closeness(apart)
@@ -48,7 +48,7 @@ def attraction(places: Places, graph: NeighbourGraph) -> Places:
 
 
 def repulsion(places: Places, shifts: list[int]) -> Places:
-    """Give the push of the sampled units on each unit, `[units]`: mean of q^2 d over mean of q.
+    """Return the push of the sampled units on each unit, `[units]`: mean of q^2 d over mean of q.
 
     A pair is a unit and the one so many places further on, around the end. As the order is random so is the
     pair, and a slice takes the place of a gather and a scatter.
@@ -69,7 +69,7 @@ def repulsion(places: Places, shifts: list[int]) -> Places:
 
 
 def _closeness(apart: Places) -> npt.NDArray[np.float32]:
-    """Give q = 1 / (1 + |d|^2)."""
+    """Return q = 1 / (1 + |d|^2)."""
     squared = np.square(apart.real)
     squared += np.square(apart.imag)
     squared += 1
@@ -77,6 +77,6 @@ def _closeness(apart: Places) -> npt.NDArray[np.float32]:
 
 
 def _shifts(units: int, rng: np.random.Generator) -> Iterator[int]:
-    """Give shifts without end, such that every pair of units comes once before any comes again."""
+    """Yield shifts without end, such that every pair of units comes once before any comes again."""
     while True:
         yield from (1 + rng.permutation(units // 2)).tolist()

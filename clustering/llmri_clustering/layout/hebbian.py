@@ -21,7 +21,7 @@ DISC_SPACING = 0.4  # radius of the constant units' disc, over the root of their
 def hebbian_layout(
     samples: npt.ArrayLike, *, seed: int = 0, previous: Positions | None = None, neighbours: int = 15
 ) -> Positions:
-    """Give each unit's place in the plane, `[units, 2]`: correlated units stand close together.
+    """Return each unit's place in the plane, `[units, 2]`: correlated units stand close together.
 
     Exact neighbours by correlation, two principal components smoothed over their graph, then attraction
     along the graph and random repulsion. The same samples and seed give the same bits on the same machine.
@@ -72,7 +72,7 @@ def _embed(
 
 
 def _disc_beside(positions: Positions, number: int) -> Positions:
-    """Give so many places in a disc to the right of the others, `[number, 2]`, evenly filled (Vogel 1979)."""
+    """So many places in a disc to the right of the others, `[number, 2]`, evenly filled (Vogel 1979)."""
     step = np.arange(number) + 0.5
     radius = DISC_SPACING * np.sqrt(step)
     turn = GOLDEN_ANGLE * step

@@ -14,7 +14,7 @@ Candidates = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Floats]  # unit, 
 
 
 def nearest_by_correlation(samples: npt.ArrayLike, k: int) -> tuple[npt.NDArray[np.intp], Floats]:
-    """Give the `k` other units that each unit correlates with most, highest first, and the correlations.
+    """Return the `k` other units that each unit correlates with most, highest first, and the correlations.
 
     Both are `[units, k]`. Equal correlations come by ascending unit; a constant unit has correlation 0 with
     all. At most `[512, units]` correlations are held at once.
@@ -54,7 +54,7 @@ def nearest(units: Floats, k: int) -> tuple[npt.NDArray[np.intp], Floats]:
 
 
 def _from_both_sides(strip: Floats, maxima: Floats, first: int, k: int) -> list[Candidates]:
-    """Give the candidates of the strip's rows, and of the columns after its square; raise their maxima.
+    """Return the candidates of the strip's rows, and of the columns after its square; raise their maxima.
 
     Args:
         strip: Correlations of the units from `first` on with those from `first` on, `[rows, columns]`.
@@ -81,13 +81,13 @@ def _from_both_sides(strip: Floats, maxima: Floats, first: int, k: int) -> list[
 
 
 def _places(mask: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Give the rows and columns of what is true, as `numpy.nonzero`, in a fifth of its time."""
+    """Return the rows and columns of what is true, as `numpy.nonzero`, in a fifth of its time."""
     row, column = np.divmod(np.flatnonzero(mask), max(1, mask.shape[1]))
     return row, column
 
 
 def _highest(found: list[Candidates], k: int) -> Candidates:
-    """Give the `k` best candidates of each unit, by unit; all of them where there are fewer."""
+    """Return the `k` best candidates of each unit, by unit; all of them where there are fewer."""
     unit, other, correlation = (np.concatenate(parts) for parts in zip(*found, strict=True))
     order = np.lexsort((_narrow(other), *_falling(correlation), _narrow(unit)))
     unit = unit[order]
@@ -97,7 +97,7 @@ def _highest(found: list[Candidates], k: int) -> Candidates:
 
 
 def _falling(values: Floats) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16]]:
-    """Give two keys, the lesser first, that sort values from the highest down.
+    """Return two keys, the lesser first, that sort values from the highest down.
 
     A float's bits ascend with it, or descend where it is negative. 16 bits are sorted by radix, in a quarter
     of the time.
@@ -108,5 +108,5 @@ def _falling(values: Floats) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uin
 
 
 def _narrow(units: npt.NDArray[np.intp]) -> npt.NDArray[np.unsignedinteger]:
-    """Give the same numbers in as few bytes as hold them."""
+    """Return the same numbers in as few bytes as hold them."""
     return units.astype(np.min_scalar_type(int(units.max())))

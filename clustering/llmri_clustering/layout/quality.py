@@ -9,7 +9,7 @@ from llmri_clustering.layout.standardising import standardised
 
 
 def trustworthiness(samples: npt.ArrayLike, positions: npt.ArrayLike, k: int = 15) -> float:
-    """Give scikit-learn's trustworthiness: 1 where no stranger is among any unit's `k` nearest in the plane.
+    """Scikit-learn's trustworthiness: 1 where no stranger is among any unit's `k` nearest in the plane.
 
     A stranger costs by its rank in correlation distance (Venna, Kaski 2001). Ranks are taken by Euclidean
     distance of the standardised units, whose square is 2 (1 - r).
@@ -23,7 +23,7 @@ def trustworthiness(samples: npt.ArrayLike, positions: npt.ArrayLike, k: int = 1
 
 
 def neighbour_overlap(samples: npt.ArrayLike, positions: npt.ArrayLike, k: int = 15) -> float:
-    """Give the share of a unit's `k` nearest by correlation among its `k` nearest in the plane, on average.
+    """Return the share of a unit's `k` nearest by correlation among its `k` nearest in the plane, on average.
 
     Raises:
         ValueError: There are as many neighbours as units, or the arguments do not fit.
@@ -37,7 +37,7 @@ def neighbour_overlap(samples: npt.ArrayLike, positions: npt.ArrayLike, k: int =
 
 
 def _nearest_in_plane(points: npt.NDArray[np.float64], k: int) -> npt.NDArray[np.intp]:
-    """Give the `k` nearest others of each point, `[points, k]`, also where points coincide."""
+    """Return the `k` nearest others of each point, `[points, k]`, also where points coincide."""
     _, found = cKDTree(points).query(points, k=k + 1)
     own = found == np.arange(len(points))[:, None]
     own[~own.any(axis=1), -1] = True  # hidden behind others in the same place: drop the farthest instead

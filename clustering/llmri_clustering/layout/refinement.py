@@ -17,7 +17,7 @@ WINDOW = 8  # cells a side; every other round the windows are half a window furt
 
 
 def refined(cells: Cells, points: npt.NDArray[np.float64]) -> Cells:
-    """Give the cells, `[units, 2]`, exchanged so that units come closer to their neighbours in the plane.
+    """Return the cells, `[units, 2]`, exchanged so that units come closer to their neighbours in the plane.
 
     In each window the units take its occupied cells anew, by the linear assignment with the least squared
     distance to the mean cell of each unit's neighbours, as a self-sorting map does with pairs (Strong, Gong
@@ -41,7 +41,7 @@ def refined(cells: Cells, points: npt.NDArray[np.float64]) -> Cells:
 
 
 def _mean_of_neighbours(points: npt.NDArray[np.float64]) -> csr_array:
-    """Give the matrix, `[units, units]`, that takes the mean over each unit's neighbours, both ways."""
+    """Return the matrix, `[units, units]`, that takes the mean over each unit's neighbours, both ways."""
     units = len(points)
     k = min(NEIGHBOURS, units - 1)
     _, nearest = cKDTree(points).query(points, k=k + 1)
@@ -52,7 +52,7 @@ def _mean_of_neighbours(points: npt.NDArray[np.float64]) -> csr_array:
 
 
 def _windows(cells: Cells, offset: int) -> Iterator[npt.NDArray[np.intp]]:
-    """Give the units of each window in turn."""
+    """Yield the units of each window in turn."""
     row, column = ((cells + offset) // WINDOW).T
     order = np.lexsort((column, row))
     changes = (np.diff(row[order]) != 0) | (np.diff(column[order]) != 0)

@@ -12,7 +12,7 @@ Cells = npt.NDArray[np.int32]
 
 
 def snap(positions: npt.ArrayLike, shape: tuple[int, int] | None = None) -> tuple[Cells, tuple[int, int]]:
-    """Give each unit a cell of its own, `[units, 2]` row and column, and the image's rows and columns.
+    """Return each unit a cell of its own, `[units, 2]` row and column, and the image's rows and columns.
 
     The image and the units are halved together, again and again: the longer side of the image is cut in two,
     and the units that stand further left (or higher up) go to the first part, as many as it has room for. A
@@ -45,7 +45,7 @@ def snap(positions: npt.ArrayLike, shape: tuple[int, int] | None = None) -> tupl
 
 
 def near_square(units: int) -> tuple[int, int]:
-    """Give rows and columns with room for so many units, no more rows than columns, at most one apart."""
+    """Return rows and columns with room for so many units, no more rows than columns, at most one apart."""
     columns = max(1, isqrt(max(0, units - 1)) + 1)
     return max(1, ceil(units / columns)), columns
 
@@ -53,7 +53,7 @@ def near_square(units: int) -> tuple[int, int]:
 def _halved(
     points: npt.NDArray[np.float64], rows: int, columns: int
 ) -> Iterator[tuple[npt.NDArray[np.intp], int, int]]:
-    """Give each unit, as an array of one, with its row and column."""
+    """Yield each unit, as an array of one, with its row and column."""
     waiting = [(np.arange(len(points)), 0, 0, rows, columns)]
     while waiting:
         units, row, column, high, wide = waiting.pop()
@@ -74,7 +74,7 @@ def _halved(
 
 
 def _share(units: int, half: int, length: int, width: int) -> int:
-    """Give how many of the units go to the first `half` of `length` lines of `width` cells."""
+    """Return how many of the units go to the first `half` of `length` lines of `width` cells."""
     room = (length - half) * width
     even = round(units * half / length)
     return min(max(even, units - room), half * width)

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 
 def standardised(samples: npt.ArrayLike) -> npt.NDArray[np.float32]:
-    """Give each unit with mean 0 and length 1 over the samples, `[units, samples]`; 0 where it is constant.
+    """Return each unit with mean 0 and length 1 over the samples, `[units, samples]`; 0 where it is constant.
 
     Args:
         samples: Activations, `[samples, units]`.

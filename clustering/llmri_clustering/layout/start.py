@@ -17,7 +17,7 @@ def principal_places(
     graph: NeighbourGraph,
     rng: np.random.Generator,
 ) -> npt.NDArray[np.complex64]:
-    """Give each unit's place, `[units]` in the graph's order, from two mixtures of principal components.
+    """Return each unit's place, `[units]` in the graph's order, from two mixtures of principal components.
 
     A layout that starts from principal components repeats where one from noise does not (Kobak, Linderman
     2021). Random mixtures are multiplied once by the correlations (Halko, Martinsson, Tropp 2011) and
@@ -46,17 +46,17 @@ def spread_out(places: npt.NDArray[np.complex64], rng: np.random.Generator) -> n
 
 
 def as_places(positions: npt.NDArray[np.float32]) -> npt.NDArray[np.complex64]:
-    """Give points of the plane, `[units, 2]`, as complex numbers, `[units]`."""
+    """Return points of the plane, `[units, 2]`, as complex numbers, `[units]`."""
     return np.ascontiguousarray(positions, dtype=np.float32).view(np.complex64)[:, 0]
 
 
 def as_positions(places: npt.NDArray[np.complex64]) -> npt.NDArray[np.float32]:
-    """Give complex numbers, `[units]`, as points of the plane, `[units, 2]`."""
+    """Return complex numbers, `[units]`, as points of the plane, `[units, 2]`."""
     return np.ascontiguousarray(places).view(np.float32).reshape(-1, 2)
 
 
 def _whitened(columns: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Give the two axes of most variance, `[units, 2]`, with equal variance; one without extent stays so."""
+    """The two axes of most variance, `[units, 2]`, with equal variance; one without extent stays so."""
     left, extent, _ = np.linalg.svd(columns - columns.mean(axis=0, dtype=np.float64), full_matrices=False)
     whitened: npt.NDArray[np.float32] = (left * (extent > 1e-6 * extent[0]))[:, :2].astype(np.float32)
     return whitened

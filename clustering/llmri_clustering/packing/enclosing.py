@@ -20,7 +20,7 @@ CLOSE = 1 + 1e-12  # what sticks out by less is rounding
 
 
 def enclosing_circle(circles: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Give the smallest circle around circles, as `float64 [3]`: x, y, radius.
+    """Return the smallest circle around circles, as `float64 [3]`: x, y, radius.
 
     Args:
         circles: x, y and radius of each, `[circles, 3]`; a radius of 0 makes a point.
@@ -40,7 +40,7 @@ def enclosing_circle(circles: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 
 def enclose(circles: Sequence[Circle]) -> Circle:
-    """Give the smallest circle around circles; however its centre is rounded, the radius reaches them all."""
+    """The smallest circle around circles; however its centre is rounded, the radius reaches them all."""
     _, first = farthest(circles, sum(circle[0] for circle in circles) / len(circles))
     _, second = farthest(circles, first[0])
     radius, centre, basis = smallest((first, second))
@@ -55,7 +55,7 @@ def enclose(circles: Sequence[Circle]) -> Circle:
 
 
 def farthest(circles: Sequence[Circle], centre: complex) -> tuple[float, Circle]:
-    """Give how far the circles reach from a point, and the one that reaches farthest."""
+    """Return how far the circles reach from a point, and the one that reaches farthest."""
     reach, pivot = -inf, circles[0]
     for circle in circles:
         distance = abs(circle[0] - centre) + circle[1]
@@ -65,7 +65,7 @@ def farthest(circles: Sequence[Circle], centre: complex) -> tuple[float, Circle]
 
 
 def smallest(circles: tuple[Circle, ...]) -> tuple[float, complex, tuple[Circle, ...]]:
-    """Give the smallest circle around at most four, and the ones it touches; the last is one of them.
+    """Return the smallest circle around at most four, and the ones it touches; the last is one of them.
 
     Every centre that could be the right one is tried, and the one with the least reach is it, so that no
     tolerance decides.
@@ -83,7 +83,7 @@ def smallest(circles: tuple[Circle, ...]) -> tuple[float, complex, tuple[Circle,
 
 
 def centres_around(basis: Sequence[Circle]) -> Iterator[complex]:
-    """Give the centres of the circles that touch one, two or three circles from outside."""
+    """Yield the centres of the circles that touch one, two or three circles from outside."""
     first, *others = basis
     match others:
         case []:

@@ -79,7 +79,7 @@ def front_chain(radii: Sequence[float]) -> tuple[list[complex], list[int]]:  # n
 
 
 def _first_three(radii: Sequence[float]) -> tuple[list[complex], list[int], list[int]]:
-    """Give centres, following and preceding circles, with the first three placed around each other."""
+    """Return centres, following and preceding circles, with the first three placed around each other."""
     unplaced = len(radii) - 3
     first, second = complex(-radii[1]), complex(radii[0])
     third = tangent_centre(second, first, radii[1], radii[0], radii[2])
@@ -104,7 +104,7 @@ def _widened(
     pair: tuple[int, int],
     overlapped: Sequence[int],
 ) -> tuple[int, int] | None:
-    """Give the pair with one end moved to the overlapped circle that is nearest along the ring.
+    """Return the pair with one end moved to the overlapped circle that is nearest along the ring.
 
     There is none where only circles between the two are overlapped.
     """

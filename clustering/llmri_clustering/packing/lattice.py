@@ -36,7 +36,7 @@ class Lattice:
 
 
 def lattice_for(number: int) -> Lattice:
-    """Give a table that reaches at least to so many circles; tables are kept, in sizes of powers of two."""
+    """Return a table that reaches at least to so many circles; tables are kept, in sizes of powers of two."""
     return lattice_up_to(max(LEAST, 1 << (number - 1).bit_length()))
 
 
@@ -59,7 +59,7 @@ def lattice_up_to(most: int) -> Lattice:
 
 
 def _nearest(most: int) -> npt.NDArray[np.complex128]:
-    """Give the lattice points nearest to each centre, nearest first and from there, `[centres, most]`."""
+    """Return the lattice points nearest to each centre, nearest first and from there, `[centres, most]`."""
     weights = [(i, j, STEPS - i - j) for i in range(STEPS + 1) for j in range(STEPS + 1 - i)]
     middles = np.array(weights) @ CORNERS / STEPS
     reach = np.sqrt(most * 2 * np.sqrt(3) / np.pi) + 3  # a circle of this radius holds that many and more

@@ -17,7 +17,7 @@ from llmri_clustering.packing.tangent import tangent_centre
 def find_nook(
     ring: Sequence[int], centres: Sequence[complex], radii: Sequence[float], radius: float, tolerance: float
 ) -> tuple[int, int, complex]:
-    """Give two circles of the ring, and the centre of a circle that touches both and overlaps none.
+    """Return two circles of the ring, and the centre of a circle that touches both and overlaps none.
 
     What lies between the two then lies inside the ring that the circle makes with the others. The pairs of
     one circle are tried together, the nearest to the origin first.
@@ -54,7 +54,7 @@ def find_nook(
 
 
 def _area(others: npt.NDArray[np.complex128], places: npt.NDArray[np.complex128]) -> npt.NDArray[np.float64]:
-    """Give twice the signed area from the first circle along the ring to each other one and its place.
+    """Return twice the signed area from the first circle along the ring to each other one and its place.
 
     It is positive where the part of the ring in between would stay outside.
     """

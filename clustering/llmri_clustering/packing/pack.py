@@ -24,7 +24,7 @@ class Packing:
     units: npt.NDArray[np.float64]
 
     def scaled(self, radius: float) -> "Packing":
-        """Give the same packing with a root of this radius; a root that is a point stays one."""
+        """Return the same packing with a root of this radius; a root that is a point stays one."""
         factor = radius / self.groups[0, 2] if self.groups[0, 2] else 0.0
         return Packing(self.groups * factor, self.units * factor)
 
@@ -77,7 +77,7 @@ class _Packer:
         self.starts = np.cumsum(self.counts) - self.counts
 
     def packing(self) -> Packing:
-        """Give the packing."""
+        """Return the packing."""
         latticed = self._latticed()
         self._fill(np.flatnonzero(latticed))
         self._chain(np.flatnonzero(~latticed))
@@ -146,7 +146,7 @@ class _Packer:
 
 
 def _runs(starts: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Give consecutive numbers from each start on, run after run."""
+    """Return consecutive numbers from each start on, run after run."""
     numbers = np.arange(lengths.sum())
     numbers += np.repeat(starts - np.cumsum(lengths) + lengths, lengths)
     return numbers

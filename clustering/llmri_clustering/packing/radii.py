@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 
 def checked_radii(radii: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Give radii as `float64 [circles]`.
+    """Return radii as `float64 [circles]`.
 
     Raises:
         ValueError: They are not one row, or one is negative, infinite or not a number.

@@ -34,7 +34,7 @@ def pack_siblings(radii: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 
 def place_siblings(radii: Sequence[float]) -> tuple[list[complex], float]:
-    """Give the centre of each circle, and the radius of the smallest circle around all, at the origin."""
+    """Return the centre of each circle, and the radius of the smallest circle around all, at the origin."""
     solid = [circle for circle, radius in enumerate(radii) if radius]
     if not solid:
         return [0j] * len(radii), 0.0
@@ -49,5 +49,5 @@ def place_siblings(radii: Sequence[float]) -> tuple[list[complex], float]:
 
 
 def _first_two(radii: Sequence[float]) -> tuple[list[complex], list[int]]:
-    """Give centres of one or two circles that touch on the real axis, and their numbers."""
+    """Return centres of one or two circles that touch on the real axis, and their numbers."""
     return [complex(-radii[-1]), complex(radii[0])][: len(radii)], list(range(len(radii)))

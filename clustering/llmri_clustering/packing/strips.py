@@ -56,7 +56,7 @@ class Strips:
         del xs[place], circles[place]
 
     def overlapped(self, centre: complex, radius: float, first: int, second: int) -> list[int]:
-        """Give the circles that this one overlaps, but for the two that it touches by construction."""
+        """Return the circles that this one overlaps, but for the two that it touches by construction."""
         x, y, least = centre.real, centre.imag, radius - self._tolerance
         found: list[int] = []
         for xs, circles, widest, side in self._strips:

@@ -6,7 +6,7 @@ from math import sqrt
 def tangent_centre(
     first: complex, second: complex, first_radius: float, second_radius: float, radius: float
 ) -> complex:
-    """Give the centre of the circle that touches both, on the right of the way from first to second.
+    """Return the centre of the circle that touches both, on the right of the way from first to second.
 
     The law of cosines is solved from the nearer centre: from the farther one, a small circle beside a
     large one would lose its digits. Where the two are too far apart to touch both, the centre lies on the

@@ -16,7 +16,7 @@ def mean_activation(
     *,
     magnitude: bool = False,
 ) -> F64:
-    """Give the mean activation of some units at each token, `[tokens]`, to take a spectrum of.
+    """Return the mean activation of some units at each token, `[tokens]`, to take a spectrum of.
 
     Args:
         values: Activations, `[tokens, units]`.

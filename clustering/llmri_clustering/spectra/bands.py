@@ -11,7 +11,7 @@ LEAST_EDGES = 2
 
 
 def band_powers(spectrum: Spectrum, edges: Sequence[float] | npt.NDArray[np.floating]) -> F64:
-    """Give the power in bands of frequency, in mean squares of the values.
+    """Return the power in bands of frequency, in mean squares of the values.
 
     Powers of bands that cover all frequencies add up to the mean square of the windowed values over that of
     the window.

@@ -30,7 +30,7 @@ class PlaneSpectrum:
 def amplitude_spectrum_2d(
     image: npt.NDArray[np.floating], *, window: str = "hann", detrend: Detrend | None = "linear"
 ) -> PlaneSpectrum:
-    """Give the amplitude spectrum of an image, one unit a pixel.
+    """Return the amplitude spectrum of an image, one unit a pixel.
 
     A plane wave of amplitude A has peaks of A, as in `amplitude_spectrum`. The window is the product of one
     window down and one across.
@@ -63,7 +63,7 @@ def amplitude_spectrum_2d(
 
 
 def laid_out(values: npt.NDArray[np.floating], cells: npt.NDArray[np.integer], shape: tuple[int, int]) -> F64:
-    """Give the image of units in their cells; cells without a unit hold the mean, which adds no structure.
+    """Return the image of units in their cells; cells without a unit hold the mean, which adds no structure.
 
     Args:
         values: One a unit, `[units]`.

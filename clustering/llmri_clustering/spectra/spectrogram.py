@@ -24,16 +24,16 @@ class Spectrogram:
 
     @property
     def frequencies(self) -> F64:
-        """Give the frequencies, in cycles per token, `[frequencies]`."""
+        """Return the frequencies, in cycles per token, `[frequencies]`."""
         return self.spectrum.frequencies
 
     @property
     def amplitudes(self) -> F64:
-        """Give the amplitudes, `[frequencies, windows]`."""
+        """Return the amplitudes, `[frequencies, windows]`."""
         return self.spectrum.amplitudes
 
     def averaged(self) -> Spectrum:
-        """Give one spectrum: the root mean square over the windows, which steadies noise (Welch 1967)."""
+        """Return one spectrum: the root mean square over the windows, which steadies noise (Welch 1967)."""
         amplitudes = np.sqrt(np.mean(self.amplitudes**2, axis=1))
         return replace(self.spectrum, amplitudes=amplitudes)
 
@@ -47,7 +47,7 @@ def spectrogram(
     window: str = "hann",
     detrend: Detrend | None = "linear",
 ) -> Spectrogram:
-    """Give the amplitude spectra of a series over tokens, window by window.
+    """Return the amplitude spectra of a series over tokens, window by window.
 
     Every window lies inside the series: nothing is padded. Each is detrended on its own.
 

@@ -35,7 +35,7 @@ class Spectrum:
 
     @property
     def powers(self) -> F64:
-        """Give the mean square at each frequency, of the shape of `amplitudes`.
+        """Return the mean square at each frequency, of the shape of `amplitudes`.
 
         They add up to the mean square of the windowed values over that of the window (Parseval).
         """
@@ -55,7 +55,7 @@ def amplitude_spectrum(
     window: str = "hann",
     detrend: Detrend | None = "linear",
 ) -> Spectrum:
-    """Give the one-sided amplitude spectrum along an axis.
+    """Return the one-sided amplitude spectrum along an axis.
 
     A sine of amplitude A has a peak of A: the window's coherent gain is divided out (Harris 1978, "On the use
     of windows for harmonic analysis with the discrete Fourier transform"). Between two frequencies of the
@@ -101,7 +101,7 @@ def amplitude_spectrum(
 
 
 def finite(values: npt.NDArray[np.floating]) -> F64:
-    """Give values in float64.
+    """Return values in float64.
 
     Raises:
         ValueError: There is none, or some are not finite.
@@ -124,7 +124,7 @@ def check_detrend(detrend: object) -> None:
 
 
 def window_of(name: str, size: int) -> F64:
-    """Give a periodic window, `[size]`.
+    """Return a periodic window, `[size]`.
 
     Raises:
         ValueError: scipy knows none of that name.

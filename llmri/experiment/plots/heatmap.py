@@ -64,7 +64,7 @@ def _everywhere(condition: Condition) -> Condition:
 
 
 def _shades(measure: Measure, most: float) -> Normalize:
-    """Give the scale of colours: a loss or a KL spans magnitudes, so its logarithm counts."""
+    """Return the scale of colours: a loss or a KL spans magnitudes, so its logarithm counts."""
     if measure == "score":
         return Normalize(0.0, 1.0)
     return LogNorm(LEAST, max(most, 10 * LEAST), clip=True)

@@ -174,7 +174,7 @@ class Hub:
                 member.outbox.finish(Bye(reason=reason))
 
     def wish_of(self, subscribe: Subscribe) -> Wish:
-        """Give the wish that a message describes.
+        """Return the wish that a message describes.
 
         Raises:
             SubscriptionError: The model has no such site or layer.

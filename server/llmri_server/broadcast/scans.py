@@ -36,7 +36,7 @@ class SharedScan:
         self._stats: Stats | None = None
 
     def message(self, layers: tuple[int, ...], wish: WishedDtype) -> Scan | None:
-        """Give the message for a viewer that wants these layers; None where none of them is here."""
+        """Return the message for a viewer that wants these layers; None where none of them is here."""
         chosen, selection = choose(self.event.layers, layers)
         if not chosen:
             return None
@@ -56,7 +56,7 @@ class SharedScan:
         )
 
     def _described(self) -> tuple[Floats, Stats]:
-        """Give the rows as float32, and their statistics; the first sender to ask works them out."""
+        """Return the rows as float32, and their statistics; the first sender to ask works them out."""
         with self._lock:
             if self._floats is None:
                 self._floats = floats(self.event.rows, self.event.dtype)
@@ -67,7 +67,7 @@ class SharedScan:
 
 @lru_cache(maxsize=256)
 def choose(here: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[tuple[int, ...], Selection]:
-    """Give the wanted layers that are here, and their rows: a slice, which copies nothing, where it can."""
+    """Return the wanted layers that are here, and their rows: a slice, which copies nothing, where it can."""
     if here == wanted:
         return here, slice(None)
     wish = frozenset(wanted)
@@ -79,7 +79,7 @@ def choose(here: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[tuple[int, .
 
 
 def fast_row_stats(rows: Floats) -> Stats:
-    """Give `row_stats` of float32 rows, `[layers, width]`, in less of its time.
+    """Return `row_stats` of float32 rows, `[layers, width]`, in less of its time.
 
     Sums are dot products, and the variance is the mean square less the squared mean. Where that would
     lose digits, or something is not finite, `row_stats` itself is asked.
@@ -104,7 +104,7 @@ def fast_row_stats(rows: Floats) -> Stats:
 
 
 def stats_of(stats: Stats, rows: Selection) -> Stats:
-    """Give the statistics of some rows."""
+    """Return the statistics of some rows."""
     if rows == slice(None):
         return stats
     columns = (stats.min, stats.max, stats.mean, stats.std)

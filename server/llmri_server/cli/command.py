@@ -144,7 +144,7 @@ def serve(
 def prepare(
     settings: Settings, token_file: Path | None, tls_cert: Path | None, tls_key: Path | None
 ) -> Server:
-    """Give a server that is ready to start; what is cheap to find wrong is found before the model loads.
+    """Return a server that is ready to start; what is cheap to find wrong is found before the model loads.
 
     Raises:
         ServeError: The address, the token or the certificate can't be used.

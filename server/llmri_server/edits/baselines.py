@@ -63,18 +63,18 @@ class Baselines(Generic[Rows]):
         self._average(place for place, edit in needs if self._text_of(edit) == "conversation")
 
     def samples(self, place: Place) -> Rows:
-        """Give the calibration text's rows, `[samples, width]`, as they were measured."""
+        """Return the calibration text's rows, `[samples, width]`, as they were measured."""
         return self._samples[place]
 
     def mean(self, place: Place, edit: Edit) -> Rows:
-        """Give the mean of each unit over the edit's baseline, float32 `[width]`."""
+        """Return the mean of each unit over the edit's baseline, float32 `[width]`."""
         text = self._text_of(edit)
         if (text, place) not in self._means:
             self._means[text, place] = self._mean(self._samples[place])
         return self._means[text, place]
 
     def _text_of(self, edit: Edit) -> Baseline:
-        """Give what an edit is based on; before anything was said that is the calibration text."""
+        """Return what an edit is based on; before anything was said that is the calibration text."""
         said = self._conversation and edit.op == "mean"
         return edit.baseline if said else "calibration"
 
@@ -90,7 +90,7 @@ class Baselines(Generic[Rows]):
             self._means.update({("conversation", place): self._mean(rows[place]) for place in missing})
 
     def _rows(self, ids: Sequence[int], places: Sequence[Place]) -> dict[Place, Rows]:
-        """Give the rows at tokens that are not special; all rows where there are no others."""
+        """Return the rows at tokens that are not special; all rows where there are no others."""
         ordinary = [number for number, token in enumerate(ids) if token not in self._special]
         chosen = ordinary or list(range(len(ids)))
         return {place: rows[chosen] for place, rows in self._measure(ids, places).items()}

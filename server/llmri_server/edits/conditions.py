@@ -17,12 +17,12 @@ class Conditions:
 
     @classmethod
     def of(cls, edit: Edit) -> Self:
-        """Give the conditions of an edit."""
+        """Return the conditions of an edit."""
         kind = edit.positions if isinstance(edit.positions, str) else frozenset(edit.positions)
         return cls(kind, edit.since or 0, edit.special, edit.schedule)
 
     def at(self, number: int, decides: int, *, last: bool) -> float:
-        """Give the strength at one position, from 0 to 1, whatever token stands there.
+        """Return the strength at one position, from 0 to 1, whatever token stands there.
 
         Args:
             number: The position in the conversation.

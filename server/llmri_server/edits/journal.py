@@ -185,7 +185,7 @@ def _bounded(done: Sequence[_Set], numbers: int) -> tuple[_Set, ...]:
 
 
 def _edits(of: _Set) -> tuple[Edit, ...]:
-    """Give the edits of a set, each unit once."""
+    """Return the edits of a set, each unit once."""
     return latest(entry.edit for entry in of.standing)
 
 
@@ -201,7 +201,7 @@ def _with_added(standing: _Standing, edits: Sequence[Edit], by: str) -> _Standin
 
 
 def _without(entry: _Entry, overridden: Resolved) -> _Entry | None:
-    """Give the entry without what `overridden` takes over, or None where nothing is left."""
+    """Return the entry without what `overridden` takes over, or None where nothing is left."""
     gone = overridden.get((entry.edit.site, entry.edit.layer))
     if gone is None:
         return entry

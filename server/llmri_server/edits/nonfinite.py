@@ -26,7 +26,7 @@ def who_broke(edits: Sequence[Edit], breaks: Breaks) -> str:
 
 
 def _first_breaking(edits: Sequence[Edit], breaks: Breaks) -> int:
-    """Give how many edits it takes, counted from the first, by bisection; all of them do."""
+    """Return how many edits it takes, counted from the first, by bisection; all of them do."""
     fine, broken = 0, len(edits)
     while broken - fine > 1:
         middle = (fine + broken) // 2

@@ -8,7 +8,7 @@ from llmri_protocol.messages import Edit, ModelCard
 
 
 def normalised(edits: Sequence[Edit], card: ModelCard, since: int | None = None) -> tuple[Edit, ...]:
-    """Give the same edits with heads written out as their units.
+    """Return the same edits with heads written out as their units.
 
     Args:
         edits: Edits that fit the model.

@@ -84,6 +84,6 @@ def _meets(edit: Edit, start: int, stop: int) -> bool:
 
 
 def _plain(edit: Edit, start: int) -> Edit:
-    """Give the edit without what says nothing of its effect on one unit from `start` on."""
+    """Return the edit without what says nothing of its effect on one unit from `start` on."""
     since = edit.since if (edit.since or 0) > start else None
     return msgspec.structs.replace(edit, units=(), since=since)

@@ -26,7 +26,7 @@ Resolved = Mapping[Place, PlaceEdits]
 
 
 def resolve(edits: Iterable[Edit]) -> dict[Place, PlaceEdits]:
-    """Give for each site and layer the edit that each unit obeys, the latest that names it, and the steers.
+    """Return for each site and layer the edit that each unit obeys, the latest that names it, and the steers.
 
     A later steer with the same direction replaces an earlier one; other directions add up.
     """
@@ -42,7 +42,7 @@ def resolve(edits: Iterable[Edit]) -> dict[Place, PlaceEdits]:
 
 
 def latest(edits: Iterable[Edit]) -> tuple[Edit, ...]:
-    """Give the same edits without what a later one took over, and without those left empty.
+    """Return the same edits without what a later one took over, and without those left empty.
 
     Order is kept; each unit is named once, and each direction of a place steers once. `resolve` gives the
     same for both.

@@ -22,7 +22,7 @@ def one_in_words(edit: Edit) -> str:
 
 
 def counted(number: int, thing: str) -> str:
-    """Give `1 edit` or `3 edits`."""
+    """Return `1 edit` or `3 edits`."""
     return f"{number} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 

@@ -48,7 +48,7 @@ class Outcome:
 
 
 def contrast(magnitudes: Sequence[tuple[Skill, Magnitudes]]) -> tuple[Magnitudes, Magnitudes]:
-    """Give each unit's magnitude for numbers, and the greatest for anything else, `[layers, width]` each.
+    """Return each unit's magnitude for numbers, and the greatest for anything else, `[layers, width]` each.
 
     The first is the mean over the skills with numbers. Against the second, a unit that any other skill
     uses as much is not selective.
@@ -61,7 +61,7 @@ def contrast(magnitudes: Sequence[tuple[Skill, Magnitudes]]) -> tuple[Magnitudes
 def conditions(
     numeric: Magnitudes, other: Magnitudes, *, share: float, draws: int, layer: int, seed: int
 ) -> tuple[Condition, ...]:
-    """Give the experiment's conditions, from the units' magnitudes in two kinds of text.
+    """Return the experiment's conditions, from the units' magnitudes in two kinds of text.
 
     Ablated are nothing, the `share` of all units most selective for numbers, as many random units, and
     the same two within one layer.
@@ -95,7 +95,7 @@ def conditions(
 
 
 def edits_of(units: Mask, site: str = SITE) -> tuple[Edit, ...]:
-    """Give the edits that ablate those units, `[layers, width]`: one edit a layer that has any."""
+    """Return the edits that ablate those units, `[layers, width]`: one edit a layer that has any."""
     return tuple(
         Edit(site=site, layer=place.layer, units=place.units, op="scale", value=0.0)
         for place in places_of(units)

@@ -64,7 +64,7 @@ def _has_replies(group: Group) -> bool:
 
 
 def _studied(plan: Plan) -> list[str]:
-    """Give the groups that units may be chosen from."""
+    """Return the groups that units may be chosen from."""
     return [group.name for group in plan.groups if group.use != "ask"]
 
 

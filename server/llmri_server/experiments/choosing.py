@@ -31,7 +31,7 @@ class Scope:
 
 
 def looked_up(plan: Plan) -> Chosen:
-    """Give how a plan chooses its units.
+    """Return how a plan chooses its units.
 
     Raises:
         TypeError: By clusters, which only their file knows.
@@ -42,7 +42,7 @@ def looked_up(plan: Plan) -> Chosen:
 
 
 def scopes(units: Chosen, depth: int, width: int, *, sweep: bool) -> tuple[Scope, ...]:
-    """Give the scopes of an experiment: one, or in a sweep one a layer.
+    """Return the scopes of an experiment: one, or in a sweep one a layer.
 
     Raises:
         ExperimentError: A layer is not there.
@@ -123,7 +123,7 @@ def _listed(places: Sequence[Place], scope: Scope) -> Mask:
 def _contrast(
     units: SelectiveUnits, magnitudes: Profiles
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Give each unit's mean magnitude over the group's tasks, and its greatest in any task of the others."""
+    """Each unit's mean magnitude over the group's tasks, and its greatest in any task of the others."""
     against = units.against or tuple(name for name in magnitudes if name != units.group)
     other = [values for name in against for values in magnitudes[name]]
     return np.mean(magnitudes[units.group], axis=0), np.max(other, axis=0)

@@ -78,12 +78,12 @@ def equal_norm(
 
 
 def norm(units: Mask, squares: Floats) -> float:
-    """Give the total activation norm of a set: the root of the sum of its units' mean squares."""
+    """Return the total activation norm of a set: the root of the sum of its units' mean squares."""
     return float(np.sqrt(squares[units].sum()))
 
 
 def _reaching(target: float, squares: Floats) -> npt.NDArray[np.intp] | None:
-    """Give which of these squares to take, in order, to come within the tolerance of the target."""
+    """Return which of these squares to take, in order, to come within the tolerance of the target."""
     low, high = target * (1 - TOLERANCE), target * (1 + TOLERANCE)
     taken = np.zeros(len(squares), dtype=np.bool_)
     first, total = 0, 0.0

@@ -46,7 +46,7 @@ def force(
 
 
 def logits(model: PreTrainedModel, forced: Forced, *, at_once: bool = True) -> Tensor:
-    """Give the logits where the reply is decided, `[prompts, tokens + 1, vocabulary]` float32.
+    """Return the logits where the reply is decided, `[prompts, tokens + 1, vocabulary]` float32.
 
     Args:
         model: The model.

@@ -57,7 +57,7 @@ class Profile:
 def reply_profile(
     runtime: TorchRuntime, site: str, prompts: Sequence[str], replies: Sequence[str]
 ) -> Profile:
-    """Give the profile of every unit of a site over replies to prompts.
+    """Return the profile of every unit of a site over replies to prompts.
 
     The positions are those whose next token belongs to the reply or ends it: there the model decides
     what to say.
@@ -66,7 +66,7 @@ def reply_profile(
 
 
 def example_profile(runtime: TorchRuntime, site: str, examples: Sequence[Example]) -> Profile:
-    """Give the same over right replies to a skill's examples."""
+    """Return the same over right replies to a skill's examples."""
     prompts, replies = zip(*((example.prompt, example.reply) for example in examples), strict=True)
     return reply_profile(runtime, site, prompts, replies)
 
@@ -74,7 +74,7 @@ def example_profile(runtime: TorchRuntime, site: str, examples: Sequence[Example
 def _recordings(
     runtime: TorchRuntime, site: str, prompts: Sequence[str], replies: Sequence[str]
 ) -> Iterator[npt.NDArray[np.float32]]:
-    """Give the rows at deciding positions, `[positions, layers, width]`, a batch at a time."""
+    """Yield the rows at deciding positions, `[positions, layers, width]`, a batch at a time."""
     for first in range(0, len(prompts), BATCH):
         batch = slice(first, first + BATCH)
         asked = chat_texts(runtime.tokenizer, prompts[batch])

@@ -9,7 +9,7 @@ from llmri_server.torch_runtime import TorchRuntime
 
 
 def replies_to(runtime: TorchRuntime, questions: Sequence[Question]) -> list[str]:
-    """Give the right reply to each question, or where it is not known the model's own, greedily.
+    """Return the right reply to each question, or where it is not known the model's own, greedily.
 
     Raises:
         ExperimentError: The model's own is empty.

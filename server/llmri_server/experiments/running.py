@@ -79,7 +79,7 @@ def make_ready(runtime: TorchRuntime, plan: Plan, advance: Advance = lambda _: N
 def observe(
     runtime: TorchRuntime, experiment: Experiment, advance: Advance = lambda _: None
 ) -> Iterator[Observation]:
-    """Give the observations one after the other; afterwards the runtime has no edits.
+    """Yield the observations one after the other; afterwards the runtime has no edits.
 
     A dose that changes nothing is not asked: its figures are the untouched model's.
 
@@ -101,7 +101,7 @@ def observe(
 
 
 def doses_of(operation: Operation) -> Sequence[float | None]:
-    """Give an operation's doses, one that is none for an operation without."""
+    """Return an operation's doses, one that is none for an operation without."""
     return operation.doses or (None,)
 
 
@@ -111,7 +111,7 @@ def unchanged(operation: Operation, dose: float | None) -> bool:
 
 
 def edits_of(units: UnitSet, plan: Plan, operation: Operation, dose: float | None) -> tuple[Edit, ...]:
-    """Give the edits that do this to a set: one a layer that has any of its units."""
+    """Return the edits that do this to a set: one a layer that has any of its units."""
     site = looked_up(plan).site
     return tuple(
         Edit(

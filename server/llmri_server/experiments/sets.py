@@ -78,7 +78,7 @@ def protected_mask(card: ModelCard, site: str) -> Mask:
 def _profiles(
     runtime: TorchRuntime, plan: Plan, units: Chosen, tasks: Sequence[Task]
 ) -> Mapping[str, list[Profile]]:
-    """Give the profiles of the tasks that units are chosen from, by group, where any are needed."""
+    """Return the profiles of the tasks that units are chosen from, by group, where any are needed."""
     profiles: dict[str, list[Profile]] = {}
     if isinstance(units, SelectiveUnits) or plan.controls.matched:
         for task in tasks:
@@ -91,7 +91,7 @@ def _profiles(
 
 
 def _squares(profiles: Mapping[str, list[Profile]], controls: Controls, units: Chosen) -> Floats:
-    """Give every unit's mean square in the replies that count for the norm, each task for as much."""
+    """Return every unit's mean square in the replies that count for the norm, each task for as much."""
     group = controls.norm_over or (units.group if isinstance(units, SelectiveUnits) else "")
     found = profiles[group] if group else [each for tasks in profiles.values() for each in tasks]
     if not found:
@@ -103,7 +103,7 @@ def _squares(profiles: Mapping[str, list[Profile]], controls: Controls, units: C
 def _drawn(
     chosen: UnitSet, pool: Mask, controls: Controls, squares: Floats | None, rng: np.random.Generator
 ) -> Iterator[UnitSet]:
-    """Give the draws of both controls in turn, so that one cut short has as many of either."""
+    """Yield the draws of both controls in turn, so that one cut short has as many of either."""
     if (controls.random or controls.matched) and (chosen.units >= pool).all():
         raise ExperimentError(
             "all units there are chosen, so none are left to draw: set controls.random = 0 and "

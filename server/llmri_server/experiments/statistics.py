@@ -14,7 +14,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def wilson(right: int, asked: int) -> tuple[float, float]:
-    """Give the 95 % score interval of a share (Wilson 1927).
+    """Return the 95 % score interval of a share (Wilson 1927).
 
     Raises:
         ValueError: Nothing was asked, or more is right than was asked.
@@ -30,7 +30,7 @@ def wilson(right: int, asked: int) -> tuple[float, float]:
 
 
 def bootstrap_mean(values: Sequence[float], seed: int, resamples: int) -> tuple[float, float]:
-    """Give the 95 % percentile bootstrap interval of a mean (Efron 1979).
+    """Return the 95 % percentile bootstrap interval of a mean (Efron 1979).
 
     Raises:
         ValueError: There are no values.
@@ -43,12 +43,12 @@ def bootstrap_mean(values: Sequence[float], seed: int, resamples: int) -> tuple[
 
 
 def draws_interval(figures: Sequence[float]) -> tuple[float, float]:
-    """Give the interval that holds the middle 95 % of the figures of random draws."""
+    """Return the interval that holds the middle 95 % of the figures of random draws."""
     return _middle(np.asarray(figures, dtype=np.float64))
 
 
 def permutation_p(chosen: float, draws: Sequence[float], *, harm_is_low: bool) -> float:
-    """Give the share of sets that harm at least as much as the chosen one, itself counted among them.
+    """Return the share of sets that harm at least as much as the chosen one, itself counted among them.
 
     With D draws it is at least 1 / (1 + D) (Phipson and Smyth 2010).
 

@@ -48,7 +48,7 @@ Cell = tuple[Condition, Kind | None, str, Measure]
 
 
 def summarised(results: Results) -> tuple[Row, ...]:
-    """Give the rows: tasks within measures within conditions. What was not reached has none."""
+    """Return the rows: tasks within measures within conditions. What was not reached has none."""
     found: dict[Cell, list[Observation]] = {}
     for each in results.observations:
         found.setdefault(_cell(each, results.sets), []).append(each)
@@ -57,7 +57,7 @@ def summarised(results: Results) -> tuple[Row, ...]:
 
 
 def conditions_of(plan: Plan, sets: Sequence[SetRecord]) -> Iterator[Condition]:
-    """Give the conditions of an experiment, in order, without the untouched model."""
+    """Yield the conditions of an experiment, in order, without the untouched model."""
     layers = dict.fromkeys(each.layer for each in sets)
     for layer in layers:
         for number, operation in enumerate(plan.operations):

@@ -31,7 +31,7 @@ class Task:
 
 
 def tasks_of(plan: Plan) -> tuple[Task, ...]:
-    """Give the tasks of a plan whose files were read, in its order."""
+    """Return the tasks of a plan whose files were read, in its order."""
     return tuple(task for group in plan.groups for task in _of_group(group, plan.seed))
 
 

@@ -38,7 +38,7 @@ LAYOUTS: dict[str, Layout] = {
 
 
 def layout_of(model_type: str) -> Layout:
-    """Give the layout of a `model_type`.
+    """Return the layout of a `model_type`.
 
     Raises:
         ExportError: There is none.

@@ -18,7 +18,7 @@ STACKED = "layers.{}.feed_forward.experts.{}.weight"
 def arrange(
     weights: Iterable[tuple[str, Floats]], layout: Layout, config: Config
 ) -> Iterator[tuple[str, Floats]]:
-    """Give the tensors under GGUF's names, arranged as llama.cpp wants them.
+    """Yield the tensors under GGUF's names, arranged as llama.cpp wants them.
 
     Raises:
         ExportError: A tensor has no place in this architecture.
@@ -51,7 +51,7 @@ def interleave(rows: Floats, heads: int) -> Floats:
 
 
 def _stack_experts(weights: Iterable[tuple[str, Floats]], config: Config) -> Iterator[tuple[str, Floats]]:
-    """Give the experts' matrices of a layer as one tensor, `[experts, rows, columns]`."""
+    """Yield the experts' matrices of a layer as one tensor, `[experts, rows, columns]`."""
     waiting: dict[tuple[str, str], dict[int, Floats]] = {}
     for name, values in weights:
         match = EXPERT.fullmatch(name)

@@ -24,12 +24,12 @@ OPTIONAL = {
 
 
 def head_width(config: Config) -> int:
-    """Give the width of one attention head."""
+    """Return the width of one attention head."""
     return int(config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"])
 
 
 def key_value_heads(config: Config) -> int:
-    """Give the number of heads that keys and values have."""
+    """Return the number of heads that keys and values have."""
     return int(config.get("num_key_value_heads") or config["num_attention_heads"])
 
 
@@ -71,7 +71,7 @@ def _add_window(writer: GGUFWriter, config: Config) -> None:
 
 
 def rope_factors(config: Config) -> list[float] | None:
-    """Give what Llama 3 divides the rotary frequencies by, `[head width / 2]`; None divides by nothing."""
+    """Return what Llama 3 divides the rotary frequencies by, `[head width / 2]`; None divides by nothing."""
     rope = _rope(config)
     if rope.get("rope_type", "default") == "default":
         return None

@@ -23,7 +23,7 @@ HEADS = ("token_embd.weight", "output.weight")
 
 
 def type_of(name: str, shape: tuple[int, ...], precision: Precision) -> GGMLQuantizationType:
-    """Give the type of a tensor, the nearest to the precision that its shape allows.
+    """Return the type of a tensor, the nearest to the precision that its shape allows.
 
     Vectors, and the router of a mixture of experts, stay float32. Rows that are no whole number of blocks
     stay float16. With `q4`, embedding and output get Q8_0, as llama.cpp's own quantiser gives them more bits;
@@ -41,7 +41,7 @@ def type_of(name: str, shape: tuple[int, ...], precision: Precision) -> GGMLQuan
 
 
 def encode(values: Floats, kind: GGMLQuantizationType) -> npt.NDArray[np.generic]:
-    """Give the values in a type: floats as they are, quantised rows as bytes, `[..., row bytes]`."""
+    """Return the values in a type: floats as they are, quantised rows as bytes, `[..., row bytes]`."""
     if kind == GGMLQuantizationType.Q4_K:
         return quantize_q4_k(values)
     encoded: npt.NDArray[np.generic] = quants.quantize(values, kind)

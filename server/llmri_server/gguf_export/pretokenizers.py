@@ -25,7 +25,7 @@ PLAIN = ("dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffi
 
 
 def pretokenizer_of(core: dict[str, Any]) -> str:
-    """Give llama.cpp's name for how the tokenizer of a `tokenizer.json` splits text.
+    """Return llama.cpp's name for how the tokenizer of a `tokenizer.json` splits text.
 
     Raises:
         ExportError: llama.cpp does not split like this.

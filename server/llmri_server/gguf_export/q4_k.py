@@ -18,7 +18,7 @@ Bytes = npt.NDArray[np.uint8]
 
 
 def quantize_q4_k(values: Floats) -> Bytes:
-    """Give `[..., columns]`, a multiple of 256, as bytes: `[..., columns / 256 * 144]`."""
+    """Return `[..., columns]`, a multiple of 256, as bytes: `[..., columns / 256 * 144]`."""
     blocks = values.reshape(-1, SUPER_BLOCK // BLOCK, BLOCK)
     scale, low = _scales_and_minima(blocks)
     coarse_scale, scale_bits = _six_bits(scale)
@@ -38,7 +38,7 @@ def quantize_q4_k(values: Floats) -> Bytes:
 
 
 def _scales_and_minima(blocks: Floats) -> tuple[Floats, Floats]:
-    """Give the scale and minimum (at most 0) of each block, `[supers, 8]`, of the least weighted error."""
+    """Return the scale and minimum (at most 0) of each block, `[supers, 8]`, of the least weighted error."""
     weight = np.sqrt(np.mean(blocks**2, axis=-1, keepdims=True)) + np.abs(blocks)
     top, best_low = blocks.max(axis=-1), np.minimum(blocks.min(axis=-1), 0)
     best_scale = (top - best_low) / TOP
@@ -54,7 +54,7 @@ def _scales_and_minima(blocks: Floats) -> tuple[Floats, Floats]:
 
 
 def _fitted(blocks: Floats, weight: Floats, levels: Floats) -> tuple[Floats, Floats]:
-    """Give the scale and minimum that fit these levels best, by weighted least squares."""
+    """Return the scale and minimum that fit these levels best, by weighted least squares."""
     total, first = weight.sum(-1), (weight * blocks).sum(-1)
     level, square = (weight * levels).sum(-1), (weight * levels**2).sum(-1)
     both = (weight * levels * blocks).sum(-1)
@@ -70,14 +70,14 @@ def _fitted(blocks: Floats, weight: Floats, levels: Floats) -> tuple[Floats, Flo
 
 
 def _levels(blocks: Floats, scale: Floats, low: Floats) -> Bytes:
-    """Give the level of each weight, 0 to 15."""
+    """Return the level of each weight, 0 to 15."""
     nearest = np.rint((blocks - low[..., None]) * _inverse(scale)[..., None])
     levels: Bytes = np.clip(nearest, 0, TOP).astype(np.uint8)
     return levels
 
 
 def _inverse(values: Floats) -> Floats:
-    """Give 1 / value, and 0 where that would be infinite."""
+    """Return 1 / value, and 0 where that would be infinite."""
     inverse = np.zeros_like(values)
     return np.divide(1, values, out=inverse, where=values >= np.finfo(np.float32).tiny)
 
@@ -90,7 +90,7 @@ def _error(blocks: Floats, weight: Floats, scale: Floats, low: Floats, levels: B
 
 
 def _six_bits(values: Floats) -> tuple[npt.NDArray[np.float16], Bytes]:
-    """Give one float16 a super-block, `[supers, 1]`, and the six bits by which each block multiplies it."""
+    """Return one float16 a super-block, `[supers, 1]`, and the six bits by which each block multiplies it."""
     top = np.maximum(values.max(axis=-1, keepdims=True), 0)
     bits = np.clip(np.rint(values * _inverse(top) * TOP_SCALE), 0, TOP_SCALE).astype(np.uint8)
     return (top / TOP_SCALE).astype(np.float16), bits

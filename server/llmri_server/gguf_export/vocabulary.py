@@ -96,7 +96,7 @@ def _starts_with(folder: Path, begin: int) -> bool:
 
 
 def _text(token: object) -> str | None:
-    """Give the text of a token of `tokenizer_config.json`, which is a string or says more."""
+    """Return the text of a token of `tokenizer_config.json`, which is a string or says more."""
     return token["content"] if isinstance(token, dict) else token  # type: ignore[return-value]
 
 

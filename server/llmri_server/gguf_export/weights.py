@@ -12,7 +12,7 @@ Floats = npt.NDArray[np.float32]
 
 
 def read_weights(folder: Path) -> Iterator[tuple[str, Floats]]:
-    """Give every tensor's name and values, over all `.safetensors` files in the folder.
+    """Yield every tensor's name and values, over all `.safetensors` files in the folder.
 
     Raises:
         ExportError: There is no such file, or none can be read.

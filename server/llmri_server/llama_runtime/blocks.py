@@ -30,7 +30,7 @@ class Block:
 
 
 def find_blocks(graph: Graph, layers: int) -> list[Block] | str:
-    """Give every block, or say why the residual stream could not be followed through all of them."""
+    """Return every block, or say why the residual stream could not be followed through all of them."""
     steps = follow(graph)
     sorted_steps = _by_layer(steps, layers)
     missed = [layer for layer, own in enumerate(sorted_steps) if not own]
@@ -58,7 +58,7 @@ def _by_layer(steps: Sequence[Step], layers: int) -> list[list[Step]]:
 
 
 def _end(graph: Graph, steps: Sequence[Sequence[Step]]) -> int:
-    """Give what the last block leaves: the last sum, and what is done to it before the final norm.
+    """Return what the last block leaves: the last sum, and what is done to it before the final norm.
 
     Scaling is the block's own, as in RWKV 6; a norm is where it ends the block before, too.
     """
@@ -77,7 +77,7 @@ def _block(steps: Sequence[Step], before: int, after: int, layer: int) -> Block:
 
 
 def _written(steps: Sequence[Step], kind: Kind, layer: int) -> int | str:
-    """Give the one operand that a branch of this kind alone adds."""
+    """Return the one operand that a branch of this kind alone adds."""
     name = "MLP" if kind == "mlp" else kind
     terms = [term for step in steps for term in step.terms if kind in term.kinds]
     if not terms:
@@ -90,7 +90,7 @@ def _written(steps: Sequence[Step], kind: Kind, layer: int) -> int | str:
 
 
 def _middle(steps: Sequence[Step], layer: int) -> int | str:
-    """Give the stream that the MLP reads where something was added in this block before."""
+    """Return the stream that the MLP reads where something was added in this block before."""
     of_mlp = [
         number for number, step in enumerate(steps) if any(term.kinds == {"mlp"} for term in step.terms)
     ]

@@ -101,7 +101,7 @@ class Context:
             raise RuntimeError(f"llama.cpp failed with status {status}: {self.model.engine.last_error()}")
 
     def logits(self, now: Pass) -> npt.NDArray[np.float32]:
-        """Give the logits of the latest pass, `[outputs, vocabulary]`, over llama.cpp's own memory."""
+        """Return the logits of the latest pass, `[outputs, vocabulary]`, over llama.cpp's own memory."""
         shape = (len(now.outputs), self.model.tokens)
         if not shape[0]:
             return np.empty(shape, np.float32)
@@ -125,7 +125,7 @@ class Context:
         return int(self._lib.llama_perf_context(self.pointer).n_reused)
 
     def _batch_arrays(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
-        """Give the batch's tokens, positions and wishes for logits; all are of sequence 0."""
+        """Return the batch's tokens, positions and wishes for logits; all are of sequence 0."""
         batch, size = self._batch, (self.largest,)
         for number in range(self.largest):
             batch.n_seq_id[number] = 1

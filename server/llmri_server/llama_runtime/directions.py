@@ -18,7 +18,7 @@ class Direction(Protocol):
         ...
 
     def felt(self) -> Compiled:
-        """Give the edits of the next pass."""
+        """Return the edits of the next pass."""
         ...
 
     @property
@@ -44,7 +44,7 @@ class Standing:
             self._compiled = None
 
     def felt(self) -> Compiled:
-        """Give what stands; the same tuple of edits is compiled once."""
+        """Return what stands; the same tuple of edits is compiled once."""
         edits = self.edits
         if self._compiled is None or self._compiled.edits is not edits:
             self._compiled = self._compiler.compile(edits)
@@ -67,5 +67,5 @@ class Alone:
         self._compiled = self._compiler.compile(self._edits)
 
     def felt(self) -> Compiled:
-        """Give the edits."""
+        """Return the edits."""
         return self._compiled

@@ -54,7 +54,7 @@ def discover(model: Model) -> Discovery:
 
 
 def _nodes(graph: Graph, layers: int) -> Nodes:
-    """Give the nodes that may be each site; `EMBEDDING` has one."""
+    """Return the nodes that may be each site; `EMBEDDING` has one."""
     nodes: dict[str, Sequence[int] | str] = {
         Z: read_by_attention_output(graph, layers),
         MLP_ACT: read_by_down(graph, layers),
@@ -79,7 +79,7 @@ def _of_blocks(blocks: Sequence[Block]) -> dict[str, Sequence[int] | str]:
 
 
 def _each(found: Sequence[int | str]) -> Sequence[int] | str:
-    """Give a node of every layer, or why the first one that lacks it does."""
+    """Return a node of every layer, or why the first one that lacks it does."""
     reasons = [each for each in found if isinstance(each, str)]
     return reasons[0] if reasons else [each for each in found if isinstance(each, int)]
 
@@ -107,7 +107,7 @@ def _sites(graph: Graph, nodes: Nodes, model: Model) -> Discovery:
 
 
 def _site(graph: Graph, name: str, numbers: Sequence[int]) -> Site | str:
-    """Give a site whose nodes can be read and are equally wide, or say why it is none."""
+    """Return a site whose nodes can be read and are equally wide, or say why it is none."""
     nodes = [graph.nodes[number] for number in numbers]
     for layer, node in enumerate(nodes):
         if node.problem:

@@ -28,7 +28,7 @@ class Distribution:
         self._entropy = float(np.log(total) - (odds * np.maximum(shifted, -1e30)).sum() / total)
 
     def describe(self, token: int, vocabulary: Vocabulary) -> tuple[float, float, tuple[Candidate, ...]]:
-        """Give the token's logprob, the entropy in nats, and the likeliest candidates."""
+        """Return the token's logprob, the entropy in nats, and the likeliest candidates."""
         logprobs = self._logprobs
         count = min(CANDIDATES, len(logprobs))
         best = np.argpartition(logprobs, -count)[-count:]

@@ -32,7 +32,7 @@ class Engine:
     errors: deque[str]
 
     def last_error(self) -> str:
-        """Give what llama.cpp complained of first in what it did last, without its own function's name."""
+        """Return what llama.cpp complained of first in what it did last, without its own function's name."""
         return FUNCTION.sub("", self.errors[0]).strip().rstrip(".") if self.errors else "it does not say why"
 
 

@@ -11,7 +11,7 @@ PROBABILITIES = frozenset({"SOFT_MAX", "UNARY"})  # the latter is a sigmoid: eac
 
 
 def find_experts(graph: Graph, mlps: Sequence[int]) -> dict[str, list[int]]:
-    """Give the experts' probabilities, and what the chosen experts write, where all layers have them.
+    """Return the experts' probabilities, and what the chosen experts write, where all layers have them.
 
     Args:
         graph: What a decode showed.
@@ -27,14 +27,14 @@ def find_experts(graph: Graph, mlps: Sequence[int]) -> dict[str, list[int]]:
 
 
 def _summed(graph: Graph, mlp: int) -> int:
-    """Give the sum that an MLP scales or normalises at its end, or the MLP itself."""
+    """Return the sum that an MLP scales or normalises at its end, or the MLP itself."""
     while graph.nodes[mlp].operation in AFTER_SUM and len(graph.sources(mlp)) == 1:
         (mlp,) = graph.sources(mlp)
     return mlp
 
 
 def _written(graph: Graph, mlp: int) -> int | None:
-    """Give the node of whose views, one for each chosen expert, the sum consists."""
+    """Return the node of whose views, one for each chosen expert, the sum consists."""
     found = {
         origin
         for number in _summands(graph, mlp)
@@ -56,7 +56,7 @@ def _viewed(graph: Graph, number: int) -> int | None:
 
 
 def _router(graph: Graph, written: int) -> int | None:
-    """Give the probabilities by which the experts' outputs are multiplied: their rows are taken by choice."""
+    """The probabilities by which the experts' outputs are multiplied: their rows are taken by choice."""
     number: int | str = graph.nodes[written].reads[-1]
     while isinstance(number, int):
         node = graph.nodes[number]

@@ -112,7 +112,7 @@ class _Reply:
             self._turn.sink.token(TokenEvent(position - self._known, "prompt", token, text))
 
     def _read_prompt(self) -> Floats | None:
-        """Give the logits after the prompt, or None where the turn is stopped before its end."""
+        """Return the logits after the prompt, or None where the turn is stopped before its end."""
         scanned = len(self._prompt) - self._direction.plan.prompt_positions
         logits: Floats | None = None
         for first, stop in chunks(self._known, len(self._prompt), self._memory.watch.context.largest):

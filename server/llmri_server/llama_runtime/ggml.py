@@ -71,7 +71,7 @@ class Ggml:
         self.type_name: Callable[[int], bytes] = self.function("ggml_type_name", _TEXT, _INTEGER)
 
     def function(self, name: str, result: object, *arguments: object) -> Callable[..., Any]:
-        """Give an exported function with its types.
+        """Return an exported function with its types.
 
         Raises:
             LoadError: It is not exported.

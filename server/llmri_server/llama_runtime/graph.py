@@ -77,12 +77,12 @@ class Graph:
         return bool(self._above[number] >> on & 1)
 
     def sources(self, number: int) -> list[int]:
-        """Give the nodes that a node reads and that depend on the tokens, each as its `origin`."""
+        """Return the nodes that a node reads and that depend on the tokens, each as its `origin`."""
         reads = (source for source in self.nodes[number].reads if isinstance(source, int))
         return [self.origin(source) for source in reads if self._above[source] & self._of_tokens]
 
     def origin(self, number: int) -> int:
-        """Give the node whose values a node has: it leaves rows out, copies, or shapes them otherwise."""
+        """Return the node whose values a node has: it leaves rows out, copies, or shapes them otherwise."""
         node = self.nodes[number]
         first = node.reads[0] if node.reads else None
         while isinstance(first, int) and (node.operation in SAME_VALUES or _leaves_rows_out(node)):
@@ -91,7 +91,7 @@ class Graph:
         return number
 
     def between(self, start: int, end: int) -> Iterator[int]:
-        """Give the nodes that a node is computed from, itself too, without those that another is."""
+        """Yield the nodes that a node is computed from, itself too, without those that another is."""
         bits = self._above[end] & ~self._above[start]
         while bits:
             lowest = bits & -bits
@@ -99,7 +99,7 @@ class Graph:
             bits ^= lowest
 
     def weights(self, start: int, end: int) -> set[Weight]:
-        """Give the blocks' weights that are read between two nodes."""
+        """Return the blocks' weights that are read between two nodes."""
         return {
             weight
             for number in self.between(start, end)
@@ -109,7 +109,7 @@ class Graph:
 
 
 def weight_of(name: str) -> Weight | None:
-    """Give the weight that a tensor's name means, None where it means none of a block."""
+    """Return the weight that a tensor's name means, None where it means none of a block."""
     match = WEIGHT.match(name)
     return Weight(int(match["layer"]), match["name"]) if match else None
 

@@ -24,7 +24,7 @@ def check_room(read: Read, length: int) -> None:
 
 
 def _bytes_a_token(read: Read) -> int:
-    """Give how many bytes the keys and values of a token take, at least; 0 where the file does not say."""
+    """Return how many bytes the keys and values of a token take, at least; 0 where the file does not say."""
     architecture = read("general.architecture")
 
     def number(key: str) -> int:
@@ -38,7 +38,7 @@ def _bytes_a_token(read: Read) -> int:
 
 
 def _memory() -> int:
-    """Give the machine's memory in bytes; 0 where the system does not tell."""
+    """Return the machine's memory in bytes; 0 where the system does not tell."""
     if not hasattr(os, "sysconf"):
         return 0
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -15,7 +15,7 @@ from llmri_server.runtime import NonFiniteError
 
 
 def lens(watch: Watch, layers: int, ids: Sequence[int], compiled: Compiled, prompt: int) -> Floats:
-    """Give the logits of every layer at the last position, `[layers, vocabulary]`; see `LensRuntime.lens`.
+    """Return the logits of every layer at the last position, `[layers, vocabulary]`; see `LensRuntime.lens`.
 
     A second sequence, a layer a position, has the rows in place of the last block's output: whatever
     llama.cpp does from there on, norm, unembedding, scaling or softcapping, it does to all.

@@ -48,7 +48,7 @@ def measure(
 
 
 def unedited_rows(watch: Watch, ids: Sequence[int], places: Sequence[Place]) -> dict[Place, Floats]:
-    """Give what passes at some places while nothing is edited, `[positions, width]` each."""
+    """Return what passes at some places while nothing is edited, `[positions, width]` each."""
     layers: dict[str, list[int]] = {}
     for name, layer in places:
         layers.setdefault(name, []).append(layer)
@@ -60,6 +60,6 @@ def unedited_rows(watch: Watch, ids: Sequence[int], places: Sequence[Place]) -> 
 
 
 def mean_row(rows: Floats) -> Floats:
-    """Give the mean over positions, `[width]`, of rows `[positions, width]`."""
+    """Return the mean over positions, `[width]`, of rows `[positions, width]`."""
     mean: Floats = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
     return mean

@@ -79,7 +79,7 @@ class Model:
         }
 
     def metadata(self, key: str) -> str | None:
-        """Give a value of the file's metadata as text, or None without it."""
+        """Return a value of the file's metadata as text, or None without it."""
         return metadata(self.engine.lib, self.pointer, key)
 
 
@@ -90,7 +90,7 @@ def _progress(share: float, _data: object) -> bool:
 
 
 def metadata(lib: ModuleType, pointer: object, key: str) -> str | None:
-    """Give a value of a loaded file's metadata as text, or None without it."""
+    """Return a value of a loaded file's metadata as text, or None without it."""
     room, length = FIRST_VALUE, 0
     while length >= 0:
         buffer = ctypes.create_string_buffer(room)
@@ -102,7 +102,7 @@ def metadata(lib: ModuleType, pointer: object, key: str) -> str | None:
 
 
 def metadata_keys(lib: ModuleType, pointer: object) -> list[str]:
-    """Give the keys of a loaded file's metadata, but for those of lists."""
+    """Return the keys of a loaded file's metadata, but for those of lists."""
     buffer = ctypes.create_string_buffer(LONGEST_KEY)
     keys: list[str] = []
     for number in range(lib.llama_model_meta_count(pointer)):

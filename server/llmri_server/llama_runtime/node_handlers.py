@@ -93,7 +93,7 @@ class Stops:
         return acts
 
     def _stop(self, acts: Sequence[Act]) -> Stop:
-        """Give what happens at a node; a single row that is only kept goes straight where it belongs."""
+        """Return what happens at a node; a single row that is only kept goes straight where it belongs."""
         (name, layer), *_ = (act.place for act in acts)
         site = self._sites[name]
         size = ROW * site.width

@@ -173,7 +173,7 @@ class Observer:
         self._recogniser.start()
 
     def _recognised(self, address: int) -> tuple[Place, bool] | None:
-        """Give the place of a node that belongs to a site, and whether it holds float16.
+        """Return the place of a node that belongs to a site, and whether it holds float16.
 
         Raises:
             RuntimeError: Its values cannot be read as numbers that lie one behind the other.

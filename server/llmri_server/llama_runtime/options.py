@@ -32,7 +32,7 @@ class Options:
     exact_cache: bool = False
 
     def threads_for(self, weights: int) -> int:
-        """Give how many threads to start for so many bytes of weights, never more than there are to run them.
+        """How many threads to start for so many bytes of weights, never more than there are to run them.
 
         Threads wait for each other after every node, and spin: a token of a small model gains nothing by
         them, and on a busy machine loses several times what it takes.
@@ -44,5 +44,5 @@ class Options:
         return min(self.threads or there, there)
 
     def context_of(self, trained: int) -> int:
-        """Give the longest sequence for a model that was trained on sequences so long, or unknown, 0."""
+        """Return the longest sequence for a model that was trained on sequences so long, or unknown, 0."""
         return self.context or min(trained or LONGEST_CONTEXT, LONGEST_CONTEXT)

@@ -36,7 +36,7 @@ def probe(model: Model) -> Graph:
 
 
 def probe_ids(model: Model) -> tuple[int, ...]:
-    """Give a few different tokens, one more than a probe reads."""
+    """Return a few different tokens, one more than a probe reads."""
     return tuple(model.tokens * step // (POSITIONS + 2) for step in range(1, POSITIONS + 2))
 
 
@@ -91,7 +91,7 @@ class _Surveyor:
         )
 
     def _read(self, source: int) -> int | str:
-        """Give the number of the node at an address, or that it was copied from, else a name."""
+        """Return the number of the node at an address, or that it was copied from, else a name."""
         if source in self._numbers:
             return self._numbers[source]
         copied = COPIED.match(_full_name(source))

@@ -10,12 +10,12 @@ PRODUCTS = frozenset({"MUL_MAT", "MUL_MAT_ID"})
 
 
 def read_by_attention_output(graph: Graph, layers: int) -> list[int] | str:
-    """Give what the output projection of attention reads in each layer, or say which has none."""
+    """Return what the output projection of attention reads in each layer, or say which has none."""
     return _read(graph, OUTPUT, layers)
 
 
 def read_by_down(graph: Graph, layers: int) -> list[int] | str:
-    """Give what the projection of the MLP's neurons reads in each layer, or say why there is no such tensor.
+    """What the projection of the MLP's neurons reads in each layer, or why there is no such tensor.
 
     Of a mixture of experts only the chosen ones are computed, each with neurons of its own, so no unit of one
     tensor is one neuron; what a shared expert computes beside them is not the MLP's either.
@@ -38,7 +38,7 @@ def _read(graph: Graph, name: str, layers: int) -> list[int] | str:
 
 
 def _products(graph: Graph) -> Iterator[tuple[Weight, int]]:
-    """Give each weight that is multiplied with a node, and the node."""
+    """Yield each weight that is multiplied with a node, and the node."""
     for node in graph.nodes:
         if node.operation in PRODUCTS and isinstance(node.reads[0], str) and isinstance(node.reads[1], int):
             weight = weight_of(node.reads[0])

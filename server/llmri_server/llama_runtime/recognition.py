@@ -56,7 +56,7 @@ class Marking:
         self._seen.clear()
 
     def mark(self, tensor: Tensor, operation: str, name: str) -> Mark:
-        """Give the next node's mark; nodes may be left out if all with their operation and name are."""
+        """Return the next node's mark; nodes may be left out if all with their operation and name are."""
         reads = () if name else tuple(map(_name_at, filter(None, tensor.src)))
         before = self._seen[operation, name, reads]
         self._seen[operation, name, reads] = before + 1
@@ -85,7 +85,7 @@ class Recogniser:
         self._marking.start()
 
     def labels(self, address: int) -> list[Label]:
-        """Give what the next node of the graph is; mostly nothing."""
+        """Return what the next node of the graph is; mostly nothing."""
         tensor = Tensor.from_address(address)
         operation = self._ggml.operation(tensor.op)
         names = self._names.get(operation)
@@ -95,7 +95,7 @@ class Recogniser:
 
 
 def plain_name(tensor: Tensor) -> str:
-    """Give a tensor's name without what ggml numbers, which differs from graph to graph."""
+    """Return a tensor's name without what ggml numbers, which differs from graph to graph."""
     return _plain(tensor.name)
 
 

@@ -20,7 +20,7 @@ class Sampler:
         self._chain = chain
 
     def choose(self) -> int:
-        """Give the next token."""
+        """Return the next token."""
         lib = self._context.model.engine.lib
         return int(lib.llama_sampler_sample(self._chain, self._context.pointer, NEWEST))
 
@@ -39,7 +39,7 @@ def sampler(context: Context, sampling: Sampling) -> Iterator[Sampler]:
 
 
 def _links(lib: ModuleType, sampling: Sampling) -> Iterator[object]:
-    """Give the links in the order of transformers, so that both runtimes mean the same."""
+    """Yield the links in the order of transformers, so that both runtimes mean the same."""
     if sampling.temperature <= 0:
         yield lib.llama_sampler_init_greedy()
         return

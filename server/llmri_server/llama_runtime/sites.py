@@ -59,7 +59,7 @@ class Discovery:
     flash_attention: FlashAttention = "auto"
 
     def without(self, reasons: Mapping[str, str]) -> "Discovery":
-        """Give the same without some sites, and why."""
+        """Return the same without some sites, and why."""
         sites = {name: site for name, site in self.sites.items() if name not in reasons}
         needed = {node_of((name, layer)) for name in sites for layer in {layer for _, layer in self.marks}}
         marks = {place: mark for place, mark in self.marks.items() if place in needed}
@@ -67,7 +67,7 @@ class Discovery:
 
 
 def node_of(place: Place) -> Place:
-    """Give the site whose node a place is read from and written to: a block's input is another's output."""
+    """Return the site whose node a place is read from and written to: a block's input is another's output."""
     site, layer = place
     if site != RESID_PRE:
         return place

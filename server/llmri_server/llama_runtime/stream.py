@@ -55,7 +55,7 @@ class Step:
 
 
 def follow(graph: Graph) -> list[Step]:
-    """Give the steps of the stream, the first one first; as many as can be told from the logits back."""
+    """Return the steps of the stream, the first one first; as many as can be told from the logits back."""
     steps: list[Step] = []
     path: list[int] = []
     number = len(graph.nodes) - 1
@@ -91,7 +91,7 @@ def _step(graph: Graph, number: int, terms: list[int], path: tuple[int, ...]) ->
 
 
 def _stream(graph: Graph, terms: list[int]) -> int | None:
-    """Give the term that all others are computed from."""
+    """Return the term that all others are computed from."""
     for term in terms:
         if all(other != term and graph.depends(other, on=term) for other in terms if other is not term):
             return term
@@ -99,7 +99,7 @@ def _stream(graph: Graph, terms: list[int]) -> int | None:
 
 
 def _parts(graph: Graph, term: int, before: int) -> Iterator[Term]:
-    """Give a branch, or those that were added before the stream was."""
+    """Yield a branch, or those that were added before the stream was."""
     kinds = frozenset(_kinds(graph.weights(before, term)))
     if len(kinds) > 1 and _is_sum(graph, term):
         for source in graph.sources(term):

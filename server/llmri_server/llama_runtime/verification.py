@@ -40,7 +40,7 @@ CLAIMING = (RESID_MID, ATTN_OUT, MLP_OUT)
 
 
 def verified(model: Model, found: Discovery, ids: tuple[int, ...]) -> Discovery:
-    """Give what was found without the sites that are not what they claim to be.
+    """Return what was found without the sites that are not what they claim to be.
 
     Args:
         model: The model.
@@ -67,7 +67,7 @@ def adds_up(total: Floats, *parts: Floats) -> bool:
 
 
 def _passes(model: Model, found: Discovery, ids: tuple[int, ...]) -> Iterator[Rows]:
-    """Give what passes in a prompt, and then in a single token."""
+    """Yield what passes in a prompt, and then in a single token."""
     watch = Watch(model, found, frozenset())
     wanted: Wanted = tuple((name, tuple(range(model.layers))) for name in found.sites)
     for first, piece in ((0, ids[:-1]), (len(ids) - 1, ids[-1:])):

@@ -47,7 +47,7 @@ class Vocabulary:
         self.text_of = lru_cache(maxsize=65536)(self._text_of)
 
     def ids(self, text: str, *, add_special: bool) -> list[int]:
-        """Give the tokens of a text, in which special tokens may be written out.
+        """Return the tokens of a text, in which special tokens may be written out.
 
         Args:
             text: The text.
@@ -65,7 +65,7 @@ class Vocabulary:
         return list(tokens[:count])
 
     def bytes_of(self, token: int) -> bytes:
-        """Give the bytes that a token stands for, special ones written out."""
+        """Return the bytes that a token stands for, special ones written out."""
         buffer = ctypes.create_string_buffer(FIRST_BUFFER)
         length = self._lib.llama_token_to_piece(self._pointer, token, buffer, FIRST_BUFFER, 0, True)
         if length < 0:
@@ -78,7 +78,7 @@ class Vocabulary:
         return TokenText(self)
 
     def _text_of(self, token: int) -> str:
-        """Give the text of a token that stands alone, as a candidate for the next does."""
+        """Return the text of a token that stands alone, as a candidate for the next does."""
         return self.bytes_of(token).decode(errors="replace")
 
     def _known(self, token: int) -> int | None:

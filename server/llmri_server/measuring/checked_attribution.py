@@ -75,7 +75,7 @@ def attribution(
 
 
 def sample_units(values: npt.NDArray[np.float32], count: int) -> tuple[int, ...]:
-    """Give the units to check: the strongest half, strongest first, then a random half of the others.
+    """Return the units to check: the strongest half, strongest first, then a random half of the others.
 
     The draw is seeded, so the same attribution gives the same units.
     """
@@ -92,7 +92,7 @@ def _ablation(site: str, layer: int, unit: int) -> Edit:
 def _ablated(
     runtime: Runtime, ids: Sequence[int], ablations: Sequence[Edit], steps: Steps
 ) -> npt.NDArray[np.float32]:
-    """Give the next token's logits without any edit, then under each ablation: `[1 + units, vocabulary]`."""
+    """The next token's logits without any edit, then under each ablation: `[1 + units, vocabulary]`."""
     variants: list[tuple[Edit, ...]] = [(), *((edit,) for edit in ablations)]
     parts = []
     for start in range(0, len(variants), AT_ONCE):

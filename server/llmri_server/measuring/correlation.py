@@ -7,7 +7,7 @@ FEWEST = 3  # two points always lie on a line
 
 
 def pearson(left: npt.NDArray[np.float64], right: npt.NDArray[np.float64]) -> float | None:
-    """Give the product-moment correlation, or None for fewer than three points or a constant series."""
+    """Return the product-moment correlation, or None for fewer than three points or a constant series."""
     if len(left) < FEWEST:
         return None
     left, right = left - left.mean(), right - right.mean()
@@ -16,12 +16,12 @@ def pearson(left: npt.NDArray[np.float64], right: npt.NDArray[np.float64]) -> fl
 
 
 def spearman(left: npt.NDArray[np.float64], right: npt.NDArray[np.float64]) -> float | None:
-    """Give the correlation of the ranks (Spearman 1904), or None as `pearson` does."""
+    """Return the correlation of the ranks (Spearman 1904), or None as `pearson` does."""
     return pearson(ranks(left), ranks(right))
 
 
 def ranks(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Give ranks from 1; equal values share the mean of theirs."""
+    """Return ranks from 1; equal values share the mean of theirs."""
     _, group, sizes = np.unique(values, return_inverse=True, return_counts=True)
     means: npt.NDArray[np.float64] = np.cumsum(sizes) - (sizes - 1) / 2
     return means[group]

@@ -12,7 +12,7 @@ SHIFTS = 10
 
 
 def logprobs(logits: npt.NDArray[np.float32]) -> Logprobs:
-    """Give natural logarithms of probabilities for logits, both `[..., vocabulary]`."""
+    """Return natural logarithms of probabilities for logits, both `[..., vocabulary]`."""
     exact = logits.astype(np.float64)
     exact -= exact.max(axis=-1, keepdims=True)
     exact -= np.log(np.exp(exact).sum(axis=-1, keepdims=True))
@@ -20,7 +20,7 @@ def logprobs(logits: npt.NDArray[np.float32]) -> Logprobs:
 
 
 def divergence(plain: Logprobs, edited: Logprobs) -> npt.NDArray[np.float64]:
-    """Give the KL divergence from `plain` to `edited` in nats, `[...]` (Kullback, Leibler 1951).
+    """Return the KL divergence from `plain` to `edited` in nats, `[...]` (Kullback, Leibler 1951).
 
     It is the mean over `plain` of how much likelier a token is there than in `edited`.
     """
@@ -31,7 +31,7 @@ def divergence(plain: Logprobs, edited: Logprobs) -> npt.NDArray[np.float64]:
 def shifts(
     runtime: Runtime, plain: Logprobs, edited: Logprobs
 ) -> tuple[tuple[Shift, ...], tuple[Shift, ...]]:
-    """Give the tokens whose probability gains most and those whose loses most, at most ten each."""
+    """Return the tokens whose probability gains most and those whose loses most, at most ten each."""
     change = np.exp(edited) - np.exp(plain)
     order = np.argsort(change, kind="stable")
 

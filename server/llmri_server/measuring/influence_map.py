@@ -84,7 +84,7 @@ def influence(
 def relative_change(
     plain: npt.NDArray[np.float32], edited: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float32]:
-    """Give the root mean square change over positions in standard deviations, `[layers, width]`.
+    """Return the root mean square change over positions in standard deviations, `[layers, width]`.
 
     A unit that is constant without the edits has no spread of its own: its change is relative to the typical
     spread of its layer, the root mean square over the units, or, where all are constant as over a single

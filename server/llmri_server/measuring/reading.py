@@ -6,7 +6,7 @@ from llmri_protocol.messages import Edit
 
 
 def as_if_generated(edit: Edit, prompt: int) -> Edit:
-    """Give an edit that does in one pass over prompt and reply what it does token by token.
+    """Return an edit that does in one pass over prompt and reply what it does token by token.
 
     While a reply is generated, the `last` positions of the passes are the prompt's last and each after it.
     """

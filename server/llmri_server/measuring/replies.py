@@ -106,7 +106,7 @@ def _reply(
 
 
 def _divergences(runtime: Runtime, reply: _Reply, edits: Sequence[Edit]) -> tuple[float, ...]:
-    """Give the KL divergence where each token of the reply is decided."""
+    """Return the KL divergence where each token of the reply is decided."""
     if not reply.tokens:
         return ()
     length, count = len(reply.prompt), len(reply.tokens)

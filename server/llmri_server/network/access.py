@@ -24,7 +24,7 @@ class ServeError(RuntimeError):
 
 
 def access_token(file: Path | None) -> str | None:
-    """Give the access token of a file, else of the environment, else None.
+    """Return the access token of a file, else of the environment, else None.
 
     Raises:
         ServeError: The file can't be read, or the token is too short to keep anybody out.
@@ -44,7 +44,7 @@ def access_token(file: Path | None) -> str | None:
 
 
 def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
-    """Give the TLS side of a server with this certificate chain, None where there is none.
+    """Return the TLS side of a server with this certificate chain, None where there is none.
 
     Raises:
         ServeError: One of the two files is missing or doesn't fit the other.
@@ -65,7 +65,7 @@ def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | 
 
 
 def bind(host: str, port: int, token: str | None) -> socket.socket:
-    """Give a socket that has the address, and doesn't listen yet.
+    """Return a socket that has the address, and doesn't listen yet.
 
     Raises:
         ServeError: The address isn't this machine alone and there is no token, or it can't be had.

@@ -235,7 +235,7 @@ class Client:
         return self._caller.member if self._caller else None
 
     def _encode(self, message: Outgoing) -> Buffers:
-        """Give a message's frames; what can't be sent is told instead, unless the end is near anyway."""
+        """Return a message's frames; what can't be sent is told instead, unless the end is near anyway."""
         with self._encoding:
             try:
                 return self._connection.send(message)

@@ -44,7 +44,7 @@ def send_all(
 
 
 def messages_of(batch: Batch, member: Member | None) -> Iterator[Outgoing]:
-    """Give what to send for a batch: scans shaped to the viewer's present wish, and how many it lost."""
+    """Yield what to send for a batch: scans shaped to the viewer's present wish, and how many it lost."""
     for parcel in batch.parcels:
         message = _shaped(parcel, member) if isinstance(parcel, SharedScan) else parcel
         if message is not None:

@@ -175,7 +175,7 @@ def _await_bytes(connection: socket.socket, timeout: float) -> None:
 
 
 def _rest(buffers: Buffers, sent: int) -> Buffers:
-    """Give what of the buffers is left after `sent` bytes."""
+    """Return what of the buffers is left after `sent` bytes."""
     for index, buffer in enumerate(buffers):
         if sent < len(buffer):
             return [memoryview(buffer)[sent:], *buffers[index + 1 :]]

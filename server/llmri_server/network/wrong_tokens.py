@@ -62,7 +62,7 @@ class WrongTokens:
 
 
 def _group(address: str) -> str:
-    """Give what is counted together: an IPv4 address, or an IPv6 network."""
+    """Return what is counted together: an IPv4 address, or an IPv6 network."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

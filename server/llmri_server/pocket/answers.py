@@ -42,7 +42,7 @@ def encode(
 
 
 def padded(rows: Sequence[Sequence[int]], side: Literal["left", "right"]) -> tuple[Tensor, Tensor]:
-    """Give token ids and their mask, `[rows, longest]` each; some tokenizers cannot pad."""
+    """Return token ids and their mask, `[rows, longest]` each; some tokenizers cannot pad."""
     whole = [torch.tensor(row, dtype=torch.int64) for row in rows]
     ids, mask = (
         pad_sequence(parts, batch_first=True, padding_side=side)
@@ -57,7 +57,7 @@ def greedy_replies(
     prompts: Sequence[str],
     longest: int = LONGEST_REPLY,
 ) -> list[str]:
-    """Give the likeliest reply of at most `longest` tokens to each prompt, special tokens left out."""
+    """Return the likeliest reply of at most `longest` tokens to each prompt, special tokens left out."""
     encoded = encode(model, tokenizer, chat_texts(tokenizer, prompts))
     return continue_greedily(model, tokenizer, encoded, longest)
 

@@ -32,7 +32,7 @@ def make_batch(
     length: int,
     shares: Sequence[int] = SHARES,
 ) -> Batch:
-    """Give the batch of that step: a function of its arguments, so that training can resume anywhere."""
+    """Return the batch of that step: a function of its arguments, so that training can resume anywhere."""
     rng = random.Random(f"{seed}/{step}")
     ids = [_row(tokenizer, rng, length, shares) for _ in range(rows)]
     vocabulary = tokenizer.get_vocab()

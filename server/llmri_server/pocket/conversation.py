@@ -19,7 +19,7 @@ Message = dict[str, str]  # `role` and `content`, as chat templates take them
 
 
 def exchanges(rng: random.Random, shares: Sequence[int] = SHARES) -> Iterator[tuple[str, str]]:
-    """Give question and answer pairs of the training split for ever."""
+    """Yield question and answer pairs of the training split for ever."""
     while True:
         if rng.random() < SMALL_TALK:
             yield small_talk(rng)
@@ -29,7 +29,7 @@ def exchanges(rng: random.Random, shares: Sequence[int] = SHARES) -> Iterator[tu
 
 
 def conversation(rng: random.Random, turns: int, shares: Sequence[int] = SHARES) -> list[Message]:
-    """Give one conversation of so many turns, one in ten with a system prompt."""
+    """Return one conversation of so many turns, one in ten with a system prompt."""
     messages = [{"role": "system", "content": rng.choice(SYSTEM_PROMPTS)}] if rng.random() < SYSTEM else []
     for _, (prompt, reply) in zip(range(turns), exchanges(rng, shares), strict=False):
         messages += [{"role": "user", "content": prompt}, {"role": "assistant", "content": reply}]

@@ -31,7 +31,7 @@ class Recipe:
         return self.steps + self.practice_steps
 
     def rate(self, step: int) -> float:
-        """Give the share of the peak learning rate at `step`.
+        """Return the share of the peak learning rate at `step`.
 
         Teaching: linear rise, plateau, linear fall to zero. Practice: linear fall from its own peak to zero.
         """
@@ -41,5 +41,5 @@ class Recipe:
         return min(1.0, (step + 1) / self.warmup, (self.steps - step) / fall)
 
     def shares(self, step: int) -> Sequence[int]:
-        """Give the chances of each skill in the batch of `step`, in the order of `SKILLS`."""
+        """Return the chances of each skill in the batch of `step`, in the order of `SKILLS`."""
         return SHARES if step < self.steps else PRACTICE_SHARES

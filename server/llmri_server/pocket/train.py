@@ -95,7 +95,7 @@ def _optimizers(model: LlamaForCausalLM, recipe: Recipe) -> list[torch.optim.Opt
 
 
 def loss_of(model: LlamaForCausalLM, batch: Batch) -> torch.Tensor:
-    """Give the weighted mean cross-entropy of the next token, in nats."""
+    """Return the weighted mean cross-entropy of the next token, in nats."""
     with torch.autocast("cpu", dtype=torch.bfloat16):
         logits = model(batch.ids, use_cache=False).logits[:, :-1]
     losses = functional.cross_entropy(

@@ -36,7 +36,7 @@ class Price:
 
 
 def choose(massive: Iterable[Massive], outliers: Mapping[str, Sequence[Outlier]]) -> list[Unit]:
-    """Give at most `MOST` units: massive ones, then the sites' outliers in turn, the largest first."""
+    """Return at most `MOST` units: massive ones, then the sites' outliers in turn, the largest first."""
     by_ratio = sorted(massive, key=lambda found: -found.ratio)[:MOST_MASSIVE]
     first = [Unit(found.site, found.layer, found.unit) for found in by_ratio]
     ranked = [sorted(of_site, key=lambda each: -each.ratio) for of_site in outliers.values()]
@@ -73,7 +73,7 @@ def _zero(unit: Unit) -> Edit:
 
 
 def _mean(unit: Unit) -> Edit:
-    """Give the edit that puts a unit to its mean over the calibration text, whatever was said meanwhile."""
+    """Return the edit that puts a unit to its mean over the calibration text, whatever was said meanwhile."""
     return Edit(site=unit.site, layer=unit.layer, units=(unit.unit,), op="mean", baseline="calibration")
 
 

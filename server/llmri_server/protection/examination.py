@@ -65,7 +65,7 @@ class Examination:
         return True
 
     def found(self) -> tuple[ProtectedUnit, ...]:
-        """Give what was found so far; all there is, once `advance` said that there are no more passes."""
+        """Return what was found so far; all there is, once `advance` said that there are no more passes."""
         massive, costs = dict(self._massive), dict(self._costs)
         units = [_massive(unit, self._evidence(each), costs) for unit, each in massive.items()]
         units += [
@@ -79,7 +79,7 @@ class Examination:
         return in_words(found, self.ids, self._runtime.text_of)
 
     def _run(self) -> Iterator[int]:
-        """Give after each pass how many there were before it."""
+        """Yield after each pass how many there were before it."""
         ranked: dict[str, list[Outlier]] = {}
         for portion in activations(self._runtime, self.ids):
             for site, layer, rows in portion:

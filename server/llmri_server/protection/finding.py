@@ -13,7 +13,7 @@ STRENGTH = {"massive": 0, "loss": 1, "list": 2}  # where a unit is found in seve
 
 
 def protect(runtime: Runtime, settings: Settings) -> tuple[ProtectedUnit, ...]:
-    """Give the units to protect, as `settings.protect` says, when all passes are run.
+    """Return the units to protect, as `settings.protect` says, when all passes are run.
 
     Where the runtime measures nothing, or the model's own values are not finite, only lists count.
 
@@ -31,7 +31,7 @@ def protect(runtime: Runtime, settings: Settings) -> tuple[ProtectedUnit, ...]:
 
 
 def known(card: ModelCard, settings: Settings) -> tuple[ProtectedUnit, ...]:
-    """Give the units that lists name, where the settings ask for lists: that takes no pass.
+    """Return the units that lists name, where the settings ask for lists: that takes no pass.
 
     Raises:
         ConfigError: The lists can't be used.
@@ -40,7 +40,7 @@ def known(card: ModelCard, settings: Settings) -> tuple[ProtectedUnit, ...]:
 
 
 def examine(runtime: Runtime, settings: Settings) -> Examination | None:
-    """Give the search that the settings ask for, not begun; None where they ask for none.
+    """Return the search that the settings ask for, not begun; None where they ask for none.
 
     Raises:
         ConfigError: The calibration text can't be used.
@@ -51,7 +51,7 @@ def examine(runtime: Runtime, settings: Settings) -> Examination | None:
 
 
 def each_once(found: Iterable[ProtectedUnit], card: ModelCard) -> tuple[ProtectedUnit, ...]:
-    """Give every unit once, by site, layer and number, with its strongest evidence."""
+    """Return every unit once, by site, layer and number, with its strongest evidence."""
     order = {site.name: number for number, site in enumerate(card.sites)}
     units: dict[tuple[int, int, int], ProtectedUnit] = {}
     for unit in sorted(found, key=lambda each: STRENGTH[each.test]):

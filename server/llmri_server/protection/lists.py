@@ -31,12 +31,12 @@ class _Listings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 def bundled() -> Path:
-    """Give the file with the lists."""
+    """Return the file with the lists."""
     return folder() / "protected.toml"
 
 
 def listed(card: ModelCard, file: Path | None = None) -> tuple[ProtectedUnit, ...]:
-    """Give the units listed for a model; those that it lacks are left out.
+    """Return the units listed for a model; those that it lacks are left out.
 
     Raises:
         ConfigError: The file can't be used; the sentence says what is wrong with it.

@@ -10,7 +10,7 @@ from llmri_server.runtime import NonFiniteError, Runtime
 
 
 def loss(runtime: Runtime, ids: Sequence[int], edits: Sequence[Edit]) -> float:
-    """Give the mean next-token loss on a sequence under some edits, in nats a token, in one pass.
+    """Return the mean next-token loss on a sequence under some edits, in nats a token, in one pass.
 
     It is infinite where the edits make the logits so.
 
@@ -27,7 +27,7 @@ def loss(runtime: Runtime, ids: Sequence[int], edits: Sequence[Edit]) -> float:
 
 
 def _mean_loss(logits: npt.NDArray[np.float32], ids: Sequence[int]) -> float:
-    """Give the mean cross entropy of `logits`, `[positions, vocabulary]`, with the tokens that follow."""
+    """Return the mean cross entropy of `logits`, `[positions, vocabulary]`, with the tokens that follow."""
     rows = logits[:-1].astype(np.float64)
     rows -= rows.max(axis=-1, keepdims=True)
     chosen = rows[np.arange(len(rows)), ids[1:]]

@@ -32,7 +32,7 @@ class Outlier(NamedTuple):
 
 
 def watched_places(card: ModelCard) -> dict[str, list[int]]:
-    """Give the residual and MLP sites with their layers.
+    """Return the residual and MLP sites with their layers.
 
     What enters a block is what the block before gave: of `resid_pre`, layer 0 is enough.
     """
@@ -54,14 +54,14 @@ def portions(card: ModelCard, positions: int) -> list[tuple[str, tuple[int, ...]
 
 
 def activations(runtime: Runtime, ids: Sequence[int]) -> Iterator[list[Place]]:
-    """Give the watched places' rows, without edits: those of one pass at a time."""
+    """Yield the watched places' rows, without edits: those of one pass at a time."""
     for site, layers in portions(runtime.card, len(ids)):
         rows = runtime.measure(ids, [()], sites=((site, layers),)).rows[site][0]
         yield [(site, layer, rows[:, number]) for number, layer in enumerate(layers)]
 
 
 def outliers(site: str, layer: int, rows: npt.NDArray[np.float32], most: int) -> list[Outlier]:
-    """Give the units of a place that are largest anywhere in the text, the largest first.
+    """Return the units of a place that are largest anywhere in the text, the largest first.
 
     Args:
         site: The site.

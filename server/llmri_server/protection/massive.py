@@ -33,7 +33,7 @@ class Massive:
 
 
 def massive_activations(site: str, layer: int, rows: npt.NDArray[np.float32]) -> Iterator[Massive]:
-    """Give the units of a layer that are massive anywhere in a text.
+    """Yield the units of a layer that are massive anywhere in a text.
 
     Args:
         site: A residual site.

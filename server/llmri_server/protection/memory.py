@@ -63,7 +63,7 @@ def key_of(
     settings: Mapping[str, object],
     versions: Mapping[str, str],
 ) -> Key | None:
-    """Give the key of a search; None where the model's files can't be told from others.
+    """Return the key of a search; None where the model's files can't be told from others.
 
     Args:
         card: The model.
@@ -94,7 +94,7 @@ def key_of(
 
 
 def cache_folder() -> Path:
-    """Give the folder: of the variable LLMRI_CACHE, or `llmri` in the user's cache folder."""
+    """Return the folder: of the variable LLMRI_CACHE, or `llmri` in the user's cache folder."""
     own, shared = os.environ.get(FOLDER_VARIABLE), os.environ.get("XDG_CACHE_HOME", "")
     if own:
         return Path(own) / "protected"
@@ -103,7 +103,7 @@ def cache_folder() -> Path:
 
 
 def recall(key: Key, card: ModelCard) -> tuple[ProtectedUnit, ...] | None:
-    """Give what was found before; None where nothing is kept, or what is kept can't be used."""
+    """Return what was found before; None where nothing is kept, or what is kept can't be used."""
     path = cache_folder() / key.name
     try:
         kept = msgspec.json.decode(_read(path), type=_Kept)

@@ -47,7 +47,7 @@ def may_take_away(edit: Edit) -> bool:
 
 
 def refused(edits: Sequence[Edit], protected: Sequence[ProtectedUnit]) -> list[ProtectedUnit]:
-    """Give the protected units that edits take away, each once."""
+    """Return the protected units that edits take away, each once."""
     by_place: dict[tuple[str, int], dict[int, ProtectedUnit]] = {}
     for unit in protected:
         by_place.setdefault((unit.site, unit.layer), {})[unit.unit] = unit

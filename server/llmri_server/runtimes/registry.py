@@ -56,12 +56,12 @@ def load_exactly(model: str) -> Runtime:
 
 
 def model_files(model: str) -> Sequence[Path]:
-    """Give the files that a model is loaded from; none where they are not known."""
+    """Return the files that a model is loaded from; none where they are not known."""
     return _kind_of(model).files(model)
 
 
 def find_gguf(model: str) -> Path:
-    """Give the path of a GGUF file; a bundled one is found by its bare name."""
+    """Return the path of a GGUF file; a bundled one is found by its bare name."""
     path = home_expanded(model)
     folder = Path(str(resources.files("llmri_server.pocket")))
     bundled = {each.name: each for each in folder.glob("*.gguf")}
@@ -69,7 +69,7 @@ def find_gguf(model: str) -> Path:
 
 
 def home_expanded(path: str) -> Path:
-    """Give a path whose `~` means the home folder; one of nobody's home stays as it is."""
+    """Return a path whose `~` means the home folder; one of nobody's home stays as it is."""
     return Path(os.path.expanduser(path))  # noqa: PTH111  `Path.expanduser` raises there
 
 
@@ -117,7 +117,7 @@ def _load_torch_exactly(model: str) -> Runtime:
 
 
 def _gguf_files(model: str) -> Sequence[Path]:
-    """Give the file, or all parts of one that is split."""
+    """Return the file, or all parts of one that is split."""
     path = find_gguf(model)
     split = PART.fullmatch(path.name)
     return sorted(path.parent.glob(f"{glob.escape(split[1])}-*-of-{split[2]}.gguf")) if split else (path,)

@@ -82,7 +82,7 @@ class Conversation:
         turn.finish(None if failure else outcome, failure)
 
     def to_reply_to(self, prompt: str | None, *, new: bool) -> list[ChatMessage]:
-        """Give the messages that a reply to a prompt is a reply to; empty where there is no prompt.
+        """Return the messages that a reply to a prompt is a reply to; empty where there is no prompt.
 
         Args:
             prompt: What is said after the conversation so far; None says the latest prompt again, after
@@ -164,7 +164,7 @@ class _Announcer:
         self._chosen: list[int] = []
 
     def told(self, *, begins: bool, lost: str | None) -> Told:
-        """Give what was told so far."""
+        """Return what was told so far."""
         return Told(self._prompt, self._read, self._chosen, begins, lost)
 
     def why_nothing(self, outcome: Outcome) -> str | None:

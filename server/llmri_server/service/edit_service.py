@@ -179,7 +179,7 @@ class EditService:
             raise NothingToRedoError("no change of the edits was taken back last, so none can be made again")
 
     def edits_of(self, command: PlainIntervention) -> tuple[Edit, ...]:
-        """Give the edits that a plain intervention asks for, at the default site and the last position.
+        """Return the edits that a plain intervention asks for, at the default site and the last position.
 
         Units multiplied by 1 are left out: that changes nothing.
         """
@@ -230,7 +230,7 @@ class EditService:
         force: bool = False,
         standing: tuple[Edit, ...] = (),
     ) -> tuple[Edit, ...]:
-        """Give the edits as the journal keeps them, if they fit and none but `standing` is refused."""
+        """Return the edits as the journal keeps them, if they fit and none but `standing` is refused."""
         self._runtime.check_edits(edits)
         written_out = normalised(edits, self._runtime.card, since)
         new = [edit for edit in written_out if edit not in standing]

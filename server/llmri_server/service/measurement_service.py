@@ -185,7 +185,7 @@ class MeasurementService:
         return work
 
     def _place(self, turn: int | None = None, token: int | None = None) -> Place:
-        """Give the place of a token, by default of the newest that was read in the conversation.
+        """Return the place of a token, by default of the newest that was read in the conversation.
 
         Raises:
             NothingToMeasureError: None was.
@@ -199,7 +199,7 @@ class MeasurementService:
             raise NothingToMeasureError(str(error)) from None
 
     def _ids_of(self, text: str | None) -> tuple[int, ...]:
-        """Give the tokens of a request's own text; none where it brings none."""
+        """Return the tokens of a request's own text; none where it brings none."""
         if text is None:
             return ()
         ids, most = self._runtime.text_ids(text), self._runtime.card.context
@@ -231,5 +231,5 @@ class MeasurementService:
 
 
 def _end_of(text: tuple[int, ...]) -> Place:
-    """Give the place of a text's last token; a text is all prompt."""
+    """Return the place of a text's last token; a text is all prompt."""
     return Place(None, len(text) - 1, text, None, None)

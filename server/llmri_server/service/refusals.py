@@ -31,7 +31,7 @@ CODES: dict[type[BaseException], str] = {
 
 
 def refusal(error: BaseException, command_id: int | None) -> Error:
-    """Give the answer to a command that failed; a bug is also logged for whoever runs the server."""
+    """Return the answer to a command that failed; a bug is also logged for whoever runs the server."""
     code = CODES.get(type(error))
     if code is None:
         log.error("a command failed", exc_info=error)

@@ -67,7 +67,7 @@ class Transcript:
             self._tokens -= _size(self._turns.pop(min(self._turns)))
 
     def place(self, turn: int | None = None, token: int | None = None) -> Place:
-        """Give the place of a turn's token, by default the newest that was read in the conversation so far.
+        """Return the place of a turn's token, by default the newest that was read in the conversation so far.
 
         Raises:
             NothingReadError: None was.
@@ -92,7 +92,7 @@ class Transcript:
         return Place(turn, token, ids[: position + 1], came, len(told.prompt))
 
     def _newest(self) -> int:
-        """Give the latest turn that is a part of the present conversation."""
+        """Return the latest turn that is a part of the present conversation."""
         for turn in sorted(self._turns, reverse=True):
             told = self._turns[turn]
             if told.lost is None:
@@ -107,13 +107,13 @@ class Transcript:
 
 
 def read_of(conversation: Sequence[ChatMessage], trimmed: int) -> list[ChatMessage]:
-    """Give the messages that were read, where the oldest after the system's did not fit."""
+    """Return the messages that were read, where the oldest after the system's did not fit."""
     system = 1 if conversation and conversation[0]["role"] == "system" else 0
     return [*conversation[:system], *conversation[system + trimmed :]]
 
 
 def _packed(told: Told) -> Told:
-    """Give the same turn in little memory: a long conversation is kept once a turn."""
+    """Return the same turn in little memory: a long conversation is kept once a turn."""
     return Told(array("i", told.prompt), told.read, array("i", told.chosen), told.begins, told.lost)
 
 

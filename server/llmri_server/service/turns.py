@@ -38,7 +38,7 @@ class Turn:
         self._pieces.put(None)
 
     def pieces(self) -> Iterator[str]:
-        """Give the reply bit by bit while it is generated, for one reader, who may break off and go on.
+        """Yield the reply bit by bit while it is generated, for one reader, who may break off and go on.
 
         The bits together are the outcome's text: each waits for the next, because the last token is
         often an end-of-turn mark, which is no part of the reply.

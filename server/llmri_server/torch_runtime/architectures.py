@@ -37,7 +37,7 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def known_architecture(model_type: str) -> Architecture | None:
-    """Give the table's entry for a Hugging Face `model_type`, or None.
+    """Return the table's entry for a Hugging Face `model_type`, or None.
 
     Raises:
         ConfigError: The table does not fit its own rules.

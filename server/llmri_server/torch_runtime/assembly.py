@@ -82,7 +82,7 @@ def assemble(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, name
 
 
 def find_sites(model: PreTrainedModel, name: str) -> Verified:
-    """Give the sites that stood the check, by the table or, where it knows nothing, by structure.
+    """Return the sites that stood the check, by the table or, where it knows nothing, by structure.
 
     Raises:
         LoadError: There are none.
@@ -174,7 +174,7 @@ def _site_card(site: Site, heads: int) -> SiteCard:
 
 
 def _context(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
-    """Give the longest sequence that both the model and the tokenizer allow."""
+    """Return the longest sequence that both the model and the tokenizer allow."""
     limit = getattr(model.config.get_text_config(), "max_position_embeddings", None) or 0
     return int(min(limit if limit > 0 else CONTEXT_UNKNOWN, tokenizer.model_max_length))
 
@@ -205,13 +205,13 @@ def _check_text(runtime: TorchRuntime) -> None:
 
 
 def _rows(model: PreTrainedModel) -> int | None:
-    """Give how many tokens the model has an embedding for; None where it does not say."""
+    """Return how many tokens the model has an embedding for; None where it does not say."""
     rows: int | None = getattr(model.get_input_embeddings(), "num_embeddings", None)
     return rows
 
 
 def _ends(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    """Give the tokens that end a turn: the model's and the tokenizer's."""
+    """Return the tokens that end a turn: the model's and the tokenizer's."""
     configured = model.generation_config.eos_token_id if model.generation_config else None
     several = configured if isinstance(configured, list) else [configured]
     return frozenset(int(end) for end in (*several, tokenizer.eos_token_id) if end is not None)

@@ -94,7 +94,7 @@ def _mean_slopes(
     points: int,
     stop: threading.Event,
 ) -> Tensor:
-    """Give the mean gradient over so many points of the path, `[positions, width]`."""
+    """Return the mean gradient over so many points of the path, `[positions, width]`."""
     nodes, weights = path(points)
     size = max(1, POSITIONS_AT_ONCE // len(ids))
     parts = []
@@ -115,7 +115,7 @@ def _attributed(target: int, logits: Tensor, value: Tensor, slopes: Tensor) -> A
 
 
 def path(points: int) -> tuple[Tensor, Tensor]:
-    """Give points between 0 and 1 and their weights: Gauss-Legendre in u, for u to the power `POWER`."""
+    """Return points between 0 and 1 and their weights: Gauss-Legendre in u, for u to the power `POWER`."""
     nodes, weights = np.polynomial.legendre.leggauss(points)
     u = (nodes + 1) / 2
     return torch.tensor(u**POWER), torch.tensor(weights / 2 * POWER * u ** (POWER - 1))
@@ -148,12 +148,12 @@ class _Opened:
         self._handle.remove()
 
     def slopes(self, logit: Tensor) -> Tensor:
-        """Give the logit's gradient at the leaf, `[batch, positions, width]` in float32."""
+        """Return the logit's gradient at the leaf, `[batch, positions, width]` in float32."""
         (gradient,) = torch.autograd.grad(logit, self._leaf)
         return self._by_row(gradient).float()
 
     def _put(self, value: object) -> object:
-        """Give a hook's arguments or output with the leaf in its place."""
+        """Return a hook's arguments or output with the leaf in its place."""
         tensor = read(self._tap, value)
         rows = self._by_row(tensor.detach())
         self.value = rows[0].clone()
@@ -166,7 +166,7 @@ class _Opened:
         return put(self._tap, value, copy)
 
     def _by_row(self, tensor: Tensor) -> Tensor:
-        """Give a tensor whose batch and positions may be one axis as `[batch, positions, width]`."""
+        """Return a tensor whose batch and positions may be one axis as `[batch, positions, width]`."""
         return tensor.reshape(len(self._factors), -1, tensor.shape[-1])
 
 

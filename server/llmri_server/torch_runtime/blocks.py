@@ -44,7 +44,7 @@ class Block:
         return "" in self.inputs and "" in self.outputs and self.start.shape == self.end.shape
 
     def children(self) -> list[str]:
-        """Give the direct children whose output is as wide as the block's, in the order of their ending."""
+        """Return the direct children whose output is as wide as the block's, in the order of their ending."""
         return [path for path in self.outputs if path and "." not in path and self.is_stream(path)]
 
     def is_stream(self, path: str) -> bool:
@@ -52,7 +52,7 @@ class Block:
         return self.outputs[path].shape == self.start.shape
 
     def writers(self) -> list[str]:
-        """Give the modules whose outputs could be added to the stream; of equal ones the outermost."""
+        """Return the modules whose outputs could be added to the stream; of equal ones the outermost."""
         chosen: list[str] = []
         for path in self.modules:
             if path and path in self.outputs and self.is_stream(path):
@@ -64,7 +64,7 @@ class Block:
         return chosen
 
     def before(self, child: str) -> Iterator[Tensor]:
-        """Give what is as wide as the stream and was there before a direct child ran."""
+        """Yield what is as wide as the stream and was there before a direct child ran."""
         yield self.start
         for path in self.outputs:
             if path == child or path.startswith(f"{child}."):
@@ -75,7 +75,7 @@ class Block:
                 yield self.inputs[path]
 
     def linear_giving(self, value: Tensor) -> str | None:
-        """Give the linear layer whose output this is, unchanged or through norms and the like."""
+        """Return the linear layer whose output this is, unchanged or through norms and the like."""
         pending, seen = [value], 0
         while seen < len(pending):
             wanted = pending[seen]

@@ -35,7 +35,7 @@ def check_files(folder: Path, *, quantised: bool) -> None:
 
 
 def _weight_files(folder: Path) -> list[Path]:
-    """Give the files that the library will read."""
+    """Return the files that the library will read."""
     for name in WEIGHTS:
         if (folder / name).is_file():
             return [folder / name]
@@ -71,7 +71,7 @@ def _check_pickled(file: Path) -> None:
 
 
 def _header(file: Path) -> Mapping[str, Any]:
-    """Give the header of a safetensors file: each tensor's dtype, shape and place (its own format's page)."""
+    """The header of a safetensors file: each tensor's dtype, shape and place (its own format's page)."""
     size = file.stat().st_size
     with file.open("rb") as opened:
         start = opened.read(HEADER_LENGTH.size)
@@ -108,7 +108,7 @@ def _faulty(file: Path, why: str) -> LoadError:
 
 
 def _some(names: list[str]) -> str:
-    """Give the first few names, and how many more there are."""
+    """Return the first few names, and how many more there are."""
     most = 3
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more

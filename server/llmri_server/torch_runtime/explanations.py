@@ -36,7 +36,7 @@ def is_offline(error: Exception) -> bool:
 
 
 def _names(error: BaseException | None) -> set[str]:
-    """Give the class names of an error and of everything that led to it."""
+    """Return the class names of an error and of everything that led to it."""
     names: set[str] = set()
     while error is not None:
         names.add(type(error).__name__)
@@ -45,7 +45,7 @@ def _names(error: BaseException | None) -> set[str]:
 
 
 def first_line(error: Exception) -> str:
-    """Give the first line of what an error says, up to where it is whole, or what it is called."""
+    """Return the first line of what an error says, up to where it is whole, or what it is called."""
     if isinstance(error, KeyError):  # which says nothing but the key
         return f"{error} is missing in its files, or unknown to the library"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

@@ -38,7 +38,7 @@ Proposal = tuple[Architecture, dict[SiteName, tuple[Tap | None, ...]]]
 
 
 def propose(model: PreTrainedModel) -> Proposal | None:
-    """Give where the blocks are and a tap a layer of every site, None where a block lacks it.
+    """Return where the blocks are and a tap a layer of every site, None where a block lacks it.
 
     None where there is no list of blocks at all.
     """
@@ -59,7 +59,7 @@ def propose(model: PreTrainedModel) -> Proposal | None:
 
 
 def blocks_path(model: PreTrainedModel) -> str | None:
-    """Give the path of the outermost list with as many modules as the model has hidden layers."""
+    """Return the path of the outermost list with as many modules as the model has hidden layers."""
     layers = getattr(model.config.get_text_config(), "num_hidden_layers", None)
     path: str
     for path, module in model.named_modules():
@@ -77,7 +77,7 @@ def _tap(block: nn.Module, place: Place | None) -> Tap | None:
 
 
 def _places(block: Block, numbers: Multipliers) -> Places:
-    """Give the sites of one block."""
+    """Return the sites of one block."""
     ends: Places = {"resid_pre": Place(""), "resid_post": Place("", "output")}
     if not block.whole:
         return ends
@@ -93,7 +93,7 @@ def _places(block: Block, numbers: Multipliers) -> Places:
 
 
 def _sequential(block: Block, numbers: Multipliers) -> Places:
-    """Give the middle of the stream, where a module reads it, and the branches before and behind it."""
+    """Return the middle of the stream, where a module reads it, and the branches before and behind it."""
     writers = block.writers()
     for middle in block.modules:
         value = block.inputs.get(middle)
@@ -113,7 +113,7 @@ def _sequential(block: Block, numbers: Multipliers) -> Places:
 
 
 def _parallel(block: Block, numbers: Multipliers) -> Places:
-    """Give the branches that are added to the block's input at once, an attention and an MLP."""
+    """Return the branches that are added to the block's input at once, an attention and an MLP."""
     for one, other in combinations(block.writers(), 2):
         attention, mlp = (one, other) if _is_attention(block, one) else (other, one)
         if not _is_attention(block, attention) or _is_attention(block, mlp):
@@ -129,7 +129,7 @@ def _parallel(block: Block, numbers: Multipliers) -> Places:
 
 
 def _heads(block: Block, numbers: Multipliers, written: Place | None) -> str | None:
-    """Give the output projection of the attention."""
+    """Return the output projection of the attention."""
     if written is not None:
         return block.linear_giving(block.outputs[written.module])
     for child in block.children():
@@ -139,7 +139,7 @@ def _heads(block: Block, numbers: Multipliers, written: Place | None) -> str | N
 
 
 def _neurons(block: Block, numbers: Multipliers, written: Place | None) -> str | None:
-    """Give the down projection of the MLP; a mixture has none that would give all that it writes."""
+    """Return the down projection of the MLP; a mixture has none that would give all that it writes."""
     if written is not None:
         return block.linear_giving(block.outputs[written.module])
     parts = [child for child in block.children() if _is_mlp(child) and _has_matrix(block.modules[child])]
@@ -147,7 +147,7 @@ def _neurons(block: Block, numbers: Multipliers, written: Place | None) -> str |
 
 
 def _projection(block: Block, numbers: Multipliers, child: str) -> str | None:
-    """Give the linear layer whose output a child gives, or adds to something that was there before."""
+    """Return the linear layer whose output a child gives, or adds to something that was there before."""
     given = block.linear_giving(block.outputs[child])
     if given is not None and _inside(given, child):
         return given
@@ -174,7 +174,7 @@ def _is_added(block: Block, numbers: Multipliers, child: str, earlier: list[Tens
 
 
 def _last_linear(block: Block, child: str) -> str | None:
-    """Give the last linear layer inside an attention, as wide as the stream and not also the first."""
+    """Return the last linear layer inside an attention, as wide as the stream and not also the first."""
     found = [
         path
         for path in block.outputs
@@ -194,7 +194,7 @@ def _inside(path: str, child: str) -> bool:
 
 
 def _name(block: Block, writer: str) -> str:
-    """Give the path of a module or, where it is a norm over a branch, the path of that."""
+    """Return the path of a module or, where it is a norm over a branch, the path of that."""
     value = block.inputs.get(writer)
     if value is None or has_linear(block.modules[writer]):
         return writer

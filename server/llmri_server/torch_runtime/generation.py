@@ -53,7 +53,7 @@ class Distribution(LogitsProcessor):
         return scores
 
     def describe(self, token: int, vocabulary: Vocabulary) -> tuple[float, float, tuple[Candidate, ...]]:
-        """Give the token's logprob, the entropy in nats, and the likeliest candidates."""
+        """Return the token's logprob, the entropy in nats, and the likeliest candidates."""
         pairs = list(zip(self._ids.tolist(), self._best, strict=True))
         chosen = next((logprob for number, logprob in pairs if number == token), None)
         if chosen is None:
@@ -160,7 +160,7 @@ def reply_to(
 
 
 def generation_config(sampling: Sampling, limit: int) -> GenerationConfig:
-    """Give the library's settings for ours; what is left out, such as end tokens, the model's own fill in."""
+    """The library's settings for ours; what is left out, such as end tokens, the model's own fill in."""
     if sampling.temperature <= 0:
         return GenerationConfig(max_new_tokens=limit, do_sample=False)  # type: ignore[no-untyped-call]
     return GenerationConfig(  # type: ignore[no-untyped-call]

@@ -72,7 +72,7 @@ class Speaker:
     def _reply(
         self, turn: Turn, prompt: list[int], limit: int, memory: PrefixCache, attach: Attach
     ) -> tuple[list[int], str]:
-        """Give the reply's tokens and its text; what was computed is kept."""
+        """Return the reply's tokens and its text; what was computed is kept."""
         cache, known = memory.take(prompt)
         announce_prompt(turn.sink, self._vocabulary, prompt, known)
         self._instruments.converse(prompt)

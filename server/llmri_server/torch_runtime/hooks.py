@@ -62,7 +62,7 @@ def make_hook(
     *,
     in_place: bool = False,
 ) -> Hook:
-    """Give the hook of a tap, which edits first and keeps then; it fits `tap.side`.
+    """Return the hook of a tap, which edits first and keeps then; it fits `tap.side`.
 
     `in_place` writes an edit into the model's own tensor, because it is read elsewhere too.
     """
@@ -86,7 +86,7 @@ def make_hook(
 
 
 def _keeping(tap: Tap, kept: Kept, row: int) -> Hook:
-    """Give the shortest hook that keeps a reference and its version."""
+    """Return the shortest hook that keeps a reference and its version."""
     tensors, versions, element = kept.tensors, kept.versions, tap.element
 
     def keep_input(_module: object, args: tuple[Tensor, ...]) -> None:
@@ -107,7 +107,7 @@ def _keeping(tap: Tap, kept: Kept, row: int) -> Hook:
 
 
 def _editing(change: Change | None, *, in_place: bool) -> EditTensor | None:
-    """Give the function that edits a tensor, or writes into it what has changed."""
+    """Return the function that edits a tensor, or writes into it what has changed."""
     if change is None or not in_place:
         return None if change is None else change.apply
 
@@ -121,7 +121,7 @@ def _editing(change: Change | None, *, in_place: bool) -> EditTensor | None:
 def _acting(
     tap: Tap, current: ForwardPass, edit: EditTensor | None, kept: Kept | None, row: int
 ) -> Callable[[Tensor], Tensor]:
-    """Give a function that edits a tensor, keeps it, and gives what the model shall go on with."""
+    """Return a function that edits a tensor, keeps it, and gives what the model shall go on with."""
 
     def act(value: Tensor) -> Tensor:
         if edit is not None:

@@ -27,7 +27,7 @@ def lens(
     *,
     prompt: int | None,
 ) -> npt.NDArray[np.float32]:
-    """Give the logits of every layer at the last position, `[layers, vocabulary]`; see `LensRuntime.lens`.
+    """Return the logits of every layer at the last position, `[layers, vocabulary]`; see `LensRuntime.lens`.
 
     A second pass over one position, a layer a row of the batch, has the rows in place of the last block's
     output: whatever the model does from there on, norm, unembedding, scaling or softcapping, it does to all.
@@ -57,7 +57,7 @@ def lens(
 
 
 def _from_last(model: PreTrainedModel, tap: Tap, rows: Tensor, token: int) -> Tensor:
-    """Give the logits of rows `[batch, width]` in place of the last block's output, `[batch, vocabulary]`."""
+    """The logits of rows `[batch, width]` in place of the last block's output, `[batch, vocabulary]`."""
 
     def replace(_module: object, *values: object) -> object:
         value = values[-1]

@@ -29,7 +29,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def judge(model: PreTrainedModel, name: str, info: Mapping[str, Any]) -> tuple[str, ...]:
-    """Give notices of what a loaded model's checkpoint holds beside it.
+    """Return notices of what a loaded model's checkpoint holds beside it.
 
     Args:
         model: The model, loaded.
@@ -88,7 +88,7 @@ def refuse_broken_values(model: PreTrainedModel, name: str) -> None:
 
 
 def quantisation(name: str, config: Any) -> str | None:  # noqa: ANN401  the library's is dynamic
-    """Give the method by which weights are quantised, or None where they are plain numbers.
+    """Return the method by which weights are quantised, or None where they are plain numbers.
 
     Raises:
         LoadError: The library does not know the method: it would read the weights as plain numbers.
@@ -155,7 +155,7 @@ class _Listening(logging.Handler):
 
 
 def named(keys: Iterable[str]) -> str:
-    """Give the first few, in order, and how many more there are."""
+    """Return the first few, in order, and how many more there are."""
     ordered = sorted(keys)
     more = f" and {len(ordered) - MOST_NAMED} more" if len(ordered) > MOST_NAMED else ""
     return ", ".join(ordered[:MOST_NAMED]) + more
@@ -205,7 +205,7 @@ def _predicts_further(model: PreTrainedModel, inside: str, name: str) -> bool:
 
 
 def _names(model: PreTrainedModel, key: str) -> tuple[str, str]:
-    """Give a tensor's name with and without the base model's in front, which checkpoints may leave out."""
+    """Return a tensor's name with and without the base model's in front, which checkpoints may leave out."""
     return key, f"{model.base_model_prefix}.{key}"
 
 

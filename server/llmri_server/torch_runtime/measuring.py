@@ -59,7 +59,7 @@ def measure(
 
 
 def batch_size(model: PreTrainedModel, positions: int, logits: int, row_bytes: int) -> int:
-    """Give how many variants of a sequence go through the model at once; at least one does."""
+    """Return how many variants of a sequence go through the model at once; at least one does."""
     config = model.config.get_text_config()
     inside = positions * int(config.hidden_size) * WORKING_COPIES * model.dtype.itemsize
     outside = row_bytes + 2 * logits * int(config.vocab_size) * 4  # in the model's dtype, and in float32
@@ -67,7 +67,7 @@ def batch_size(model: PreTrainedModel, positions: int, logits: int, row_bytes: i
 
 
 def batch_of(model: PreTrainedModel, ids: Sequence[int], count: int) -> Tensor:
-    """Give the same sequence `count` times, `[count, positions]`."""
+    """Return the same sequence `count` times, `[count, positions]`."""
     return torch.tensor([list(ids)], device=model.device).expand(count, -1)
 
 

@@ -26,5 +26,5 @@ def breaks(
 
 
 def few_logits(model: PreTrainedModel) -> dict[str, int]:
-    """Give the argument by which a model computes the last position's logits only, if it has one."""
+    """Return the argument by which a model computes the last position's logits only, if it has one."""
     return {"logits_to_keep": 1} if "logits_to_keep" in inspect.signature(model.forward).parameters else {}

@@ -59,7 +59,7 @@ class PrefixCache:
         self._computed.cut(0)
 
     def take(self, prompt: Sequence[int]) -> tuple[DynamicCache | None, int]:
-        """Give a cache and how many of the prompt's first tokens it holds; at least one is left to compute.
+        """Return a cache and how many of the prompt's first tokens it holds; at least one is left to compute.
 
         It is empty where nothing is shared, or where the cache cannot be continued or cut back. None is given
         for a model that wants one of its own making. What was taken is gone from here until it is kept again,
@@ -90,7 +90,7 @@ class PrefixCache:
         self._computed.renew(edits, len(self._ids))
 
     def fresh(self) -> DynamicCache | None:
-        """Give an empty cache of the model's kind; None where it takes none."""
+        """Return an empty cache of the model's kind; None where it takes none."""
         return DynamicCache(config=self._config) if self._keeping.whole.steps else None
 
     def _cut(self, prompt: Sequence[int]) -> tuple[DynamicCache | None, int]:
@@ -110,7 +110,7 @@ class PrefixCache:
 
 
 def _shared(ids: Sequence[int], prompt: Sequence[int]) -> int:
-    """Give the length of the longest common beginning."""
+    """Return the length of the longest common beginning."""
     pairs = zip(ids, prompt, strict=False)
     return next((index for index, (old, new) in enumerate(pairs) if old != new), min(len(ids), len(prompt)))
 

@@ -86,7 +86,7 @@ def probe(model: PreTrainedModel, taps: Taps) -> Probe:
 
 
 def probe_ids(model: PreTrainedModel) -> Tensor:
-    """Give a few different token ids, `[1, positions]`."""
+    """Return a few different token ids, `[1, positions]`."""
     vocabulary = int(model.config.get_text_config().vocab_size)
     spread = [vocabulary * step // (PROBE_POSITIONS + 1) for step in range(1, PROBE_POSITIONS + 1)]
     return torch.tensor([spread], device=model.device)

@@ -144,7 +144,7 @@ class TorchRuntime:
             self._instruments.converse(self._memory.ids)
 
     def context(self) -> tuple[int, ...]:
-        """Give the tokens of the conversation as computed; while a turn runs, all its tokens so far."""
+        """Return the tokens of the conversation as computed; while a turn runs, all its tokens so far."""
         return self._memory.ids
 
     def stale(self) -> bool:
@@ -179,15 +179,15 @@ class TorchRuntime:
         return len(ids)
 
     def prompt_ids(self, conversation: Sequence[ChatMessage]) -> tuple[int, ...]:
-        """Give the tokens of a conversation, ready for the reply."""
+        """Return the tokens of a conversation, ready for the reply."""
         return tuple(self._prompts.ids(conversation))
 
     def text_ids(self, text: str) -> tuple[int, ...]:
-        """Give the tokens of a plain text."""
+        """Return the tokens of a plain text."""
         return tuple(self._prompts.text_ids(text))
 
     def text_of(self, token: int) -> str:
-        """Give a token's own text."""
+        """Return a token's own text."""
         return self._vocabulary.text_of(token)
 
     def measure(
@@ -242,7 +242,7 @@ class TorchRuntime:
     def lens(
         self, ids: Sequence[int], edits: Sequence[Edit] = (), *, prompt: int | None = None
     ) -> npt.NDArray[np.float32]:
-        """Give the logits that each layer's output would give at the last position, `[layers, vocabulary]`.
+        """Return the logits that each layer's output would give at the last position, `[layers, vocabulary]`.
 
         Raises:
             NonFiniteError: A logit is infinite or not a number.

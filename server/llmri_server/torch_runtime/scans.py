@@ -69,13 +69,13 @@ class ScanWriter:
 
 
 def last_positions(tensors: Sequence[Tensor], count: int) -> Tensor:
-    """Give the last positions of each layer as `[positions, layers, width]`, contiguous."""
+    """Return the last positions of each layer as `[positions, layers, width]`, contiguous."""
     width = tensors[0].shape[-1]
     return torch.stack([tensor.reshape(-1, width)[-count:] for tensor in tensors], dim=1)
 
 
 def on_host(tensors: list[Tensor]) -> npt.NDArray[np.generic]:
-    """Give tensors, joined along their first axis, as an array on the host; bfloat16 as its bits in uint16.
+    """Return tensors, joined along their first axis, as an array on the host; bfloat16 as its bits in uint16.
 
     The array owns its memory. One over a tensor's memory would let go of the interpreter when it is freed,
     which happens in the model's thread where a full queue drops it.

@@ -25,13 +25,13 @@ def find_source(model: str) -> Source:
 
 
 def fetched(source: Source) -> Path | None:
-    """Give the folder in which the hub's files lie once they were fetched."""
+    """Return the folder in which the hub's files lie once they were fetched."""
     config = try_to_load_from_cache(source.location, "config.json")
     return Path(config).parent if isinstance(config, str) else None
 
 
 def files_of(model: str) -> tuple[Path, ...]:
-    """Give the files that a loaded model came from; none where they are not known."""
+    """Return the files that a loaded model came from; none where they are not known."""
     source = find_here(model)
     folder = source.folder if source is not None else fetched(Source(model, model))
     if folder is None:

@@ -27,7 +27,7 @@ class Multipliers:
     numbers: tuple[float, ...]
 
     def of(self, total: Tensor, rest: Tensor, part: Tensor) -> float | None:
-        """Give the number by which the part, multiplied, is `total` less `rest`; None where there is none.
+        """Return the number by which the part, multiplied, is `total` less `rest`; None where there is none.
 
         Least squares says about which; one that the model holds is taken before the one that was found.
         """
@@ -43,7 +43,7 @@ class Multipliers:
         return next((each for each in (*near, found) if adds_up(total, rest, part * each)), None)
 
     def common(self, total: Tensor, rest: Tensor, parts: Sequence[Tensor]) -> float | None:
-        """Give the one number by which the sum of several parts is multiplied."""
+        """Return the one number by which the sum of several parts is multiplied."""
         if adds_up(total, rest, *parts):
             return 1.0
         wanted = self.of(total, rest, torch.stack([part.double() for part in parts]).sum(0).to(total.dtype))

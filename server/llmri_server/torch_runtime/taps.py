@@ -54,7 +54,7 @@ Taps = Mapping[SiteName, tuple[Tap, ...]]
 
 
 def read(tap: Tap, value: object) -> Tensor:
-    """Give the tap's tensor from a hook's arguments (a tuple) or output.
+    """Return the tap's tensor from a hook's arguments (a tuple) or output.
 
     Raises:
         TypeError: There is no tensor at this place.
@@ -69,7 +69,7 @@ def read(tap: Tap, value: object) -> Tensor:
 
 
 def put(tap: Tap, value: object, tensor: Tensor) -> object:
-    """Give a hook's arguments or output with another tensor in the tap's place."""
+    """Return a hook's arguments or output with another tensor in the tap's place."""
     if not isinstance(value, tuple):
         return tensor
     element = tap.element or 0
@@ -77,7 +77,7 @@ def put(tap: Tap, value: object, tensor: Tensor) -> object:
 
 
 def bind(model: PreTrainedModel, architecture: Architecture) -> dict[SiteName, tuple[Tap | None, ...]]:
-    """Give a tap a layer of every site that the architecture names, None where a block lacks its module."""
+    """Return a tap a layer of every site that the architecture names, None where a block lacks its module."""
     blocks = list(model.get_submodule(architecture.blocks).children())
     config = model.config.get_text_config()
     return {

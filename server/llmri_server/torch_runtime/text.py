@@ -40,7 +40,7 @@ class Vocabulary:
         return _ByteText(self) if self._byte_level else _WindowText(self)
 
     def raw_bytes(self, token: int) -> bytes:
-        """Give the bytes of a token of a byte-level vocabulary."""
+        """Return the bytes of a token of a byte-level vocabulary."""
         if token in self.added:
             return self.added[token].encode()
         piece = self.tokenizer.convert_ids_to_tokens(token)
@@ -49,11 +49,11 @@ class Vocabulary:
         return bytes(self._bytes[character] for character in piece if character in self._bytes)
 
     def decode(self, tokens: list[int]) -> str:
-        """Give the text of some tokens as the tokenizer has it."""
+        """Return the text of some tokens as the tokenizer has it."""
         return str(self.tokenizer.decode(tokens, clean_up_tokenization_spaces=False))
 
     def _text_of(self, token: int) -> str:
-        """Give the text of a token that stands alone, as a candidate for the next does."""
+        """Return the text of a token that stands alone, as a candidate for the next does."""
         if self._byte_level:
             return self.raw_bytes(token).decode(errors="replace")
         if token in self.added:

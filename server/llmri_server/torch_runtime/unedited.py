@@ -15,7 +15,7 @@ from llmri_server.torch_runtime.taps import Site, Tap, read
 def unedited_rows(
     model: PreTrainedModel, sites: Mapping[str, Site], ids: Sequence[int], places: Sequence[Place]
 ) -> dict[Place, Tensor]:
-    """Give copies of what passes at the places, `[positions, width]` each, in one pass without a cache.
+    """Return copies of what passes at the places, `[positions, width]` each, in one pass without a cache.
 
     The pass leaves out the head that gives logits, asks for no gradient and draws no random number. Values
     are those that hooks see, before the model multiplies them on their way to the residual stream.
@@ -38,5 +38,5 @@ def unedited_rows(
 
 
 def mean_row(rows: Tensor) -> Tensor:
-    """Give the mean over positions, float32 `[width]`, of rows `[positions, width]`."""
+    """Return the mean over positions, float32 `[width]`, of rows `[positions, width]`."""
     return rows.double().mean(dim=0).to(torch.float32)

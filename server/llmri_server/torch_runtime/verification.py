@@ -70,7 +70,7 @@ def _site(name: SiteName, sightings: Sequence[Sighting | None], layers: Layers) 
 
 
 def _rows(sightings: Sequence[Sighting | None], positions: int) -> Layers | str:
-    """Give `[positions, width]` of every layer, or why not: all must have one width, and a row a position."""
+    """`[positions, width]` of every layer, or why not: all must have one width, and a row a position."""
     layers: Layers = []
     for number, sighting in enumerate(sightings):
         if sighting is None:
@@ -124,7 +124,7 @@ def _same(layers: Layers, expected: Layers) -> bool:
 
 
 def _after_final_norm(model: PreTrainedModel, architecture: Architecture, last: Tensor) -> Tensor | None:
-    """Give what the model makes of the last block's output, where that is only a norm."""
+    """Return what the model makes of the last block's output, where that is only a norm."""
     try:
         norm = model.get_submodule(architecture.final_norm or "")
     except AttributeError:

@@ -63,7 +63,7 @@ batches = st.composite(lambda draw, most=400: split(draw, draw(streams(most))))
 
 
 def corrcoef(values: Floats, weights: Floats | None = None) -> F64:
-    """Give numpy's correlation in float64, with 0 between a constant unit and all others."""
+    """Return numpy's correlation in float64, with 0 between a constant unit and all others."""
     from_first = values.astype(np.float64) - values[0]
     covariance = np.atleast_2d(np.cov(from_first, rowvar=False, aweights=weights))
     constant = np.ptp(values, axis=0) == 0

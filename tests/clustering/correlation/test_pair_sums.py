@@ -16,7 +16,7 @@ def off_diagonal(sums: PairSums, units: int) -> F64:
 
 
 def uneven_spectrum(random: np.random.Generator, samples: int, units: int) -> F64:
-    """Give rows of which a plain cosine transform makes one large number and many equal small ones."""
+    """Return rows of which a plain cosine transform makes one large number and many equal small ones."""
     spectrum = np.r_[8.0, np.full(samples - 1, 0.35)]
     return np.outer(idct(spectrum, norm="ortho"), random.uniform(0.5, 2, units))
 

@@ -10,7 +10,7 @@ from tests.clustering.correlation.streams import Floats, batches, correlated, he
 
 
 def scipys(values: Floats) -> Floats:
-    """Give scipy's matrix for at least 3 units, with 0 for a constant one."""
+    """Return scipy's matrix for at least 3 units, with 0 for a constant one."""
     varies = np.flatnonzero(np.ptp(values, axis=0) > 0)
     expected = np.eye(values.shape[1])
     if len(varies) > 2:

@@ -12,7 +12,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def deepest_overlap(circles: Floats, padding: float = 0.0) -> float:
-    """Give how deep two circles overlap at most, in radii of the smaller (of the other, for a point)."""
+    """Return how deep two circles overlap at most, in radii of the smaller (of the other, for a point)."""
     if len(circles) < 2:
         return 0.0
     x, y, radius = circles.T
@@ -23,7 +23,7 @@ def deepest_overlap(circles: Floats, padding: float = 0.0) -> float:
 
 
 def farthest_outside(circles: Floats, around: Floats, padding: float = 0.0) -> float:
-    """Give how far a circle reaches out of the one around it at most, in its own radius."""
+    """Return how far a circle reaches out of the one around it at most, in its own radius."""
     if not len(circles):
         return 0.0
     x, y, radius = circles.T
@@ -32,7 +32,7 @@ def farthest_outside(circles: Floats, around: Floats, padding: float = 0.0) -> f
 
 
 def worst(nesting: Nesting, packing: Packing, padding: float = 0.0) -> float:
-    """Give the worst broken promise of a packing, in radii."""
+    """Return the worst broken promise of a packing, in radii."""
     found = 0.0
     for group, around in enumerate(packing.groups):
         inner = packing.groups[nesting.parent == group]

@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def broken(radii: Floats) -> float:
-    """Give the worst broken promise of one packing, in radii."""
+    """Return the worst broken promise of one packing, in radii."""
     circles = pack_siblings(radii)
     return max(deepest_overlap(circles), farthest_outside(circles, enclosing_circle(circles)))
 

@@ -16,7 +16,7 @@ circles = st.lists(st.tuples(coordinates, coordinates, st.floats(0, 50)), min_si
 
 
 def reach(circles: Floats, x: float, y: float) -> float:
-    """Give the radius that a circle around (x, y) needs."""
+    """Return the radius that a circle around (x, y) needs."""
     return float((np.hypot(circles[:, 0] - x, circles[:, 1] - y) + circles[:, 2]).max())
 
 

@@ -32,7 +32,7 @@ def nested(seed: int, *, equal: bool) -> dict[str, object]:
 
 
 def tree(case: dict[str, list[int]], root: int = 0) -> dict[str, object]:
-    """Give a nesting as d3 wants it: groups by number, then units by number."""
+    """Return a nesting as d3 wants it: groups by number, then units by number."""
     inner = [tree(case, group) for group, parent in enumerate(case["parent"]) if parent == root]
     units = [{"r": case["radii"][unit]} for unit, group in enumerate(case["group"]) if group == root]
     return {"children": inner + units}

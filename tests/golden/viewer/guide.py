@@ -49,7 +49,7 @@ class Reader:
                 self._save(pictures / step["picture"])
 
     def replies(self, prompt: str) -> list[str]:
-        """Give the replies to a prompt, in order."""
+        """Return the replies to a prompt, in order."""
         turns = (self.session.store.turns[number] for number in self.session.store.order)
         return [turn.end.text for turn in turns if turn.prompt == prompt and turn.end is not None]
 
@@ -72,7 +72,7 @@ class Reader:
 
 @contextmanager
 def reading(address: str) -> Iterator[Reader]:
-    """Give a reader at a server."""
+    """Yield a reader at a server."""
     reader = Reader(address)
     try:
         yield reader
@@ -81,7 +81,7 @@ def reading(address: str) -> Iterator[Reader]:
 
 
 def pictures() -> list[str]:
-    """Give the paths of the guide's pictures, as it has them."""
+    """Return the paths of the guide's pictures, as it has them."""
     return [step["picture"] for step in STEP.finditer(GUIDE.read_text(encoding="utf-8")) if step["picture"]]
 
 

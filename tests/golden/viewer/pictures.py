@@ -52,7 +52,7 @@ def rendered(name: str, theme: ThemeName) -> Image.Image:
 
 
 def path(name: str, theme: ThemeName) -> Path:
-    """Give the file of a picture."""
+    """Return the file of a picture."""
     return FOLDER / f"{name}-{theme}.png"
 
 

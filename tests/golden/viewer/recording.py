@@ -44,7 +44,7 @@ def save(path: Path, messages: Iterable[ServerMessage]) -> None:
 
 
 def load(path: Path = CONVERSATION) -> list[ServerMessage]:
-    """Give the messages of a file, in order."""
+    """Return the messages of a file, in order."""
     return [decode(frame.body, "server") for frame in read_frames(path)]
 
 

@@ -37,7 +37,7 @@ def ended(keys: str) -> dict[str, Any]:
 
 
 def told(state: ViewState) -> dict[str, Any]:
-    """Give a state in words and numbers."""
+    """Return a state in words and numbers."""
     return {
         "view": state.view,
         "mode": state.mode,

@@ -14,7 +14,7 @@ TURNS, TOKENS, WIDTH, BLOCK = 24, 12, 20, 10
 
 @pytest.fixture(scope="session")
 def heard() -> Collected:
-    """Give 24 turns, half of them sums, at two layers of 20 units: blocks of ten that fire together.
+    """Return 24 turns, half of them sums, at two layers of 20 units: blocks of ten that fire together.
 
     The first block of layer 1 fires in sums only.
     """

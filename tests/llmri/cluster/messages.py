@@ -20,7 +20,7 @@ def scan(turn: int, token: int, rows: npt.NDArray[np.float32], site: str = SITE)
 def turn(
     number: int, words: Sequence[str], rng: np.random.Generator, *, new: bool = True
 ) -> Iterator[ServerMessage]:
-    """Give the messages of a turn of these tokens, with a scan of random values for each."""
+    """Yield the messages of a turn of these tokens, with a scan of random values for each."""
     yield TurnStart(turn=number, prompt="", new=new, time=0.0)
     for token, word in enumerate(words):
         yield Token(turn=number, token=token, phase="prompt", id=0, text=word)

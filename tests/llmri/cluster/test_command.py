@@ -56,7 +56,7 @@ def prompts(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Give a function that runs the command in an empty folder; it fails on anything but a quiet end."""
+    """Return a function that runs the command in an empty folder; it fails on anything but a quiet end."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("LLMRI_TOKEN", raising=False)
 
@@ -74,7 +74,7 @@ def address(server: Server) -> str:
 
 
 def sentence(done: Result) -> str:
-    """Give what was said, which is one line."""
+    """Return what was said, which is one line."""
     assert done.stderr.count("\n") == 1, done.stderr
     assert done.stderr.startswith("llmri cluster: ")
     return str(done.stderr)

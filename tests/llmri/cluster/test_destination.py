@@ -23,7 +23,7 @@ def clustering(heard: Collected) -> Clustering:
 
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the folder that stands in for the system's own for temporary files."""
+    """Return the folder that stands in for the system's own for temporary files."""
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(folder))

@@ -28,5 +28,5 @@ def reference() -> Runtime:
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Runtime]:
-    """Give `pocket` as F16, Q8_0 and Q4."""
+    """Return `pocket` as F16, Q8_0 and Q4."""
     return open_others("pocket", [], tmp_path_factory.mktemp("exported"))

@@ -22,7 +22,7 @@ def compare(*arguments: str) -> Result:
 
 
 def tables(page: str) -> list[list[list[str]]]:
-    """Give the cells of every Markdown table whose numbers are aligned to the right."""
+    """Return the cells of every Markdown table whose numbers are aligned to the right."""
     blocks = re.findall(r"(?:^\|.*\|\n)+", page, re.MULTILINE)
     return [
         [[cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines()]
@@ -32,7 +32,7 @@ def tables(page: str) -> list[list[list[str]]]:
 
 
 def numbers(cells: list[list[str]]) -> list[float]:
-    """Give all numbers of a table, without its first column."""
+    """Return all numbers of a table, without its first column."""
     return [float(cell) for row in cells[2:] for cell in row[1:]]
 
 

@@ -55,7 +55,7 @@ def test_an_interval_without_width_is_one_figure() -> None:
 
 
 def swept(results: Results) -> Results:
-    """Give the same as a sweep over two layers."""
+    """Return the same as a sweep over two layers."""
     sets = tuple(SetRecord(kind="chosen", layer=layer, units=2, places=PLACES) for layer in range(2))
     observations = tuple(each for each in results.observations if each.units is None or each.units < 2)
     plan = msgspec.structs.replace(results.plan, sweep="layers")
@@ -63,7 +63,7 @@ def swept(results: Results) -> Results:
 
 
 def dosed(results: Results) -> Results:
-    """Give the same at three doses."""
+    """Return the same at three doses."""
     operations = plan_of(operations=[{"op": "scale", "doses": [0, 1, 2]}]).operations
     observations = tuple(
         msgspec.structs.replace(each, dose=dose)

@@ -13,7 +13,7 @@ SHARES = (0.0, 1.0, 1.0, 0.0, 1.0)  # of the chosen set and of four draws, at do
 
 
 def results_of(**changes: Any) -> Results:
-    """Give the results of one dose with four draws of one control, and of ten questions."""
+    """Return the results of one dose with four draws of one control, and of ten questions."""
     kept = Results(
         plan=plan_of(measures=["score", "loss"], controls={"random": 4, "matched": 0}),
         finished=True,

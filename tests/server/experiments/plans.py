@@ -22,5 +22,5 @@ SMALL: dict[str, Any] = {
 
 
 def plan_of(**changes: Any) -> Plan:
-    """Give the small plan with other top-level keys."""
+    """Return the small plan with other top-level keys."""
     return msgspec.convert(SMALL | changes, Plan)

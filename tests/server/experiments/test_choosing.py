@@ -12,7 +12,7 @@ MAGNITUDES = {"a": [WANTED], "b": [OTHER], "c": [np.zeros((2, 4))]}
 
 
 def chosen(units: Chosen, depth: int, width: int, *, sweep: bool = False) -> list[list[list[int]]]:
-    """Give the units of each scope."""
+    """Return the units of each scope."""
     found = scopes(units, depth, width, sweep=sweep)
     return [np.argwhere(choose(units, scope, MAGNITUDES)).tolist() for scope in found]
 

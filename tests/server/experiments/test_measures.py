@@ -19,7 +19,7 @@ ABLATED = (Edit(site="mlp_act", layer=6, units=tuple(range(512)), op="scale", va
 
 
 def alone(runtime: TorchRuntime, question: Question) -> tuple[torch.Tensor, torch.Tensor]:
-    """Give the logits where a reply is decided, and the reply's tokens."""
+    """Return the logits where a reply is decided, and the reply's tokens."""
     text = chat_texts(runtime.tokenizer, [question.prompt])[0]
     asked = runtime.tokenizer(text, add_special_tokens=False)["input_ids"]
     ids = torch.tensor(

@@ -14,7 +14,7 @@ IDS = list(range(10, 250, 12))  # longer than Gemma's window
 
 
 def logits(made: GgufModel) -> tuple[np.ndarray, np.ndarray]:
-    """Give llama.cpp's and PyTorch's logits, `[positions, vocabulary]`."""
+    """Return llama.cpp's and PyTorch's logits, `[positions, vocabulary]`."""
     llama = plain_llama(made.path)
     llama.eval(IDS)
     with torch.no_grad():

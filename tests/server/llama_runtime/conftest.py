@@ -34,7 +34,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], GgufModel]
 
 @pytest.fixture
 def runtime(tiny: Callable[[str], GgufModel]) -> LlamaRuntime:
-    """Give a tiny Llama whose replies end only at a limit."""
+    """Return a tiny Llama whose replies end only at a limit."""
     runtime = load(tiny("llama").path, EXACT)
     runtime.vocabulary.ends = frozenset()
     return runtime
@@ -42,7 +42,7 @@ def runtime(tiny: Callable[[str], GgufModel]) -> LlamaRuntime:
 
 @pytest.fixture
 def in_torch(tiny: Callable[[str], GgufModel]) -> Callable[[str], TorchRuntime]:
-    """Give the same model in PyTorch."""
+    """Return the same model in PyTorch."""
 
     def make(family: str) -> TorchRuntime:
         made = tiny(family)
@@ -61,13 +61,13 @@ def pocket_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def pocket(pocket_file: Path) -> LlamaRuntime:
-    """Give pocket in float16, keys and values in float16 too."""
+    """Return pocket in float16, keys and values in float16 too."""
     return load(pocket_file, Options(threads=1, flash_attention="off"))
 
 
 @pytest.fixture(scope="session")
 def torch_pocket() -> TorchRuntime:
-    """Give pocket in PyTorch."""
+    """Return pocket in PyTorch."""
     return load_torch("pocket", device="cpu")
 
 
@@ -91,7 +91,7 @@ def generate() -> Generate:
 
 @pytest.fixture
 def everything() -> Callable[[LlamaRuntime | TorchRuntime], CapturePlan]:
-    """Give the plan that captures every site of a runtime in every layer."""
+    """Return the plan that captures every site of a runtime in every layer."""
 
     def plan(runtime: LlamaRuntime | TorchRuntime) -> CapturePlan:
         layers = tuple(range(runtime.card.layers))

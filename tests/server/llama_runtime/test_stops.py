@@ -21,7 +21,7 @@ NUMBER, POINTER = ctypes.c_int64, ctypes.c_void_p
 
 @pytest.fixture
 def half() -> Iterator[int]:
-    """Give the address of a tensor of two rows of four values in float16."""
+    """Yield the address of a tensor of two rows of four values in float16."""
     ggml = engine().ggml
     context = ggml.function("ggml_init", POINTER, ContextParameters)(ContextParameters(1 << 16, None, True))
     new = ggml.function("ggml_new_tensor_2d", POINTER, POINTER, ctypes.c_int, NUMBER, NUMBER)

@@ -27,7 +27,7 @@ def model(tiny: Callable[[str], GgufModel]) -> Model:
 
 
 def claiming(found: Discovery, site: str, marks: dict[int, Mark]) -> Discovery:
-    """Give a discovery of the stream's sites in which one is other nodes in some layers."""
+    """Return a discovery of the stream's sites in which one is other nodes in some layers."""
     others = found.without({"z": "left out", "mlp_act": "left out"})
     moved = {(site, layer): mark for layer, mark in marks.items()}
     return replace(others, marks={**others.marks, **moved}, absent={})

@@ -15,12 +15,12 @@ Everything = Callable[[LlamaRuntime | TorchRuntime], CapturePlan]
 
 
 def distance(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:
-    """Give how far two vectors are apart, over the length of the other."""
+    """Return how far two vectors are apart, over the length of the other."""
     return float(np.linalg.norm(one - other) / np.linalg.norm(other))
 
 
 def farthest(ours: Sequence[ScanEvent], theirs: Sequence[ScanEvent]) -> float:
-    """Give the largest distance of any layer of any of the scans, which are of the same places."""
+    """Return the largest distance of any layer of any of the scans, which are of the same places."""
     assert [place(scan) for scan in ours] == [place(scan) for scan in theirs]
     return max(
         distance(row, other)
@@ -30,7 +30,7 @@ def farthest(ours: Sequence[ScanEvent], theirs: Sequence[ScanEvent]) -> float:
 
 
 def farthest_layer(ours: Sequence[ScanEvent], theirs: Sequence[ScanEvent]) -> float:
-    """Give the largest distance of any layer of any site, over all positions together."""
+    """Return the largest distance of any layer of any site, over all positions together."""
     return max(
         distance(rows_at(ours, site, layer), rows_at(theirs, site, layer))
         for site in {scan.site for scan in ours}

@@ -8,7 +8,7 @@ TEXTS = {1: "The", 2: ".", 3: "\n", 4: " of", 5: "and"}
 
 
 def rows(**planted: float) -> npt.NDArray[np.float32]:
-    """Give 5 positions x 8 units whose magnitudes are all 0.2, but for those planted: `p0u3=-812`."""
+    """Return 5 positions x 8 units whose magnitudes are all 0.2, but for those planted: `p0u3=-812`."""
     values = np.where(np.arange(40) % 2, 0.2, -0.2).reshape(5, 8).astype(np.float32)
     for place, value in planted.items():
         position, unit = place[1:].split("u")

@@ -14,7 +14,7 @@ WORDS = {"messages": [{"role": "user", "content": "hi"}]}
 
 @pytest.fixture(scope="module")
 def hasty() -> Renderer:
-    """Give a renderer of little patience."""
+    """Return a renderer of little patience."""
     return Renderer(seconds=1.0)
 
 

@@ -46,7 +46,7 @@ def make_runtime(tokenizer: PreTrainedTokenizerFast) -> MakeRuntime:
 
 @pytest.fixture
 def endless(make_runtime: MakeRuntime) -> TorchRuntime:
-    """Give a runtime whose replies end only at a limit."""
+    """Return a runtime whose replies end only at a limit."""
     runtime = make_runtime("llama")
     runtime.model.generation_config.eos_token_id = None
     return runtime
@@ -74,7 +74,7 @@ def say() -> Say:
 
 @pytest.fixture
 def everything() -> Callable[[TorchRuntime], CapturePlan]:
-    """Give the plan that captures every site of a runtime in every layer."""
+    """Return the plan that captures every site of a runtime in every layer."""
 
     def plan(runtime: TorchRuntime) -> CapturePlan:
         layers = tuple(range(runtime.card.layers))

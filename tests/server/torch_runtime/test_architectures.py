@@ -183,7 +183,7 @@ def runtime_of(
 
 
 def recorded(runtime: TorchRuntime) -> dict[str, Tensor]:
-    """Give every site of one pass, `[positions, layers, width]`."""
+    """Return every site of one pass, `[positions, layers, width]`."""
     ids = torch.tensor([list(IDS)])
     rows = {}
     for site in runtime.card.sites:

@@ -21,7 +21,7 @@ METHODS: tuple[AttributionMethod, ...] = get_args(AttributionMethod)
 def logit_by_hand(
     runtime: TorchRuntime, layer: int, change: Callable[[Tensor], Tensor], target: int
 ) -> Tensor:
-    """Give the last position's logit where a block's output is replaced."""
+    """Return the last position's logit where a block's output is replaced."""
 
     def replace(_module: object, _args: object, output: object) -> object:
         changed = change(single(output))

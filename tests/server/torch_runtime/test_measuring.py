@@ -17,7 +17,7 @@ def ablation(layer: int, *units: int, site: str = "resid_post") -> Edit:
 
 
 def by_hand(runtime: TorchRuntime, layer: int | None = None, units: tuple[int, ...] = ()) -> np.ndarray:
-    """Give all logits of a pass with some units of a block's output at zero."""
+    """Return all logits of a pass with some units of a block's output at zero."""
 
     def ablate(_module: object, _args: object, output: object) -> None:
         single(output)[..., list(units)] = 0

@@ -18,7 +18,7 @@ def byte_level(tokenizer: PreTrainedTokenizerFast) -> Vocabulary:
 
 @pytest.fixture(scope="module")
 def byte_fallback() -> Vocabulary:
-    """Give a vocabulary like SentencePiece's: words with a mark for the space, and bytes for the rest."""
+    """Return a vocabulary like SentencePiece's: words with a mark for the space, and bytes for the rest."""
     pieces = ["<unk>", "</s>", "▁", "▁the", "▁cat", "s", "at", *(f"<0x{byte:02X}>" for byte in range(256))]
     core = Tokenizer(
         models.BPE(

@@ -146,12 +146,12 @@ def system(text: str) -> ChatMessage:
 
 
 def blocks_of(model: PreTrainedModel) -> list[nn.Module]:
-    """Give the blocks of any of these models: the only list of modules there is."""
+    """Return the blocks of any of these models: the only list of modules there is."""
     return list(next(module for module in model.modules() if isinstance(module, nn.ModuleList)))
 
 
 def single(value: Any) -> torch.Tensor:
-    """Give the tensor of a hook's arguments or output, tuple or not."""
+    """Return the tensor of a hook's arguments or output, tuple or not."""
     tensor: torch.Tensor = value[0] if isinstance(value, tuple) else value
     return tensor
 

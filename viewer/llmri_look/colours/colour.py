@@ -96,14 +96,14 @@ class Scale:
         return logs
 
     def position(self, values: Floats) -> Floats:
-        """Give the place of values in the colours, 0 to 1; what lies outside is clipped."""
+        """Return the place of values in the colours, 0 to 1; what lies outside is clipped."""
         low, high = self.forward(np.asarray([self.low, self.high], np.float64)).tolist()
         span = high - low if high > low else LEAST_SPAN
         places: Floats = (np.clip(self.forward(values.astype(np.float64)), low, max(low, high)) - low) / span
         return places
 
     def value(self, position: float) -> float:
-        """Give the value at a place in the colours: `position` the other way round."""
+        """Return the value at a place in the colours: `position` the other way round."""
         low, high = (float(edge) for edge in self.forward(np.asarray([self.low, self.high])))
         at = low + position * (high - low)
         return float(np.copysign(np.expm1(abs(at)) * self.threshold, at)) if self.log else at
@@ -132,14 +132,14 @@ def window(values: Floats, name: ColourMapName, *, log: bool, clip: bool) -> Sca
 
 
 def percentiles(values: Floats, percent: tuple[float, float], axis: int | None = None) -> Floats:
-    """Give percentiles of finite values; in double precision where they lie too far apart for their own."""
+    """Return percentiles of finite values; in double precision where they lie too far apart for their own."""
     with np.errstate(over="ignore", invalid="ignore"):
         found: Floats = np.percentile(values, percent, axis=axis)
     return found if np.isfinite(found).all() else np.percentile(values.astype(np.float64), percent, axis=axis)
 
 
 def levels(values: Floats, scale: Scale) -> Bytes:
-    """Give the level of each value, 0 to 250: any shape in, that shape out; `UNKNOWN` for NaN."""
+    """Return the level of each value, 0 to 250: any shape in, that shape out; `UNKNOWN` for NaN."""
     if not scale.simple:
         places = np.round(scale.position(values) * (LEVELS - 1))
         return np.where(np.isnan(places), UNKNOWN, places).astype(np.uint8)
@@ -158,7 +158,7 @@ def levels(values: Floats, scale: Scale) -> Bytes:
 
 
 def paint(values: Floats, scale: Scale, table: Bytes) -> Bytes:
-    """Give the colours of values: any shape in, that shape and RGB out. NaN gets the lowest colour."""
+    """Return the colours of values: any shape in, that shape and RGB out. NaN gets the lowest colour."""
     found = levels(values, scale)
     found[found == UNKNOWN] = 0
     return cast("Bytes", np.take(table, found, axis=0))
@@ -166,7 +166,7 @@ def paint(values: Floats, scale: Scale, table: Bytes) -> Bytes:
 
 @cache
 def table(name: ColourMapName, theme: ThemeName) -> Bytes:
-    """Give a map's colours, `[251, 3]`; the middle of `blue-amber` is the theme's background."""
+    """Return a map's colours, `[251, 3]`; the middle of `blue-amber` is the theme's background."""
     if name == "energy":
         return _through(ENERGY)
     if name == "blue-amber":
@@ -181,7 +181,7 @@ def _sampled(name: str, places: npt.NDArray[np.float64]) -> Bytes:
 
 
 def _outward(part: Part, ground: Bytes, far: float) -> Bytes:
-    """Give a table's colours from a ground's lightness, left out, to another in equal steps, `[125, 3]`."""
+    """Return a table's colours from a ground's lightness, left out, to another in equal steps, `[125, 3]`."""
     name, first, last = part
     places = np.linspace(first, last, FINE)
     light = oklab(_sampled(name, places))[:, 0]

@@ -30,14 +30,14 @@ ENCODED_KNEE, LINEAR_KNEE = 0.04045, 0.0031308
 
 
 def oklab(rgb: npt.ArrayLike) -> Lab:
-    """Give lightness (0 to 1), green-red and blue-yellow of sRGB colours, `[colours, 3]` of 0 to 255."""
+    """Return lightness (0 to 1), green-red and blue-yellow of sRGB colours, `[colours, 3]` of 0 to 255."""
     share = np.asarray(rgb, np.float64) / 255
     linear = np.where(share <= ENCODED_KNEE, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
     return cast("Lab", np.cbrt(linear @ LMS.T) @ LAB.T)
 
 
 def srgb(lab: Lab) -> npt.NDArray[np.uint8]:
-    """Give the sRGB colours of OKLab ones, `[colours, 3]`; what sRGB lacks is clipped."""
+    """Return the sRGB colours of OKLab ones, `[colours, 3]`; what sRGB lacks is clipped."""
     linear = (np.linalg.inv(LMS) @ (np.linalg.inv(LAB) @ lab.T) ** 3).T.clip(0, 1)
     rgb = np.where(linear <= LINEAR_KNEE, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
     return np.round(rgb.clip(0, 1) * 255).astype(np.uint8)

@@ -19,7 +19,7 @@ LIGHT_LESS = 0.27  # lightness taken off on the light ground
 
 @cache
 def colours(theme: ThemeName) -> tuple[Colour, ...]:
-    """Give the colours; clusters beyond them begin anew."""
+    """Return the colours; clusters beyond them begin anew."""
     lightness, chroma, hue = np.asarray(SHADES).T
     if theme == "light":
         lightness = lightness - LIGHT_LESS
@@ -29,6 +29,6 @@ def colours(theme: ThemeName) -> tuple[Colour, ...]:
 
 
 def of_cluster(number: int, theme: ThemeName) -> Colour:
-    """Give a cluster's colour by its stable number."""
+    """Return a cluster's colour by its stable number."""
     known = colours(theme)
     return known[number % len(known)]

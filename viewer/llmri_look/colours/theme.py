@@ -63,7 +63,7 @@ THEMES: dict[ThemeName, Theme] = {
 
 
 def luminance(colour: Colour) -> float:
-    """Give a colour's relative luminance, 0 to 1 (WCAG 2)."""
+    """Return a colour's relative luminance, 0 to 1 (WCAG 2)."""
     red, green, blue = (float((part / 255) ** 2.2) for part in colour)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 

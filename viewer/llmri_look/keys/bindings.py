@@ -44,7 +44,7 @@ class Bindings:
     rows: tuple[Binding, ...]
 
     def command(self, mode: str, key: str) -> str | None:
-        """Give the name of the command a key stands for: in a mode's own rows, else in the view's."""
+        """Return the name of the command a key stands for: in a mode's own rows, else in the view's."""
         for wanted in modes_in(mode):
             for row in self.rows:
                 if row.mode == wanted and key in row.keys:
@@ -52,28 +52,28 @@ class Bindings:
         return None
 
     def keys_of(self, command: str) -> str:
-        """Give the first key of a command as people write it, for hints."""
+        """Return the first key of a command as people write it, for hints."""
         keys = (row.keys[0] for row in self.rows if row.command == command)
         return next((keynames.shown(key) for key in keys), "?")
 
     def keys_for(self, *commands: str) -> frozenset[str]:
-        """Give all keys of some commands, in any mode."""
+        """Return all keys of some commands, in any mode."""
         return frozenset(key for row in self.rows if row.command in commands for key in row.keys)
 
     def spelled(self, sentence: str) -> str:
-        """Give a sentence with each command in braces, such as `{chat.open}`, replaced by its key."""
+        """Return a sentence with each command in braces, such as `{chat.open}`, replaced by its key."""
         return PLACEHOLDER.sub(
             lambda found: self.keys_of(found[1]) if found[1] in COMMANDS else found[0], sentence
         )
 
 
 def modes_in(mode: str) -> tuple[str, ...]:
-    """Give the modes whose rows hold in a mode, the first before the second."""
+    """Return the modes whose rows hold in a mode, the first before the second."""
     return (mode,) if mode in ON_ITS_OWN else (mode, "view")
 
 
 def load(overrides: Path | None = None) -> Bindings:
-    """Give the bundled table, with the rows of a file in place of those that have the same command.
+    """Return the bundled table, with the rows of a file in place of those that have the same command.
 
     Raises:
         ConfigError: A file cannot be read, a command or key is unknown, or two rows want one key.
@@ -88,7 +88,7 @@ def load(overrides: Path | None = None) -> Bindings:
 
 
 def checked(rows: Iterable[Binding], origin: str) -> Bindings:
-    """Give the table if every command and key exists and no key stands twice in a mode.
+    """Return the table if every command and key exists and no key stands twice in a mode.
 
     Raises:
         ConfigError: Otherwise; the message names mode, key and both commands, or the nearest command.
@@ -113,7 +113,7 @@ def checked(rows: Iterable[Binding], origin: str) -> Bindings:
 
 
 def _replaced(rows: list[Binding], own: Iterable[Binding]) -> list[Binding]:
-    """Give the rows with a person's own in place of those of the same command and mode, or after all."""
+    """Return the rows with a person's own in place of those of the same command and mode, or after all."""
     places = {(row.command, row.mode): place for place, row in enumerate(rows)}
     for row in own:
         place = places.get((row.command, row.mode))

@@ -35,7 +35,7 @@ WRITTEN = {"doubleclick": "double click", "rightdrag": "right drag"}
 
 
 def shown(key: str) -> str:
-    """Give a key as people write it: `shift+click` becomes `Shift+click`, `b` becomes `B`."""
+    """Return a key as people write it: `shift+click` becomes `Shift+click`, `b` becomes `B`."""
     held, last = _parts(key)
     name = NAMED.get(last) or WRITTEN.get(last) or (last.upper() if len(last) == 1 else last)
     return "+".join([*(part.capitalize() for part in held), name])
@@ -58,7 +58,7 @@ def fault(key: str) -> str:
 
 
 def together(keys: tuple[str, ...]) -> str:
-    """Give keys side by side as people write them: a run of digits as `1 … 9`, what is held once."""
+    """Return keys side by side as people write them: a run of digits as `1 … 9`, what is held once."""
     numbers = [int(key) for key in keys if key.isdigit()]
     if len(numbers) == len(keys) > 2 and numbers == list(range(numbers[0], numbers[-1] + 1)):  # noqa: PLR2004
         return f"{numbers[0]} … {numbers[-1]}"

@@ -34,7 +34,7 @@ class Line:
 
     @cached_property
     def shown_keys(self) -> str:
-        """Give the keys as people write them."""
+        """Return the keys as people write them."""
         return keynames.together(self.keys)
 
 
@@ -48,7 +48,7 @@ class Section:
 
 
 def sections(table: Bindings) -> tuple[Section, ...]:
-    """Give every row: the view's by group, then those of each other mode."""
+    """Return every row: the view's by group, then those of each other mode."""
     view = [
         Section(title, _lines(row for row in table.rows if (row.mode, row.group) == ("view", group)))
         for group, title in GROUPS.items()
@@ -57,7 +57,7 @@ def sections(table: Bindings) -> tuple[Section, ...]:
 
 
 def sections_for(table: Bindings, mode: Mode) -> tuple[tuple[Section, ...], tuple[Section, ...]]:
-    """Give the sections that hold in a mode, its own first, without what it rebinds; then the others."""
+    """Return the sections that hold in a mode, its own first, without what it rebinds; then the others."""
     own = {key for row in table.rows if row.mode == mode for key in row.keys} if mode != "view" else set()
     here: list[Section] = []
     elsewhere: list[Section] = []

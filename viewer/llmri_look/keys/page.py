@@ -18,7 +18,7 @@ END = "<!-- /keys -->"
 
 
 def page(table: Bindings) -> str:
-    """Give the table as the page `docs/keys.md`."""
+    """Return the table as the page `docs/keys.md`."""
     lines = [
         "# Keys of `llmri view`",
         "",
@@ -39,7 +39,7 @@ def page(table: Bindings) -> str:
 
 
 def short(table: Bindings) -> str:
-    """Give the keys that hold in every view in few rows, one a group, for the README."""
+    """Return the keys that hold in every view in few rows, one a group, for the README."""
     rows = ["| | |", "| --- | --- |"]
     for section in (section for section in keysheet.sections(table) if section.mode == "view"):
         told = " · ".join(f"{_keys(line)} {line.description}" for line in section.lines)
@@ -48,7 +48,7 @@ def short(table: Bindings) -> str:
 
 
 def renewed(text: str, table: Bindings) -> str:
-    """Give a text with the short table between its marks.
+    """Return a text with the short table between its marks.
 
     Raises:
         ValueError: A mark is missing.
@@ -61,14 +61,14 @@ def renewed(text: str, table: Bindings) -> str:
 
 
 def _keys(line: Line) -> str:
-    """Give the keys as code, a run of digits by its ends."""
+    """Return the keys as code, a run of digits by its ends."""
     if "…" in line.shown_keys:
         return f"`{line.shown_keys}`"
     return ", ".join(f"`{shown(key)}`" for key in line.keys)
 
 
 def _shortened(commands: str, line: Line) -> str:
-    """Give the first and the last command of a run of digits."""
+    """Return the first and the last command of a run of digits."""
     return f"`{line.commands[0]}` … `{line.commands[-1]}`" if "…" in line.shown_keys else commands
 
 

@@ -40,7 +40,7 @@ class Drafts:
         return state if text is None or not is_unanswered(end) else offered(state, text)
 
     def _cut_off(self, state: ViewState, store: ScanStore) -> ViewState:
-        """Give back what the server had not begun to read when the connection ended."""
+        """Return what the server had not begun to read when the connection ended."""
         begun = {number for number, turn in store.turns.items() if turn.order}
         waiting = [text for number, text in self._turns.items() if number not in begun]
         lost = [*waiting, *self._sent.values()]

@@ -74,7 +74,7 @@ def _edited(state: ViewState, store: ScanStore, edits: Edits) -> ViewState:
 
 
 def _standing(store: ScanStore, message: Welcome | Edits) -> Standing:
-    """Give what stands; the very edits that the store has, so that they are soon found to be the same."""
+    """Return what stands; the very edits that the store has, so that they are soon found to be the same."""
     known = store.stand(message).edits
     told = Standing.told(message)
     return told if known is None else replace(told, edits=known)

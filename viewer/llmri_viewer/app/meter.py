@@ -41,23 +41,23 @@ class Meter:
         self._arrivals.append((now, max(0.0, now - (sent - self._ahead))))
 
     def rate(self, now: float) -> float:
-        """Give the scans of the last second."""
+        """Return the scans of the last second."""
         self._forget(now)
         return len(self._arrivals) / WINDOW_SECONDS
 
     def lag(self, now: float) -> float | None:
-        """Give the median lag of the last second's scans in milliseconds, None where there were none."""
+        """Return the median lag of the last second's scans in milliseconds, None where there were none."""
         self._forget(now)
         return 1000 * median(lag for _, lag in self._arrivals) if self._arrivals else None
 
     def flow(self, now: float) -> tuple[float, float | None]:
-        """Give `rate` and `lag`, anew four times a second."""
+        """Return `rate` and `lag`, anew four times a second."""
         if not self._flow_until - HELD_SECONDS <= now < self._flow_until:
             self._flow, self._flow_until = (self.rate(now), self.lag(now)), now + HELD_SECONDS
         return self._flow
 
     def line(self, now: float, *, wide: bool) -> str:
-        """Give the stream's flow in numbers, on a `wide` window with their names."""
+        """Return the stream's flow in numbers, on a `wide` window with their names."""
         rate, lag = self.flow(now)
         shown = DASH if lag is None else f"{lag:.0f}"
         return f"{rate:.0f} scans/s · lag {shown} ms · dropped {self.dropped}" if wide else f"{rate:.0f}/s"

@@ -9,7 +9,7 @@ LETTERS_A_SECOND = 20.0  # of slow, unhurried reading
 
 
 def seconds(sentence: str, *, warning: bool) -> float:
-    """Give how long a notice shows."""
+    """Return how long a notice shows."""
     return (WARNING_SECONDS if warning else NEWS_SECONDS) + len(sentence) / LETTERS_A_SECOND
 
 

@@ -24,7 +24,7 @@ class Ranker:
         self._reference: Reference | None = None
 
     def advance(self, state: ViewState, store: ScanStore, seconds: float) -> ViewState:
-        """Give the state so much later: the same one while its ranking holds."""
+        """Return the state so much later: the same one while its ranking holds."""
         self._waited += seconds
         atlas = state.clusters
         shown = views.of(state).of_clusters and atlas is not None and atlas.site == state.site
@@ -79,7 +79,7 @@ def _written(store: ScanStore, moment: TokenRef) -> bool:
 
 
 def _values(atlas: Atlas, site: str, moments: list[TokenRef], store: ScanStore) -> Rows:
-    """Give the units of the clusters at tokens spread evenly over some, `[tokens, units]`."""
+    """Return the units of the clusters at tokens spread evenly over some, `[tokens, units]`."""
     units = AtlasUnits(atlas)
     spread = moments[:: max(1, -(-len(moments) // MOST_SCANS))]
     sheets = [sheet for moment in spread if (sheet := store.sheet(moment, site)) is not None]

@@ -76,7 +76,7 @@ class Reference:
         self.scans = sum(sums.scans for sums in self._sums.values())
 
     def standard(self) -> Standard | None:
-        """Give mean and deviation of each unit over what was taken; None before the first scan."""
+        """Return mean and deviation of each unit over what was taken; None before the first scan."""
         if not self.scans:
             return None
         mean = np.sum([sums.sum for sums in self._sums.values()], axis=0) / self.scans

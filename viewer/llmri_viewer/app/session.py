@@ -164,7 +164,7 @@ class Session:
             self.state = replace(self.state, measurements=self.state.measurements.asked(asked, number))
 
     def _send(self, request: Request) -> int:
-        """Give the request the next id and send it."""
+        """Return the request the next id and send it."""
         number = self._next_id
         self._next_id += 1
         self._drafts.sent(number, request)

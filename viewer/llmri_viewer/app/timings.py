@@ -32,15 +32,15 @@ class Timings:
         self._waiting.clear()
 
     def frames(self, now: float) -> list[float]:
-        """Give how long each frame took, in seconds."""
+        """Return how long each frame took, in seconds."""
         return _latest(self._frames, now)
 
     def delays(self, now: float) -> list[float]:
-        """Give how long each scan took from the socket to the end of the flip, in seconds."""
+        """Return how long each scan took from the socket to the end of the flip, in seconds."""
         return _latest(self._delays, now)
 
     def line(self, now: float) -> str:
-        """Give the medians and the 95th percentiles in a line."""
+        """Return the medians and the 95th percentiles in a line."""
         frames, delays = self.frames(now), self.delays(now)
         parts = []
         if frames:
@@ -56,7 +56,7 @@ class Timings:
 
 
 def at_share(values: Sequence[float], share: float) -> float:
-    """Give the value that so large a share of some are at most: a percentile, one of the values."""
+    """Return the value that so large a share of some are at most: a percentile, one of the values."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 

@@ -7,7 +7,7 @@ NAME = "llmri"
 
 
 def own_keys() -> Path | None:
-    """Give a person's own key table, `llmri/keys.toml` among their settings; None where there is none."""
+    """Return a person's own key table, `llmri/keys.toml` among their settings; None where there is none."""
     file = _home("XDG_CONFIG_HOME", ".config")
     return file / "keys.toml" if file is not None and (file / "keys.toml").is_file() else None
 
@@ -36,7 +36,7 @@ def _hint_mark() -> Path | None:
 
 
 def _home(variable: str, otherwise: str) -> Path | None:
-    """Give our folder in a base directory; a relative one in the environment is to be ignored."""
+    """Return our folder in a base directory; a relative one in the environment is to be ignored."""
     base = Path(os.environ.get(variable, ""))
     if base.is_absolute():
         return base / NAME

@@ -93,11 +93,11 @@ class Window:
         self.effect_runner.tick()
 
     def on_screen(self, at: tuple[int, int]) -> tuple[int, int]:
-        """Give a place of the layout in the screen's pixels, as events have it."""
+        """Return a place of the layout in the screen's pixels, as events have it."""
         return self.canvas.scale * at[0], self.canvas.scale * at[1]
 
     def _laid_out(self, event: pygame.event.Event) -> pygame.event.Event:
-        """Give an event with its places in the layout's pixels, where those are not the screen's."""
+        """Return an event with its places in the layout's pixels, where those are not the screen's."""
         scale = self.canvas.scale
         if scale == 1 or event.type not in PLACED:
             return event
@@ -186,7 +186,7 @@ class Window:
         pygame.quit()
 
     def moment_at(self, x: int, y: int) -> TokenRef | None:
-        """Give the moment at a point of the strip, or under a point of the scrubber's height."""
+        """Return the moment at a point of the strip, or under a point of the scrubber's height."""
         state, store = self.session.state, self.session.store
         parts = face.of(state.size)
         if parts.scrubber.y <= y < parts.scrubber.bottom:
@@ -205,7 +205,7 @@ def _opened(size: tuple[int, int], scale: int) -> pygame.Surface:
 
 
 def _desktop() -> tuple[int, int]:
-    """Give the size of the first desktop in its own pixels; (0, 0) where there is none."""
+    """Return the size of the first desktop in its own pixels; (0, 0) where there is none."""
     return next(iter(pygame.display.get_desktop_sizes()), (0, 0))
 
 

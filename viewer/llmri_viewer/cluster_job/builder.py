@@ -58,7 +58,7 @@ class ClusterBuilder:
 
     @property
     def pid(self) -> int | None:
-        """Give the number of the process at work."""
+        """Return the number of the process at work."""
         return self._worker.pid if self._worker else None
 
     def take(self, event: ServerMessage | LinkStatus, state: ViewState, store: ScanStore) -> ViewState:
@@ -84,7 +84,7 @@ class ClusterBuilder:
                 return self._save(state)
 
     def poll(self, state: ViewState, store: ScanStore) -> Step:
-        """Give what became of it since."""
+        """Return what became of it since."""
         if not self._said.empty():
             sentence, warning = self._said.get()
             state = replace(state, notice=sentence, warning=warning)
@@ -166,7 +166,7 @@ class ClusterBuilder:
 
 
 def _columns(clustering: Clustering, collection: Collection) -> npt.NDArray[np.intp] | None:
-    """Give where each unit of a clustering is among those collected; None where one is not."""
+    """Return where each unit of a clustering is among those collected; None where one is not."""
     wanted, there = _places(clustering.units), _places(collection.units)
     order = np.argsort(there)
     at = order[np.minimum(np.searchsorted(there, wanted, sorter=order), len(there) - 1)]
@@ -174,5 +174,5 @@ def _columns(clustering: Clustering, collection: Collection) -> npt.NDArray[np.i
 
 
 def _places(units: UnitSet) -> npt.NDArray[np.int64]:
-    """Give each unit's place as one number."""
+    """Return each unit's place as one number."""
     return units.layer.astype(np.int64) << 32 | units.index

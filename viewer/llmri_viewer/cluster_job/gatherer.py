@@ -53,7 +53,7 @@ class Gatherer:
         return self.gathered(state)
 
     def gathered(self, state: ViewState) -> Gathered:
-        """Give how much there is of what is shown."""
+        """Return how much there is of what is shown."""
         if state.card is None or not state.site:
             return Gathered()
         layers = together(state.card, state.site, state.layer)
@@ -62,7 +62,7 @@ class Gatherer:
         return Gathered(state.site, samples, turns, NEEDED, layers)
 
     def collection(self, site: str, layer: int) -> Collection | None:
-        """Give the collection of a site that holds a layer, the one that grew last if there are several."""
+        """Return the collection of a site that holds a layer, the one that grew last if there are several."""
         keys = [key for key in self._collections if key[0] == site and layer in key[1]]
         return self._collections[keys[-1]] if keys else None
 
@@ -131,7 +131,7 @@ def _protected(units: UnitSet, state: ViewState) -> npt.NDArray[np.bool_]:
 
 
 def _values(sheet: Sheet, layers: tuple[int, ...]) -> np.ndarray[tuple[int], np.dtype[np.float32]] | None:
-    """Give the values of some layers, `[units]`; None where the scan lacks one."""
+    """Return the values of some layers, `[units]`; None where the scan lacks one."""
     if sheet.layers == layers:
         return sheet.rows.ravel()
     if not set(layers) <= set(sheet.layers):

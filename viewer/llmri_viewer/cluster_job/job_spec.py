@@ -46,7 +46,7 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def units(self) -> UnitSet:
-        """Give the units."""
+        """Return the units."""
         return UnitSet(self.site, np.asarray(self.layer, np.int32), np.asarray(self.index, np.int32))
 
 

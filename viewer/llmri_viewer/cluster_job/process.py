@@ -51,7 +51,7 @@ class WorkerProcess:
 
     @property
     def pid(self) -> int | None:
-        """Give the process's number, None before it is started."""
+        """Return the process's number, None before it is started."""
         return self._process.pid if self._process else None
 
     def stop(self) -> None:

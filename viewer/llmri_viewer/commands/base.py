@@ -25,7 +25,7 @@ class Command(Protocol):
     """Something a person asks for, as a value."""
 
     def apply(self, state: ViewState, store: ScanStore, /) -> Step:
-        """Give the next state and what the server is asked; changes nothing itself."""
+        """Return the next state and what the server is asked; changes nothing itself."""
         ...
 
 

@@ -15,12 +15,12 @@ from llmri_viewer.views.circles import group_to_enter
 
 
 def at_pointer(name: str, state: ViewState, at: At) -> Command | None:
-    """Give what a click's command means at a point of the view, None where it means nothing."""
+    """Return what a click's command means at a point of the view, None where it means nothing."""
     return POINTED[name](state, at) if name in POINTED else None
 
 
 def lassoed(state: ViewState, *, add: bool) -> Command:
-    """Give the selecting of what the drawn line goes around."""
+    """Return the selecting of what the drawn line goes around."""
     return Select(within(views.of(state), state, state.lasso), add)
 
 

@@ -31,7 +31,7 @@ class Aside:
         self._latest: dict[object, tuple[object, Any]] = {}
 
     def get(self, make: Callable[[Key], Made], key: Key) -> Made | None:
-        """Give what `make` makes of a key (which must be hashable) alone, None while it is not there.
+        """Return what `make` makes of a key (which must be hashable) alone, None while it is not there.
 
         Raises:
             Exception: What `make` raised.
@@ -47,7 +47,7 @@ class Aside:
         return cast("Made", future.result())
 
     def latest(self, make: Callable[[Key], Made]) -> tuple[Key, Made] | None:
-        """Give what was got last, and its key: it may do until what is asked for is there."""
+        """Return what was got last, and its key: it may do until what is asked for is there."""
         return cast("tuple[Key, Made] | None", self._latest.get(make))
 
     def _ask(self, worker: ThreadPoolExecutor, make: Callable[[Key], Made], key: Key) -> Future[Made]:

@@ -51,7 +51,7 @@ class Canvas:
         self._scratch: pygame.Surface | None = None
 
     def fine(self, box: Box) -> Box:
-        """Give a box in the surface's own pixels."""
+        """Return a box in the surface's own pixels."""
         return box if self.scale == 1 else Box(*(round(self.scale * part) for part in box))
 
     def fill(self, box: Box, colour: Colour, radius: int = 0) -> None:
@@ -102,7 +102,7 @@ class Canvas:
         pygame.draw.aacircle(self.surface, colour, (int(x), int(y)), self.scale * radius)
 
     def colour_at(self, at: tuple[int, int]) -> Colour:
-        """Give the colour of a pixel, black outside the surface."""
+        """Return the colour of a pixel, black outside the surface."""
         at = (self.scale * at[0], self.scale * at[1])
         if not self.surface.get_rect().collidepoint(at):
             return 0, 0, 0
@@ -146,7 +146,7 @@ class Canvas:
             self.surface.blit(scaled, (place.x, place.y))
 
     def _plain(self, image: pygame.Surface) -> pygame.Surface:
-        """Give an image in the surface's format, while it has few pixels; it holds until the next call."""
+        """Return an image in the surface's format, while it has few pixels; it holds until the next call."""
         if self._scratch is None or self._scratch.get_size() != image.get_size():
             self._scratch = pygame.Surface(image.get_size(), 0, self.surface)  # new memory takes its time
         self._scratch.blit(image, (0, 0))
@@ -202,7 +202,7 @@ class Canvas:
         return fitting * row
 
     def tail(self, text: str, face: Face, room: int) -> str:
-        """Give the end of a text that fits so many pixels, with an ellipsis where it was cut."""
+        """Return the end of a text that fits so many pixels, with an ellipsis where it was cut."""
         return self.fonts.tail(text, face, self.scale * SMALL, self.scale * room)
 
     def text(
@@ -231,11 +231,11 @@ class Canvas:
         return taken.width
 
     def width(self, text: str, face: Face = "sans", size: int = SMALL) -> int:
-        """Give the width text would take, in pixels."""
+        """Return the width text would take, in pixels."""
         return math.ceil(self.fonts.width(text, face, self.scale * size) / self.scale)
 
     def fitting(self, texts: Iterable[str], room: int, face: Face = "sans") -> str:
-        """Give the first of some texts that takes so many pixels at most, an empty one if none does."""
+        """Return the first of some texts that takes so many pixels at most, an empty one if none does."""
         return next((text for text in texts if self.width(text, face) <= room), "")
 
     def clip(self, box: Box | None) -> None:
@@ -243,11 +243,11 @@ class Canvas:
         self.surface.set_clip(pygame.Rect(self.fine(box)) if box else None)
 
     def _middle(self, point: Point) -> Point:
-        """Give the middle of a pixel of the layout, in the surface's."""
+        """Return the middle of a pixel of the layout, in the surface's."""
         return self.scale * point[0] + (self.scale - 1) / 2, self.scale * point[1] + (self.scale - 1) / 2
 
     def _coarse(self, box: Box) -> Box:
-        """Give a box of the surface in the layout's pixels."""
+        """Return a box of the surface in the layout's pixels."""
         if self.scale == 1:
             return box
         left, top = box.x // self.scale, box.y // self.scale

@@ -4,12 +4,12 @@ import pygame
 
 
 def rgb_of(surface: pygame.Surface) -> bytes:
-    """Give the picture's pixels, row after row, three bytes each."""
+    """Return the picture's pixels, row after row, three bytes each."""
     return pygame.image.tobytes(surface, "RGB")
 
 
 def clipboard() -> str:
-    """Give the text that was copied last; empty where there is none, or no clipboard."""
+    """Return the text that was copied last; empty where there is none, or no clipboard."""
     try:
         return pygame.scrap.get_text()
     except pygame.error:

@@ -13,7 +13,7 @@ LIGHT_FROM = 0.18  # relative luminance from which black is the better ink (WCAG
 
 
 def edit_colour(theme: Theme, effect: EditEffect) -> Colour:
-    """Give the tint of an edit: green for more, red for less and off, without a colour for another value."""
+    """The tint of an edit: green for more, red for less and off, without a colour for another value."""
     return {
         "more": theme.boosted,
         "less": theme.ablated,
@@ -25,7 +25,7 @@ def edit_colour(theme: Theme, effect: EditEffect) -> Colour:
 
 
 def faded(theme: Theme, ink: Colour) -> Colour:
-    """Give the colour of an edit that stands now, and that the shown token was not computed under."""
+    """Return the colour of an edit that stands now, and that the shown token was not computed under."""
     return blend(ink, theme.background, FADED)
 
 
@@ -51,5 +51,5 @@ def mark_protected(canvas: Canvas, foot: Box) -> None:
 
 
 def ink_on(ground: Colour) -> Colour:
-    """Give black or white, whichever reads better on a colour."""
+    """Return black or white, whichever reads better on a colour."""
     return DARK if luminance(ground) > LIGHT_FROM else LIGHT

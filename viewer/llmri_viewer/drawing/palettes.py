@@ -20,7 +20,7 @@ TINT_LEVELS: Mapping[EditEffect, int] = MappingProxyType(
 
 @lru_cache(maxsize=8)
 def palette(name: ColourMapName, theme: Theme) -> tuple[Colour, ...]:
-    """Give a map's colours for the levels, and those of the levels beyond."""
+    """Return a map's colours for the levels, and those of the levels beyond."""
     rows = colour.table(name, theme.name).tolist()
     tints = (edit_colour(theme, effects[0]) for effects in TINTS)
     return (*((red, green, blue) for red, green, blue in rows), theme.background, *tints)

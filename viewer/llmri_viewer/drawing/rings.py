@@ -47,7 +47,7 @@ def lay(sheet: npt.NDArray[np.uint8], ring: Ring) -> None:
 def _pixels(
     ring: Ring, height: int, width: int
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-    """Give the rows and columns a ring touches, each once, and the share of each that it covers."""
+    """Return the rows and columns a ring touches, each once, and the share of each that it covers."""
     along = np.arange(max(8, math.ceil(2 * math.pi * ring.radius * 1.5)))
     angle = along * (2 * math.pi / along.size)
     reach = np.arange(ring.radius - ring.style.thick - 1, ring.radius + 1.5, 0.7)
@@ -65,7 +65,7 @@ def _pixels(
 
 
 def _dashes(angle: npt.NDArray[np.float64], radius: float) -> npt.NDArray[np.float32]:
-    """Give 1 on the dashes and 0 between, soft by half a pixel; they divide the ring evenly."""
+    """Return 1 on the dashes and 0 between, soft by half a pixel; they divide the ring evenly."""
     count = max(6, round(2 * math.pi * radius / (DASH + GAP)))
     place = (angle / (2 * math.pi) * count) % 1
     period = 2 * math.pi * radius / count

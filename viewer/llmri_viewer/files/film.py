@@ -117,7 +117,7 @@ class Film:
 
 
 def scaled(shot: Shot) -> Image.Image:
-    """Give the picture, no larger than a film's may be."""
+    """Return the picture, no larger than a film's may be."""
     image = Image.frombytes("RGB", shot.size, shot.rgb)
     share = min(1.0, WIDEST / image.width, HIGHEST / image.height)
     size = (max(1, round(image.width * share)), max(1, round(image.height * share)))
@@ -125,7 +125,7 @@ def scaled(shot: Shot) -> Image.Image:
 
 
 def _fitted(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Give the picture in the film's size, where the window's has changed: on black, scaled to fit."""
+    """Return the picture in the film's size, where the window's has changed: on black, scaled to fit."""
     if image.size == size:
         return image
     image.thumbnail(size)
@@ -135,13 +135,13 @@ def _fitted(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def _head(size: tuple[int, int]) -> bytes:
-    """Give a GIF's head (GIF89a): its size, no colours common to all frames, and that it begins anew."""
+    """Return a GIF's head (GIF89a): its size, no colours common to all frames, and that it begins anew."""
     again = b"!\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00"
     return b"GIF89a" + struct.pack("<HHBBB", *size, 0x70, 0, 0) + again
 
 
 def _frame(image: Image.Image, corner: tuple[int, int], seconds: float) -> bytes:
-    """Give a frame with colours of its own, laid over what is there, that stays so long."""
+    """Return a frame with colours of its own, laid over what is there, that stays so long."""
     few = image.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     milliseconds = 10 * max(2, round(100 * min(seconds, LONGEST_DELAY)))
     parts = GifImagePlugin.getdata(few, corner, duration=milliseconds, include_color_table=True)

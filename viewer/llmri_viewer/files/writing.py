@@ -9,7 +9,7 @@ __all__ = ["free", "reason", "timed", "whole"]
 
 
 def timed(stem: Path, *suffixes: str) -> Path:
-    """Give the stem with the time and the first suffix behind it; no file with any suffix has that name.
+    """Return the stem with the time and the first suffix behind it; no file with any suffix has that name.
 
     Raises:
         OSError: The folder is closed to us.
@@ -19,7 +19,7 @@ def timed(stem: Path, *suffixes: str) -> Path:
 
 
 def free(stem: Path, *suffixes: str) -> Path:
-    """Give the stem, with a number behind it where a file with one of the suffixes has that name."""
+    """Return the stem, with a number behind it where a file with one of the suffixes has that name."""
     number, found = 1, stem
     while any(_with(found, suffix).exists() for suffix in suffixes):
         number += 1

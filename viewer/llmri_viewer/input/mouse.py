@@ -40,7 +40,7 @@ class Mouse:
         self._clicked_last: tuple[float, At] = (-DOUBLE_SECONDS, (0, 0))
 
     def commands(self, event: pygame.event.Event, state: ViewState) -> list[Command]:
-        """Give what an event of the mouse asks for in a state."""
+        """Return what an event of the mouse asks for in a state."""
         match event.type:
             case pygame.MOUSEBUTTONDOWN if event.button in BUTTONS:
                 self._pressed, self._dragged, self._button = event.pos, False, event.button

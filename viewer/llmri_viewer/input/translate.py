@@ -36,7 +36,7 @@ MOUSE_EVENTS = frozenset(
 
 
 def key_name(event: pygame.event.Event) -> str:
-    """Give the name of a pressed key as key tables write it: `b`, `?`, `f1`, `shift+tab`, `ctrl+c`.
+    """Return the name of a pressed key as key tables write it: `b`, `?`, `f1`, `shift+tab`, `ctrl+c`.
 
     A sign is named by what it writes, whatever keys the keyboard needs for it.
     """
@@ -71,7 +71,7 @@ class Translator:
         self._unwanted = ""  # the letter of the key that opened a box: SDL sends it as text, too
 
     def commands(self, event: pygame.event.Event, state: ViewState) -> list[Command]:
-        """Give what an event asks for in a state."""
+        """Return what an event asks for in a state."""
         if event.type in MOUSE_EVENTS:
             return self._mouse.commands(event, state)
         match event.type:

@@ -185,7 +185,7 @@ def _to(moment: TokenRef, state: ViewState, store: ScanStore) -> Reading:
 
 
 def _found(wanted: str, state: ViewState, store: ScanStore) -> TokenRef | None:
-    """Give the next token after the shown one at which a text begins; after the newest comes the oldest."""
+    """Return the next token after the shown one at which a text begins; after the newest comes the oldest."""
     here = state.at or TokenRef(0, -1)
     turns = [number for number in store.order if number >= here.turn]
     turns += [number for number in store.order if number <= here.turn]
@@ -206,7 +206,7 @@ def _next_in(turn: Turn, wanted: str, after: int) -> int | None:
 
 @lru_cache(maxsize=512)
 def _written(turn: Turn, _count: int, _upset: int) -> tuple[str, list[int]]:
-    """Give a turn's text with case folded, and the token that each of its characters belongs to."""
+    """Return a turn's text with case folded, and the token that each of its characters belongs to."""
     texts = [(number, turn.tokens[number].text.casefold()) for number in turn.order]
     return "".join(text for _, text in texts), [number for number, text in texts for _ in text]
 

@@ -38,7 +38,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 def load(path: Path | None = None) -> Options:
-    """Give the settings of a file, by default the bundled one; raises `ConfigError`."""
+    """Return the settings of a file, by default the bundled one; raises `ConfigError`."""
     file = path or configs.folder() / "viewer.toml"
     options = configs.load(file, Options)
     for font in options.fonts:
@@ -54,7 +54,7 @@ def changed(
     size: str = "",
     scale: DensityWish | None = None,
 ) -> Options:
-    """Give the settings with another theme or scale, or another size written WIDTHxHEIGHT.
+    """Return the settings with another theme or scale, or another size written WIDTHxHEIGHT.
 
     Raises:
         ConfigError: The size is none, or too small or large for a window.

@@ -54,7 +54,7 @@ def news_words(state: ViewState, store: ScanStore) -> str:
 
 
 def pace(store: ScanStore, site: str, here: TokenRef, there: TokenRef) -> float:
-    """Give the seconds from a token to the next as they came, at least a twelfth and at most one."""
+    """Return the seconds from a token to the next as they came, at least a twelfth and at most one."""
     one, other = store.sheet(here, site), store.sheet(there, site)
     if one is None or other is None or not (one.time and other.time) or here.turn != there.turn:
         return QUICKEST
@@ -69,7 +69,7 @@ class Player:
         self._shown = 0.0
 
     def advance(self, state: ViewState, store: ScanStore, seconds: float) -> ViewState:
-        """Give the state so much later: the same one until it is the next token's turn."""
+        """Return the state so much later: the same one until it is the next token's turn."""
         if not state.replaying or state.at is None:
             self._at = None
             return state

@@ -69,12 +69,12 @@ class Standing:
         )
 
     def layers(self, site: str) -> dict[int, set[EditEffect]]:
-        """Give the edited layers of a site, with what is done to units there."""
+        """Return the edited layers of a site, with what is done to units there."""
         return layers_of(self.edits, site)
 
 
 def layers_of(edits: EditSet, site: str) -> dict[int, set[EditEffect]]:
-    """Give the layers of a site that edits touch, with what is done to units there."""
+    """Return the layers of a site that edits touch, with what is done to units there."""
     found: dict[int, set[EditEffect]] = {}
     for edit in edits:
         if edit.site == site:
@@ -161,7 +161,7 @@ class ViewState:
 
     @property
     def mode(self) -> str:
-        """Give the key table that holds now: `help`, `chat`, `goto`, a view's own, or `view`."""
+        """Return the key table that holds now: `help`, `chat`, `goto`, a view's own, or `view`."""
         if self.help:
             return "help"
         if self.chat is not None:
@@ -172,7 +172,7 @@ class ViewState:
 
     @property
     def view_mode(self) -> ViewMode:
-        """Give the key table of the view: its own, or `view` for the grid."""
+        """Return the key table of the view: its own, or `view` for the grid."""
         return OWN_KEYS.get(self.view, "view")
 
     @property
@@ -192,31 +192,31 @@ class ViewState:
 
     @property
     def shown_edits(self) -> EditSet:
-        """Give the edits that the shown token was computed under for certain; without one, what stands."""
+        """Return the edits that the shown token was computed under for certain; without one, what stands."""
         return self.standing.edits if self.at is None else self.under.sure
 
     @property
     def shown_units(self) -> Mapping[Place, Edit]:
-        """Give the edit that each unit obeyed at the shown token."""
+        """Return the edit that each unit obeyed at the shown token."""
         return self.standing.units if self.at is None else self.under.units
 
     @property
     def later_edits(self) -> EditSet:
-        """Give the edits that stand now, and that the shown token was not computed under for certain."""
+        """Return the edits that stand now, and that the shown token was not computed under for certain."""
         return _later(self.standing.edits, self.under) if self.apart else ()
 
     @property
     def later_units(self) -> Mapping[Place, Edit]:
-        """Give the edit of each unit that those edits name."""
+        """Return the edit of each unit that those edits name."""
         return _later_units(self.standing.edits, self.under) if self.apart else NO_UNITS
 
     @property
     def clusters(self) -> Atlas | None:
-        """Give the clusters, where they are of the connected model."""
+        """Return the clusters, where they are of the connected model."""
         return self.atlas if self.card and not self.misfit else None
 
     def scaling(self, factor: float) -> EditSet:
-        """Give the edits that multiply the selected units by a factor, one a layer."""
+        """Return the edits that multiply the selected units by a factor, one a layer."""
         return tuple(
             Edit(site=self.site, layer=layer, units=units, op="scale", value=factor)
             for layer, units in by_layer(self.selection).items()
@@ -224,14 +224,14 @@ class ViewState:
 
     @property
     def protected(self) -> Selection:
-        """Give the protected units of the shown site, while they are to be shown."""
+        """Return the protected units of the shown site, while they are to be shown."""
         if self.card is None or not self.protected_shown:
             return frozenset()
         return frozenset((one.layer, one.unit) for one in self.card.protected if one.site == self.site)
 
     @property
     def site_card(self) -> SiteCard | None:
-        """Give the shown site's description."""
+        """Return the shown site's description."""
         sites = self.card.sites if self.card else ()
         return next((site for site in sites if site.name == self.site), None)
 
@@ -250,7 +250,7 @@ def first(
     atlas: Atlas | None = None,
     read_only: bool = False,
 ) -> ViewState:
-    """Give the state to begin with; without a site or layer the model's own are shown."""
+    """Return the state to begin with; without a site or layer the model's own are shown."""
     return ViewState(
         link=LinkStatus(Link.CONNECTING, f"connecting to {address} …"),
         size=(options.width, options.height),

@@ -40,7 +40,7 @@ class UnitSelection(Protocol):
 
     @property
     def layers(self) -> tuple[int, ...]:
-        """Give the layers that have units here."""
+        """Return the layers that have units here."""
         ...
 
     def __hash__(self) -> int:
@@ -52,15 +52,15 @@ class UnitSelection(Protocol):
         ...
 
     def place(self, index: int, /) -> tuple[int, int]:
-        """Give the layer and unit of an index."""
+        """Return the layer and unit of an index."""
         ...
 
     def index(self, place: tuple[int, int], /) -> int | None:
-        """Give the index of a layer's unit, None where it is not shown."""
+        """Return the index of a layer's unit, None where it is not shown."""
         ...
 
     def read(self, sheet: Sheet, step: int = 1, /) -> Rows | None:
-        """Give the values in a scan, `[units]`, or of every so many units; None where it has none."""
+        """Return the values in a scan, `[units]`, or of every so many units; None where it has none."""
         ...
 
 
@@ -132,7 +132,7 @@ class AllUnits:
         return self.rows(sheet).reshape(-1)[::step]
 
     def rows(self, sheet: Sheet) -> Rows:
-        """Give the values in a scan, `[layers, width]`; NaN for a layer that it lacks."""
+        """Return the values in a scan, `[layers, width]`; NaN for a layer that it lacks."""
         if sheet.layers == self.layers and sheet.rows.shape[1] == self.width:
             return sheet.rows
         rows = np.full((self.count, self.width), np.nan, np.float32)
@@ -183,7 +183,7 @@ class AtlasUnits:
 
 @lru_cache(maxsize=16)
 def _found(atlas: Atlas, layers: tuple[int, ...], width: int, step: int) -> tuple[Ints | slice, Ints]:
-    """Give where every so many units stand among a scan's values, row after row, and which it lacks.
+    """Return where every so many units stand among a scan's values, row after row, and which it lacks.
 
     That is a slice where it lacks none, and all are equally far apart.
     """
@@ -200,20 +200,20 @@ def _found(atlas: Atlas, layers: tuple[int, ...], width: int, step: int) -> tupl
 
 
 def difference(late: Rows, early: Rows) -> Rows:
-    """Give the change of values; one beyond float32 is infinite, and so keeps its place among the others."""
+    """The change of values; one beyond float32 is infinite, and so keeps its place among the others."""
     with np.errstate(over="ignore", invalid="ignore"):
         change: Rows = late - early
     return change
 
 
 def values_at(subject: UnitSelection, store: ScanStore, moment: TokenRef | None, site: str) -> Rows | None:
-    """Give the units' activations at a token, `[units]`; None where no scan of it is kept."""
+    """Return the units' activations at a token, `[units]`; None where no scan of it is kept."""
     sheet = store.sheet(moment, site)
     return subject.read(sheet) if sheet else None
 
 
 def sample(subject: UnitSelection, store: ScanStore, turn: int, site: str) -> Rows:
-    """Give the units at tokens spread evenly over a turn, `[tokens, units]`: at most 32 tokens.
+    """Return the units at tokens spread evenly over a turn, `[tokens, units]`: at most 32 tokens.
 
     Units are spread evenly too, where there are more than 32,768 values.
     """
@@ -221,7 +221,7 @@ def sample(subject: UnitSelection, store: ScanStore, turn: int, site: str) -> Ro
 
 
 def sampled(subject: UnitSelection, sheets: Sequence[Sheet]) -> Rows:
-    """Give the units in some scans, `[scans, units]`, of every so many units: at most 32,768 values."""
+    """Return the units in some scans, `[scans, units]`, of every so many units: at most 32,768 values."""
     step = max(1, -(-len(sheets) * len(subject) // SAMPLE_VALUES))
     rows = [row for sheet in sheets if (row := subject.read(sheet, step)) is not None]
     return np.stack(rows) if rows else np.zeros((0, 0), np.float32)

@@ -157,7 +157,7 @@ class Pilot:
         pygame.key.set_mods(mods)
 
     def _box(self, action: Mouse) -> Box | None:
-        """Give where a target stands in the window, None where it is not in sight."""
+        """Return where a target stands in the window, None where it is not in sight."""
         state, store = self._session.state, self._session.store
         parts = face.of(state.size)
         if action.target == "unit":

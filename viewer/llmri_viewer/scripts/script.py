@@ -106,7 +106,7 @@ CLICKS = {"click": 1, "add": 1, "double": 2, "point": 0}
 
 
 def parse(text: str, table: Bindings) -> list[Action]:
-    """Give the actions of a script.
+    """Return the actions of a script.
 
     Raises:
         ScriptError: A word is none; the message names it.

@@ -39,21 +39,21 @@ HOME = next(view.name for view in VIEWS.values() if view.home)
 
 
 def of(state: ViewState) -> View:
-    """Give the view that is shown."""
+    """Return the view that is shown."""
     return VIEWS[state.view]
 
 
 def toggled(state: ViewState, name: ViewName) -> View:
-    """Give the view that a key for one leads to: back home from that one."""
+    """Return the view that a key for one leads to: back home from that one."""
     return VIEWS[HOME if state.view == name else name]
 
 
 def picture_of(state: ViewState, store: ScanStore) -> Picture | None:
-    """Give the picture of the shown view, None where there is nothing to show."""
+    """Return the picture of the shown view, None where there is nothing to show."""
     return of(state).picture(state, store)
 
 
 def table_of(state: ViewState, store: ScanStore) -> Table | None:
-    """Give what the shown view shows in numbers, with where they are from; None where it shows none."""
+    """Return what the shown view shows in numbers, with where they are from; None where it shows none."""
     found = of(state).table(state, store)
     return with_facts(found, state, store) if found is not None and len(found) else None

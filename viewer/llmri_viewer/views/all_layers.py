@@ -42,15 +42,15 @@ class Bands:
         return min(LANE_MOST, self.pitch // LANE_SHARE)
 
     def lane_of(self, layer: int) -> Box:
-        """Give the lane over a layer's row."""
+        """Return the lane over a layer's row."""
         return self.box.row(layer * self.pitch, self.lane)
 
     def row(self, layer: int) -> Box:
-        """Give the pixels of a layer's values."""
+        """Return the pixels of a layer's values."""
         return self.box.row(layer * self.pitch + self.lane, self.pitch - self.lane)
 
     def layer_at(self, y: float) -> int | None:
-        """Give the layer at a height of the window."""
+        """Return the layer at a height of the window."""
         layer = int((y - self.box.y) // self.pitch)
         return layer if 0 <= layer < self.layers else None
 
@@ -108,7 +108,7 @@ class AllLayersView(ReachingView):
         return Bands(Box(room.x, room.y, width, pitch * layers), layers, pitch)
 
     def columns(self, state: ViewState) -> Columns | None:
-        """Give the units of each pixel across, None while no model is known."""
+        """Return the units of each pixel across, None while no model is known."""
         return columns(state.width, state.reach, self.bands(state).box.width) if state.width else None
 
     def axis(self, state: ViewState, /) -> Box:

@@ -6,6 +6,6 @@ from llmri_viewer.model.state import ViewState
 
 
 def whole(state: ViewState) -> Box:
-    """Give the view's part of the window and the colour bar's together."""
+    """Return the view's part of the window and the colour bar's together."""
     parts = face.of(state.size)
     return Box(parts.view.x, parts.view.y, parts.view.width, max(1, parts.bar.bottom - parts.view.y))

@@ -78,19 +78,19 @@ class View(Protocol):
         ...
 
     def stage(self, state: ViewState, /) -> Box:
-        """Give the part of the window in which units are drawn."""
+        """Return the part of the window in which units are drawn."""
         ...
 
     def subject(self, state: ViewState, /) -> UnitSelection | None:
-        """Give the units it shows, None where there are none."""
+        """Return the units it shows, None where there are none."""
         ...
 
     def picture(self, state: ViewState, store: ScanStore, /) -> Picture | None:
-        """Give the shown units' values with their scale, None where there is nothing to show."""
+        """Return the shown units' values with their scale, None where there is nothing to show."""
         ...
 
     def table(self, state: ViewState, store: ScanStore, /) -> Table | None:
-        """Give what it shows in numbers, None where it shows none."""
+        """Return what it shows in numbers, None where it shows none."""
         ...
 
     def why_empty(self, state: ViewState, store: ScanStore, /) -> Words:
@@ -98,7 +98,7 @@ class View(Protocol):
         ...
 
     def scale_words(self, state: ViewState, /) -> str:
-        """Give the colour scale in words."""
+        """Return the colour scale in words."""
         ...
 
     def title(self, state: ViewState, /) -> tuple[str, str]:
@@ -106,15 +106,15 @@ class View(Protocol):
         ...
 
     def entered(self, state: ViewState, store: ScanStore, /) -> Entry:
-        """Give the state in which it is shown anew, from one in which all of it is in sight."""
+        """Return the state in which it is shown anew, from one in which all of it is in sight."""
         ...
 
     def needs(self, state: ViewState, store: ScanStore, /) -> Request | None:
-        """Give what it asks of the server by itself while it is shown."""
+        """Return what it asks of the server by itself while it is shown."""
         ...
 
     def stepped_out(self, state: ViewState, /) -> ViewState | None:
-        """Give the state one level further out, None from the outermost."""
+        """Return the state one level further out, None from the outermost."""
         ...
 
     def with_unit(self, state: ViewState, index: int, /) -> ViewState:
@@ -126,27 +126,27 @@ class View(Protocol):
         ...
 
     def unit_at(self, state: ViewState, at: At, /) -> int | None:
-        """Give the index of the unit at a point."""
+        """Return the index of the unit at a point."""
         ...
 
     def read_at(self, state: ViewState, at: At, values: Rows, /) -> int | None:
-        """Give the index of the unit whose value is shown at a point, of values `[units]`."""
+        """Return the index of the unit whose value is shown at a point, of values `[units]`."""
         ...
 
     def layer_at(self, state: ViewState, at: At, /) -> int | None:
-        """Give the layer that a click at a point leads to."""
+        """Return the layer that a click at a point leads to."""
         ...
 
     def cluster_at(self, state: ViewState, at: At, /) -> int | None:
-        """Give the number of the cluster at a point."""
+        """Return the number of the cluster at a point."""
         ...
 
     def box_of(self, state: ViewState, index: int, /) -> Box | None:
-        """Give the pixels of a unit, None where its middle is not in sight."""
+        """Return the pixels of a unit, None where its middle is not in sight."""
         ...
 
     def middles(self, state: ViewState, /) -> Points:
-        """Give the middle of every unit of the subject, `[units, 2]`, NaN where it has none."""
+        """Return the middle of every unit of the subject, `[units, 2]`, NaN where it has none."""
         ...
 
     def zoomed(self, state: ViewState, steps: int, at: tuple[float, float] | None, /) -> ViewState:
@@ -272,7 +272,7 @@ def is_whole(box: Box | None, stage: Box) -> bool:
 
 
 def within(view: View, state: ViewState, outline: tuple[At, ...]) -> Selection:
-    """Give the places of the units whose middle lies inside a closed line (even-odd rule)."""
+    """Return the places of the units whose middle lies inside a closed line (even-odd rule)."""
     subject, middles = view.subject(state), view.middles(state)
     if subject is None or len(outline) < 3 or not len(middles):  # noqa: PLR2004 - a triangle at least
         return frozenset()

@@ -23,19 +23,19 @@ MOST = 4.0  # the widest look, in radii of the whole
 
 
 def lens_of(state: ViewState, atlas: Atlas) -> DiscCamera:
-    """Give the lens that holds now, on its way where it is moving."""
+    """Return the lens that holds now, on its way where it is moving."""
     end = state.lens or around(atlas, state.focus)
     return state.flight.start.towards(end, state.flight.eased) if state.flight else end
 
 
 def around(atlas: Atlas, group: int) -> DiscCamera:
-    """Give the lens that a group fills."""
+    """Return the lens that a group fills."""
     x, y, radius = atlas.packing.groups[group].tolist()
     return DiscCamera(x, y, radius)
 
 
 def glided(state: ViewState, seconds: float) -> ViewState:
-    """Give the state so much later, while the camera moves."""
+    """Return the state so much later, while the camera moves."""
     if state.flight is None:
         return state
     share = state.flight.share + seconds / FLIGHT_SECONDS
@@ -56,14 +56,14 @@ def _moved(state: ViewState, lens: DiscCamera) -> ViewState:
 
 
 def groups_at(atlas: Atlas, x: float, y: float) -> list[int]:
-    """Give the groups around a point of the plane, outermost first."""
+    """Return the groups around a point of the plane, outermost first."""
     groups = atlas.packing.groups
     inside = (groups[:, 0] - x) ** 2 + (groups[:, 1] - y) ** 2 <= groups[:, 2] ** 2
     return np.flatnonzero(inside).tolist()
 
 
 def group_to_enter(state: ViewState, atlas: Atlas, at: At) -> int | None:
-    """Give the group that a look into this point leads to: the cluster there, or a level deeper than now."""
+    """The group that a look into this point leads to: the cluster there, or a level deeper than now."""
     lens, stage = lens_of(state, atlas), stage_of(state)
     if not stage.holds(*at):
         return None
@@ -78,12 +78,12 @@ def group_to_enter(state: ViewState, atlas: Atlas, at: At) -> int | None:
 
 
 def stage_of(state: ViewState) -> Box:
-    """Give the part of the window that the circles have."""
+    """Return the part of the window that the circles have."""
     return face.staged(face.of(state.size).view)[1]
 
 
 def cluster_box(state: ViewState, number: int) -> Box | None:
-    """Give the pixels of a cluster's circle, None where its middle is not in sight."""
+    """Return the pixels of a cluster's circle, None where its middle is not in sight."""
     atlas = state.clusters
     if state.view != "circles" or atlas is None or number not in atlas.cluster_group:
         return None

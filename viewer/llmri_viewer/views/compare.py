@@ -91,7 +91,7 @@ def _letters(text: str) -> int:
 
 
 def most_scroll(state: ViewState) -> int:
-    """Give how many lines the replies can be scrolled down."""
+    """Return how many lines the replies can be scrolled down."""
     found = state.measurements.answer(Comparison)
     if found is None:
         return 0
@@ -102,7 +102,7 @@ def most_scroll(state: ViewState) -> int:
 
 
 def token_at(state: ViewState, at: At) -> tuple[int, int] | None:
-    """Give the column, 0 or 1, and the number of the token at a point; the strip's are the first column's."""
+    """The column, 0 or 1, and the number of the token at a point; the strip's are the first column's."""
     found = state.measurements.answer(Comparison)
     if found is None:
         return None
@@ -122,7 +122,7 @@ def token_at(state: ViewState, at: At) -> tuple[int, int] | None:
 
 
 def chart_of(strip: Box) -> Box:
-    """Give the part of the strip that the bars have: numbers stand left of them and below."""
+    """Return the part of the strip that the bars have: numbers stand left of them and below."""
     left, above, below = 8 * UNIT, 3 * UNIT, 3 * UNIT
     height = max(1, strip.height - above - below)
     return Box(strip.x + left, strip.y + above, max(1, strip.width - left), height)
@@ -155,7 +155,7 @@ class CompareView(PlainView):
         return Entry(replace(state, scroll=0), (Compare(id=UNNUMBERED),))
 
     def table(self, state: ViewState, _store: ScanStore, /) -> Table | None:
-        """Give both replies, a token a row, and the divergence at each."""
+        """Return both replies, a token a row, and the divergence at each."""
         asked = state.measurements.answer(Comparison)
         if asked is None:
             return None

@@ -63,7 +63,7 @@ def hebbian(atlas: Atlas) -> Lattice:
 
 
 def settled(state: ViewState, seconds: float) -> ViewState:
-    """Give the state so much later, while units glide from index order to their place."""
+    """Return the state so much later, while units glide from index order to their place."""
     if state.settling >= 1:
         return state
     return replace(state, settling=min(1.0, state.settling + seconds / SETTLE_SECONDS))
@@ -75,7 +75,7 @@ class LatticeView(PlainView):
     scaled = True
 
     def lattice(self, state: ViewState, /) -> Lattice | None:
-        """Give the cells, None where there are no units to show."""
+        """Return the cells, None where there are no units to show."""
         raise NotImplementedError
 
     def stage(self, state: ViewState, /) -> Box:
@@ -83,7 +83,7 @@ class LatticeView(PlainView):
         raise NotImplementedError
 
     def camera(self, state: ViewState, grid: Grid) -> Camera:
-        """Give the camera that holds now."""
+        """Return the camera that holds now."""
         return state.camera or fitting(grid, self.stage(state))
 
     def unit_at(self, state: ViewState, at: At, /) -> int | None:

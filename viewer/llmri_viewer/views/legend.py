@@ -14,14 +14,14 @@ SCALE_FROM = 4  # rows under the heading, from which the last is the scale of th
 
 
 def column(state: ViewState) -> Box | None:
-    """Give the column, None where there is no room for it."""
+    """Return the column, None where there is no room for it."""
     if state.clusters is None or state.view not in {"circles", "hebbian"}:
         return None
     return face.staged(face.of(state.size).view)[0]
 
 
 def heading(state: ViewState) -> Box | None:
-    """Give the row over the ranked clusters, None where these have no room."""
+    """Return the row over the ranked clusters, None where these have no room."""
     box = column(state)
     if box is None or state.ranking is None or _room(box, state) < LEAST_RANKED:
         return None
@@ -29,7 +29,7 @@ def heading(state: ViewState) -> Box | None:
 
 
 def rows(state: ViewState) -> tuple[tuple[int, Box], ...]:
-    """Give the most active clusters with their rows, as many as there is room for."""
+    """Return the most active clusters with their rows, as many as there is room for."""
     first, ranking = heading(state), state.ranking
     if first is None or ranking is None:
         return ()
@@ -39,7 +39,7 @@ def rows(state: ViewState) -> tuple[tuple[int, Box], ...]:
 
 
 def scale(state: ViewState) -> Box | None:
-    """Give the row under the ranked clusters, None where it has no room: bars without a scale say nothing."""
+    """The row under the ranked clusters, None where it has no room: bars without a scale say nothing."""
     first, ranked = heading(state), rows(state)
     if first is None or not ranked or _room(first, state) < SCALE_FROM:
         return None
@@ -47,7 +47,7 @@ def scale(state: ViewState) -> Box | None:
 
 
 def notes(state: ViewState) -> Box | None:
-    """Give what is left for sentences."""
+    """Return what is left for sentences."""
     box, ranked = column(state), rows(state)
     if box is None:
         return None
@@ -57,7 +57,7 @@ def notes(state: ViewState) -> Box | None:
 
 
 def cluster_at(state: ViewState, at: At) -> int | None:
-    """Give the cluster whose row is at a point."""
+    """Return the cluster whose row is at a point."""
     return next((number for number, box in rows(state) if box.holds(*at)), None)
 
 
@@ -73,6 +73,6 @@ def _top(state: ViewState) -> int:
 
 
 def _room(box: Box, state: ViewState) -> int:
-    """Give how many clusters can be listed."""
+    """Return how many clusters can be listed."""
     whole = column(state) or box
     return int((whole.height * (1 - NOTES) - _top(state)) // ROW) - 1

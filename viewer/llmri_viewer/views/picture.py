@@ -39,14 +39,14 @@ class Look:
     limits: tuple[float, float] | None
 
     def scale(self, values: Rows) -> Scale:
-        """Give the scale that suits some values, or the one set by hand."""
+        """Return the scale that suits some values, or the one set by hand."""
         if self.limits is not None:
             return Scale(*self.limits, self.log, self.colour_map == "energy")
         return window(values, self.colour_map, log=self.log, clip=self.clip)
 
 
 def picture_of_units(subject: UnitSelection | None, state: ViewState, store: ScanStore) -> Picture | None:
-    """Give some units at the shown token, None where there is nothing to show.
+    """Return some units at the shown token, None where there is nothing to show.
 
     The scale holds for the whole turn so far, so that tokens can be compared. What depends on the same scans
     is worked out once.
@@ -64,13 +64,13 @@ def picture_of_units(subject: UnitSelection | None, state: ViewState, store: Sca
 
 
 def _before(at: TokenRef, state: ViewState, store: ScanStore) -> Sheet | None:
-    """Give the scan before one, of the same turn."""
+    """Return the scan before one, of the same turn."""
     moment = store.step(at, state.site, -1)
     return store.sheet(moment, state.site) if moment and moment.turn == at.turn else None
 
 
 def _ends(store: ScanStore, at: TokenRef, site: str, subject: UnitSelection) -> tuple[float, ...]:
-    """Give the least and the greatest value of the turn, in the layers of the subject."""
+    """Return the least and the greatest value of the turn, in the layers of the subject."""
     known = store.turns[at.turn].extremes
     ends = [known[site, layer] for layer in subject.layers if (site, layer) in known]
     return (min(low for low, _ in ends), max(high for _, high in ends)) if ends else ()
@@ -78,7 +78,7 @@ def _ends(store: ScanStore, at: TokenRef, site: str, subject: UnitSelection) -> 
 
 @lru_cache(maxsize=16)
 def _scale(subject: UnitSelection, spread: Scans, ends: tuple[float, ...], look: Look) -> Scale:
-    """Give the scale for a turn, from its extremes, or from scans spread over it for percentiles."""
+    """Return the scale for a turn, from its extremes, or from scans spread over it for percentiles."""
     stand_ins = sampled(subject, spread.sheets).ravel() if look.clip else np.asarray(ends, np.float32)
     return look.scale(stand_ins)
 
@@ -91,7 +91,7 @@ def _shown(subject: UnitSelection, scan: Scans, scale: Scale) -> Picture | None:
 
 @lru_cache(maxsize=4)
 def _change(subject: UnitSelection, pair: Scans, spread: Scans, look: Look) -> Picture | None:
-    """Give the change between two scans; the scale is of the turn's changes, and of this one."""
+    """Return the change between two scans; the scale is of the turn's changes, and of this one."""
     earlier, values = (subject.read(sheet) for sheet in pair.sheets)
     if earlier is None or values is None or not len(earlier) == len(values) == len(subject):
         return None
@@ -102,7 +102,7 @@ def _change(subject: UnitSelection, pair: Scans, spread: Scans, look: Look) -> P
 
 
 def scale_in_words(state: ViewState, whose: str) -> str:
-    """Give the colour scale in words; `whose` names the values that it spans."""
+    """Return the colour scale in words; `whose` names the values that it spans."""
     kind = "log" if state.log else "linear"
     what = "|value|" if state.colour_map == "energy" else "value"
     if state.difference:

@@ -12,11 +12,11 @@ class ReachingView(PlainView):
     """What they have in common: zoom and pan along the axis."""
 
     def axis(self, state: ViewState, /) -> Box:
-        """Give the pixels that the axis is stretched over."""
+        """Return the pixels that the axis is stretched over."""
         raise NotImplementedError
 
     def least(self, state: ViewState, /) -> float:
-        """Give the share of the axis that stays in sight however close the look is."""
+        """Return the share of the axis that stays in sight however close the look is."""
         raise NotImplementedError
 
     def zoomed(self, state: ViewState, steps: int, at: tuple[float, float] | None, /) -> ViewState:

@@ -97,7 +97,7 @@ class SpectralView(ReachingView):
         return LayerUnits(state.layer, state.width) if state.width else None
 
     def columns(self, state: ViewState) -> Columns | None:
-        """Give the units, by their place in the order, of each pixel of the signal; None over tokens."""
+        """Return the units, by their place in the order, of each pixel of the signal; None over tokens."""
         signal = self.parts(state).signal
         if signal is None or not state.width or state.at is None or state.spectrum != "units":
             return None

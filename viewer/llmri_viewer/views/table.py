@@ -31,12 +31,12 @@ class Table:
 
 
 def with_facts(table: Table, state: ViewState, store: ScanStore) -> Table:
-    """Give a table with what holds for every export: where the numbers are from, and under which edits."""
+    """Return a table with what holds for every export: where the numbers are from, and under which edits."""
     return Table(table.columns, {**_facts(state, store), **table.facts})
 
 
 def _facts(state: ViewState, store: ScanStore) -> dict[str, str | int | float]:
-    """Give what holds for every export: where the numbers are from, and under which edits."""
+    """Return what holds for every export: where the numbers are from, and under which edits."""
     turn = store.turns.get(state.at.turn) if state.at else None
     token = turn.tokens.get(state.at.token) if turn and state.at else None
     return {
@@ -53,7 +53,7 @@ def _facts(state: ViewState, store: ScanStore) -> dict[str, str | int | float]:
 
 
 def edit_facts(state: ViewState) -> dict[str, str | int | float]:
-    """Give the edits that the shown token was computed under, and apart from them those that stand now.
+    """Return the edits that the shown token was computed under, and apart from them those that stand now.
 
     `edits` is null where they are not known, or not certain: then `edits_possible` has each set that it can
     have been. Nothing that is shown is of edits where no token is.
@@ -69,7 +69,7 @@ def edit_facts(state: ViewState) -> dict[str, str | int | float]:
 
 
 def units_table(state: ViewState, subject: UnitSelection | None, picture: Picture | None) -> Table | None:
-    """Give shown units with the ends of their scale, None where none are shown."""
+    """Return shown units with the ends of their scale, None where none are shown."""
     if picture is None or subject is None:
         return None
     scale = picture.scale
@@ -78,7 +78,7 @@ def units_table(state: ViewState, subject: UnitSelection | None, picture: Pictur
 
 
 def units_columns(state: ViewState, subject: UnitSelection, values: Rows) -> dict[str, Column]:
-    """Give the columns of units: layer, unit, value, whether selected, the edit each obeyed, and obeys now.
+    """Return the columns of units: layer, unit, value, whether selected, the edit each obeyed, and obeys now.
 
     A `?` stands where it is not known whether a unit obeyed one, or which.
     """
@@ -100,7 +100,7 @@ def units_columns(state: ViewState, subject: UnitSelection, values: Rows) -> dic
 
 
 def _obeyed(layers: Column, units: Column, edits: tuple[Edit, ...], site: str) -> Column:
-    """Give in words the edit that each unit obeys, empty for none."""
+    """Return in words the edit that each unit obeys, empty for none."""
     said = [(edit, f"{edit.op} {edit.value:g}") for edit in edits if edit.site == site]
     found = np.zeros(len(units), f"U{max((len(words) for _, words in said), default=1)}")
     for edit, words in said:
@@ -109,13 +109,13 @@ def _obeyed(layers: Column, units: Column, edits: tuple[Edit, ...], site: str) -
 
 
 def _among(layers: Column, units: Column, layer: int, chosen: tuple[int, ...]) -> Column:
-    """Give where some units of one layer stand in columns of layers and units."""
+    """Return where some units of one layer stand in columns of layers and units."""
     rows = np.flatnonzero(layers == layer)
     return rows[np.isin(units[rows], chosen)]
 
 
 def _places(subject: UnitSelection) -> tuple[Column, Column]:
-    """Give the layer and the unit of each index."""
+    """Return the layer and the unit of each index."""
     match subject:
         case LayerUnits():
             return np.full(len(subject), subject.layer), np.arange(len(subject))
@@ -130,5 +130,5 @@ def _places(subject: UnitSelection) -> tuple[Column, Column]:
 
 
 def encoded(value: object) -> str:
-    """Give a value as JSON, as facts have it."""
+    """Return a value as JSON, as facts have it."""
     return msgspec.json.encode(value).decode()

@@ -34,7 +34,7 @@ class LensRows:
     pitch: int
 
     def row(self, layer: int) -> Box:
-        """Give a layer's row."""
+        """Return a layer's row."""
         return self.box.row((layer - self.first) * self.pitch, self.pitch)
 
 
@@ -49,7 +49,7 @@ def parts(state: ViewState) -> tuple[Box, Box, Box]:
 
 
 def lens_rows(state: ViewState) -> LensRows:
-    """Give the rows in sight; the shown layer is one of them."""
+    """Return the rows in sight; the shown layer is one of them."""
     box, layers = parts(state)[2], state.card.layers if state.card else 1
     body = Box(box.x, box.y + HEAD, box.width, max(1, box.height - HEAD))
     pitch = max(PITCH_LEAST, min(PITCH_MOST, body.height // layers))
@@ -59,7 +59,7 @@ def lens_rows(state: ViewState) -> LensRows:
 
 
 def leads_from(lens: LogitLens) -> int | None:
-    """Give the first layer whose likeliest token is the last layer's, None where there are no candidates."""
+    """The first layer whose likeliest token is the last layer's, None where there are no candidates."""
     leaders = {layer.layer: layer.top[0].id for layer in lens.layers if layer.top}
     last = leaders.get(lens.layers[-1].layer) if lens.layers else None
     return next((layer for layer, leader in leaders.items() if leader == last), None)

@@ -12,7 +12,7 @@ from llmri_viewer.views.picture import Words
 
 
 def why_no_picture(state: ViewState, store: ScanStore, *, of_clusters: bool) -> Words:
-    """Give a headline and a sentence for a view without a picture; `of_clusters` as `View` has it."""
+    """Return a headline and a sentence for a view without a picture; `of_clusters` as `View` has it."""
     if state.link.link is Link.REFUSED:
         return "No connection", f"{_sentence(state.link.sentence)} {{program.quit}} quits."
     if state.card is None:
@@ -134,5 +134,5 @@ def why_wordless(state: ViewState, turn: Turn) -> str:
 
 
 def _sentence(said: str) -> str:
-    """Give words as a sentence: with a capital, and a full stop at the end."""
+    """Return words as a sentence: with a capital, and a full stop at the end."""
     return said[:1].upper() + said[1:].rstrip(".") + "." if said else ""

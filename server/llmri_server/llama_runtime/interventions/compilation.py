@@ -36,14 +36,14 @@ class Compiler:
         self._baselines = baselines
 
     def compile(self, edits: Sequence[Edit]) -> Compiled:
-        """Give what these edits do; this may take an unedited pass of the model."""
+        """Return what these edits do; this may take an unedited pass of the model."""
         resolved = resolve(edits)
         self._baselines.prepare(resolved)
         programs = {place: Program(list(self._steps(place, here))) for place, here in resolved.items()}
         return Compiled(tuple(edits), programs)
 
     def _steps(self, place: Place, here: PlaceEdits) -> Iterator[tuple[Gate, Step]]:
-        """Give every steer, then a step for every gate and operation."""
+        """Yield every steer, then a step for every gate and operation."""
         for steer in here.steers:
             yield Gate.of(steer), Steering(np.float32(steer.value) * np.array(steer.direction, np.float32))
         for (gate, op, source), units in _grouped(here.units).items():

@@ -14,7 +14,7 @@ class Gate(Conditions):
     """The conditions of an edit, over the positions of a pass."""
 
     def strength(self, now: Pass, special: frozenset[int]) -> Strength:
-        """Give the strength in a pass."""
+        """Return the strength in a pass."""
         stop = now.first + len(now.ids)
         newest = None if now.more_follows else stop - 1
         strengths = [
@@ -39,7 +39,7 @@ class Openings:
         self._known: dict[Gate, Strength] = {}
 
     def of(self, gate: Gate) -> Strength:
-        """Give the strength at each position of the pass."""
+        """Return the strength at each position of the pass."""
         if gate not in self._known:
             self._known[gate] = gate.strength(self._now, self._special)
         return self._known[gate]

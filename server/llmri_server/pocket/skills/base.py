@@ -43,6 +43,6 @@ class Skill(Protocol):
 
 
 def split_of(skill: str, key: str) -> Split:
-    """Give the split a question belongs to: one in ten is held out, the same ten on every machine."""
+    """Return the split a question belongs to: one in ten is held out, the same ten on every machine."""
     digest = hashlib.sha256(f"{skill}:{key}".encode()).digest()
     return "held_out" if int.from_bytes(digest[:4], "big") % 10 == 0 else "train"

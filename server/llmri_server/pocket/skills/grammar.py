@@ -31,7 +31,7 @@ class Grammar:
         return self.separator.join(rng.choice(part) for part in self.parts).format(**slots)
 
     def read(self, text: str) -> dict[str, str] | None:
-        """Give the slots with which the grammar writes `text`, or None where it never would."""
+        """Return the slots with which the grammar writes `text`, or None where it never would."""
         return self._read(text.strip(), 0, {})
 
     def _read(self, text: str, part: int, bound: dict[str, str]) -> dict[str, str] | None:

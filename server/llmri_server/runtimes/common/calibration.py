@@ -17,7 +17,7 @@ OWN = {"pocket": "calibration-pocket.txt"}  # by the model's name
 
 
 def calibration_text(card: ModelCard) -> str:
-    """Give the bundled text for a model.
+    """Return the bundled text for a model.
 
     Raises:
         ConfigError: The text is not installed.
@@ -26,7 +26,7 @@ def calibration_text(card: ModelCard) -> str:
 
 
 def calibration_ids(runtime: Runtime) -> tuple[int, ...]:
-    """Give its tokens, at most `MOST_TOKENS` and within the model's context.
+    """Return its tokens, at most `MOST_TOKENS` and within the model's context.
 
     Raises:
         ConfigError: The text is not installed.

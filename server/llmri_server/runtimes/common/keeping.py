@@ -115,7 +115,7 @@ def _measured(trial: Trial, ids: Sequence[int], exactness: float) -> Keeping:
 
 
 def distance(one: Logits, other: Logits) -> float:
-    """Give how far logits are from others at worst, in the others' spreads; infinite where not finite."""
+    """Return how far logits are from others at worst, in the others' spreads; infinite where not finite."""
     spread = np.linalg.norm(other - other.mean(axis=-1, keepdims=True), axis=-1)
     off = np.linalg.norm(one - other, axis=-1) / np.maximum(spread, np.finfo(np.float32).tiny)
     return float(off.max()) if np.isfinite(off).all() else float("inf")
@@ -133,5 +133,5 @@ def _holds(attempt: Callable[[], bool]) -> bool:
 
 
 def _spread(vocabulary: int, number: int) -> list[int]:
-    """Give different tokens from all over the vocabulary."""
+    """Return different tokens from all over the vocabulary."""
     return [(vocabulary * (place + 1) // (LENGTH + 1) + number) % vocabulary for place in range(LENGTH)]

@@ -71,7 +71,7 @@ class PromptWriter(ABC):
         return Prompt(ids, len(conversation) - len(system) - kept)
 
     def ids(self, conversation: Sequence[ChatMessage], stop: Stop = None) -> list[int]:
-        """Give the tokens of a whole conversation, ready for the reply.
+        """Return the tokens of a whole conversation, ready for the reply.
 
         Raises:
             PromptError: It cannot be written; the message is one sentence.
@@ -85,7 +85,7 @@ class PromptWriter(ABC):
         return self._tokens(self._template.text(conversation, stop), add_special=False)
 
     def text_ids(self, text: str) -> list[int]:
-        """Give the tokens of a plain text.
+        """Return the tokens of a plain text.
 
         Raises:
             PromptError: The model has no place for one of them; the message is one sentence.
@@ -107,17 +107,17 @@ class PromptWriter(ABC):
 
     @abstractmethod
     def _tokens(self, text: str, *, add_special: bool) -> list[int]:
-        """Give the tokens of a text, with the tokenizer's own around it or without."""
+        """Return the tokens of a text, with the tokenizer's own around it or without."""
 
     @abstractmethod
     def _beginning(self) -> int:
-        """Give a token to start from where the text has none."""
+        """Return a token to start from where the text has none."""
 
 
 def _exchanges(
     conversation: Sequence[ChatMessage],
 ) -> tuple[list[ChatMessage], list[list[ChatMessage]]]:
-    """Give the system message, if any, and what the user said with its replies, exchange by exchange."""
+    """Return the system message, if any, and what the user said with its replies, exchange by exchange."""
     system = list(conversation[:1]) if conversation and conversation[0]["role"] == "system" else []
     exchanges: list[list[ChatMessage]] = []
     for message in conversation[len(system) :]:
@@ -128,7 +128,7 @@ def _exchanges(
 
 
 def _cut(last: int, limit: int, written: Callable[[int], list[int]]) -> tuple[int, list[int]]:
-    """Give the first exchange that is kept, and the tokens from it on; `last` is never left out."""
+    """Return the first exchange that is kept, and the tokens from it on; `last` is never left out."""
     ids = written(0)
     if len(ids) <= limit or last <= 0:
         return 0, ids

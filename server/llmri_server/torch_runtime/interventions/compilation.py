@@ -47,7 +47,7 @@ class Compiler:
         self._baselines = baselines
 
     def compile(self, edits: Sequence[Edit]) -> Compiled:
-        """Give what these edits do; this may take an unedited pass of the model."""
+        """Return what these edits do; this may take an unedited pass of the model."""
         with torch.inference_mode(mode=False), torch.no_grad():
             resolved = resolve(edits)
             self._baselines.prepare(resolved)
@@ -141,11 +141,11 @@ class _Group:
     units: Mapping[int, Edit]
 
     def of(self, op: str) -> dict[int, Edit]:
-        """Give the units with this operation."""
+        """Return the units with this operation."""
         return {unit: edit for unit, edit in self.units.items() if edit.op == op}
 
     def row(self, op: str, elsewhere: float, value: Callable[[Edit, int], float]) -> Tensor | None:
-        """Give float32 `[width]` with a value for each unit of this operation, or None without any."""
+        """Return float32 `[width]` with a value for each unit of this operation, or None without any."""
         units = self.of(op)
         if not units:
             return None
@@ -155,7 +155,7 @@ class _Group:
         return row.to(self.device)
 
     def mask(self, units: Iterable[int]) -> Tensor:
-        """Give bool `[width]` that is true at these units."""
+        """Return bool `[width]` that is true at these units."""
         mask = torch.zeros(self.width, dtype=torch.bool)
         mask[list(units)] = True
         return mask.to(self.device)

@@ -32,7 +32,7 @@ class Gate(Conditions):
     """The conditions of an edit, over the positions of a pass."""
 
     def strength(self, now: PassPosition, device: torch.device) -> Strength:
-        """Give the strength in a pass: one number where it is the same at all its positions."""
+        """Return the strength in a pass: one number where it is the same at all its positions."""
         if self == LAST and now.positions == 1 and not now.ends_inside_prompt:
             return 1.0
         newest = None if now.ends_inside_prompt else now.columns[-1]
@@ -54,7 +54,7 @@ LAST = Gate("last")
 
 
 def _strengths(table: list[list[float]], device: torch.device) -> Strengths:
-    """Give strengths that differ, as tensors over no more positions than needed."""
+    """Return strengths that differ, as tensors over no more positions than needed."""
     there = [number for number, column in enumerate(zip(*table, strict=True)) if any(column)]
     part = slice(there[0], there[-1] + 1)
     rows = [row[part] for row in table]
@@ -66,7 +66,7 @@ def _strengths(table: list[list[float]], device: torch.device) -> Strengths:
 
 
 def _masked(table: list[list[float]], ordinary: list[list[bool]]) -> list[list[float]]:
-    """Give the strengths, 0 at special tokens; a single row counts for the whole batch."""
+    """Return the strengths, 0 at special tokens; a single row counts for the whole batch."""
     rows = cycle(table) if len(table) == 1 else table
     return [
         [strength if there else 0.0 for strength, there in zip(row, present, strict=True)]

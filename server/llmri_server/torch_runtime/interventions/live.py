@@ -54,5 +54,5 @@ class Draw:
         self._index = table[0][0] if single else torch.tensor(table, device=self._device)
 
     def index(self, part: slice) -> int | Tensor:
-        """Give the sample of a pass over one position; else the samples, `[1 or batch, positions]`."""
+        """Return the sample of a pass over one position; else the samples, `[1 or batch, positions]`."""
         return self._index if isinstance(self._index, int) else self._index[:, part]

@@ -94,7 +94,7 @@ class PassPosition:
         return [[token not in self._special for token in row] for row in self.ids.tolist()]
 
     def of_row(self, row: int) -> "PassPosition":
-        """Give the same for one row of the batch."""
+        """Return the same for one row of the batch."""
         ids = None if self.ids is None else self.ids[row : row + 1]
         alone = PassPosition(self.positions, ids, {}, self._prompt, self._special, first=self.first)
         alone.__dict__["padding"] = self.padding if len(self.padding) == 1 else (self.padding[row],)

@@ -15,7 +15,7 @@ class Change(Protocol):
     """Changes what passes at one place."""
 
     def apply(self, value: Tensor, positions: int) -> Tensor:
-        """Give the edited tensor, or the very same where nothing is edited; it stays as it is.
+        """Return the edited tensor, or the very same where nothing is edited; it stays as it is.
 
         Args:
             value: `[batch, positions, width]`, or its first two axes in one.

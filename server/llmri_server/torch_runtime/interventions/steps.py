@@ -31,7 +31,7 @@ def rounds_addends(dtype: torch.dtype, device: torch.device) -> bool:
 
 
 def narrowed(row: Tensor, dtype: torch.dtype) -> Tensor:
-    """Give a row in the model's dtype where that holds it exactly: the same results, less work."""
+    """Return a row in the model's dtype where that holds it exactly: the same results, less work."""
     narrow = row.to(dtype)
     return narrow if torch.equal(narrow.float(), row) else row
 
@@ -45,7 +45,7 @@ class Step(Protocol):
         ...
 
     def change(self, rows: Tensor, part: slice = WHOLE) -> Tensor:
-        """Give changed rows, `[batch, positions, width]`, not yet rounded to the model's dtype.
+        """Return changed rows, `[batch, positions, width]`, not yet rounded to the model's dtype.
 
         `part` says which positions of the pass the rows are.
         """
@@ -105,7 +105,7 @@ class UnitEdits:
 
 
 def apply(step: Step, rows: Tensor, strength: Strength) -> Tensor:
-    """Give rows, `[batch, positions, width]`, edited as strongly as that; the given ones stay as they are."""
+    """Rows, `[batch, positions, width]`, edited as strongly as that; the given ones stay as they are."""
     if strength == 1.0:
         return step.change(rows).to(rows.dtype)
     if isinstance(strength, float):

@@ -68,7 +68,7 @@ def without(sites: Mapping[str, Spot], absent: Mapping[str, str]) -> Sites:
 
 
 def without_neurons(sites: Mapping[str, Spot]) -> Sites:
-    """Give the sites of blocks some of which choose among experts."""
+    """Return the sites of blocks some of which choose among experts."""
     return {site: spot for site, spot in sites.items() if site != "mlp_act"}
 
 
@@ -79,7 +79,7 @@ def mixture(
     experts: str = "experts",
     probability: Callable[[Tensor], Tensor] | None = None,
 ) -> Sites:
-    """Give the sites where the MLP is chosen among experts: no neurons, but a router and its experts."""
+    """Return the sites where the MLP is chosen among experts: no neurons, but a router and its experts."""
 
     def router(_module: nn.Module, _args: Any, _named: Any, output: Any) -> Tensor:
         logits = (output[0] if isinstance(output, tuple) else output).float()
@@ -96,7 +96,7 @@ def _softmax(logits: Tensor) -> Tensor:
 
 
 def _written(module: nn.Module, args: tuple[Any, ...], named: dict[str, Any], _passed: Any) -> Tensor:
-    """Give what each chosen expert writes, `[positions, used, width]`, the likeliest first."""
+    """Return what each chosen expert writes, `[positions, used, width]`, the likeliest first."""
     hidden, chosen, weights = (*args, *named.values())[:3]
     likeliest = weights.argsort(dim=-1, descending=True)
     chosen, weights = chosen.gather(-1, likeliest), weights.gather(-1, likeliest)

@@ -181,7 +181,7 @@ def rotated(heads: Tensor, design: Design) -> Tensor:
 
 
 def bias_of(positions: int, *, slopes: bool) -> Tensor:
-    """Give what is added to the scores: nothing from the future, and with ALiBi less the farther back."""
+    """Return what is added to the scores: nothing from the future, and with ALiBi less the farther back."""
     behind = torch.arange(positions)[None, :] - torch.arange(positions)[:, None]
     steepness = 2.0 ** (-STEEPEST / HEADS * torch.arange(1, HEADS + 1)) if slopes else torch.zeros(HEADS)
     return torch.where(behind > 0, -torch.inf, steepness[:, None, None] * behind)

@@ -91,7 +91,7 @@ class Block(nn.Module):
         return written
 
     def _mixed(self, read: Tensor) -> list[Tensor]:
-        """Give what each projection reads: the token, and more or less of the one before it."""
+        """Return what each projection reads: the token, and more or less of the one before it."""
         change = before(read) - read
         chosen = torch.tanh(self.time_mix_w1(read + change * self._lerp("x")))
         parts = chosen.reshape(*read.shape[:2], len(MIXED), RANK)
@@ -114,7 +114,7 @@ class Block(nn.Module):
 
 
 def before(read: Tensor) -> Tensor:
-    """Give each token's one before; zeros for the first."""
+    """Return each token's one before; zeros for the first."""
     return functional.pad(read, (0, 0, 1, -1))
 
 

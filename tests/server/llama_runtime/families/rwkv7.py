@@ -67,7 +67,7 @@ class Block(nn.Module):
         return self._matrix("output", together * self._low_rank("g", torch.sigmoid, g))
 
     def _values(self, read: Tensor) -> Tensor:
-        """Give the values, more or less drawn to those of the first block."""
+        """Return the values, more or less drawn to those of the first block."""
         self.values = self._matrix("value", read)
         (first,) = self.first
         if first is None:

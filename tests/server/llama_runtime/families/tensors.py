@@ -20,7 +20,7 @@ NUMBERED = re.compile(r"(.*\.(?:experts|norms))\.(\d+)\.?(\w*)\.(weight|bias)") 
 
 
 def checkpoint(model: nn.Module, folder: Path) -> dict[str, Tensor]:
-    """Give the tensors by the names that a published checkpoint has; tied ones once."""
+    """Return the tensors by the names that a published checkpoint has; tied ones once."""
     if not isinstance(model, PreTrainedModel):
         return model.state_dict()
     model.save_pretrained(folder)
@@ -28,7 +28,7 @@ def checkpoint(model: nn.Module, folder: Path) -> dict[str, Tensor]:
 
 
 def gguf_tensors(family: Family, layers: int, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give the tensors of the file by their names there.
+    """Return the tensors of the file by their names there.
 
     Raises:
         KeyError: A tensor of the checkpoint has no name in the file.
@@ -54,7 +54,7 @@ def _name(family: Family, names: gguf.TensorNameMap, name: str) -> str:
 
 
 def changed(changes: Mapping[str, Change], name: str, tensor: Tensor) -> dict[str, Tensor]:
-    """Give what a tensor of the checkpoint becomes, by names like those of the checkpoint."""
+    """Return what a tensor of the checkpoint becomes, by names like those of the checkpoint."""
     for pattern, change in changes.items():
         if re.search(pattern, name):
             new = change(tensor)
@@ -146,7 +146,7 @@ def apart(groups: int, heads: int) -> Callable[[Tensor], Tensor]:
 
 
 def negative_exponential(tensor: Tensor) -> Tensor:
-    """Give the rates of decay that are kept as logarithms."""
+    """Return the rates of decay that are kept as logarithms."""
     return -tensor.exp()
 
 

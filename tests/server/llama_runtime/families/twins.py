@@ -21,7 +21,7 @@ KEPT = ("A_log", ".D", "dt_", "act_fn")  # weights whose range is part of their 
 
 
 def blocks_of(model: nn.Module) -> list[nn.Module]:
-    """Give the blocks: the only list of modules beside those within blocks."""
+    """Return the blocks: the only list of modules beside those within blocks."""
     return list(next(module for module in model.modules() if isinstance(module, nn.ModuleList)))
 
 

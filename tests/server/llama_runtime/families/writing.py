@@ -68,7 +68,7 @@ def _add_tokenizer(writer: gguf.GGUFWriter) -> None:
 
 
 def _bytes() -> list[str]:
-    """Give a letter for each byte, as GPT-2's tokenizer writes them."""
+    """Return a letter for each byte, as GPT-2's tokenizer writes them."""
     visible = {*range(33, 127), *range(161, 173), *range(174, 256)}
     letters = {byte: chr(byte) for byte in visible}
     for number, byte in enumerate(byte for byte in range(256) if byte not in visible):

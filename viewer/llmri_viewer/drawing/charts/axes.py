@@ -29,33 +29,33 @@ class Axis:
     log: bool = False
 
     def pixel(self, value: float) -> float:
-        """Give where a value lies; what a logarithm cannot show lies at the low end."""
+        """Return where a value lies; what a logarithm cannot show lies at the low end."""
         low, high = self._forward(self.low), self._forward(self.high)
         share = (self._forward(max(value, self.low) if self.log else value) - low) / ((high - low) or 1.0)
         return self.start + share * (self.end - self.start)
 
     def pixels(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Give where many values lie, as `pixel` does."""
+        """Return where many values lie, as `pixel` does."""
         low, high = self._forward(self.low), self._forward(self.high)
         places = np.log10(np.maximum(values, self.low)) if self.log else values
         return self.start + (places - low) / ((high - low) or 1.0) * (self.end - self.start)
 
     def value(self, pixel: float) -> float:
-        """Give the value at a pixel: `pixel` the other way round."""
+        """Return the value at a pixel: `pixel` the other way round."""
         share = (pixel - self.start) / ((self.end - self.start) or 1.0)
         low, high = self._forward(self.low), self._forward(self.high)
         at = low + share * (high - low)
         return 10.0**at if self.log else at
 
     def ticks(self, room: float) -> tuple[float, ...]:
-        """Give round values in sight, at least so many pixels apart."""
+        """Return round values in sight, at least so many pixels apart."""
         most = max(1, int(abs(self.end - self.start) // room))
         if self.log and self.high / self.low >= 10:  # noqa: PLR2004 - a decade
             return decades(self.low, self.high, most)
         return ticks(self.low, self.high, most)
 
     def scaled(self, scale: float) -> "Axis":
-        """Give the axis where so many pixels stand for one."""
+        """Return the axis where so many pixels stand for one."""
         return replace(self, start=scale * self.start, end=scale * self.end)
 
     def _forward(self, value: float) -> float:
@@ -63,14 +63,14 @@ class Axis:
 
 
 def step_of(low: float, high: float, most: int) -> float:
-    """Give the smallest of 1, 2 and 5 times a power of ten that makes so many steps at most."""
+    """Return the smallest of 1, 2 and 5 times a power of ten that makes so many steps at most."""
     span = max(high - low, 1e-300)
     scale = 10.0 ** math.floor(math.log10(span / most))
     return next(scale * part for part in ROUND if span / (scale * part) <= most * (1 + EDGE))
 
 
 def ticks(low: float, high: float, most: int) -> tuple[float, ...]:
-    """Give the multiples of a round step from low to high, as many as fit, `most + 1` at most."""
+    """Return the multiples of a round step from low to high, as many as fit, `most + 1` at most."""
     if not high > low:
         return (low,)
     step = step_of(low, high, most)
@@ -79,7 +79,7 @@ def ticks(low: float, high: float, most: int) -> tuple[float, ...]:
 
 
 def decades(low: float, high: float, most: int) -> tuple[float, ...]:
-    """Give powers of ten from low to high, with twos and fives where they fit, or not each of them."""
+    """Return powers of ten from low to high, with twos and fives where they fit, or not each of them."""
     first, last = math.floor(math.log10(low)), math.floor(math.log10(high) + EDGE)
     for parts in ((1.0, 2.0, 5.0), (1.0,)):
         found = [part * 10.0**power for power in range(first, last + 1) for part in parts]
@@ -90,7 +90,7 @@ def decades(low: float, high: float, most: int) -> tuple[float, ...]:
 
 
 def above(value: float) -> float:
-    """Give the next round number, to end an axis with."""
+    """Return the next round number, to end an axis with."""
     if value <= 0:
         return 1.0
     scale = 10.0 ** math.floor(math.log10(value))

@@ -26,7 +26,7 @@ class Axes:
     high: float
 
     def at(self, token: int, value: float) -> tuple[float, float]:
-        """Give the point of a token's value."""
+        """Return the point of a token's value."""
         across = (token - self.first) / max(1, self.last - self.first)
         up = (value - min(self.low, 0.0)) / ((max(self.high, 0.0) - min(self.low, 0.0)) or 1.0)
         return self.box.x + across * (self.box.width - 1), self.box.bottom - 1 - up * self.box.height
@@ -58,7 +58,7 @@ def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore, place: tu
 
 
 def thinned(values: list[float], pixels: int) -> list[int]:
-    """Give the indices to draw: all, or the lowest and highest of each pixel's where they are too many."""
+    """Return the indices to draw: all, or the lowest and highest of each pixel's where they are too many."""
     if len(values) <= POINTS_A_PIXEL * pixels:
         return list(range(len(values)))
     each = -(-len(values) // pixels)

@@ -21,7 +21,7 @@ Runs = tuple[tuple[int, int], ...]
 
 
 def runs(columns: Columns, units: Iterable[int]) -> Runs:
-    """Give the stretches of pixels that show some units, from the first to before the last of each."""
+    """Return the stretches of pixels that show some units, from the first to before the last of each."""
     shown = np.zeros(len(columns.first) + 1, np.int8)
     for unit in units:
         start, end = columns.pixels(unit)
@@ -32,7 +32,7 @@ def runs(columns: Columns, units: Iterable[int]) -> Runs:
 
 @lru_cache(maxsize=256)
 def selected(selection: Selection, layer: int, columns: Columns) -> Runs:
-    """Give the stretches of pixels of a layer's selected units."""
+    """Return the stretches of pixels of a layer's selected units."""
     return runs(columns, by_layer(selection).get(layer, ()))
 
 
@@ -89,6 +89,6 @@ def _arrow(canvas: Canvas, place: Box, kind: EditEffect, ink: Colour) -> None:
 
 
 def place_of(lane: Box, start: int, end: int) -> Box:
-    """Give a stretch's place in a lane, widened to what can be seen."""
+    """Return a stretch's place in a lane, widened to what can be seen."""
     spare = max(0, LEAST - (end - start))
     return Box(lane.x + start - spare // 2, lane.y, max(LEAST, end - start), lane.height)

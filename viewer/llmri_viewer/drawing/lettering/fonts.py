@@ -36,11 +36,11 @@ class Fonts:
         self._runs = lru_cache(maxsize=8192)(self._cut)
 
     def font(self, face: Face, size: int) -> pygame.font.Font:
-        """Give a face's own font; `size` is the height of its letters in pixels, as pygame counts."""
+        """Return a face's own font; `size` is the height of its letters in pixels, as pygame counts."""
         return self._font(Run("", self._typefaces.first(face)), size)
 
     def _safe(self, text: str) -> str:
-        """Give the text as it can be drawn."""
+        """Return the text as it can be drawn."""
         return text if _plain(text) else shown_text(text, self.drawable)
 
     def drawable(self, char: str) -> bool:
@@ -48,11 +48,11 @@ class Fonts:
         return self._typefaces.file(char, "sans") is not None
 
     def _width(self, text: str, face: Face, size: int) -> int:
-        """Give the width of text as drawn, in pixels."""
+        """Return the width of text as drawn, in pixels."""
         return self._drawn_width(self.safe(text), face, size)
 
     def _fitted(self, text: str, face: Face, size: int, room: int) -> str:
-        """Give the text as drawn in so many pixels, with an ellipsis where it was cut."""
+        """Return the text as drawn in so many pixels, with an ellipsis where it was cut."""
         text = self.safe(text)
         if self._drawn_width(text, face, size) <= room:
             return text
@@ -66,7 +66,7 @@ class Fonts:
         return text[:low].rstrip() + ELLIPSIS if low else ""
 
     def tail(self, text: str, face: Face, size: int, room: int) -> str:
-        """Give the end of a text that is drawn in so many pixels, with an ellipsis where it was cut."""
+        """Return the end of a text that is drawn in so many pixels, with an ellipsis where it was cut."""
         end = self.safe(text[-max(1, room) :])  # a letter takes a pixel: what lies before has no room
         if len(text) <= max(1, room) and self._drawn_width(end, face, size) <= room:
             return end
@@ -80,7 +80,7 @@ class Fonts:
         return ELLIPSIS + end[low:] if low < len(end) else ""
 
     def _wrapped(self, text: str, face: Face, size: int, room: int) -> tuple[str, ...]:
-        """Give a text's lines of so many pixels, broken at blanks, and where a word is longer in the word."""
+        """A text's lines of so many pixels, broken at blanks, and where a word is longer in the word."""
         lines: list[str] = []
         for word in text.split():
             longer = f"{lines[-1]} {word}" if lines else word
@@ -132,7 +132,7 @@ class Fonts:
         return sheet
 
     def _font(self, run: Run, size: int) -> pygame.font.Font:
-        """Give the font object of a run; script and direction are set once, since that clears its cache."""
+        """Return the font object of a run; script and direction are set once, since that clears its cache."""
         key = (run.file, size, run.script, run.leftward)
         if key not in self._fonts:
             font = self._fonts[key] = pygame.font.Font(run.file, size)

@@ -60,7 +60,7 @@ class _Place:
 
 
 def runs(text: str, file_of: FileOf) -> tuple[Run, ...]:
-    """Give the runs from left to right; `file_of` gives the font file of a letter."""
+    """Return the runs from left to right; `file_of` gives the font file of a letter."""
     if text.isascii():
         return (Run(text, file_of(text[0])),) if text else ()
     places = _places(text, file_of)
@@ -74,7 +74,7 @@ def runs(text: str, file_of: FileOf) -> tuple[Run, ...]:
 
 
 def _places(text: str, file_of: FileOf) -> list[_Place]:
-    """Give each character's font, script and level; marks go with the letter that they stand on."""
+    """Return each character's font, script and level; marks go with the letter that they stand on."""
     if all(map(_upright, text)):  # most text, and at every token some is new
         return [_simple(file_of(char)) for char in text]
     levels = list(_levels(text))
@@ -101,7 +101,7 @@ def _simple(file: Path) -> _Place:
 
 
 def _letters(text: str) -> Iterator[str]:
-    """Give characters, each with the marks that follow it."""
+    """Yield characters, each with the marks that follow it."""
     start = 0
     for at in range(1, len(text)):
         if not unicodedata.category(text[at]).startswith("M"):

@@ -50,11 +50,11 @@ class Typefaces:
         self.file = lru_cache(maxsize=16384)(self._file)
 
     def first(self, face: Face) -> Path:
-        """Give the file of a face that is tried first."""
+        """Return the file of a face that is tried first."""
         return self._bundled[face][0]
 
     def _file(self, letter: str, face: Face) -> Path | None:
-        """Give the first file that has a character with its marks, or without them; None where none does."""
+        """The first file that has a character with its marks, or without them; None where none does."""
         base = letter[0]
         first = None
         for file in self._chain(base, face):
@@ -77,7 +77,7 @@ class Typefaces:
 
 @lru_cache(maxsize=64)
 def characters(file: Path) -> frozenset[int]:
-    """Give the code points that a font has outlines for; none where it cannot be used."""
+    """Return the code points that a font has outlines for; none where it cannot be used."""
     try:
         font = FT2Font(str(file))
     except (OSError, RuntimeError):

@@ -37,7 +37,7 @@ def draw_small(canvas: Canvas, box: Box, job: Job | None) -> int:
 
 
 def _share(state: ViewState) -> float | None:
-    """Give how full the bar is: of the job, or else of the samples that are needed; None without either."""
+    """Return how full the bar is: of the job, or else of the samples that are needed; None without either."""
     if state.job is not None:
         return state.job.done / max(1, state.job.of)
     got = state.gathered

@@ -28,7 +28,7 @@ class Block:
     here: bool  # whether the keys hold now
 
     def height(self, row: int) -> int:
-        """Give its height with such rows."""
+        """Return its height with such rows."""
         return HEADING + len(self.lines) * row + UNIT
 
 
@@ -72,7 +72,7 @@ def _block(section: Section, *, here: bool) -> Block:
 
 @lru_cache(maxsize=16)
 def _laid(blocks: tuple[Block, ...], height: int, wide: int) -> tuple[list[Column], int]:
-    """Give columns of such a height and their rows' height: the largest with the fewest pages.
+    """Return columns of such a height and their rows' height: the largest with the fewest pages.
 
     Columns of a single page are as short as they may be, and so about as long as one another.
     """

@@ -38,6 +38,6 @@ def draw(canvas: Canvas, view: Box, table: Bindings) -> None:
 
 
 def _keys(table: Bindings, commands: tuple[str, ...]) -> str:
-    """Give the first key of each command."""
+    """Return the first key of each command."""
     rows = {row.command: row.keys[0] for row in reversed(table.rows)}
     return together(tuple(rows[command] for command in commands if command in rows))

@@ -50,7 +50,7 @@ def draw_bar(canvas: Canvas, box: Box, state: ViewState, picture: Picture) -> No
 
 
 def _reading(state: ViewState, picture: Picture | None) -> Variants:
-    """Give the unit under the pointer with its value, or else the only selected one."""
+    """Return the unit under the pointer with its value, or else the only selected one."""
     view, subject = views.of(state), views.of(state).subject(state)
     index = view.read_at(state, state.pointer, picture.values) if state.pointer and picture else None
     if subject is not None and index is None and (not view.of_clusters or len(state.selection) == 1):
@@ -79,7 +79,7 @@ def _folded(state: ViewState) -> bool:
 
 
 def _listed(state: ViewState) -> Variants:
-    """Give the size of the cluster whose row of the legend is pointed at."""
+    """Return the size of the cluster whose row of the legend is pointed at."""
     number = legend.cluster_at(state, state.pointer) if state.pointer else None
     if number is None or state.clusters is None or state.ranking is None:
         return ()
@@ -91,7 +91,7 @@ def _listed(state: ViewState) -> Variants:
 
 
 def _cluster_reading(state: ViewState) -> Variants:
-    """Give the selected cluster's evidence beside its null, where the side panel is folded away."""
+    """Return the selected cluster's evidence beside its null, where the side panel is folded away."""
     found = cluster.shown(state) if views.of(state).of_clusters else None
     if found is None or state.clusters is None or face.of(state.size).side is not None:
         return ()

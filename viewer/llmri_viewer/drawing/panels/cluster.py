@@ -21,7 +21,7 @@ Column = tuple[str, str, str]
 
 
 def shown(state: ViewState) -> Cluster | None:
-    """Give the cluster that the panel is about: the one selected last, or else the lowest."""
+    """Return the cluster that the panel is about: the one selected last, or else the lowest."""
     atlas = state.clusters
     if atlas is None:
         return None
@@ -121,7 +121,7 @@ def _selectivity(canvas: Canvas, body: Box, top: int, cluster: Cluster) -> None:
 
 
 def _rows(body: Box, top: int, count: int) -> Iterator[Box]:
-    """Give so many rows from a height on, or as many as there is room for; none for a heading alone."""
+    """Yield so many rows from a height on, or as many as there is room for; none for a heading alone."""
     fitting = min(count, (body.height - top) // ROW)
     for number in range(fitting if fitting > 1 else 0):
         yield body.row(top + number * ROW, ROW)

@@ -19,7 +19,7 @@ REREADING = "reading all of it anew …"
 
 
 def least(state: ViewState) -> int:
-    """Give the height that is needed at least: two lists take more than one."""
+    """Return the height that is needed at least: two lists take more than one."""
     both = state.apart and state.under.sure and state.standing.edits
     return LEAST + (3 * ROW if both else 0)
 
@@ -97,7 +97,7 @@ def _below(box: Box, height: int) -> Box:
 
 
 def _newest(edits: tuple[Edit, ...], guarded: Guarded, room: int) -> tuple[Edit, ...]:
-    """Give the last edits that fit so many rows, with one for the count of the others; at least the last."""
+    """The last edits that fit so many rows, with one for the count of the others; at least the last."""
     rows = [_rows(edit, guarded) for edit in edits]
     first = len(edits) - 1
     while first > 0 and sum(rows[first - 1 :]) + (first > 1) <= room:

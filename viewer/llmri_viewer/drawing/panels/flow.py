@@ -49,7 +49,7 @@ class Flow:
 
 
 def flow_of(turn: Turn, width: int, fonts: Fonts) -> Flow:
-    """Give the lines of a turn, each so many pixels wide."""
+    """Return the lines of a turn, each so many pixels wide."""
     flow = _flow(turn, width, fonts)
     flow.follow(turn, fonts)
     return flow

@@ -58,7 +58,7 @@ def _heading(canvas: Canvas, box: Box, state: ViewState, strengths: dict[int, fl
 
 
 def _strengths(state: ViewState, store: ScanStore) -> dict[int, float]:
-    """Give each layer's root mean square; none where one is not finite."""
+    """Return each layer's root mean square; none where one is not finite."""
     sheet = store.sheet(state.at, state.site)
     if sheet is None or not sheet.rows.size:
         return {}

@@ -116,7 +116,7 @@ def _bar(canvas: Canvas, row: Box, number: int, z: float) -> None:
 
 
 def _barred(row: Box) -> Box:
-    """Give the part of a row that bars have."""
+    """Return the part of a row that bars have."""
     return Box(row.x + SIGN - 3, row.y, row.width - SIGN + 3, row.height)
 
 

@@ -70,7 +70,7 @@ def _layers(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> Non
 
 
 def _mean(row: Rows | None, units: tuple[int, ...]) -> str:
-    """Give the mean absolute value of units."""
+    """Return the mean absolute value of units."""
     known = [unit for unit in units if unit < row.size] if row is not None else []
     if row is None or not known:
         return "no scan"

@@ -97,7 +97,7 @@ def _film_time(recorded: int) -> str:
 
 
 def _flags(canvas: Canvas, state: ViewState, store: ScanStore) -> list[Flag]:
-    """Give what goes on now: recording, whether one may only look, a lost connection, and how time passes."""
+    """What goes on now: recording, whether one may only look, a lost connection, and how time passes."""
     theme = canvas.theme
     flags = [Flag(_film_time(state.recorded), "dot", theme.accent)] if state.recording else []
     if state.read_only:

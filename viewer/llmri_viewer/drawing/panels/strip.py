@@ -28,12 +28,12 @@ class Cell:
 
 
 def surprise(token: Token) -> float:
-    """Give how little the model expected the token, 0 to 1; 0 for a prompt's, which it did not choose."""
+    """Return how little the model expected the token, 0 to 1; 0 for a prompt's, which it did not choose."""
     return 0.0 if token.logprob is None else min(1.0, max(0.0, -token.logprob) / SURPRISE_FULL)
 
 
 def turn_of(state: ViewState, store: ScanStore) -> Turn | None:
-    """Give the turn whose text is shown: that of the shown token, or the newest where that has no token."""
+    """Return the turn whose text is shown: that of the shown token, or the newest where that has no token."""
     newest = store.turns[store.order[-1]] if store.order else None
     if state.at is None or (newest is not None and newest.wordless and not state.paused):
         return newest
@@ -41,7 +41,7 @@ def turn_of(state: ViewState, store: ScanStore) -> Turn | None:
 
 
 def cells(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> list[Cell]:
-    """Give the cells in sight: scrolled to the shown token, or to the end while the reply is written."""
+    """Return the cells in sight: scrolled to the shown token, or to the end while the reply is written."""
     turn = turn_of(state, store)
     if turn is None or not turn.order:
         return []
@@ -60,7 +60,7 @@ def cells(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> list[
 def moment_at(
     canvas: Canvas, box: Box, state: ViewState, store: ScanStore, at: tuple[int, int]
 ) -> TokenRef | None:
-    """Give the moment whose cell is at a point, None where there is none."""
+    """Return the moment whose cell is at a point, None where there is none."""
     turn = turn_of(state, store)
     if turn is None or not box.holds(*at):
         return None

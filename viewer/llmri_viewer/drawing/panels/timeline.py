@@ -29,13 +29,13 @@ TINTS = (f"tint: surprise to {SURPRISE_FULL:g} nats", "tint: surprise")  # at le
 
 
 def track(box: Box) -> Box:
-    """Give the part of the scrubber that stands for tokens."""
+    """Return the part of the scrubber that stands for tokens."""
     room = box.width - (LABEL + 2 * UNIT if box.width >= LABEL_LEAST else 0)
     return Box(box.x, box.bottom - TRACK - 3, max(1, room), TRACK)
 
 
 def moment_at(box: Box, store: ScanStore, x: float) -> TokenRef | None:
-    """Give the moment at a place of the scrubber, the nearest end beyond its ends."""
+    """Return the moment at a place of the scrubber, the nearest end beyond its ends."""
     line = track(box)
     return timeline_of(store).moment((x - line.x) / line.width)
 
@@ -67,7 +67,7 @@ def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore, turn: Tur
 
 @lru_cache(maxsize=2)
 def _shown(store: ScanStore, _revision: int, site: str, width: int, theme: Theme) -> Bytes:
-    """Give the line's pixels, `[TRACK, width, 3]`: full height where a scan is kept, dotted where it went."""
+    """The line's pixels, `[TRACK, width, 3]`: full height where a scan is kept, dotted where it went."""
     line = timeline_of(store)
     found = codes(line, store, site, width)
     inks = np.asarray(
@@ -95,7 +95,7 @@ def _shown(store: ScanStore, _revision: int, site: str, width: int, theme: Theme
 
 @lru_cache(maxsize=2)
 def _changes(store: ScanStore, _revision: int, width: int) -> tuple[int, ...]:
-    """Give the pixels of the line at which the edits changed."""
+    """Return the pixels of the line at which the edits changed."""
     line = timeline_of(store)
     found = edit_changes(line, store) * width // max(1, line.length)
     return tuple(np.unique(found.clip(0, width - 2)).tolist())
@@ -157,10 +157,10 @@ def _key(canvas: Canvas, row: Box, text: str, ink: Colour) -> Box:
 
 
 def _read(theme: Theme) -> Colour:
-    """Give the colour of tokens that the model read."""
+    """Return the colour of tokens that the model read."""
     return blend(theme.dim, theme.panel, 0.42)
 
 
 def _written(theme: Theme) -> Colour:
-    """Give the colour of tokens that it wrote."""
+    """Return the colour of tokens that it wrote."""
     return blend(theme.text, theme.panel, 0.72)

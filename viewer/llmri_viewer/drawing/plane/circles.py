@@ -55,7 +55,7 @@ def still(canvas: Canvas, state: ViewState, lens: DiscCamera, stage: Box, colour
 
 
 def _sheets(canvas: Canvas, view: Still, selected: tuple[int, ...]) -> Sheets | None:
-    """Give the pixels, None while they are being made; until a new selection is, the last one's will do."""
+    """Return the pixels, None while they are being made; until a new selection is, the last one's will do."""
     found = canvas.aside.get(sheets, (view, canvas.theme, selected))
     known = canvas.aside.latest(sheets)
     if found is None and known is not None and known[0][:2] == (view, canvas.theme):
@@ -94,7 +94,7 @@ def _hard(canvas: Canvas, atlas: Atlas, lens: DiscCamera, stage: Box, colours: B
 
 
 def _in_sight(circles: Floats, lens: DiscCamera, stage: Box) -> tuple[Floats, Ints]:
-    """Give the circles that reach into a box, in the window's pixels, and which they are."""
+    """Return the circles that reach into a box, in the window's pixels, and which they are."""
     x, y = lens.pixel(stage, circles[:, 0], circles[:, 1])
     radius = circles[:, 2] * lens.scale(stage)
     seen = (x > stage.x - radius) & (x < stage.right + radius)

@@ -34,7 +34,7 @@ def draw(canvas: Canvas, state: ViewState) -> None:
 def _sheet(
     edges: Edges, lattice: Lattice, camera: Camera, stage: Box, *, scale: int, ink: Colour
 ) -> pygame.Surface:
-    """Give a sheet as large as the stage with the lines on it, clear elsewhere."""
+    """Return a sheet as large as the stage with the lines on it, clear elsewhere."""
     opacity = np.zeros((scale * stage.height, scale * stage.width), np.float32)
     row, column = np.divmod(lattice.cells[edges.pairs], lattice.grid.columns)
     corner = np.asarray([round(camera.x), round(camera.y)])

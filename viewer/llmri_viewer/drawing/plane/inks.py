@@ -22,7 +22,7 @@ RING, RING_SELECTED, RING_OTHER = 1.6, 3.0, 1.0  # pixels
 
 
 def inks(theme: Theme, atlas: Atlas, state: ViewState, picture: Picture | None) -> Bytes:
-    """Give the colour of everything a raster can name, `[ids, 3]`: units, their rims, groups, and nothing."""
+    """The colour of everything a raster can name, `[ids, 3]`: units, their rims, groups, and nothing."""
     inner = np.full((len(atlas.drawn), 3), blend(theme.dim, theme.panel, 0.5), np.uint8)
     if picture is not None:
         known = np.isfinite(picture.values)
@@ -45,14 +45,14 @@ def _tints(theme: Theme, effects: tuple[EditEffect, ...]) -> npt.NDArray[np.floa
 
 
 def packed(colours: Bytes) -> npt.NDArray[np.uint32]:
-    """Give colours as one number each, red in the lowest byte."""
+    """Return colours as one number each, red in the lowest byte."""
     rows = colours.astype(np.uint32)
     return np.asarray(rows[:, 0] | rows[:, 1] << 8 | rows[:, 2] << 16, np.uint32)
 
 
 @lru_cache(maxsize=8)
 def edited(atlas: Atlas, edits: tuple[Edit, ...]) -> tuple[Ints, tuple[EditEffect, ...]]:
-    """Give the edited units of the set and what is done to them; the last edit of a unit holds."""
+    """Return the edited units of the set and what is done to them; the last edit of a unit holds."""
     found = {
         index: effect_of(edit)
         for edit in edits
@@ -65,7 +65,7 @@ def edited(atlas: Atlas, edits: tuple[Edit, ...]) -> tuple[Ints, tuple[EditEffec
 
 @lru_cache(maxsize=4)
 def grounds(atlas: Atlas, theme: Theme) -> Bytes:
-    """Give the colour of each group's ground, and last that of the window, `[groups + 1, 3]`.
+    """Return the colour of each group's ground, and last that of the window, `[groups + 1, 3]`.
 
     A cluster below its null has none of its own: it is hollow.
     """
@@ -84,7 +84,7 @@ def grounds(atlas: Atlas, theme: Theme) -> Bytes:
 
 
 def ring_of(theme: Theme, atlas: Atlas, group: int, selected: tuple[int, ...]) -> RingStyle:
-    """Give a group's outline: its cluster's colour, dashed below the null, the accent when selected."""
+    """Return a group's outline: its cluster's colour, dashed below the null, the accent when selected."""
     number, inside = int(atlas.clustering.group_cluster[group]), int(atlas.group_cluster[group])
     if inside < 0:
         return RingStyle(RING_OTHER, theme.line, dashed=False)

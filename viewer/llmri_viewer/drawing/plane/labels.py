@@ -33,7 +33,7 @@ class Label:
 
 @lru_cache(maxsize=2)
 def place(fonts: Fonts, atlas: Atlas, lens: DiscCamera, stage: Box) -> tuple[Label, ...]:
-    """Give the labels that fit: number and token where there is room, else the number, else none."""
+    """Return the labels that fit: number and token where there is room, else the number, else none."""
     scale = lens.scale(stage)
     found = []
     for cluster in atlas.clustering.clusters:
@@ -60,7 +60,7 @@ def draw(canvas: Canvas, state: ViewState, atlas: Atlas, lens: DiscCamera, stage
 
 
 def _plate(x: float, y: float, radius: float, width: int) -> Box | None:
-    """Give the highest plate so wide inside a circle, None where none fits in its upper half."""
+    """Return the highest plate so wide inside a circle, None where none fits in its upper half."""
     reach = radius - CLEAR
     half = width / 2
     if half >= reach:

@@ -64,7 +64,7 @@ def draw(
 def _cells(
     lattice: Lattice, subject: UnitSelection, here: str, units: Mapping[Place, Edit]
 ) -> dict[int, EditEffect]:
-    """Give the cells of edited units, with what is done to each."""
+    """Return the cells of edited units, with what is done to each."""
     return {
         int(lattice.cells[index]): effect_of(edit)
         for (site, layer, unit), edit in units.items()
@@ -95,7 +95,7 @@ def units(canvas: Canvas, stage: Box, camera: Camera, levels: Bytes, colours: Se
 
 
 def cell_levels(lattice: Lattice, levels: Bytes, tints: Mapping[int, EditEffect]) -> Bytes:
-    """Give the level of each cell, `[rows, columns]`, from those of units and from what edits do to cells."""
+    """The level of each cell, `[rows, columns]`, from those of units and from what edits do to cells."""
     grid = lattice.grid
     empty = grid.rows * grid.columns - levels.size
     if lattice.ordered and not empty and not tints:  # the usual case, and a copy of a million takes its time
@@ -133,13 +133,13 @@ def _bounds(canvas: Canvas, stage: Box, lattice: Lattice, camera: Camera) -> Non
 
 @lru_cache(maxsize=4)
 def empty_cells(lattice: Lattice) -> Ints:
-    """Give the cells without a unit, `[cells]`."""
+    """Return the cells without a unit, `[cells]`."""
     return np.flatnonzero(lattice.units < 0)
 
 
 @lru_cache(maxsize=4)
 def bounds(lattice: Lattice) -> Edges:
-    """Give the edges between cells with a unit and those without."""
+    """Return the edges between cells with a unit and those without."""
     inside = (lattice.units >= 0).reshape(lattice.grid.rows, lattice.grid.columns)
     return _edges(inside), _edges(inside.T)
 
@@ -191,7 +191,7 @@ def _selected(canvas: Canvas, stage: Box, camera: Camera, grid: Grid, cells: Int
 
 @lru_cache(maxsize=4)
 def _around(grid: Grid, cells: tuple[int, ...]) -> Edges:
-    """Give the outer edges of some cells."""
+    """Return the outer edges of some cells."""
     inside = np.zeros((grid.rows, grid.columns), np.bool_)
     inside.ravel()[list(cells)] = True
     return _edges(inside), _edges(inside.T)
@@ -209,7 +209,7 @@ def _frame(canvas: Canvas, stage: Box, camera: Camera, edges: Edges, *, thick: i
 
 
 def _edges(inside: npt.NDArray[np.bool_]) -> list[Edge]:
-    """Give the edges along the rows of a shape, joined where they meet.
+    """Return the edges along the rows of a shape, joined where they meet.
 
     Each is a line between rows, the columns from and to, and whether the shape begins (or ends) there.
     """

@@ -48,7 +48,7 @@ class Raster:
     fineness: int
 
     def painted(self, colours: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
-        """Give the pixels with everything in its colour, `[ids]`; they hold until the next call."""
+        """Return the pixels with everything in its colour, `[ids]`; they hold until the next call."""
         # No index is out of bounds; "clip" saves numpy the copy that it would need to be able to raise.
         return np.take(colours, self.ids, out=self._pixels, mode="clip")
 
@@ -59,7 +59,7 @@ class Raster:
 
 @lru_cache(maxsize=2)
 def rasterised(atlas: Atlas, lens: DiscCamera, stage: Box, fineness: int = 1) -> Raster:
-    """Give the pixels of the packing as a lens shows it."""
+    """Return the pixels of the packing as a lens shows it."""
     box = _around(atlas.packing.groups[0], lens, stage)
     shape = (fineness * box.height, fineness * box.width)
     groups = _placed(atlas.packing.groups, lens, stage, box) * fineness
@@ -76,13 +76,13 @@ def rasterised(atlas: Atlas, lens: DiscCamera, stage: Box, fineness: int = 1) ->
 
 
 def _placed(circles: Circles, lens: DiscCamera, stage: Box, box: Box) -> Circles:
-    """Give circles of the plane as they lie in a box of the stage, x, y and radius, `[circles, 3]`."""
+    """Return circles of the plane as they lie in a box of the stage, x, y and radius, `[circles, 3]`."""
     x, y = lens.pixel(stage, circles[:, 0], circles[:, 1])
     return np.stack([x - box.x, y - box.y, circles[:, 2] * lens.scale(stage)], axis=1)
 
 
 def _around(whole: Circles, lens: DiscCamera, stage: Box) -> Box:
-    """Give the part of a stage that a circle reaches into, at least a pixel of it."""
+    """Return the part of a stage that a circle reaches into, at least a pixel of it."""
     x, y = lens.pixel(stage, float(whole[0]), float(whole[1]))
     reach = float(whole[2]) * lens.scale(stage) + 1
     left, top = max(stage.x, math.floor(x - reach)), max(stage.y, math.floor(y - reach))

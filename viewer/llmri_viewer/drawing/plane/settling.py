@@ -29,7 +29,7 @@ def draw(canvas: Canvas, state: ViewState, picture: Picture) -> None:
 
 
 def on_the_way(lattice: Lattice, levels: Bytes, share: float) -> Bytes:
-    """Give the picture with units so much of their way, four by four pixels a unit."""
+    """Return the picture with units so much of their way, four by four pixels a unit."""
     grid = lattice.grid
     image = np.full((FINE * grid.rows, FINE * grid.columns), UNKNOWN, np.uint8)
     start = np.stack(np.divmod(np.arange(lattice.cells.size), grid.columns))

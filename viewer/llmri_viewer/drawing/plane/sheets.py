@@ -39,7 +39,7 @@ class Sheets:
 
     @cached_property
     def overlay(self) -> pygame.Surface:
-        """Give what lies over the lit units as an image."""
+        """Return what lies over the lit units as an image."""
         size = (self.over.shape[1], self.over.shape[0])
         image = pygame.image.frombuffer(self.over.tobytes(), size, "RGBA").convert_alpha()
         image.set_alpha(255, pygame.RLEACCEL)  # most of it is clear; runs of that cost nothing

@@ -87,7 +87,7 @@ def _head(canvas: Canvas, box: Box, title: str, reading: str) -> None:
 
 
 def _reading(answer: Comparison, pointed: tuple[int, int] | None, column: int) -> str:
-    """Give the pointed token's number, probability and, in the plain reply, divergence."""
+    """Return the pointed token's number, probability and, in the plain reply, divergence."""
     if pointed is None or pointed[0] != column:
         return ""
     number = pointed[1]
@@ -116,7 +116,7 @@ def _reply(canvas: Canvas, box: Box, answer: Comparison, column: int, *, scroll:
 
 
 def _place(box: Box, cell: Cell, scroll: int) -> Box | None:
-    """Give a cell's pixels, None where its line is out of sight."""
+    """Return a cell's pixels, None where its line is out of sight."""
     line = cell.line - scroll
     if not 0 <= line < max(1, box.height // LINE):
         return None

@@ -46,7 +46,7 @@ def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore, lens: Log
 
 
 def _beyond(shown: Sequence[Candidate], came: Token | None, lens: LogitLens | None) -> Candidate | None:
-    """Give the token that came, where it is none of those shown and its probability is known."""
+    """Return the token that came, where it is none of those shown and its probability is known."""
     if came is None or any(candidate.id == came.id for candidate in shown):
         return None
     if came.logprob is not None:

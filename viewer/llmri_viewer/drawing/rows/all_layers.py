@@ -58,7 +58,7 @@ def _rows(canvas: Canvas, state: ViewState, found: AllRows, seen: Columns, rows:
 
 @lru_cache(maxsize=2)
 def _levels(found: AllRows, seen: Columns) -> Bytes:
-    """Give the level in the colours of each pixel, `[layers, pixels]`."""
+    """Return the level in the colours of each pixel, `[layers, pixels]`."""
     rows = seen.strongest(found.rows)
     if len(set(found.scales)) == 1:
         return colour.levels(rows, found.scales[0])

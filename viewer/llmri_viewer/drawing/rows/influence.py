@@ -106,7 +106,7 @@ def _bar(canvas: Canvas, state: ViewState, store: ScanStore, found: InfluenceMap
 
 
 def _number(scale: Scale, value: float) -> str:
-    """Give a value of a scale with as many digits as its width needs, and a sign where it has both."""
+    """Return a value of a scale with as many digits as its width needs, and a sign where it has both."""
     digits = max(2, 1 - math.floor(math.log10(max(abs(scale.low), abs(scale.high), LEAST))))
     return f"{value:{'+' if scale.low < 0 < abs(value) else ''}.{digits}f}"
 
@@ -164,7 +164,7 @@ def hatch(canvas: Canvas, box: Box) -> None:
 
 @lru_cache(maxsize=2)
 def _colours(found: InfluenceMap, columns: Columns, theme: Theme) -> Bytes:
-    """Give the colour of each pixel, `[layers, pixels, 3]`; without a known value it is the panel's."""
+    """Return the colour of each pixel, `[layers, pixels, 3]`; without a known value it is the panel's."""
     rows = columns.strongest(found.caused)
     painted = colour.paint(rows, found.scale, colour.table(found.colour_map, theme.name))
     painted[np.isnan(rows)] = theme.panel

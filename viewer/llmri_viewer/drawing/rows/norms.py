@@ -41,5 +41,5 @@ def draw(canvas: Canvas, box: Box, bands: Bands, found: InfluenceMap) -> None:
 
 
 def _short(value: float) -> str:
-    """Give a size in few digits; it has no sign."""
+    """Return a size in few digits; it has no sign."""
     return words.number(value).lstrip("+")

@@ -35,14 +35,14 @@ class Graph:
     up: Axis
 
     def scaled(self, scale: int) -> "Graph":
-        """Give the graph on a screen with so many pixels for one, across and down."""
+        """Return the graph on a screen with so many pixels for one, across and down."""
         box = Box(*(scale * part for part in self.box))
         return Graph(self.curve, box, self.across.scaled(scale), self.up.scaled(scale))
 
 
 @lru_cache(maxsize=4)
 def vertical(curve: Curve, box: Box, *, log: bool, clip: bool) -> Axis:
-    """Give the axis of amplitudes, up to a round number above the peak or, clipped, the usual ones."""
+    """Return the axis of amplitudes, up to a round number above the peak or, clipped, the usual ones."""
     most = float(curve.amplitudes.max())
     usual = HEADROOM * float(np.percentile(curve.amplitudes, CLIPPED_AT))
     top = axes.above(max(min(most, usual) if clip else most, curve.flat, 1e-12))
@@ -54,7 +54,7 @@ def vertical(curve: Curve, box: Box, *, log: bool, clip: bool) -> Axis:
 
 @lru_cache(maxsize=4)
 def peaks(graph: Graph) -> Ints:
-    """Give the strongest frequency of each pixel in sight that has one, and one more at either side."""
+    """Return the strongest frequency of each pixel in sight that has one, and one more at either side."""
     pixels = np.floor(graph.across.pixels(graph.curve.frequencies)).astype(np.intp)
     first = max(0, int(np.searchsorted(pixels, graph.across.start)) - 1)
     last = min(len(pixels), int(np.searchsorted(pixels, graph.across.end)) + 1)
@@ -63,7 +63,7 @@ def peaks(graph: Graph) -> Ints:
 
 
 def points(graph: Graph) -> tuple[Floats, Floats]:
-    """Give where the peaks stand, in pixels across and down, `[peaks]` each."""
+    """Return where the peaks stand, in pixels across and down, `[peaks]` each."""
     found = peaks(graph)
     across = graph.across.pixels(graph.curve.frequencies[found])
     return across, graph.up.pixels(graph.curve.amplitudes[found])
@@ -71,7 +71,7 @@ def points(graph: Graph) -> tuple[Floats, Floats]:
 
 @lru_cache(maxsize=2)
 def image(graph: Graph, *, scale: int = 1, grid: bool = False) -> npt.NDArray[np.uint8]:
-    """Give the shade of each pixel, `[rows, columns]`: how much of it the line covers, and more under it.
+    """Return the shade of each pixel, `[rows, columns]`: how much of it the line covers, and more under it.
 
     `scale` is how many of the screen's pixels one of the graph's takes, across and down.
     """
@@ -118,7 +118,7 @@ def _curve(graph: Graph, thick: float) -> npt.NDArray[np.uint8]:
 
 @lru_cache(maxsize=4)
 def shades(theme: Theme) -> tuple[Colour, ...]:
-    """Give the colours of the shades: over the ground, and over what is tinted under the line; the grid's."""
+    """The colours of the shades: over the ground, and over what is tinted under the line; the grid's."""
     tint = blend(theme.text, theme.panel, FILL)
     shares = [shade / (SHADES - 1) for shade in range(SHADES)]
     return (

@@ -65,7 +65,7 @@ def _inks(
 
 
 def _bars(values: Floats, shown: npt.NDArray[np.uint8], up: Axis, box: Box) -> npt.NDArray[np.uint8]:
-    """Give the bars as an image, `[rows, columns]`: the number of their colour, 0 beside them."""
+    """Return the bars as an image, `[rows, columns]`: the number of their colour, 0 beside them."""
     zero = up.pixel(0) - box.y
     ends = zero + values.astype(np.float64) / (up.high - up.low) * (up.end - up.start)
     beyond = float(box.height)
@@ -93,14 +93,14 @@ def over_tokens(canvas: Canvas, box: Box, state: ViewState, signal: Signal, reac
 
 
 def level(signal: Signal) -> Floats:
-    """Give one number a step, `[steps]`: the value of a single series, else the root mean square of all."""
+    """Return one number a step, `[steps]`: the value of a single series, else the root mean square of all."""
     if signal.values.shape[1] == 1:
         return signal.values[:, 0]
     return np.asarray(np.sqrt(np.mean(signal.values.astype(np.float64) ** 2, axis=1)))
 
 
 def token_axis(signal: Signal, box: Box, reach: Reach) -> Axis:
-    """Give the axis of the tokens in sight; each token is in the middle of its stretch."""
+    """Return the axis of the tokens in sight; each token is in the middle of its stretch."""
     low, high = float(signal.places[0]) - 0.5, float(signal.places[-1]) + 0.5
     return Axis(low + reach.start * (high - low), low + reach.stop * (high - low), box.x, box.right)
 

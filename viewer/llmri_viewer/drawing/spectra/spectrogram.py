@@ -56,13 +56,13 @@ def draw(
 
 
 def scale_of(moving: Moving, *, log: bool, clip: bool) -> Scale:
-    """Give the scale of the colours, from no amplitude on."""
+    """Return the scale of the colours, from no amplitude on."""
     most = float(np.percentile(moving.amplitudes, CLIPPED_AT) if clip else moving.amplitudes.max())
     return Scale(0.0, max(most, 1e-12), log)
 
 
 def table_of(name: ColourMapName, theme: ThemeName) -> Bytes:
-    """Give the colours of amplitudes: of a diverging map the half above zero."""
+    """Return the colours of amplitudes: of a diverging map the half above zero."""
     table = colour.table(name, theme)
     if name not in colour.DIVERGING:
         return table
@@ -70,7 +70,7 @@ def table_of(name: ColourMapName, theme: ThemeName) -> Bytes:
 
 
 def windows_at(moving: Moving, across: Axis, plot: Box) -> Ints:
-    """Give the window that each pixel across shows, `[pixels]`; -1 where none does."""
+    """Return the window that each pixel across shows, `[pixels]`; -1 where none does."""
     middles = moving.middles
     stride = float(middles[1] - middles[0]) if len(middles) > 1 else 1.0
     tokens = across.low + (np.arange(plot.width) + 0.5) / plot.width * (across.high - across.low)
@@ -80,12 +80,12 @@ def windows_at(moving: Moving, across: Axis, plot: Box) -> Ints:
 
 @lru_cache(maxsize=2)
 def _colours(moving: Moving, scale: Scale, name: ColourMapName, theme: ThemeName) -> Bytes:
-    """Give the colours, `[frequencies, windows, 3]`."""
+    """Return the colours, `[frequencies, windows, 3]`."""
     return colour.paint(moving.amplitudes, scale, table_of(name, theme))
 
 
 def _reading(state: ViewState, plot: Box, moving: Moving, windows: Ints) -> str:
-    """Give what is under the pointer in words."""
+    """Return what is under the pointer in words."""
     if state.pointer is None or not plot.holds(*state.pointer):
         return ""
     window = int(windows[int(state.pointer[0]) - plot.x])

@@ -47,7 +47,7 @@ def head(canvas: Canvas, box: Box, said: str, reading: str) -> None:
 
 
 def plain(value: float) -> str:
-    """Give an amplitude without a sign."""
+    """Return an amplitude without a sign."""
     return words.number(value).removeprefix("+")
 
 

@@ -91,7 +91,7 @@ class Atlas:
         return table
 
     def index(self, layer: int, unit: int) -> int | None:
-        """Give the set's index of a place, None where it is not of the set."""
+        """Return the set's index of a place, None where it is not of the set."""
         table = self._indices
         if not (0 <= layer < table.shape[0] and 0 <= unit < table.shape[1]):
             return None
@@ -99,12 +99,12 @@ class Atlas:
         return index if index >= 0 else None
 
     def place(self, index: int) -> tuple[int, int]:
-        """Give the layer and unit of an index."""
+        """Return the layer and unit of an index."""
         units = self.clustering.units
         return int(units.layer[index]), int(units.index[index])
 
     def places(self, number: int) -> Places:
-        """Give the places of a cluster's units."""
+        """Return the places of a cluster's units."""
         units, members = self.clustering.units, self.clustering.members(number)
         return frozenset(zip(units.layer[members].tolist(), units.index[members].tolist(), strict=True))
 
@@ -138,7 +138,7 @@ def chosen(atlas: Atlas, places: Places) -> npt.NDArray[np.bool_]:
 
 @lru_cache(maxsize=4)
 def chosen_clusters(atlas: Atlas, places: Places) -> tuple[int, ...]:
-    """Give the clusters that some places hold whole, ascending."""
+    """Return the clusters that some places hold whole, ascending."""
     inside = chosen(atlas, places)
     labels = atlas.clustering.labels
     return tuple(

@@ -16,7 +16,7 @@ def provenance(made: Provenance) -> str:
 
 
 def cluster_name(cluster: Cluster) -> str:
-    """Give a cluster's number, and the token that it fires most on."""
+    """Return a cluster's number, and the token that it fires most on."""
     if not cluster.tokens:
         return str(cluster.number)
     return f"{cluster.number} “{cluster.tokens[0].text.strip(' ') or '␣'}”"

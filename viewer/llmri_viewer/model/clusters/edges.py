@@ -39,7 +39,7 @@ class Edges:
 
 @lru_cache(maxsize=4)
 def edges_of(atlas: Atlas, partners: Partners, selection: Places) -> Edges:
-    """Give the strongest pairs with a selected unit in them; without a selection those of all units."""
+    """Return the strongest pairs with a selected unit in them; without a selection those of all units."""
     among = chosen(atlas, selection)
     selected = bool(among.any())
     pairs, r = strongest_pairs(partners, MOST, among if selected else None)

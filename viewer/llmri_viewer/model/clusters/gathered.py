@@ -48,6 +48,6 @@ class Job:
 
 
 def together(card: ModelCard, site: str, layer: int) -> tuple[int, ...]:
-    """Give the layers of a site that are clustered together: all, or where that is too much the one shown."""
+    """The layers of a site that are clustered together: all, or where that is too much the one shown."""
     width = next((each.width for each in card.sites if each.name == site), 0)
     return tuple(range(card.layers)) if card.layers * width <= MOST_TOGETHER else (layer,)

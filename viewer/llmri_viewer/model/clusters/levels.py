@@ -11,7 +11,7 @@ FEWEST = 3  # groups in a group that is drawn: two circles fill half of the one 
 
 
 def worth_drawing(clustering: Clustering) -> Clustering:
-    """Give the clustering with fewer levels above its clusters, to be packed; the clusters all stay groups.
+    """Return the clustering with fewer levels above its clusters, to be packed; the clusters all stay groups.
 
     Where a group holds fewer than three groups, the levels among them are left out, and what they hold is
     the group's own; again, until it holds three or nothing but clusters.
@@ -30,7 +30,7 @@ def worth_drawing(clustering: Clustering) -> Clustering:
 
 
 def _flattened(parent: list[int], level: list[bool]) -> tuple[list[int], list[int]]:
-    """Give for each group the one that is drawn for it, itself or one around it, and those that are drawn."""
+    """For each group the one that is drawn for it, itself or one around it, and those that are drawn."""
     children: list[list[int]] = [[] for _ in parent]
     for group, above in enumerate(parent[1:], 1):
         children[above].append(group)

@@ -50,15 +50,15 @@ class Ranking:
         return f"{'reply' if self.reply else 'turn'} {self.turn}"
 
     def of(self, number: int) -> float:
-        """Give a cluster's mean |z| over these tokens."""
+        """Return a cluster's mean |z| over these tokens."""
         return float(self.activity[self.atlas.row_of[number]])
 
     def now(self, values: Rows) -> npt.NDArray[np.float64]:
-        """Give each cluster's mean |z| in one scan of all units, `[clusters]`."""
+        """Return each cluster's mean |z| in one scan of all units, `[clusters]`."""
         return firing(self.atlas, self.standard, values[None]).ravel()
 
     def leading(self, selected: Collection[int]) -> tuple[int, ...]:
-        """Give the twelve most active clusters; where all of them are selected, the next twelve, too."""
+        """Return the twelve most active clusters; where all of them are selected, the next twelve, too."""
         number = TOGETHER
         while number < len(self.order) and set(self.order[:number]) <= set(selected):
             number += TOGETHER
@@ -66,7 +66,7 @@ class Ranking:
 
 
 def firing(atlas: Atlas, standard: Standard, values: Rows) -> npt.NDArray[np.float64]:
-    """Give the mean |z| of each cluster in scans `[scans, units]`; a unit that a scan lacks counts as 0."""
+    """Return the mean |z| of each cluster in scans `[scans, units]`; a unit that a scan lacks counts as 0."""
     z: Rows = np.nan_to_num(standard.z(values))
     clusters = _clusters(atlas)
     return clusters.sums(np.abs(z), axis=1) / clusters.sizes
@@ -74,5 +74,5 @@ def firing(atlas: Atlas, standard: Standard, values: Rows) -> npt.NDArray[np.flo
 
 @lru_cache(maxsize=4)
 def _clusters(atlas: Atlas) -> Grouping:
-    """Give the clusters' units, sorted once: a frame asks for their activity."""
+    """Return the clusters' units, sorted once: a frame asks for their activity."""
     return Grouping.of(atlas.clustering.labels)

@@ -38,7 +38,7 @@ class Passes:
         return self._unders[-1] if self._unders else None
 
     def of(self, token: int) -> Under | None:
-        """Give what the pass that read a token was computed under; None where there was none at all.
+        """Return what the pass that read a token was computed under; None where there was none at all.
 
         A token that no pass has read is of the pass that chose it.
         """
@@ -60,7 +60,7 @@ class Passes:
 
     @property
     def changes(self) -> npt.NDArray[np.intp]:
-        """Give the tokens from which on the edits were others than before, or may have been, ascending."""
+        """Return the tokens from which on the edits were others than before, or may have been, ascending."""
         if self._seen != len(self._firsts):
             pairs = zip(self._firsts[1:], self._unders[1:], self._unders, strict=False)
             found = [first for first, under, before in pairs if under.changed_since(before)]

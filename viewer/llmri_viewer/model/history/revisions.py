@@ -212,7 +212,7 @@ class Revisions:
             self._flight = Under(self._now)
 
     def _revision(self, edits: Edits, name: str, *, stale: bool) -> Revision:
-        """Give the revision of some edits: the known one, or a new one."""
+        """Return the revision of some edits: the known one, or a new one."""
         known = self._known.get((edits, name, stale))
         if known is not None and known.edits is not None:
             return known
@@ -237,7 +237,7 @@ class Revisions:
 
 
 def units_of(edits: Iterable[Edit]) -> Mapping[Place, Edit]:
-    """Give by site, layer and unit the edit that it obeys; the last one of a unit holds."""
+    """Return by site, layer and unit the edit that it obeys; the last one of a unit holds."""
     return MappingProxyType({(edit.site, edit.layer, unit): edit for edit in edits for unit in edit.units})
 
 

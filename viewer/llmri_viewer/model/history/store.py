@@ -58,7 +58,7 @@ class ScanStore:
         self._histories: OrderedDict[tuple[int, str, int, int], _History] = OrderedDict()
 
     def turn(self, number: int) -> Turn:
-        """Give a turn, begun now if it was not known."""
+        """Return a turn, begun now if it was not known."""
         if number not in self.turns:
             self._forget_bare_turns(TURNS_KEPT - 1)
             self.turns[number] = Turn(number)
@@ -123,16 +123,16 @@ class ScanStore:
         self._keep_to_budget()
 
     def sheet(self, moment: TokenRef | None, site: str) -> Sheet | None:
-        """Give the scan of a site at a token, None where there is none (any more)."""
+        """Return the scan of a site at a token, None where there is none (any more)."""
         return self._shelf(moment.turn, site).get(moment.token) if moment else None
 
     def row(self, moment: TokenRef | None, site: str, layer: int) -> Rows | None:
-        """Give one layer's activations at a token, `[width]`."""
+        """Return one layer's activations at a token, `[width]`."""
         sheet = self.sheet(moment, site)
         return sheet.row(layer) if sheet else None
 
     def under(self, moment: TokenRef | None) -> Under:
-        """Give the edits that a token's scans were computed under, kept or not; by default what comes next.
+        """Return the edits that a token's scans were computed under, kept or not; by default what comes next.
 
         Of a token that no pass has read these are the ones it was chosen under.
         """
@@ -151,25 +151,25 @@ class ScanStore:
         return moment.token < shelf.gone_to and shelf.get(moment.token) is None
 
     def moments(self, turn: int, site: str) -> list[int]:
-        """Give the tokens of a turn that have a scan at a site, ascending; not to be changed."""
+        """Return the tokens of a turn that have a scan at a site, ascending; not to be changed."""
         return self._shelf(turn, site).tokens
 
     def scanned_turns(self, site: str) -> list[int]:
-        """Give the turns that have a scan at a site, ascending; not to be changed."""
+        """Return the turns that have a scan at a site, ascending; not to be changed."""
         return self._scanned.get(site, [])
 
     def newest(self, site: str) -> TokenRef | None:
-        """Give the newest token with a scan at a site."""
+        """Return the newest token with a scan at a site."""
         turns = self.scanned_turns(site)
         return self._last(turns[-1], site) if turns else None
 
     def oldest(self, site: str) -> TokenRef | None:
-        """Give the oldest token with a scan at a site."""
+        """Return the oldest token with a scan at a site."""
         turns = self.scanned_turns(site)
         return self._first(turns[0], site) if turns else None
 
     def step(self, moment: TokenRef, site: str, step: int) -> TokenRef | None:
-        """Give the nearest scanned token before (-1) or after (+1) one, across turns."""
+        """Return the nearest scanned token before (-1) or after (+1) one, across turns."""
         tokens, turns = self.moments(moment.turn, site), self.scanned_turns(site)
         if step > 0:
             at, beyond = bisect_right(tokens, moment.token), bisect_right(turns, moment.turn)
@@ -182,7 +182,7 @@ class ScanStore:
         return self._last(turns[beyond - 1], site) if beyond else None
 
     def nearest(self, moment: TokenRef, site: str) -> TokenRef | None:
-        """Give the scanned token nearest to one: of its turn, else the next, else the last before."""
+        """Return the scanned token nearest to one: of its turn, else the next, else the last before."""
         shelf = self._shelf(moment.turn, site)
         if shelf.tokens:
             return TokenRef(moment.turn, shelf.nearest(moment.token))
@@ -197,7 +197,7 @@ class ScanStore:
         return later + len(tokens) - bisect_right(tokens, moment.token)
 
     def history(self, turn: int, site: str, layer: int, unit: int) -> tuple[list[int], list[float]]:
-        """Give a unit's values over a turn: the tokens and the value at each; neither is to be changed."""
+        """Return a unit's values over a turn: the tokens and the value at each; neither is to be changed."""
         shelf, key = self._shelf(turn, site), (turn, site, layer, unit)
         known = self._histories.get(key)
         if known is None or known.shelf is not shelf or known.upset != shelf.upset:
@@ -215,7 +215,7 @@ class ScanStore:
         return known.tokens, known.values
 
     def spread(self, turn: int, site: str) -> list[Sheet]:
-        """Give scans spread evenly over a turn, at most 32."""
+        """Return scans spread evenly over a turn, at most 32."""
         shelf = self._shelf(turn, site)
         stride = max(1, -(-len(shelf) // SPREAD_SHEETS))
         return [sheet for token in shelf.tokens[::stride] if (sheet := shelf.get(token)) is not None]

@@ -31,7 +31,7 @@ class Timeline:
         return self.starts[-1]
 
     def place(self, moment: TokenRef) -> float:
-        """Give the middle of a moment's place as a share of the line; the nearest end of a turn not on it."""
+        """The middle of a moment's place as a share of the line; the nearest end of a turn not on it."""
         at = bisect_right(self.turns, moment.turn) - 1
         if at < 0 or not self.length:
             return 0.0
@@ -41,7 +41,7 @@ class Timeline:
         return (inside + 0.5) / self.length
 
     def moment(self, share: float) -> TokenRef | None:
-        """Give the moment at a share of the line, the ends beyond them; None where there is nothing."""
+        """Return the moment at a share of the line, the ends beyond them; None where there is nothing."""
         if not self.length:
             return None
         place = min(max(0, int(share * self.length)), self.length - 1)
@@ -50,7 +50,7 @@ class Timeline:
 
 
 def timeline_of(store: ScanStore) -> Timeline:
-    """Give the line of all turns that have tokens."""
+    """Return the line of all turns that have tokens."""
     return _timeline(store, store.revision)
 
 
@@ -66,7 +66,7 @@ def _timeline(store: ScanStore, _revision: int) -> Timeline:
 
 
 def edit_changes(line: Timeline, store: ScanStore) -> Places:
-    """Give the places of the line from which on passes were computed under other edits, ascending."""
+    """Return the places of the line from which on passes were computed under other edits, ascending."""
     found: list[Places] = [np.empty(0, np.intp)]
     before: Under | None = None
     for number, start in zip(line.turns, line.starts, strict=False):
@@ -77,7 +77,7 @@ def edit_changes(line: Timeline, store: ScanStore) -> Places:
 
 
 def changed_in(store: ScanStore, turn: int) -> Places:
-    """Give the tokens of a turn from which on the edits were others; the first where they changed before."""
+    """The tokens of a turn from which on the edits were others; the first where they changed before."""
     at = bisect_left(store.order, turn)
     earlier = (store.turns[store.order[place]].passes.last for place in range(at - 1, -1, -1))
     return _changed(store.turns[turn].passes, next(filter(None, earlier), None))
@@ -90,7 +90,7 @@ def _changed(passes: Passes, before: Under | None) -> Places:
 
 
 def codes(line: Timeline, store: ScanStore, site: str, width: int) -> Codes:
-    """Give what each of `width` pixels of the line shows, `[width]`."""
+    """Return what each of `width` pixels of the line shows, `[width]`."""
     starts, turns = np.asarray(line.starts, np.intp), [store.turns[number] for number in line.turns]
     first, end = starts[:-1], starts[1:]
     shelves = [turn.sheets.get(site, NOTHING) for turn in turns]

@@ -33,7 +33,7 @@ class Sheet(NamedTuple):
     time: float = 0.0
 
     def row(self, layer: int) -> Rows | None:
-        """Give one layer's activations, None where the scan has not that layer."""
+        """Return one layer's activations, None where the scan has not that layer."""
         if layer not in self.layers:
             return None
         row: Rows = self.rows[self.layers.index(layer)]
@@ -74,12 +74,12 @@ class Shelf:
         return len(self.tokens)
 
     def get(self, token: int) -> Sheet | None:
-        """Give the scan at a token."""
+        """Return the scan at a token."""
         return self._sheets.get(token)
 
     @property
     def runs(self) -> npt.NDArray[np.intp]:
-        """Give the runs of neighbouring tokens: their first ones, and those behind the last, `[2, runs]`."""
+        """The runs of neighbouring tokens: their first ones, and those behind the last, `[2, runs]`."""
         if self._runs_of != (self.upset, len(self.tokens)):
             self._runs_of = (self.upset, len(self.tokens))
             self._runs = _runs(self.tokens)
@@ -108,7 +108,7 @@ class Shelf:
         return sheet
 
     def nearest(self, token: int) -> int:
-        """Give the scanned token nearest to one, the earlier of two; there must be one."""
+        """Return the scanned token nearest to one, the earlier of two; there must be one."""
         at = bisect_left(self.tokens, token)
         near = self.tokens[max(0, at - 1) : at + 1]
         return min(near, key=lambda each: abs(each - token))
@@ -205,5 +205,5 @@ def _runs(tokens: list[int]) -> npt.NDArray[np.intp]:
 
 
 def _bytes_of(token: Token) -> int:
-    """Give the memory of a token, about."""
+    """Return the memory of a token, about."""
     return TOKEN_OBJECTS + 2 * len(token.text) + CANDIDATE_OBJECTS * len(token.top)

@@ -37,7 +37,7 @@ class Columns:
         return len(self.first) / int(self.stop[-1] - self.first[0])
 
     def pixels(self, unit: int) -> tuple[int, int]:
-        """Give the pixels of a unit, from the first to before the last; the same twice out of sight."""
+        """Return the pixels of a unit, from the first to before the last; the same twice out of sight."""
         if self.single:
             start, end = np.searchsorted(self.first, [unit, unit + 1]).tolist()
             return start, end
@@ -47,7 +47,7 @@ class Columns:
         return at, at + 1
 
     def middles(self, units: int) -> Floats:
-        """Give the middle of each of so many units, in pixels, `[units]`; NaN out of sight."""
+        """Return the middle of each of so many units, in pixels, `[units]`; NaN out of sight."""
         every = np.arange(units)
         end = np.searchsorted(self.first, every + 1).astype(np.float64)
         start = np.searchsorted(self.first, every) if self.single else end - 1
@@ -55,7 +55,7 @@ class Columns:
         return np.where(seen, (start + end) / 2, np.nan)
 
     def strongest(self, rows: Rows) -> Rows:
-        """Give the value of largest magnitude in each pixel, `[..., units]` in and `[..., pixels]` out.
+        """Return the value of largest magnitude in each pixel, `[..., units]` in and `[..., pixels]` out.
 
         What is not known, NaN, counts for nothing beside what is.
         """
@@ -68,7 +68,7 @@ class Columns:
         return np.where(high >= -low, high, low)
 
     def strongest_at(self, row: Rows, pixel: int) -> int:
-        """Give the unit whose value a pixel shows, of a row `[units]`."""
+        """Return the unit whose value a pixel shows, of a row `[units]`."""
         first = int(self.first[pixel])
         seen = row[first : int(self.stop[pixel])]
         high, low = np.fmax.reduce(seen), np.fmin.reduce(seen)

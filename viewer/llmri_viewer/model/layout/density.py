@@ -8,7 +8,7 @@ MOST = 3
 
 
 def scale_of(wish: DensityWish, desktop: tuple[int, int]) -> int:
-    """Give the scale: as wished, or by itself one for each full 1080 lines of the desktop, at most three.
+    """Return the scale: as wished, or by itself one for each full 1080 lines of the desktop, at most three.
 
     Args:
         wish: What the options say.

@@ -24,16 +24,16 @@ class DiscCamera:
     radius: float
 
     def scale(self, box: Box) -> float:
-        """Give how many pixels a unit of length takes."""
+        """Return how many pixels a unit of length takes."""
         return max(1.0, min(box.width, box.height) / 2 - MARGIN) / self.radius
 
     def pixel(self, box: Box, x: Coordinate, y: Coordinate) -> tuple[Coordinate, Coordinate]:
-        """Give where a point of the plane is in the window, in pixels; arrays give arrays."""
+        """Return where a point of the plane is in the window, in pixels; arrays give arrays."""
         scale = self.scale(box)
         return box.x + box.width / 2 + (x - self.x) * scale, box.y + box.height / 2 + (y - self.y) * scale
 
     def point(self, box: Box, x: float, y: float) -> tuple[float, float]:
-        """Give the point of the plane at a place of the window: `pixel` the other way round."""
+        """Return the point of the plane at a place of the window: `pixel` the other way round."""
         scale = self.scale(box)
         return self.x + (x - box.x - box.width / 2) / scale, self.y + (y - box.y - box.height / 2) / scale
 
@@ -59,7 +59,7 @@ class DiscCamera:
         return DiscCamera(x + dx * share, y + dy * share, self.radius)
 
     def towards(self, other: "DiscCamera", share: float) -> "DiscCamera":
-        """Give the lens so much of the way to another: straight, so that one point holds still."""
+        """Return the lens so much of the way to another: straight, so that one point holds still."""
         mix = [a + (b - a) * share for a, b in ((self.x, other.x), (self.y, other.y))]
         return DiscCamera(mix[0], mix[1], self.radius + (other.radius - self.radius) * share)
 

@@ -38,7 +38,7 @@ class Face:
 
     @property
     def below(self) -> Box:
-        """Give what stands between the view and the footer over the whole width: text and scrubber."""
+        """Return what stands between the view and the footer over the whole width: text and scrubber."""
         return Box(self.strip.x, self.strip.y, self.strip.width, max(0, self.footer.y - self.strip.y))
 
 
@@ -74,7 +74,7 @@ def staged(view: Box) -> tuple[Box | None, Box]:
 
 
 def layer_row(box: Box, count: int, layer: int) -> Box:
-    """Give a layer's row in the slider; rows share the height, up to three spacing units each."""
+    """Return a layer's row in the slider; rows share the height, up to three spacing units each."""
     top = 4 * UNIT
     room = max(1, box.height - top - UNIT)
     each = min(3 * UNIT, room / max(1, count))
@@ -83,7 +83,7 @@ def layer_row(box: Box, count: int, layer: int) -> Box:
 
 
 def layer_at(box: Box, count: int, y: float) -> int | None:
-    """Give the layer at a height of the slider, None above and below all."""
+    """Return the layer at a height of the slider, None above and below all."""
     for layer in range(count):
         row = layer_row(box, count, layer)
         if row.y <= y < row.bottom:

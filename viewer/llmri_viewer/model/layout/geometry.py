@@ -32,7 +32,7 @@ class Box(NamedTuple):
         return self.x <= x < self.right and self.y <= y < self.bottom
 
     def inset(self, horizontal: int, vertical: int | None = None) -> "Box":
-        """Give the box with a margin taken off every side, never of negative size."""
+        """Return the box with a margin taken off every side, never of negative size."""
         high = horizontal if vertical is None else vertical
         return Box(
             self.x + horizontal,
@@ -42,7 +42,7 @@ class Box(NamedTuple):
         )
 
     def row(self, top: int, height: int) -> "Box":
-        """Give a full-width row, `top` pixels below the upper edge."""
+        """Return a full-width row, `top` pixels below the upper edge."""
         return Box(self.x, self.y + top, self.width, height)
 
 
@@ -55,14 +55,14 @@ class Grid:
     rows: int
 
     def unit(self, column: int, row: int) -> int | None:
-        """Give the unit in a cell, None where there is none."""
+        """Return the unit in a cell, None where there is none."""
         if not (0 <= column < self.columns and 0 <= row < self.rows):
             return None
         number = row * self.columns + column
         return number if number < self.width else None
 
     def cell(self, unit: int) -> tuple[int, int]:
-        """Give the column and row of a unit."""
+        """Return the column and row of a unit."""
         return unit % self.columns, unit // self.columns
 
 
@@ -110,7 +110,7 @@ class Camera:
         return Camera(self.cell, x, y)
 
     def unit_at(self, grid: Grid, box: Box, x: float, y: float) -> int | None:
-        """Give the unit at a point of the window, None where there is none."""
+        """Return the unit at a point of the window, None where there is none."""
         if not box.holds(x, y):
             return None
         column = math.floor((x - box.x - round(self.x)) / self.cell)
@@ -118,7 +118,7 @@ class Camera:
         return grid.unit(column, row)
 
     def cell_box(self, grid: Grid, box: Box, unit: int) -> Box:
-        """Give the pixels of a unit in the window; they may lie outside the view."""
+        """Return the pixels of a unit in the window; they may lie outside the view."""
         column, row = grid.cell(unit)
         return Box(
             box.x + round(self.x) + column * self.cell,
@@ -129,7 +129,7 @@ class Camera:
 
 
 def fitting(grid: Grid, box: Box) -> Camera:
-    """Give the camera that shows the whole grid as large as fits, in the middle of the view."""
+    """Return the camera that shows the whole grid as large as fits, in the middle of the view."""
     across = box.width // max(1, grid.columns)
     down = box.height // max(1, grid.rows)
     cell = max(CELL_MIN, min(across, down, CELL_MAX))

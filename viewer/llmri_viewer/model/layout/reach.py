@@ -19,7 +19,7 @@ class Reach:
         return self.stop - self.start
 
     def share(self, at: float) -> float:
-        """Give the share of the axis at a share of the width."""
+        """Return the share of the axis at a share of the width."""
         return self.start + at * self.length
 
     def zoomed(self, steps: int, at: float, least: float = LEAST) -> "Reach":

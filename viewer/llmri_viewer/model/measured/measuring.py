@@ -87,7 +87,7 @@ class Measurements:
     failures: Mapping[Kind, Failed] = field(default_factory=lambda: MappingProxyType({}))
 
     def answer(self, kind: type[A]) -> tuple[Asked, A] | None:
-        """Give the last answer of a kind, with what was asked."""
+        """Return the last answer of a kind, with what was asked."""
         found = self.answers.get(KINDS[kind])
         return None if found is None else (found.asked, cast("A", found.answer))
 

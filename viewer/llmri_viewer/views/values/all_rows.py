@@ -48,7 +48,7 @@ class Wish:
 
 
 def all_rows(state: ViewState, store: ScanStore) -> AllRows | None:
-    """Give every layer at the shown token; None where there is nothing to show."""
+    """Return every layer at the shown token; None where there is nothing to show."""
     if state.card is None or state.at is None or not state.width:
         return None
     wish = Wish(
@@ -80,7 +80,7 @@ def _all_rows(wish: Wish, store: ScanStore, _revision: int, at: TokenRef) -> All
 
 
 def _scales(wish: Wish, ends: Ends) -> tuple[Scale, ...]:
-    """Give each layer's scale, from the lowest and the highest value to be told apart."""
+    """Return each layer's scale, from the lowest and the highest value to be told apart."""
     if wish.limits is not None:
         return (Scale(*wish.limits, wish.log, wish.colour_map == "energy"),) * len(ends)
     if wish.per_layer:
@@ -89,7 +89,7 @@ def _scales(wish: Wish, ends: Ends) -> tuple[Scale, ...]:
 
 
 def _ends(wish: Wish, store: ScanStore, turn: int) -> Ends:
-    """Give the lowest and highest value of each layer in the turn, or its percentiles, `[layers, 2]`.
+    """Return the lowest and highest value of each layer in the turn, or its percentiles, `[layers, 2]`.
 
     Where there is one scale for all layers, the percentiles are those of all together.
     """
@@ -102,7 +102,7 @@ def _ends(wish: Wish, store: ScanStore, turn: int) -> Ends:
 
 @lru_cache(maxsize=4)
 def _ends_of(wish: Wish, spread: Scans) -> Ends:
-    """Give the ends that stand for a turn, from scans spread over it."""
+    """Return the ends that stand for a turn, from scans spread over it."""
     values = _sampled(wish, spread)
     if not values.size:
         return np.full((wish.subject.count, 2), np.nan)
@@ -127,7 +127,7 @@ def _percentiles(row: Rows, percent: tuple[float, float]) -> tuple[float, float]
 
 
 def _sampled(wish: Wish, spread: Scans) -> Rows:
-    """Give values spread over a turn's tokens and each layer's units, `[layers, values]`."""
+    """Return values spread over a turn's tokens and each layer's units, `[layers, values]`."""
     sheets = [wish.subject.rows(sheet) for sheet in spread.sheets]
     step = max(1, -(-len(sheets) * len(wish.subject) // SAMPLED))
     if wish.difference:

@@ -66,7 +66,7 @@ class InfluenceMap:
 
 
 def influence_map(state: ViewState, store: ScanStore) -> InfluenceMap | None:
-    """Give what is shown; None where nothing is selected or said."""
+    """Return what is shown; None where nothing is selected or said."""
     if state.card is None or not state.width:
         return None
     subject = AllUnits(state.card.layers, state.width)
@@ -82,14 +82,14 @@ def influence_map(state: ViewState, store: ScanStore) -> InfluenceMap | None:
 
 
 def measured(state: ViewState) -> tuple[Asked, Influence] | None:
-    """Give the last influence that was measured at the shown site."""
+    """Return the last influence that was measured at the shown site."""
     found = state.measurements.answer(Influence)
     fits = found is not None and found[1].site == state.site and found[1].shape[1] == state.width
     return found if fits else None
 
 
 def ablated_in(asked: Asked) -> Selection:
-    """Give the units that a request ablates."""
+    """Return the units that a request ablates."""
     edits = asked.request.edits if isinstance(asked.request, MeasureInfluence) else ()
     return frozenset((edit.layer, unit) for edit in edits for unit in edit.units)
 
@@ -101,7 +101,7 @@ def is_measured(state: ViewState) -> bool:
 
 
 def _suited(state: ViewState, otherwise: ColourMapName) -> ColourMapName:
-    """Give the person's colour map where it is of the same sort, else the one that suits."""
+    """Return the person's colour map where it is of the same sort, else the one that suits."""
     same = (state.colour_map in colour.DIVERGING) == (otherwise in colour.DIVERGING)
     return state.colour_map if same else otherwise
 
@@ -123,7 +123,7 @@ class _Once:
 def _causal(
     once: _Once, subject: AllUnits, ablated: Selection, colour_map: ColourMapName, *, log: bool, fixed: bool
 ) -> InfluenceMap:
-    """Give what was measured; fixed, the scale goes from 0 to 1, else as far as most units, or the floor."""
+    """What was measured; fixed, the scale goes from 0 to 1, else as far as most units, or the floor."""
     answer = once.answer
     rows = np.full((subject.count, subject.width), np.nan, np.float32)
     for layer, row in zip(answer.layers, array_of(answer), strict=True):
@@ -149,7 +149,7 @@ class _Episode:
     tokens: tuple[int, ...]
 
     def sheets(self) -> list[Sheet]:
-        """Give their scans, as far as they are kept."""
+        """Return their scans, as far as they are kept."""
         found = (self.store.sheet(TokenRef(self.turn, token), self.site) for token in self.tokens)
         return [sheet for sheet in found if sheet is not None]
 
@@ -172,14 +172,14 @@ def _together(
 
 
 def _spread(store: ScanStore, turn: int, site: str, units: int) -> tuple[int, ...]:
-    """Give tokens spread evenly over a turn, fewer where there are many units."""
+    """Return tokens spread evenly over a turn, fewer where there are many units."""
     tokens = store.moments(turn, site)
     most = min(TOKENS_MOST, max(TOKENS_LEAST, VALUES // max(1, units)))
     return tuple(tokens[:: max(1, -(-len(tokens) // most))])
 
 
 def _without(rows: Rows, ablated: Selection) -> Rows:
-    """Give the rows with NaN for the units that were ablated."""
+    """Return the rows with NaN for the units that were ablated."""
     caused = rows.copy()
     for layer, units in by_layer(ablated).items():
         if layer < len(caused):
@@ -188,7 +188,7 @@ def _without(rows: Rows, ablated: Selection) -> Rows:
 
 
 def _norms(rows: Rows) -> npt.NDArray[np.float64]:
-    """Give the root mean square of what is finite in each row; NaN for a row without."""
+    """Return the root mean square of what is finite in each row; NaN for a row without."""
     known = np.isfinite(rows)
     squares = np.square(np.where(known, rows, 0), dtype=np.float64).sum(axis=1)
     counts = known.sum(axis=1)

@@ -42,7 +42,7 @@ class Signal:
 
 @lru_cache(maxsize=8)
 def order(atlas: Atlas, layer: int) -> Ints:
-    """Give a layer's units as one walks through the Hebbian layout, `[units]`.
+    """Return a layer's units as one walks through the Hebbian layout, `[units]`.
 
     Row after row, every other one backwards, so that each unit's cell is beside that of the one before.
     """
@@ -54,7 +54,7 @@ def order(atlas: Atlas, layer: int) -> Ints:
 
 
 def unit_order(state: ViewState) -> Ints:
-    """Give the units of the shown layer in the order that is asked for, `[units]`."""
+    """Return the units of the shown layer in the order that is asked for, `[units]`."""
     if state.by_layout and state.clusters is not None and not why_no_order(state):
         return order(state.clusters, state.layer)
     return np.arange(state.width)
@@ -95,7 +95,7 @@ class Course:
 
 
 def over_units(state: ViewState, store: ScanStore) -> Signal | None:
-    """Give the shown layer's activations at the shown token along its units; None where there is no scan."""
+    """The shown layer's activations at the shown token along its units; None where there is no scan."""
     if state.at is None or not state.width:
         return None
     atlas = state.clusters if state.by_layout and not why_no_order(state) else None
@@ -104,7 +104,7 @@ def over_units(state: ViewState, store: ScanStore) -> Signal | None:
 
 
 def over_tokens(state: ViewState, store: ScanStore) -> Signal | None:
-    """Give the selected units, or else the shown layer's, along the turn; None without two scans."""
+    """Return the selected units, or else the shown layer's, along the turn; None without two scans."""
     if state.at is None or not state.width:
         return None
     chosen = state.selection or state.layer
@@ -114,7 +114,7 @@ def over_tokens(state: ViewState, store: ScanStore) -> Signal | None:
 
 @lru_cache(maxsize=2)
 def along_units(asked: Layer, store: ScanStore, _revision: int, /) -> Signal | None:
-    """Give a layer's values, or their change from the token before, in order."""
+    """Return a layer's values, or their change from the token before, in order."""
     values = values_at(asked.units, store, asked.at, asked.site)
     if asked.change:
         before = store.step(asked.at, asked.site, -1)
@@ -130,7 +130,7 @@ def along_units(asked: Layer, store: ScanStore, _revision: int, /) -> Signal | N
 
 @lru_cache(maxsize=2)
 def along_turn(asked: Course, store: ScanStore, _revision: int, /) -> Signal | None:
-    """Give the units' values, or their change from token to token; units are spread where there are many."""
+    """The units' values, or their change from token to token; units are spread where there are many."""
     tokens = store.moments(asked.turn, asked.site)[-TOKENS_MOST:]
     most = max(SERIES_LEAST, VALUES_MOST // max(1, len(tokens)))
     whole = _places(asked)
@@ -163,7 +163,7 @@ def _bridged(at: Ints, values: Rows) -> tuple[Ints, Rows]:
 
 
 def _reader(chosen: Selection | int, units: list[tuple[int, int]]) -> Callable[[Sheet], Rows | None]:
-    """Give what reads some units' values from a scan, `[units]`; None where it lacks a layer of theirs."""
+    """Return what reads some units' values from a scan, `[units]`; None where it lacks a layer of theirs."""
     layers, numbers = np.asarray(units).T
     if isinstance(chosen, int):  # evenly spread over one layer
         step = int(numbers[1] - numbers[0]) if len(numbers) > 1 else 1

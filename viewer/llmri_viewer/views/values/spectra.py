@@ -71,7 +71,7 @@ class Moving:
 
 @lru_cache(maxsize=4)
 def curve(signal: Signal) -> Curve | None:
-    """Give the spectrum of a signal without its mean and slope; None if short, not finite, or constant."""
+    """Return the spectrum of a signal without its mean and slope; None if short, not finite, or constant."""
     if len(signal.places) < FEWEST or not np.isfinite(signal.values).all():
         return None
     level = levelled(signal.values)
@@ -92,7 +92,7 @@ def curve(signal: Signal) -> Curve | None:
 
 @lru_cache(maxsize=4)
 def moving(signal: Signal) -> Moving | None:
-    """Give the spectra of windows along a signal, each window's own mean and slope taken out.
+    """Return the spectra of windows along a signal, each window's own mean and slope taken out.
 
     None where the signal is too short, not finite, or constant.
     """
@@ -135,16 +135,16 @@ def constant(signal: Signal, level: F64) -> bool:
 
 
 def averaged(spectrum: Spectrum) -> Spectrum:
-    """Give one spectrum of those of several series, `[frequencies, series]`: their root mean square."""
+    """Return one spectrum of those of several series, `[frequencies, series]`: their root mean square."""
     return replace(spectrum, amplitudes=np.sqrt(np.mean(spectrum.amplitudes**2, axis=1)))
 
 
 def octaves(lowest: float, highest: float) -> F64:
-    """Give the edges of octaves down from the highest frequency; the lowest band takes what remains."""
+    """Return the edges of octaves down from the highest frequency; the lowest band takes what remains."""
     inner = [highest / 2**octave for octave in range(1, OCTAVES) if highest / 2**octave > 2 * lowest]
     return np.asarray([lowest, *reversed(inner), highest])
 
 
 def step_of(signal: Signal) -> float:
-    """Give the units or tokens from one number to the next."""
+    """Return the units or tokens from one number to the next."""
     return float(signal.places[1] - signal.places[0]) if signal.along == "token" else 1.0

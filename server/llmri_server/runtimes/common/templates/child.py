@@ -93,7 +93,7 @@ def _tell(answer: Mapping[str, object]) -> None:
 
 
 def _answer(order: Mapping[str, Any], most: int) -> dict[str, str]:
-    """Give the text, or what went wrong: anything may, templates are programs."""
+    """Return the text, or what went wrong: anything may, templates are programs."""
     fault = "unreadable"
     try:
         template = _compiled(order["template"])
@@ -110,7 +110,7 @@ def _answer(order: Mapping[str, Any], most: int) -> dict[str, str]:
 
 
 def _complaint(error: BaseException) -> str:
-    """Give an error's message in one short line, with its kind where the message alone says little."""
+    """Return an error's message in one short line, with its kind where the message alone says little."""
     said = " ".join(str(error).split())[:LONGEST_COMPLAINT]
     if isinstance(error, jinja2.TemplateSyntaxError):
         return f"line {error.lineno}: {' '.join((error.message or '').split())[:LONGEST_COMPLAINT]}"
@@ -153,7 +153,7 @@ def _check_name(name: object) -> None:
 
 
 def _address_space() -> int:
-    """Give how many bytes of addresses the program takes; 0 where the system does not tell."""
+    """Return how many bytes of addresses the program takes; 0 where the system does not tell."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[0]) * PAGE_SIZE
     except OSError:

@@ -15,7 +15,7 @@ FOR_MORE = ("tool_use", "rag")  # by transformers' convention: templates for too
 def choose_template(
     templates: str | Mapping[str, str] | None, tokens: Mapping[str, str]
 ) -> ChatTemplate | None:
-    """Give the chat template of a model that has one, some by name, or none.
+    """Return the chat template of a model that has one, some by name, or none.
 
     Of named ones it is the one called `default`, else the first that takes a conversation, those for tools
     and documents last; a warning says which. A template of nothing but space is none.
@@ -50,7 +50,7 @@ def choose_template(
 
 
 def _named(templates: object) -> dict[str, str]:
-    """Give templates by name, without those of nothing but space.
+    """Return templates by name, without those of nothing but space.
 
     Raises:
         LoadError: A template is no text.

@@ -47,7 +47,7 @@ class Renderer:
     def render(
         self, source: str, variables: Mapping[str, object], stop: threading.Event | None = None
     ) -> str:
-        """Give the text that a template makes of the variables, which are JSON.
+        """Return the text that a template makes of the variables, which are JSON.
 
         Raises:
             PromptError: It makes none, whatever the reason; the message is one sentence.
@@ -63,7 +63,7 @@ class Renderer:
         return answer["text"]
 
     def _answer(self, child: "_Child", order: bytes, stop: threading.Event | None) -> Mapping[str, str]:
-        """Give the child's answer; a child that has none to give, or gave its last, is ended."""
+        """Return the child's answer; a child that has none to give, or gave its last, is ended."""
         answer: Mapping[str, str] = {"fault": "ended", "message": ""}
         try:
             line = child.ask(order, self._seconds, stop)
@@ -113,7 +113,7 @@ class _Child:
         return self._process.poll() is None
 
     def ask(self, order: bytes, seconds: float, stop: threading.Event | None) -> bytes:
-        """Give the answer to an order, empty where the process ended.
+        """Return the answer to an order, empty where the process ended.
 
         Raises:
             TimeoutError: It took longer than so many seconds.
@@ -153,5 +153,5 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 @cache
 def renderer() -> Renderer:
-    """Give the renderer that this program's models share."""
+    """Return the renderer that this program's models share."""
     return Renderer()

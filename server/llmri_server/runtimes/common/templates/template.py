@@ -39,7 +39,7 @@ class ChatTemplate:
         self.left_out = self._leaves_out()
 
     def text(self, conversation: Sequence[ChatMessage], stop: threading.Event | None = None) -> str:
-        """Give the text of a conversation, ready for the reply.
+        """Return the text of a conversation, ready for the reply.
 
         Raises:
             PromptError: The template fails; the message is one sentence.
@@ -67,7 +67,7 @@ class ChatTemplate:
         return text
 
     def _shape_of_user(self) -> Shape:
-        """Give how content is to be given so that the template prints what a user says."""
+        """Return how content is to be given so that the template prints what a user says."""
         failures: list[PromptError] = []
         for shape in SHAPES:
             self._shapes["user"] = shape
