@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from benchmarks.stopwatch import Stopwatch
-from llmri_server.runtime import CapturePlan, ChatMessage, Outcome, Sampling, ScanEvent, Sink, TokenEvent
+from llmri_server.runtime import CapturePlan, ChatMessage, Sampling, ScanEvent, Sink, TokenEvent, TurnOutcome
 from llmri_server.torch_runtime import TorchRuntime
 
 
@@ -113,7 +113,7 @@ class TimedRuntime:
 
     def generate(
         self, conversation: Sequence[ChatMessage], sampling: Sampling, sink: Sink, stop: threading.Event
-    ) -> Outcome:
+    ) -> TurnOutcome:
         """Generate a reply with the hooks timed."""
         marked = self._sink = MarkedSink(sink, self.hooks, self.read)
         with self.hooks.on_hooks_of("llmri_server"):

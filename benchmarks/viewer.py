@@ -24,7 +24,7 @@ from llmri_look.colours import colour
 from llmri_look.colours.colour import Scale
 from llmri_look.colours.theme import THEMES
 from llmri_look.keys import bindings
-from llmri_viewer.app.session import Session
+from llmri_viewer.app.application import Application
 from llmri_viewer.app.timings import FRAMES_A_SECOND
 from llmri_viewer.app.window import Window
 from llmri_viewer.drawing.palettes import palette
@@ -62,7 +62,7 @@ Floats = npt.NDArray[np.float32]
 def sections(track: Track, rounds: int | None = None) -> Iterator[Section]:
     """Measure pictures, the idle frame, and the live window; `rounds` replaces the number of rounds."""
     os.environ["SDL_VIDEODRIVER"] = "dummy"
-    session = Session(Address(), Options(width=SIZE[0], height=SIZE[1], scale=1), atlas=atlas())
+    session = Application(Address(), Options(width=SIZE[0], height=SIZE[1], scale=1), atlas=atlas())
     window = Window(session, bindings.load(), THEMES["dark"])
     try:
         fill(session)
@@ -172,7 +172,7 @@ def image_rows(runs: Runs[float]) -> Findings:
 
 def live_circles(window: Window) -> dict[str, Callable[[], object]]:
     """Return ways to draw 4096 circles in their colours."""
-    canvas, session = window.canvas, window.session
+    canvas, session = window.canvas, window.application
     state = replace(session.state, view="circles")
     gliding = replace(state, flight=Flight(DiscCamera(0.0, 0.0, 1.0), 0.5))
     packed = session.state.clusters

@@ -8,7 +8,7 @@ from benchmarks.loopback import Loopback, loopback
 from benchmarks.pairs import Runs, interleave, per_round, ratio, spread
 from benchmarks.report import Gate, Row, Section, plain
 from benchmarks.runs import Advance, Findings, Track, run
-from benchmarks.ways import WAYS
+from benchmarks.transports import WAYS
 
 SHAPES = ((16, 2048), (80, 8192))
 ROUNDS = 12

@@ -90,7 +90,7 @@ def cluster(
     correlations. For labels, stability and null at most --keep of them are kept in memory.
     """
     from llmri.cluster import destination, work  # noqa: PLC0415 - scipy takes a second, and may be missing
-    from llmri.cluster.gathering import Plan  # noqa: PLC0415
+    from llmri.cluster.gathering import CollectingPlan  # noqa: PLC0415
     from llmri.cluster.listening import Goal  # noqa: PLC0415
     from llmri_clustering.build import BuildOptions  # noqa: PLC0415
 
@@ -107,7 +107,7 @@ def cluster(
             work.show(destination.opened(show), rank, top)
             return
         said = read(prompts) if prompts else ()
-        plan = Plan(
+        plan = CollectingPlan(
             address=address or host or DEFAULT_ADDRESS,
             credentials=Credentials.of(token_file, tls, tls_ca),
             site=site,

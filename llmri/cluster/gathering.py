@@ -24,7 +24,7 @@ FEWEST_SAMPLES = 4  # to halve them, a correlation in each half
 
 
 @dataclass(frozen=True)
-class Plan:
+class CollectingPlan:
     """What is collected from where.
 
     Attributes:
@@ -58,7 +58,7 @@ class Plan:
         return min((bound for bound in (said, self.goal.turns) if bound is not None), default=None)
 
 
-def gather(plan: Plan, console: Console, check_model: Callable[[str], None]) -> Collected:
+def gather(plan: CollectingPlan, console: Console, check_model: Callable[[str], None]) -> Collected:
     """Collect from a running server.
 
     Args:
@@ -104,7 +104,7 @@ def _subscribe(client: Client, collector: Collector) -> None:
         raise ClusterError(f"the server sends no scans: {error}") from None
 
 
-def _greeting(plan: Plan, model: str, collector: Collector) -> str:
+def _greeting(plan: CollectingPlan, model: str, collector: Collector) -> str:
     units = collector.units
     where = f"{plural(len(units), 'unit')} at {units.site} of {model}"
     first = "" if plan.first_tokens else " The first token of each sequence is left out."
@@ -113,7 +113,7 @@ def _greeting(plan: Plan, model: str, collector: Collector) -> str:
     return f"Listening to {where} while others talk to it at {plan.address}.{first} Ctrl-C ends it early."
 
 
-def _listen(client: Client, collector: Collector, plan: Plan, console: Console) -> str:
+def _listen(client: Client, collector: Collector, plan: CollectingPlan, console: Console) -> str:
     """Collect with a bar; give why it ended early, empty where it did not."""
     by_samples = plan.goal.samples is not None and plan.goal.turns is None and not plan.prompts
     total = plan.goal.samples if by_samples else plan.goal.turns or len(plan.prompts)

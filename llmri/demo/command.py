@@ -19,8 +19,8 @@ from llmri_protocol.messages import Edit
 from llmri_protocol.user_files import whole_text
 from llmri_server.experiments.ablation import (
     SITE,
-    Condition,
-    Outcome,
+    AblationCondition,
+    ConditionScores,
     conditions,
     contrast,
     edits_of,
@@ -35,7 +35,7 @@ app = application()
 
 
 @dataclass(frozen=True)
-class Plan:
+class DemoPlan:
     """What the experiment does, and all that is needed to do it again."""
 
     share: float
@@ -59,7 +59,7 @@ def demo(
     console = Console()
     with one_sentence("llmri demo", DemoError, OSError):
         out.mkdir(parents=True, exist_ok=True)
-        laboratory = Laboratory(Plan(share, draws, each, examples, seed), console)
+        laboratory = Laboratory(DemoPlan(share, draws, each, examples, seed), console)
         play(
             out,
             laboratory.edits,
@@ -76,7 +76,7 @@ class Laboratory:
         plan: What is done.
     """
 
-    def __init__(self, plan: Plan, console: Console) -> None:
+    def __init__(self, plan: DemoPlan, console: Console) -> None:
         self.plan = plan
         self._console = console
 
@@ -84,7 +84,7 @@ class Laboratory:
         """Return the edits that ablate the most selective units."""
         return edits_of(self._conditions[1].draws[0])
 
-    def outcomes(self) -> list[Outcome]:
+    def outcomes(self) -> list[ConditionScores]:
         """Mark every skill under every condition, with a progress bar, or a line a condition in a pipe."""
         asked = [(skill, questions(skill, self.plan.questions, self.plan.seed)) for skill in SKILLS]
         total = sum(len(condition.draws) for condition in self._conditions) * len(SKILLS)
@@ -107,7 +107,7 @@ class Laboratory:
         return load("pocket", device="cpu", dtype="float32")
 
     @cached_property
-    def _conditions(self) -> tuple[Condition, ...]:
+    def _conditions(self) -> tuple[AblationCondition, ...]:
         """What is compared; the units are chosen from right answers to training questions."""
         plan, rng = self.plan, random.Random(self.plan.seed)
         self._say(
@@ -126,7 +126,7 @@ class Laboratory:
         self._console.print(f"[dim]{text}[/dim]", highlight=False)
 
 
-def report(outcomes: list[Outcome], plan: Plan, out: Path, console: Console) -> None:
+def report(outcomes: list[ConditionScores], plan: DemoPlan, out: Path, console: Console) -> None:
     """Print the table; leave it as CSV, as a chart, and with all that is needed to run it again."""
     names = [skill.name for skill in SKILLS]
     console.print(Fitting(results_table(outcomes, names)))

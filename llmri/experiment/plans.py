@@ -4,7 +4,7 @@ from llmri.experiment.clusters import with_clusters
 from llmri.experiment.shipped import located
 from llmri_server.experiments.errors import ExperimentError
 from llmri_server.experiments.plan import Plan
-from llmri_server.experiments.reading import read
+from llmri_server.experiments.plan_file import read
 
 
 def planned(given: str) -> Plan:

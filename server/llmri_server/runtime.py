@@ -102,7 +102,7 @@ class Sink(Protocol):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TurnOutcome:
     """How a turn ended: the whole reply without special tokens, and how many tokens it took."""
 
     text: str
@@ -144,7 +144,7 @@ class LoadError(RuntimeError):
     """A model cannot be served; the message is one sentence for the user."""
 
 
-Wanted = tuple[tuple[str, tuple[int, ...]], ...]  # as in `CapturePlan.sites`
+SiteLayers = tuple[tuple[str, tuple[int, ...]], ...]  # as in `CapturePlan.sites`
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +191,7 @@ class Runtime(Protocol):
         sampling: Sampling,
         sink: Sink,
         stop: threading.Event,
-    ) -> Outcome:
+    ) -> TurnOutcome:
         """Generate the reply to the conversation's last message, until done or `stop` is set.
 
         Raises nothing but bugs and the engine's own failures, which the caller turns into the end of
@@ -206,7 +206,7 @@ class Runtime(Protocol):
         sink: Sink,
         stop: threading.Event,
         edits: Sequence[Edit],
-    ) -> Outcome:
+    ) -> TurnOutcome:
         """Generate like `generate`, from the first token and under these edits alone.
 
         The standing edits, the capture plan and the keys and values that are kept stay as they are; the sink
@@ -247,7 +247,7 @@ class Runtime(Protocol):
         ids: Sequence[int],
         variants: Sequence[Sequence[Edit]],
         *,
-        sites: Wanted = (),
+        sites: SiteLayers = (),
         logits: int = 1,
         prompt: int | None = None,
     ) -> Measured:

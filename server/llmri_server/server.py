@@ -23,11 +23,11 @@ from llmri_server.runtime import Runtime
 from llmri_server.service.edit_service import EditService
 from llmri_server.service.handlers import Handlers
 from llmri_server.service.measurement_service import MeasurementService
-from llmri_server.service.model_worker import Session
+from llmri_server.service.model_worker import ModelWorker
 from llmri_server.service.protection_service import ProtectionService
 from llmri_server.service.refusals import refusal
 from llmri_server.service.subscriptions import Subscriptions
-from llmri_server.service.turns import Turn
+from llmri_server.service.turns import PendingTurn
 from llmri_server.settings import Settings
 
 GRACE = 0.6  # seconds for the model's thread to end, and again for the clients to leave: together under two
@@ -83,7 +83,7 @@ class Server:
             secrets.token_hex(8),
             allow_protected=settings.allow_protected,
         )
-        self.session = Session(
+        self.worker = ModelWorker(
             runtime,
             self.hub,
             settings.sampling,
@@ -93,11 +93,11 @@ class Server:
             failed=self.fail,
         )
         self.protection = ProtectionService(runtime, search or Search(), self.edits, self.hub, log=log)
-        measurements = MeasurementService(runtime, self.session.conversation, self.edits)
-        self._subscriptions = Subscriptions(runtime.card, self.hub, self.edits, self.session.stop_tasks)
-        self._handlers = Handlers(self.session.submit_task, refusal)
+        measurements = MeasurementService(runtime, self.worker.conversation, self.edits)
+        self._subscriptions = Subscriptions(runtime.card, self.hub, self.edits, self.worker.stop_tasks)
+        self._handlers = Handlers(self.worker.submit_task, refusal)
         self.edits.register(self._handlers)
-        self.session.register(self._handlers, self.stop)
+        self.worker.register(self._handlers, self.stop)
         measurements.register(self._handlers)
         self._subscriptions.register(self._handlers)
         self._handlers.check((*COMMANDS, *PLAIN_CLIENT_KINDS))
@@ -132,16 +132,16 @@ class Server:
             self._listener.start()
         except OSError as error:
             raise unavailable(self.settings.host, self.settings.port, error) from None
-        self.session.start(self.protection)
+        self.worker.start(self.protection)
 
-    def chat(self, text: str, *, new: bool = False) -> Turn:
+    def chat(self, text: str, *, new: bool = False) -> PendingTurn:
         """Queue a turn; `new` forgets the conversation so far.
 
         Raises:
             TooManyTurnsError: The queue is full.
             ClosedError: The server was closed.
         """
-        return self.session.submit(text, new=new)
+        return self.worker.submit(text, new=new)
 
     def fail(self, why: str) -> None:
         """Take note that the server cannot go on, and say goodbye to everybody; `close` ends the rest."""
@@ -153,13 +153,13 @@ class Server:
 
     def stop(self) -> bool:
         """End the reply of whoever is answered, or else the search for protected units; is there either?"""
-        return self.session.stop() or self.protection.stop()
+        return self.worker.stop() or self.protection.stop()
 
     def close(self, reason: str = "the server was stopped") -> bool:
         """Say goodbye and end; give whether the model's thread has ended too."""
         self._listener.stop_accepting()
         self.hub.close(reason)
-        ended = self.session.close(GRACE)
+        ended = self.worker.close(GRACE)
         self._listener.close(GRACE)
         return ended
 

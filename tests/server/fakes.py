@@ -29,12 +29,12 @@ from llmri_server.runtime import (
     ChatMessage,
     Measured,
     NonFiniteError,
-    Outcome,
     Sampling,
     ScanEvent,
     Sink,
+    SiteLayers,
     TokenEvent,
-    Wanted,
+    TurnOutcome,
 )
 from tests.server.numpy_model import NumpyModel
 
@@ -100,7 +100,7 @@ class FakeRuntime:
 
     def generate(
         self, conversation: Sequence[ChatMessage], sampling: Sampling, sink: Sink, stop: threading.Event
-    ) -> Outcome:
+    ) -> TurnOutcome:
         self.conversations.append(list(conversation))
         self.kept, self.kept_under = self.prompt_ids(conversation), self.edits
         sink.token(TokenEvent(0, "prompt", 1, conversation[-1]["content"]))
@@ -109,14 +109,14 @@ class FakeRuntime:
         for number, word in enumerate(self.words, start=1):
             self._before(number)
             if stop.is_set():
-                return Outcome("".join(said), len(said), "stopped", self.trimmed)
+                return TurnOutcome("".join(said), len(said), "stopped", self.trimmed)
             self.kept += (number - 1,) if said else ()
             said.append(word)
             sink.token(TokenEvent(number, "generate", number, word, -0.5, 1.0))
             self._scan(sink, number, "generate")
         self.kept += (len(self.words),)
         sink.token(TokenEvent(len(self.words) + 1, "generate", 2, "<end>", -0.5, 1.0))
-        return Outcome("".join(said), len(said) + 1, "end", self.trimmed)
+        return TurnOutcome("".join(said), len(said) + 1, "end", self.trimmed)
 
     def replay(
         self,
@@ -125,7 +125,7 @@ class FakeRuntime:
         sink: Sink,
         stop: threading.Event,
         edits: Sequence[Edit],
-    ) -> Outcome:
+    ) -> TurnOutcome:
         ids = self.prompt_ids(conversation)
         first = len(ids)
         for number, token in enumerate(ids):
@@ -143,7 +143,7 @@ class FakeRuntime:
             text = self.text_of(token)
             sink.token(TokenEvent(first + number, "generate", token, text, float(logprobs[token]), 1.0))
         said = "".join(map(self.text_of, ids[first:]))
-        return Outcome(said, len(ids) - first, "stopped" if stop.is_set() else "length")
+        return TurnOutcome(said, len(ids) - first, "stopped" if stop.is_set() else "length")
 
     def context(self) -> tuple[int, ...]:
         return self.kept
@@ -169,7 +169,7 @@ class FakeRuntime:
         ids: Sequence[int],
         variants: Sequence[Sequence[Edit]],
         *,
-        sites: Wanted = (),
+        sites: SiteLayers = (),
         logits: int = 1,
         prompt: int | None = None,
     ) -> Measured:

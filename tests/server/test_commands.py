@@ -157,5 +157,5 @@ def test_too_many_turns_are_refused(viewer: Viewer, runtime: FakeRuntime, server
     for _ in range(server.settings.queue_turns + 2):
         viewer.tell(Chat, text="x")
     assert viewer.last(Error).code == "too_many_turns"
-    server.session.stop()
+    server.worker.stop()
     go_on.set()

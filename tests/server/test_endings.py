@@ -54,7 +54,7 @@ BUSY = """
     def talk():
         try:
             while True:
-                server.session.submit("x").reply()
+                server.worker.submit("x").reply()
         except RuntimeError:  # it ended
             pass
     import threading

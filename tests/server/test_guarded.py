@@ -60,11 +60,11 @@ def test_a_turn_ends_with_a_reason_wherever_anything_is_raised(
                 patch.setattr(runtime, "stale", raising(error))
             case "announce":
                 patch.setattr(runtime, "stale", lambda: True)
-                patch.setattr(server.session.conversation, "_announce_edits", raising(error))
+                patch.setattr(server.worker.conversation, "_announce_edits", raising(error))
             case "begin":
                 patch.setattr(server.hub, "begin", raising(error))
             case "remember":
-                patch.setattr(server.session.conversation, "_remember", raising(error))
+                patch.setattr(server.worker.conversation, "_remember", raising(error))
         viewer.tell(Chat, text="hello")
         told = viewer.until(TurnEnd)
         end = told[-1]
@@ -74,7 +74,7 @@ def test_a_turn_ends_with_a_reason_wherever_anything_is_raised(
             assert end.reason == "error"
             notices = [message.message for message in told if isinstance(message, Notice)]
             assert any(type(error).__name__ in notice for notice in notices)
-        server.session.drain()
+        server.worker.drain()
     turn = server.chat("again")
     assert turn.reply(PATIENCE) == "one two three"
     assert [type(m) for m in viewer.until(TurnEnd) if isinstance(m, TurnEnd)] == [TurnEnd]
@@ -128,7 +128,7 @@ def test_a_model_thread_that_cannot_go_on_says_so_to_everybody(
                 asked.reply(PATIENCE)
         with pytest.raises(ClosedError):
             server.chat("anybody there?")
-        server.session.drain()
+        server.worker.drain()
 
 
 def test_a_listener_that_cannot_go_on_says_so_to_everybody(

@@ -11,20 +11,20 @@ from llmri_server import Server, Settings
 from llmri_server.broadcast.hub import Member
 from llmri_server.broadcast.outbox import Outbox, OutboxLimits
 from llmri_server.measuring import Progress
+from llmri_server.service.client_tasks import ClientTask
 from llmri_server.service.handlers import Caller, HandlerError, Handlers
-from llmri_server.service.model_worker import Session
+from llmri_server.service.model_worker import ModelWorker
 from llmri_server.service.refusals import refusal
-from llmri_server.service.tasks import Task
 from tests.server.fakes import FakeRuntime
 
 
 @pytest.fixture
-def submitted() -> list[Task]:
+def submitted() -> list[ClientTask]:
     return []
 
 
 @pytest.fixture
-def handlers(submitted: list[Task]) -> Handlers:
+def handlers(submitted: list[ClientTask]) -> Handlers:
     return Handlers(submitted.append, refusal)
 
 
@@ -42,10 +42,10 @@ def test_a_command_without_a_handler_is_named(handlers: Handlers) -> None:
 
 
 def test_a_server_that_cannot_answer_everything_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    def register(session: Session, handlers: Handlers, stop: Callable[[], object]) -> None:
+    def register(session: ModelWorker, handlers: Handlers, stop: Callable[[], object]) -> None:
         handlers.add(Chat, lambda caller, command: None)
 
-    monkeypatch.setattr(Session, "register", register)
+    monkeypatch.setattr(ModelWorker, "register", register)
     with pytest.raises(HandlerError, match=r"no service handles Stop \(`stop`\); let one `add` a handler"):
         Server(FakeRuntime(), Settings(port=0))
 
@@ -70,7 +70,7 @@ def test_nothing_more_to_say_is_a_reply_and_a_message_is_the_answer(
 
 
 def test_work_is_queued_and_answered_when_it_is_done(
-    handlers: Handlers, caller: Caller, submitted: list[Task]
+    handlers: Handlers, caller: Caller, submitted: list[ClientTask]
 ) -> None:
     def work(progress: Progress, stop: threading.Event) -> Bye:
         return Bye(reason="the result")

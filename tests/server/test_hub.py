@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from llmri_protocol.messages import Bye, Notice, Phase, Subscribe
-from llmri_server.broadcast.hub import Hub, Member, SubscriptionError, Wish
-from llmri_server.broadcast.outbox import Outbox, OutboxLimits, Parcel
-from llmri_server.broadcast.scans import SharedScan
+from llmri_server.broadcast.hub import Hub, Member, Subscription, SubscriptionError
+from llmri_server.broadcast.outbox import Outbox, OutboxItem, OutboxLimits
+from llmri_server.broadcast.shared_scans import SharedScan
 from llmri_server.runtime import CapturePlan, ScanEvent
 from tests.server.fakes import FakeRuntime
 
@@ -27,7 +27,7 @@ def hub(plans: Plans, runtime: FakeRuntime) -> Hub:
     return Hub(runtime.card, plans.append, prompt_positions=256, most=3)
 
 
-def taken(outbox: Outbox) -> list[Parcel]:
+def taken(outbox: Outbox) -> list[OutboxItem]:
     batch = outbox.take()
     assert batch is not None
     return batch.parcels
@@ -47,8 +47,8 @@ def scan(number: int, phase: Phase = "generate", site: str = "resid_post") -> Sh
     return SharedScan(1, 0.0, ScanEvent(number, phase, site, (0, 1, 2), "f32", np.zeros((3, 8), np.float32)))
 
 
-def wish(*sites: str, layers: tuple[int, ...] = (0, 1, 2), **more: Any) -> Wish:
-    return Wish(frozenset(sites), layers, **more)
+def wish(*sites: str, layers: tuple[int, ...] = (0, 1, 2), **more: Any) -> Subscription:
+    return Subscription(frozenset(sites), layers, **more)
 
 
 def test_the_plan_is_the_union_of_all_wishes_and_shrinks_with_them(hub: Hub, plans: Plans) -> None:

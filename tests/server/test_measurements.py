@@ -408,7 +408,7 @@ def test_a_client_that_leaves_ends_its_measurements(
     number = viewer.tell(MeasureInfluence, edits=(EDIT,), text=TEXT)
     gate.set()
     assert isinstance(answers(viewer, number)[-1], Reply)
-    server.session.drain()
+    server.worker.drain()
 
 
 def test_too_many_waiting_measurements_are_refused(

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from llmri_protocol.messages import Bye, Edit, Edits, Notice, Token
-from llmri_server.broadcast.outbox import BATCH_PARCELS, Outbox, OutboxLimits, Parcel, weight
-from llmri_server.broadcast.scans import SharedScan
+from llmri_server.broadcast.outbox import BATCH_PARCELS, Outbox, OutboxItem, OutboxLimits, weight
+from llmri_server.broadcast.shared_scans import SharedScan
 from llmri_server.runtime import ScanEvent
 
 
@@ -19,7 +19,7 @@ def token(number: int) -> Token:
     return Token(turn=1, token=number, phase="generate", id=1, text="x")
 
 
-def taken(outbox: Outbox) -> list[Parcel]:
+def taken(outbox: Outbox) -> list[OutboxItem]:
     batch = outbox.take()
     assert batch is not None
     return batch.parcels
@@ -31,7 +31,7 @@ def told(outbox: Outbox) -> int:
     return batch.dropped
 
 
-def numbers(parcels: Iterable[Parcel]) -> list[int]:
+def numbers(parcels: Iterable[OutboxItem]) -> list[int]:
     found = []
     for parcel in parcels:
         assert isinstance(parcel, SharedScan | Token)
@@ -126,7 +126,7 @@ def test_a_finished_box_gives_its_messages_without_scans_and_then_nothing() -> N
 
 def test_a_waiting_taker_wakes() -> None:
     outbox = Outbox(OutboxLimits())
-    parcels: list[Parcel] = []
+    parcels: list[OutboxItem] = []
     taker = threading.Thread(target=lambda: parcels.extend(taken(outbox)))
     taker.start()
     outbox.put(Notice(level="info", message="hello"))

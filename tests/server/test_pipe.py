@@ -4,9 +4,9 @@ import pytest
 
 from llmri_server import Server
 from llmri_server.cli.pipe import answer_lines
-from llmri_server.runtime import Outcome
+from llmri_server.runtime import TurnOutcome
 from llmri_server.service.model_worker import ClosedError, TooManyTurnsError
-from llmri_server.service.turns import Turn
+from llmri_server.service.turns import PendingTurn
 from tests.server.fakes import FakeRuntime
 
 
@@ -38,7 +38,7 @@ def test_a_context_that_becomes_full_is_told(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(runtime, "generate", lambda *_: Outcome("one", 1, "context"))
+    monkeypatch.setattr(runtime, "generate", lambda *_: TurnOutcome("one", 1, "context"))
     answer_lines(server, io.StringIO("a\n"))
     captured = capsys.readouterr()
     assert captured.out == "one\n"
@@ -55,7 +55,7 @@ def test_a_full_queue_costs_a_line_its_reply_and_a_closed_server_ends_the_lines(
 ) -> None:
     whole, answers = server.chat, [TooManyTurnsError("64 turns wait already"), None, ClosedError("it ends")]
 
-    def chat(text: str) -> Turn:
+    def chat(text: str) -> PendingTurn:
         error = answers.pop(0)
         if error is not None:
             raise error

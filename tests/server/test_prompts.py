@@ -12,15 +12,15 @@ from llmri_server.broadcast.outbox import Outbox, OutboxLimits
 from llmri_server.runtime import (
     ChatMessage,
     LoadError,
-    Outcome,
     PromptError,
     Sampling,
     Sink,
     StoppedError,
     TokenEvent,
+    TurnOutcome,
 )
 from llmri_server.runtimes.common.prompts import PromptWriter, check_context
-from llmri_server.service.model_worker import Session
+from llmri_server.service.model_worker import ModelWorker
 from tests.server.fakes import FakeRuntime
 from tests.server.torch_runtime.tiny_models import assistant, system, user
 
@@ -61,13 +61,13 @@ class Writing(FakeRuntime):
 
     def generate(
         self, conversation: Sequence[ChatMessage], sampling: Sampling, sink: Sink, stop: threading.Event
-    ) -> Outcome:
+    ) -> TurnOutcome:
         prompt = self.writer.write(conversation, CONTEXT, ROOM, stop)
         self.given.append(len(conversation))
         self.trims.append(prompt.trimmed)
         self.prompts.append(prompt.ids)
         sink.token(TokenEvent(0, "prompt", 1, "?"))
-        return Outcome(" word" * 10, 10, "end", prompt.trimmed)
+        return TurnOutcome(" word" * 10, 10, "end", prompt.trimmed)
 
 
 def test_four_hundred_turns_cost_the_same_each() -> None:
@@ -75,7 +75,7 @@ def test_four_hundred_turns_cost_the_same_each() -> None:
     hub = Hub(runtime.card, runtime.capture, 256, 4)
     outbox = Outbox(OutboxLimits())
     hub.join(outbox)
-    session = Session(runtime, hub, Sampling(), "be brief", 2)
+    session = ModelWorker(runtime, hub, Sampling(), "be brief", 2)
     session.start()
     costs: list[int] = []
     for turn in range(400):
@@ -148,7 +148,7 @@ def test_a_prompt_that_cannot_be_written_ends_its_turn_in_a_sentence(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     runtime = Writing()
-    session = Session(runtime, Hub(runtime.card, runtime.capture, 256, 4), Sampling(), None, 2)
+    session = ModelWorker(runtime, Hub(runtime.card, runtime.capture, 256, 4), Sampling(), None, 2)
     session.start()
 
     def fail(*_: object) -> None:

@@ -22,7 +22,7 @@ from llmri_protocol.messages import (
 )
 from llmri_protocol.protection import BROKEN_OFF, FOUND, NOTHING, SEARCHING
 from llmri_server import Server, Settings
-from llmri_server.protection import memory
+from llmri_server.protection import verdict_cache
 from llmri_server.protection.starting import begin
 from llmri_server.runtime import UnsupportedError
 from tests.server.fakes import LAYERS, Connect, Eventually, FakeRuntime
@@ -189,7 +189,7 @@ def test_closing_in_the_middle_of_a_pass_does_not_wait_for_the_search(slow: Slow
     assert ended.wait(PATIENCE)  # the pass still runs
     assert len(slow.order) <= 2
     slow.let(1000)
-    server.session._thread.join(PATIENCE)
+    server.worker._thread.join(PATIENCE)
     assert slow.order.count("pass") <= 2
 
 
@@ -259,7 +259,7 @@ def test_a_damaged_file_is_ignored_with_a_line(
     content: bytes, files: list[Path], connect_to: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert searched(Slow(), files, connect_to)
-    [kept] = memory.cache_folder().iterdir()
+    [kept] = verdict_cache.cache_folder().iterdir()
     kept.write_bytes(content)
     assert searched(Slow(), files, connect_to)
     assert "is ignored" in caplog.text
@@ -270,7 +270,7 @@ def test_a_foreign_file_and_one_that_is_none_are_ignored(
     files: list[Path], connect_to: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert searched(Slow(), files, connect_to)
-    [kept] = memory.cache_folder().iterdir()
+    [kept] = verdict_cache.cache_folder().iterdir()
     kept.write_bytes(kept.read_bytes().replace(b'"family":"fake"', b'"family":"else"'))
     assert searched(Slow(), files, connect_to)
     assert "another model or search" in caplog.text

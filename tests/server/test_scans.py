@@ -3,7 +3,7 @@ import pytest
 
 from llmri_protocol.arrays import Floats, Rows, array_of, row_stats
 from llmri_protocol.messages import ScanDtype, Stats, WishedDtype
-from llmri_server.broadcast.scans import SharedScan, choose, fast_row_stats
+from llmri_server.broadcast.shared_scans import SharedScan, choose, fast_row_stats
 from llmri_server.runtime import ScanEvent
 
 LAYERS = (0, 1, 2, 3)
@@ -72,7 +72,7 @@ def test_statistics_are_worked_out_once_for_all_viewers(
         calls.append(1)
         return fast_row_stats(rows)
 
-    monkeypatch.setattr("llmri_server.broadcast.scans.fast_row_stats", counted)
+    monkeypatch.setattr("llmri_server.broadcast.shared_scans.fast_row_stats", counted)
     scan = shared(rows)
     for wish in ("native", "f32", "u8"):
         scan.message(LAYERS, wish)

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from llmri_protocol.messages import Notice, Token, TurnEnd, TurnStart
-from llmri_server.broadcast.hub import Hub, Wish
+from llmri_server.broadcast.hub import Hub, Subscription
 from llmri_server.broadcast.outbox import Outbox, OutboxLimits
-from llmri_server.broadcast.scans import SharedScan
-from llmri_server.runtime import Outcome, Sampling
-from llmri_server.service.model_worker import ClosedError, Session, TooManyTurnsError
+from llmri_server.broadcast.shared_scans import SharedScan
+from llmri_server.runtime import Sampling, TurnOutcome
+from llmri_server.service.model_worker import ClosedError, ModelWorker, TooManyTurnsError
 from tests.server.fakes import Eventually, FakeRuntime
 
 PATIENCE = 60
@@ -29,13 +29,13 @@ def outbox(hub: Hub) -> Outbox:
     outbox = Outbox(OutboxLimits())
     member = hub.join(outbox)
     assert member
-    hub.subscribe(member, Wish(frozenset({"resid_post"}), (0, 1, 2)))
+    hub.subscribe(member, Subscription(frozenset({"resid_post"}), (0, 1, 2)))
     return outbox
 
 
 @pytest.fixture
-def session(runtime: FakeRuntime, hub: Hub) -> Iterator[Session]:
-    session = Session(runtime, hub, Sampling(), "be brief", 2)
+def session(runtime: FakeRuntime, hub: Hub) -> Iterator[ModelWorker]:
+    session = ModelWorker(runtime, hub, Sampling(), "be brief", 2)
     session.start()
     yield session
     assert session.close(PATIENCE)
@@ -47,7 +47,7 @@ def taken(outbox: Outbox) -> list[Any]:
     return batch.parcels
 
 
-def test_a_turn_is_announced_in_order(session: Session, outbox: Outbox) -> None:
+def test_a_turn_is_announced_in_order(session: ModelWorker, outbox: Outbox) -> None:
     assert session.submit("hello").reply(PATIENCE) == "one two three"
     parcels = taken(outbox)
     kinds = [type(parcel) for parcel in parcels]
@@ -58,7 +58,7 @@ def test_a_turn_is_announced_in_order(session: Session, outbox: Outbox) -> None:
     assert (parcels[-1].reason, parcels[-1].text, parcels[-1].tokens) == ("end", "one two three", 4)
 
 
-def test_the_conversation_grows_until_it_is_forgotten(session: Session, runtime: FakeRuntime) -> None:
+def test_the_conversation_grows_until_it_is_forgotten(session: ModelWorker, runtime: FakeRuntime) -> None:
     for text, new in (("a", False), ("b", False), ("c", True)):
         session.submit(text, new=new).reply(PATIENCE)
     said = [[message["content"] for message in conversation] for conversation in runtime.conversations]
@@ -70,7 +70,7 @@ def test_the_conversation_grows_until_it_is_forgotten(session: Session, runtime:
 
 
 def test_a_failing_engine_ends_its_turn_and_nothing_else(
-    session: Session, runtime: FakeRuntime, outbox: Outbox
+    session: ModelWorker, runtime: FakeRuntime, outbox: Outbox
 ) -> None:
     def fail(number: int) -> None:
         raise RuntimeError("out of memory")
@@ -88,7 +88,9 @@ def test_a_failing_engine_ends_its_turn_and_nothing_else(
     assert any("out of memory" in parcel.message for parcel in parcels if isinstance(parcel, Notice))
 
 
-def test_stop_ends_the_running_turn_and_keeps_what_was_said(session: Session, runtime: FakeRuntime) -> None:
+def test_stop_ends_the_running_turn_and_keeps_what_was_said(
+    session: ModelWorker, runtime: FakeRuntime
+) -> None:
     reached, go_on = threading.Event(), threading.Event()
 
     def wait(number: int) -> None:
@@ -108,7 +110,9 @@ def test_stop_ends_the_running_turn_and_keeps_what_was_said(session: Session, ru
     assert [m["content"] for m in runtime.conversations[-1]] == ["be brief", "a", "one ", "b"]
 
 
-def test_a_turn_stopped_before_its_first_word_leaves_no_trace(session: Session, runtime: FakeRuntime) -> None:
+def test_a_turn_stopped_before_its_first_word_leaves_no_trace(
+    session: ModelWorker, runtime: FakeRuntime
+) -> None:
     go_on = threading.Event()
     runtime.before_token = lambda number: void(go_on.wait(PATIENCE))
     turn = session.submit("a")
@@ -120,7 +124,7 @@ def test_a_turn_stopped_before_its_first_word_leaves_no_trace(session: Session, 
 
 
 def test_turns_are_numbered_when_accepted_and_the_queue_is_bounded(
-    session: Session, runtime: FakeRuntime, eventually: Eventually
+    session: ModelWorker, runtime: FakeRuntime, eventually: Eventually
 ) -> None:
     go_on = threading.Event()
     runtime.before_token = lambda number: void(go_on.wait(PATIENCE))
@@ -138,7 +142,7 @@ def test_turns_are_numbered_when_accepted_and_the_queue_is_bounded(
 def test_closing_stops_the_reply_and_abandons_what_waits(
     runtime: FakeRuntime, hub: Hub, eventually: Eventually
 ) -> None:
-    session = Session(runtime, hub, Sampling(), None, 2)
+    session = ModelWorker(runtime, hub, Sampling(), None, 2)
     session.start()
     go_on = threading.Event()
     runtime.before_token = lambda number: void(go_on.wait(PATIENCE))
@@ -155,7 +159,7 @@ def test_closing_stops_the_reply_and_abandons_what_waits(
         session.submit("c")
 
 
-def test_left_out_messages_are_told(session: Session, runtime: FakeRuntime, outbox: Outbox) -> None:
+def test_left_out_messages_are_told(session: ModelWorker, runtime: FakeRuntime, outbox: Outbox) -> None:
     runtime.trimmed = 4
     session.submit("a").reply(PATIENCE)
     notices = [parcel for parcel in taken(outbox) if isinstance(parcel, Notice)]
@@ -163,13 +167,16 @@ def test_left_out_messages_are_told(session: Session, runtime: FakeRuntime, outb
 
 
 def test_a_full_context_is_told_and_what_was_said_stays(
-    session: Session, runtime: FakeRuntime, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+    session: ModelWorker, runtime: FakeRuntime, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session.submit("a").reply(PATIENCE)
     taken(outbox)
     for outcome, told in (
-        (Outcome("half a", 2, "context"), "turn 2 ended because the context of 64 tokens is full; "),
-        (Outcome("", 0, "context"), "turn 3 has no reply: its prompt leaves no room in the context of 64"),
+        (TurnOutcome("half a", 2, "context"), "turn 2 ended because the context of 64 tokens is full; "),
+        (
+            TurnOutcome("", 0, "context"),
+            "turn 3 has no reply: its prompt leaves no room in the context of 64",
+        ),
     ):
         monkeypatch.setattr(runtime, "generate", lambda *_, outcome=outcome: outcome)
         assert session.submit("b").reply(PATIENCE) == outcome.text
@@ -180,18 +187,18 @@ def test_a_full_context_is_told_and_what_was_said_stays(
     assert said == ["be brief", "a", "one two three", "b", "half a", "c"]
 
 
-def test_the_pieces_of_a_reply_make_the_reply_without_its_end_mark(session: Session) -> None:
+def test_the_pieces_of_a_reply_make_the_reply_without_its_end_mark(session: ModelWorker) -> None:
     turn = session.submit("a")
     assert list(turn.pieces()) == ["one ", "two ", "three"]
     assert list(turn.pieces()) == []
 
 
-def test_a_reader_may_break_off_and_go_on(session: Session) -> None:
+def test_a_reader_may_break_off_and_go_on(session: ModelWorker) -> None:
     turn = session.submit("a")
     first = next(turn.pieces())
     assert first + "".join(turn.pieces()) == "one two three"
 
 
-def test_nobody_watching_costs_no_scan(session: Session, runtime: FakeRuntime) -> None:
+def test_nobody_watching_costs_no_scan(session: ModelWorker, runtime: FakeRuntime) -> None:
     session.submit("a").reply(PATIENCE)
     assert runtime.plan.sites == ()

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from llmri_protocol.messages import ProtectedUnit, ProtectionTest
-from llmri_server.cli.summary import protection_summary, summary
+from llmri_server.cli.card_summary import protection_summary, summary
 from llmri_server.protection.starting import Search, begin, finish
 from llmri_server.settings import Settings
 from tests.server.fakes import CARD, FakeRuntime

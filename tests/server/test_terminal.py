@@ -6,7 +6,7 @@ import pytest
 from llmri_protocol.messages import Edit
 from llmri_server import Server
 from llmri_server.cli.terminal import Terminal, chat
-from llmri_server.service.turns import Turn
+from llmri_server.service.turns import PendingTurn
 from tests.server.fakes import FakeRuntime
 
 PATIENCE = 60
@@ -68,7 +68,7 @@ def test_ctrl_c_during_a_reply_stops_the_reply_only(
     runtime.before_token = lambda number: void(number < 3 or go_on.wait(PATIENCE))
     whole = server.chat
 
-    def interrupted(text: str, *, new: bool) -> Turn:
+    def interrupted(text: str, *, new: bool) -> PendingTurn:
         turn = whole(text, new=new)
         pieces, calls = turn.pieces, list[int]()
 

@@ -10,7 +10,7 @@ import pytest
 from llmri_protocol.messages import ProtectedUnit
 from llmri_viewer import views
 from llmri_viewer.drawing.charts import unit_ticks
-from llmri_viewer.model.history.store import Sheet
+from llmri_viewer.model.history.store import ScanRows
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.columns import columns
 from llmri_viewer.model.layout.geometry import Box
@@ -230,7 +230,7 @@ def test_a_layer_that_the_scan_lacks_is_blank_and_said(spread: Desk) -> None:
     state, store = spread.state, spread.session.store
     assert state.at is not None
     rows = truth(spread)
-    store.add_scan(state.at, "mlp_act", Sheet((0, 1, 2, 4, 5, 6, 7), np.delete(rows, 3, axis=0)))
+    store.add_scan(state.at, "mlp_act", ScanRows((0, 1, 2, 4, 5, 6, 7), np.delete(rows, 3, axis=0)))
     found = all_rows(state, store)
     assert found is not None
     assert found.blank == {3}

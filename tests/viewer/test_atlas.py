@@ -8,7 +8,7 @@ import pytest
 
 from llmri_protocol.messages import ModelCard
 from llmri_viewer.model.clusters.atlas import Atlas, chosen, chosen_clusters
-from llmri_viewer.model.history.store import Sheet
+from llmri_viewer.model.history.store import ScanRows
 from llmri_viewer.model.unit_selection import AtlasUnits
 from tests.viewer import clusters
 from tests.viewer.synthetic import SyntheticServer
@@ -50,13 +50,13 @@ def test_a_selection_is_read_as_clusters_where_it_holds_them_whole(atlas: Atlas)
 
 def test_values_come_from_the_layer_a_unit_is_in_whatever_order_a_scan_has(atlas: Atlas) -> None:
     rows = np.arange(3 * 512, dtype=np.float32).reshape(3, 512)
-    values = AtlasUnits(atlas).read(Sheet((6, 2, 0), rows))
+    values = AtlasUnits(atlas).read(ScanRows((6, 2, 0), rows))
     assert values is not None
     np.testing.assert_array_equal(values[6 * 512 : 7 * 512], rows[0])
     np.testing.assert_array_equal(values[:512], rows[2])
     assert np.isnan(values[512 : 2 * 512]).all()
-    assert AtlasUnits(atlas).read(Sheet((9,), rows[:1])) is None
-    narrow = AtlasUnits(atlas).read(Sheet((6, 2, 0), rows[:, :100]))
+    assert AtlasUnits(atlas).read(ScanRows((9,), rows[:1])) is None
+    narrow = AtlasUnits(atlas).read(ScanRows((6, 2, 0), rows[:, :100]))
     assert narrow is not None
     np.testing.assert_array_equal(narrow[6 * 512 : 6 * 512 + 100], rows[0, :100])
     assert np.isnan(narrow[6 * 512 + 100 : 7 * 512]).all(), "units that the scan is too narrow for"
@@ -65,7 +65,7 @@ def test_values_come_from_the_layer_a_unit_is_in_whatever_order_a_scan_has(atlas
 @pytest.mark.parametrize("step", [1, 3, 700])
 def test_a_whole_scan_is_read_without_a_copy(atlas: Atlas, step: int) -> None:
     rows = np.arange(8 * 512, dtype=np.float32).reshape(8, 512)
-    values = AtlasUnits(atlas).read(Sheet(tuple(range(8)), rows), step)
+    values = AtlasUnits(atlas).read(ScanRows(tuple(range(8)), rows), step)
     assert values is not None
     np.testing.assert_array_equal(values, rows.ravel()[::step])
     assert np.shares_memory(values, rows)

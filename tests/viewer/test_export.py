@@ -27,7 +27,7 @@ from llmri_protocol.messages import (
 from llmri_protocol.structs import LensLayer
 from llmri_viewer.files import export as files_export
 from llmri_viewer.files import writing
-from llmri_viewer.files.film import Shot
+from llmri_viewer.files.film import FilmFrame
 from llmri_viewer.files.writing import free, whole
 from llmri_viewer.model.measured.measuring import Asked, Measurements
 from llmri_viewer.model.options import Options
@@ -227,7 +227,7 @@ def test_files_are_written_beside_the_loop_and_the_end_is_told(
 ) -> None:
     slow, write = threading.Event(), files_export.write_picture
 
-    def slowly(shot: Shot, file: IO[bytes]) -> None:
+    def slowly(shot: FilmFrame, file: IO[bytes]) -> None:
         assert slow.wait(20)
         write(shot, file)
 
@@ -248,7 +248,7 @@ def test_files_are_written_beside_the_loop_and_the_end_is_told(
 def test_an_export_that_memory_has_no_room_for_is_a_notice(
     told: Desk, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(_shot: Shot, _file: IO[bytes]) -> None:
+    def fails(_shot: FilmFrame, _file: IO[bytes]) -> None:
         raise MemoryError
 
     monkeypatch.setattr(files_export, "write_picture", fails)

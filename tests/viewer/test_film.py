@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from llmri_viewer.files.film import HIGHEST, SECONDS_MOST, WAITING_MOST, WIDEST, Film, Shot, scaled
+from llmri_viewer.files.film import HIGHEST, SECONDS_MOST, WAITING_MOST, WIDEST, Film, FilmFrame, scaled
 from tests.viewer.conftest import Desk
 
 
@@ -18,13 +18,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def shot(colour: tuple[int, int, int], at: float, size: tuple[int, int] = (64, 40)) -> Shot:
+def shot(colour: tuple[int, int, int], at: float, size: tuple[int, int] = (64, 40)) -> FilmFrame:
     rgb = np.zeros((size[1], size[0], 3), np.uint8)
     rgb[10:20, 10:30] = colour
-    return Shot(size, rgb.tobytes(), at)
+    return FilmFrame(size, rgb.tobytes(), at)
 
 
-def put(film: Film, one: Shot) -> None:
+def put(film: Film, one: FilmFrame) -> None:
     """Hand a picture over once there is room, as the frame loop does by trying again."""
     while not film.wants(one.at):
         time.sleep(0.001)

@@ -9,8 +9,8 @@ from llmri_client.address import Address
 from llmri_look.colours.theme import THEMES
 from llmri_look.keys.bindings import Bindings
 from llmri_protocol.messages import Error, Ping, Subscribe
+from llmri_viewer.app.application import Application
 from llmri_viewer.app.events import MAY_ONLY_LOOK
-from llmri_viewer.app.session import Session
 from llmri_viewer.app.window import Window
 from llmri_viewer.commands.base import ONLY_LOOKS
 from llmri_viewer.model.options import Options
@@ -24,7 +24,7 @@ def looking(server: SyntheticServer, table: Bindings) -> Iterator[Desk]:
     """A desk that only looks, on a turn that somebody else began, with a unit selected."""
     desk = Desk.__new__(Desk)
     desk.__dict__ |= SimpleNamespace(server=server, table=table).__dict__
-    desk.session = Session(Address(port=server.port, role="viewer"), Options())
+    desk.session = Application(Address(port=server.port, role="viewer"), Options())
     desk.window = Window(desk.session, table, THEMES["dark"])
     desk.pilot = Pilot(desk.window, patience=20)
     desk.session.link.start()

@@ -31,7 +31,7 @@ from llmri_viewer.drawing.panels.edits import STALE
 from llmri_viewer.model import footing
 from llmri_viewer.model.history import revisions
 from llmri_viewer.model.history.revisions import Revisions
-from llmri_viewer.model.history.store import ScanStore, Sheet, TokenRef
+from llmri_viewer.model.history.store import ScanRows, ScanStore, TokenRef
 from llmri_viewer.model.history.timeline import changed_in, edit_changes, timeline_of
 from llmri_viewer.model.measured.measuring import Asked
 from llmri_viewer.model.options import Options
@@ -148,7 +148,7 @@ def test_a_change_between_turns_leaves_nothing_in_doubt_and_one_before_the_promp
 
 
 def test_what_came_before_the_first_news_of_edits_is_unknown() -> None:
-    store, sheet = ScanStore(1 << 20), Sheet((0,), np.zeros((1, 8), np.float32))
+    store, sheet = ScanStore(1 << 20), ScanRows((0,), np.zeros((1, 8), np.float32))
 
     def passed(token: int) -> None:
         store.add_scan(TokenRef(1, token), "mlp_act", sheet)

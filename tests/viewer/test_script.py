@@ -4,7 +4,7 @@ import pytest
 
 from llmri_look.keys.bindings import Bindings
 from llmri_viewer.scripts.script import (
-    Mouse,
+    Click,
     PointAt,
     Press,
     Say,
@@ -31,12 +31,12 @@ def test_a_script_reads_as_what_a_person_would_do(table: Bindings) -> None:
         Say("hello there"),
         Type("x"),
         Wait("tokens", 5),
-        Mouse("unit", 127),
-        Mouse("unit", 3, shift=True),
+        Click("unit", 127),
+        Click("unit", 3, shift=True),
         Say("and anew", new=True),
-        Mouse("ranked", 3),
-        Mouse("layer", 2, clicks=0),
-        Mouse("cluster", 7, clicks=2),
+        Click("ranked", 3),
+        Click("layer", 2, clicks=0),
+        Click("cluster", 7, clicks=2),
         PointAt(640, 400),
         Sleep(0.5),
         Size(900, 600),

@@ -12,7 +12,7 @@ from llmri_client.link_status import Link, LinkStatus
 from llmri_protocol.connection import ServerConnection
 from llmri_protocol.frames import header
 from llmri_protocol.messages import Hello
-from llmri_viewer.app.session import Session
+from llmri_viewer.app.application import Application
 from llmri_viewer.model.options import Options
 
 
@@ -31,7 +31,7 @@ def first(inbox: "queue.Queue[Event]", wanted: Link) -> str:
 
 
 def test_the_viewer_says_its_name_and_refuses_frames_over_its_own_limit(listening: socket.socket) -> None:
-    session = Session(Address(port=listening.getsockname()[1]), Options(frame_mib=1))
+    session = Application(Address(port=listening.getsockname()[1]), Options(frame_mib=1))
     session.link.start()
     try:
         sock, _ = listening.accept()
@@ -57,7 +57,7 @@ def test_the_settings_say_how_soon_it_tries_again(
     address = Address(port=listening.getsockname()[1])
     listening.close()
     options = Options(retry_first_seconds=0.125, retry_longest_seconds=0.25)
-    session = Session(address, options, reconnect=reconnect)
+    session = Application(address, options, reconnect=reconnect)
     session.link.start()
     try:
         assert said in first(session.link.inbox, wanted)

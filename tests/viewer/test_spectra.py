@@ -9,7 +9,7 @@ import scipy  # type: ignore[import-untyped]  # it brings no types
 
 from llmri_clustering.spectra import amplitude_spectrum, spectrogram
 from llmri_viewer.drawing.spectra import graph
-from llmri_viewer.model.history.store import ScanStore, Sheet, TokenRef
+from llmri_viewer.model.history.store import ScanRows, ScanStore, TokenRef
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.views.values import signals, spectra
 from llmri_viewer.views.values.signals import Course, Signal
@@ -94,7 +94,7 @@ def test_the_spectrogram_is_that_of_the_clustering_package_and_of_scipy() -> Non
 def test_tokens_without_a_scan_are_bridged_and_counted() -> None:
     store = ScanStore(1 << 24)
     for token in (0, 1, 2, 4, 5, 6, 7, 8, 9, 10):
-        store.add_scan(TokenRef(1, token), "mlp_act", Sheet((0,), np.full((1, 4), token, np.float32)))
+        store.add_scan(TokenRef(1, token), "mlp_act", ScanRows((0,), np.full((1, 4), token, np.float32)))
     found = signals.along_turn(Course("mlp_act", 1, 0, 4, change=False), store, store.revision)
     assert found is not None
     assert found.missing == 1
@@ -105,7 +105,7 @@ def test_tokens_without_a_scan_are_bridged_and_counted() -> None:
 def test_scans_of_every_second_token_make_steps_of_two() -> None:
     store = ScanStore(1 << 24)
     for token in range(0, 40, 2):
-        store.add_scan(TokenRef(1, token), "mlp_act", Sheet((0,), np.full((1, 4), token % 8, np.float32)))
+        store.add_scan(TokenRef(1, token), "mlp_act", ScanRows((0,), np.full((1, 4), token % 8, np.float32)))
     found = signals.along_turn(Course("mlp_act", 1, 0, 4, change=False), store, store.revision)
     assert found is not None
     assert (found.missing, spectra.step_of(found)) == (0, 2.0)

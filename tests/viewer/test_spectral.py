@@ -10,7 +10,7 @@ import scipy  # type: ignore[import-untyped]  # it brings no types
 from llmri_viewer.drawing.charts.axes import Axis
 from llmri_viewer.drawing.spectra import graph, octave_bars
 from llmri_viewer.drawing.spectra.graph import Graph
-from llmri_viewer.model.history.store import Sheet, TokenRef
+from llmri_viewer.model.history.store import ScanRows, TokenRef
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.reach import Reach
 from llmri_viewer.views.spectral import SpectralView
@@ -67,7 +67,9 @@ def test_short_signals_have_no_spectrum_and_the_view_says_how_many_are_needed(de
     desk.play(STORY_TOLD + "f shift+f")
     store = desk.session.store
     for token in (0, 1, 2):
-        store.add_scan(TokenRef(9, token), "mlp_act", Sheet(tuple(range(8)), np.ones((8, 512), np.float32)))
+        store.add_scan(
+            TokenRef(9, token), "mlp_act", ScanRows(tuple(range(8)), np.ones((8, 512), np.float32))
+        )
     assert not any("No spectrum" in text for text in texts(desk))
     desk.session.state = replace(desk.state, at=TokenRef(9, 2))
     assert any("needs 8 at least" in text for text in texts(desk))

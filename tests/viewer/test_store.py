@@ -6,14 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmri_protocol.messages import Candidate, Token
-from llmri_viewer.model.history.store import TURNS_KEPT, ScanStore, Sheet, TokenRef
+from llmri_viewer.model.history.store import TURNS_KEPT, ScanRows, ScanStore, TokenRef
 
 Places = list[tuple[int, int, str]]
 PLACES = st.lists(st.tuples(st.integers(1, 5), st.integers(0, 30), st.sampled_from("ab")), max_size=120)
 
 
-def sheet(value: float = 0.0, layers: int = 2, width: int = 4) -> Sheet:
-    return Sheet(tuple(range(layers)), np.full((layers, width), value, np.float32))
+def sheet(value: float = 0.0, layers: int = 2, width: int = 4) -> ScanRows:
+    return ScanRows(tuple(range(layers)), np.full((layers, width), value, np.float32))
 
 
 ONE = sheet().bytes
@@ -97,7 +97,7 @@ def test_the_oldest_scan_goes_first_and_is_known_to_have_been_there() -> None:
 def test_the_memory_of_a_scan_is_that_of_the_frame_it_lies_in() -> None:
     frame = bytearray(1000)
     rows = np.ndarray((2, 4), "<f4", memoryview(frame)[100:])
-    assert Sheet((0, 1), rows).bytes - ONE == 1000 - rows.nbytes
+    assert ScanRows((0, 1), rows).bytes - ONE == 1000 - rows.nbytes
 
 
 def test_text_counts_for_the_budget_and_scans_go_for_it() -> None:

@@ -12,7 +12,7 @@ from llmri_look.keys.bindings import Bindings
 from llmri_protocol.messages import Token
 from llmri_viewer.drawing.charts.sparkline import thinned
 from llmri_viewer.drawing.panels import strip, timeline
-from llmri_viewer.model.history.store import ScanStore, Sheet, TokenRef
+from llmri_viewer.model.history.store import ScanRows, ScanStore, TokenRef
 from llmri_viewer.model.history.timeline import (
     EMPTY,
     GONE,
@@ -30,7 +30,7 @@ from llmri_viewer.model.state import ViewState, first
 from tests.viewer.conftest import STORY_TOLD, Desk
 from tests.viewer.synthetic import SyntheticServer
 
-SHEET = Sheet((0,), np.zeros((1, 4), np.float32))
+SHEET = ScanRows((0,), np.zeros((1, 4), np.float32))
 
 
 def told_store(turns: dict[int, tuple[int, int]], budget: int = 1 << 30) -> ScanStore:

@@ -17,7 +17,7 @@ from llmri_protocol.addresses import DEFAULT_ADDRESS, AddressError
 from llmri_protocol.command_line import application, one_sentence
 from llmri_protocol.configs import ConfigError
 from llmri_viewer.app import user_paths
-from llmri_viewer.app.session import Session
+from llmri_viewer.app.application import Application
 from llmri_viewer.model import options
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.layout.density import DensityWish
@@ -102,12 +102,12 @@ def view(
         where = credentials.at(address, "viewer" if read_only else "controller")
         atlas = _atlas(clusters) if clusters else None
         begin = site or (atlas.site if atlas else "")
-        session = Session(where, settings, reconnect=reconnect, site=begin, layer=layer, atlas=atlas)
+        application = Application(where, settings, reconnect=reconnect, site=begin, layer=layer, atlas=atlas)
         if headless:
-            _show(session, table, actions, shot, headless=True, patience=patience)
+            _show(application, table, actions, shot, headless=True, patience=patience)
         else:
-            with _first_hint(session):
-                _show(session, table, actions, shot, headless=False, patience=patience)
+            with _first_hint(application):
+                _show(application, table, actions, shot, headless=False, patience=patience)
 
 
 def _actions(keys: str, table: bindings.Bindings, *, last_shot: bool) -> list[script.Action]:
@@ -121,19 +121,19 @@ def _actions(keys: str, table: bindings.Bindings, *, last_shot: bool) -> list[sc
 
 
 @contextmanager
-def _first_hint(session: Session) -> Iterator[None]:
+def _first_hint(application: Application) -> Iterator[None]:
     """Show the first keys to who never saw them; remember that they were closed."""
-    session.state = replace(session.state, hint=user_paths.is_first_run())
-    hinted = session.state.hint
+    application.state = replace(application.state, hint=user_paths.is_first_run())
+    hinted = application.state.hint
     try:
         yield
     finally:
-        if hinted and not session.state.hint:
+        if hinted and not application.state.hint:
             user_paths.remember_hint()
 
 
 def _show(
-    session: Session,
+    application: Application,
     table: bindings.Bindings,
     actions: list[script.Action],
     shot: Path | None,
@@ -151,9 +151,9 @@ def _show(
 
     window = None
     try:
-        window = Window(session, table, THEMES[session.options.theme])
+        window = Window(application, table, THEMES[application.options.theme])
         window.shot_file = shot
-        session.link.start()
+        application.link.start()
         careful = table.keys_for("edit.boost", "edit.ablate") if headless else ()
         Pilot(window, patience, careful).play(actions)
         if not headless:
@@ -163,11 +163,11 @@ def _show(
     except KeyboardInterrupt:
         return
     finally:
-        session.close()
+        application.close()
         if window is not None:
             window.close()
-    if session.state.link.link is Link.REFUSED or (headless and session.state.card is None):
-        raise _UserError(session.state.link.sentence)
+    if application.state.link.link is Link.REFUSED or (headless and application.state.card is None):
+        raise _UserError(application.state.link.sentence)
 
 
 def _atlas(file: Path) -> Atlas:

@@ -16,7 +16,7 @@ from llmri_protocol.messages import (
     WishedDtype,
 )
 from llmri_server.broadcast.outbox import Outbox
-from llmri_server.broadcast.scans import SharedScan
+from llmri_server.broadcast.shared_scans import SharedScan
 from llmri_server.runtime import CapturePlan
 
 
@@ -25,7 +25,7 @@ class SubscriptionError(ValueError):
 
 
 @dataclass(frozen=True)
-class Wish:
+class Subscription:
     """What one viewer wants of every scan: `sites` names the sites, `layers` are ascending."""
 
     sites: frozenset[str]
@@ -40,7 +40,7 @@ class Wish:
         return event.number % self.every == 0 and (self.prompt or event.phase == "generate")
 
 
-NOTHING = Wish(frozenset(), ())
+NOTHING = Subscription(frozenset(), ())
 FULL = Error(
     code="too_many_clients",
     message="this server has as many clients as it takes, or is ending; try again later",
@@ -125,7 +125,7 @@ class Hub:
         with self._lock:
             self._change(other for other in self._members if other is not member)
 
-    def subscribe(self, member: Member, wish: Wish) -> None:
+    def subscribe(self, member: Member, wish: Subscription) -> None:
         """Replace a viewer's wish."""
         with self._lock:
             member.wish = wish
@@ -173,7 +173,7 @@ class Hub:
             for member in self._members:
                 member.outbox.finish(Bye(reason=reason))
 
-    def wish_of(self, subscribe: Subscribe) -> Wish:
+    def wish_of(self, subscribe: Subscribe) -> Subscription:
         """Return the wish that a message describes.
 
         Raises:
@@ -190,7 +190,7 @@ class Hub:
             raise SubscriptionError(
                 f"layer {layers[-1]} was asked for, the model has layers 0 to {count - 1}"
             )
-        return Wish(
+        return Subscription(
             sites=frozenset(subscribe.sites),
             layers=tuple(layers),
             dtype=subscribe.dtype,

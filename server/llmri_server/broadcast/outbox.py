@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from llmri_protocol.catalogue import OVERHEAD
 from llmri_protocol.messages import ServerMessage
 from llmri_protocol.plain import PlainServerMessage
-from llmri_server.broadcast.scans import SharedScan
+from llmri_server.broadcast.shared_scans import SharedScan
 
 Outgoing = ServerMessage | PlainServerMessage
-Parcel = Outgoing | SharedScan
+OutboxItem = Outgoing | SharedScan
 
 NOTICE_INTERVAL = 1.0  # seconds between two tellings of how many scans were dropped
 BATCH_PARCELS = 64
@@ -33,14 +33,14 @@ class OutboxLimits:
 
 
 @dataclass(frozen=True)
-class Batch:
+class OutboxBatch:
     """What to send next, in order.
 
     `dropped` is the count of scans this viewer has lost so far where it is time to tell it, else 0; `full`
     says what was full when the latest of them went.
     """
 
-    parcels: list[Parcel]
+    parcels: list[OutboxItem]
     dropped: int
     full: str = ""
 
@@ -125,7 +125,7 @@ class Outbox:
             self._messages.extend((self._count, message) for message in last)
             self._ready.notify()
 
-    def take(self) -> Batch | None:
+    def take(self) -> OutboxBatch | None:
         """Wait for something to send; None once the box is finished and empty, or overflowing."""
         with self._ready:
             while True:
@@ -133,7 +133,7 @@ class Outbox:
                     return None
                 dropped = self._dropped_to_tell()
                 if dropped or self._scans or self._messages:
-                    return Batch(self._next_parcels(), dropped, self._full)
+                    return OutboxBatch(self._next_parcels(), dropped, self._full)
                 if self._closed:
                     return None
                 self._sleeping = True
@@ -177,9 +177,9 @@ class Outbox:
         self._told, self._told_at = self.dropped, now
         return self.dropped
 
-    def _next_parcels(self) -> list[Parcel]:
+    def _next_parcels(self) -> list[OutboxItem]:
         """Merge the two queues in the order in which they were filled."""
-        parcels: list[Parcel] = []
+        parcels: list[OutboxItem] = []
         size = 0
         scans, messages = self._scans, self._messages
         while (scans or messages) and len(parcels) < BATCH_PARCELS and size < BATCH_BYTES:

@@ -14,11 +14,11 @@ from llmri_protocol.addresses import TOKEN_VARIABLE
 from llmri_protocol.command_line import FAILED, application, one_sentence
 from llmri_protocol.configs import ConfigError
 from llmri_protocol.printable import for_terminal
+from llmri_server.cli.card_summary import protection_summary, summary
 from llmri_server.cli.console import converse, say_aside
 from llmri_server.cli.interrupts import Interrupts
 from llmri_server.cli.log import Level, to_file, to_standard_error
 from llmri_server.cli.streams import harden
-from llmri_server.cli.summary import protection_summary, summary
 from llmri_server.network.access import ServeError, access_token, bind, tls_context
 from llmri_server.protection.starting import begin
 from llmri_server.runtime import LoadError

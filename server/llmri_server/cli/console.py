@@ -63,7 +63,7 @@ def _read_beside(server: Server, exit_at_eof: bool, interrupts: Interrupts) -> N
         if sys.stdin is not None and readable():
             answer_lines(server, sys.stdin)
         if exit_at_eof:
-            server.session.drain()
+            server.worker.drain()
             interrupts.end()
 
     def broken(why: str) -> None:

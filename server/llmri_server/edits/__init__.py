@@ -2,8 +2,8 @@
 
 from llmri_server.edits.journal import Journal, JournalState
 from llmri_server.edits.normalising import normalised
+from llmri_server.edits.resampling import sample_numbers
 from llmri_server.edits.resolution import Place, PlaceEdits, Resolved, latest, resolve
-from llmri_server.edits.sampling import sample_numbers
 from llmri_server.edits.validation import check
 
 __all__ = [

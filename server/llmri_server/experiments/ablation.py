@@ -22,7 +22,7 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Condition:
+class AblationCondition:
     """One way to ablate: its name, and a set of units a draw, each `[layers, width]`."""
 
     name: str
@@ -30,7 +30,7 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ConditionScores:
     """The share of each skill answered rightly, for every draw of a condition."""
 
     condition: str
@@ -60,7 +60,7 @@ def contrast(magnitudes: Sequence[tuple[Skill, Magnitudes]]) -> tuple[Magnitudes
 
 def conditions(
     numeric: Magnitudes, other: Magnitudes, *, share: float, draws: int, layer: int, seed: int
-) -> tuple[Condition, ...]:
+) -> tuple[AblationCondition, ...]:
     """Return the experiment's conditions, from the units' magnitudes in two kinds of text.
 
     Ablated are nothing, the `share` of all units most selective for numbers, as many random units, and
@@ -81,13 +81,13 @@ def conditions(
     selective_within = most_selective(numeric[rows], other[rows], count_within)
     random_within = (random_units((1, width), count_within, rng) for _ in range(draws))
     return (
-        Condition("untouched", (np.zeros(numeric.shape, dtype=np.bool_),)),
-        Condition("selective, all layers", (most_selective(numeric, other, count),)),
-        Condition(
+        AblationCondition("untouched", (np.zeros(numeric.shape, dtype=np.bool_),)),
+        AblationCondition("selective, all layers", (most_selective(numeric, other, count),)),
+        AblationCondition(
             "random, all layers", tuple(random_units((layers, width), count, rng) for _ in range(draws))
         ),
-        Condition(f"selective, layer {layer}", (within_layer(selective_within, layer, layers),)),
-        Condition(
+        AblationCondition(f"selective, layer {layer}", (within_layer(selective_within, layer, layers),)),
+        AblationCondition(
             f"random, layer {layer}",
             tuple(within_layer(chosen, layer, layers) for chosen in random_within),
         ),
@@ -103,8 +103,8 @@ def edits_of(units: Mask, site: str = SITE) -> tuple[Edit, ...]:
 
 
 def run_condition(
-    runtime: TorchRuntime, condition: Condition, questions: Questions, progress: Progress
-) -> Outcome:
+    runtime: TorchRuntime, condition: AblationCondition, questions: Questions, progress: Progress
+) -> ConditionScores:
     """Mark every skill under every draw of a condition; leaves the runtime without edits."""
     marks = []
     try:
@@ -113,7 +113,7 @@ def run_condition(
             marks.append(dict(_mark_all(runtime, questions, progress)))
     finally:
         runtime.apply_edits(())
-    return Outcome(condition.name, int(condition.draws[0].sum()), tuple(marks))
+    return ConditionScores(condition.name, int(condition.draws[0].sum()), tuple(marks))
 
 
 def _mark_all(runtime: TorchRuntime, questions: Questions, progress: Progress) -> Iterator[tuple[str, float]]:

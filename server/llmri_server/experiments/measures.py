@@ -10,8 +10,8 @@ from torch import Tensor
 from llmri_server.experiments.errors import ExperimentError
 from llmri_server.experiments.forced import Forced, force, logits
 from llmri_server.experiments.plan import Measure, Question
-from llmri_server.experiments.replies import replies_to
 from llmri_server.experiments.tasks import Right, Task
+from llmri_server.experiments.watched_replies import replies_to
 from llmri_server.pocket.answers import continue_greedily
 from llmri_server.pocket.score import SPARE_TOKENS
 from llmri_server.torch_runtime import TorchRuntime
@@ -23,7 +23,7 @@ Values = tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class QuestionBatch:
     """Questions that are asked together; `longest` is how long their replies may become, in tokens."""
 
     questions: tuple[Question, ...]
@@ -41,7 +41,7 @@ class Prepared:
 
     name: str
     right: Right | None
-    batches: tuple[Batch, ...]
+    batches: tuple[QuestionBatch, ...]
     reference: tuple[Tensor, ...]
     untouched: Mapping[Measure, Values]
 
@@ -95,10 +95,10 @@ def measure(runtime: TorchRuntime, task: Prepared) -> Iterator[tuple[Measure, Va
         yield "kl", _each(divergences)
 
 
-def _batch(runtime: TorchRuntime, questions: tuple[Question, ...]) -> Batch:
+def _batch(runtime: TorchRuntime, questions: tuple[Question, ...]) -> QuestionBatch:
     prompts = [question.prompt for question in questions]
     forced = force(runtime.model, runtime.tokenizer, prompts, replies_to(runtime, questions))
-    return Batch(questions, forced, forced.ids.shape[1] + SPARE_TOKENS)
+    return QuestionBatch(questions, forced, forced.ids.shape[1] + SPARE_TOKENS)
 
 
 def _score(runtime: TorchRuntime, task: Prepared) -> Values:
@@ -115,7 +115,7 @@ def _score(runtime: TorchRuntime, task: Prepared) -> Values:
     )
 
 
-def _log_probabilities(runtime: TorchRuntime, batch: Batch) -> Tensor:
+def _log_probabilities(runtime: TorchRuntime, batch: QuestionBatch) -> Tensor:
     keeping = runtime.keeping.whole
     if not keeping.steps:
         raise ExperimentError(
@@ -128,14 +128,14 @@ def _log_probabilities(runtime: TorchRuntime, batch: Batch) -> Tensor:
     return raw.log_softmax(dim=-1)
 
 
-def _loss(batch: Batch, log_probabilities: Tensor) -> Tensor:
+def _loss(batch: QuestionBatch, log_probabilities: Tensor) -> Tensor:
     """Mean -log p of each reply's tokens, `[questions]`."""
     mask = batch.forced.mask
     said = log_probabilities[:, :-1].gather(2, batch.forced.ids.unsqueeze(2)).squeeze(2)
     return -(said * mask).sum(dim=1) / mask.sum(dim=1)
 
 
-def _divergence(batch: Batch, untouched: Tensor, moved: Tensor) -> Tensor:
+def _divergence(batch: QuestionBatch, untouched: Tensor, moved: Tensor) -> Tensor:
     """Mean KL(untouched || moved) of each question's deciding positions, `[questions]`."""
     deciding = batch.forced.deciding
     each = (untouched.exp() * (untouched - moved)).sum(dim=2)
@@ -147,7 +147,7 @@ def _each(parts: Iterable[Tensor]) -> Values:
     return tuple(round(value, 6) for part in parts for value in part.tolist())
 
 
-def _check_memory(name: str, batches: Sequence[Batch], vocabulary: int) -> None:
+def _check_memory(name: str, batches: Sequence[QuestionBatch], vocabulary: int) -> None:
     size = sum(4 * vocabulary * batch.forced.deciding.numel() for batch in batches)
     if size > LARGEST_REFERENCE:
         raise ExperimentError(

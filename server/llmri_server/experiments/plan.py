@@ -49,7 +49,7 @@ class Group(Part, frozen=True, kw_only=True):
     use: Literal["both", "choose", "ask"] = "both"
 
 
-class Place(Part, frozen=True, kw_only=True):
+class LayerUnits(Part, frozen=True, kw_only=True):
     """Some units of one layer."""
 
     layer: Whole
@@ -59,7 +59,7 @@ class Place(Part, frozen=True, kw_only=True):
 class ListedUnits(Part, frozen=True, kw_only=True, tag_field="by", tag="list"):
     """Units by number."""
 
-    places: Annotated[tuple[Place, ...], Meta(min_length=1)]
+    places: Annotated[tuple[LayerUnits, ...], Meta(min_length=1)]
     site: str = "mlp_act"
 
 

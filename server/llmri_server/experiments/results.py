@@ -9,7 +9,7 @@ from llmri_protocol.messages import ProtectedUnit
 from llmri_protocol.plain_words import in_plain_words
 from llmri_protocol.user_files import whole
 from llmri_server.experiments.errors import ExperimentError
-from llmri_server.experiments.plan import Measure, Part, Place, Plan
+from llmri_server.experiments.plan import LayerUnits, Measure, Part, Plan
 from llmri_server.experiments.sets import Kind
 
 FORMAT = "llmri experiment 1"
@@ -31,7 +31,7 @@ class SetRecord(Part, frozen=True, kw_only=True):
     draw: int = 0
     units: int
     norm: float | None = None
-    places: tuple[Place, ...]
+    places: tuple[LayerUnits, ...]
 
 
 class Observation(Part, frozen=True, kw_only=True):

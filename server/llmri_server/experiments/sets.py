@@ -13,9 +13,9 @@ from llmri_server.experiments.controls import Floats, equal_norm, equal_number, 
 from llmri_server.experiments.errors import ExperimentError
 from llmri_server.experiments.plan import Controls, Plan, SelectiveUnits
 from llmri_server.experiments.profiles import Profile, reply_profile
-from llmri_server.experiments.replies import replies_to
 from llmri_server.experiments.selectivity import Mask
 from llmri_server.experiments.tasks import Task
+from llmri_server.experiments.watched_replies import replies_to
 from llmri_server.torch_runtime import TorchRuntime
 
 Kind = Literal["chosen", "random", "matched"]

@@ -17,7 +17,7 @@ class Direction(Protocol):
         """Learn which conversation means are over, where edits ask for it."""
         ...
 
-    def felt(self) -> Compiled:
+    def applied(self) -> Compiled:
         """Return the edits of the next pass."""
         ...
 
@@ -43,7 +43,7 @@ class Standing:
         if any(edit.op == "mean" and edit.baseline == "conversation" for edit in self.edits):
             self._compiled = None
 
-    def felt(self) -> Compiled:
+    def applied(self) -> Compiled:
         """Return what stands; the same tuple of edits is compiled once."""
         edits = self.edits
         if self._compiled is None or self._compiled.edits is not edits:
@@ -66,6 +66,6 @@ class Alone:
         self._baselines.converse(ids)
         self._compiled = self._compiler.compile(self._edits)
 
-    def felt(self) -> Compiled:
+    def applied(self) -> Compiled:
         """Return the edits."""
         return self._compiled

@@ -8,7 +8,7 @@ from llmri_server.edits.wording import in_words
 from llmri_server.llama_runtime.interventions import Compiled, Program
 from llmri_server.llama_runtime.interventions.gates import ALWAYS, Floats
 from llmri_server.llama_runtime.interventions.steps import Numbers
-from llmri_server.llama_runtime.reading import read
+from llmri_server.llama_runtime.sequence_reading import read
 from llmri_server.llama_runtime.sites import RESID_POST
 from llmri_server.llama_runtime.watch import Watch
 from llmri_server.runtime import NonFiniteError

@@ -12,16 +12,16 @@ from llmri_server.edits import Place, check
 from llmri_server.edits.baselines import Baselines
 from llmri_server.edits.nonfinite import who_broke
 from llmri_server.llama_runtime.directions import Alone, Standing
-from llmri_server.llama_runtime.generator import Speaker
+from llmri_server.llama_runtime.generator import Generator
 from llmri_server.llama_runtime.interventions import Compiler
 from llmri_server.llama_runtime.keeping import measure_memory
 from llmri_server.llama_runtime.lens import lens
 from llmri_server.llama_runtime.measuring import mean_row, measure, unedited_rows
-from llmri_server.llama_runtime.memory import Memory
 from llmri_server.llama_runtime.model import Model
 from llmri_server.llama_runtime.passes import NO_REPLY
+from llmri_server.llama_runtime.prefix_cache import Memory
 from llmri_server.llama_runtime.prompts import PromptWriter
-from llmri_server.llama_runtime.reading import read
+from llmri_server.llama_runtime.sequence_reading import read
 from llmri_server.llama_runtime.sites import Discovery
 from llmri_server.llama_runtime.vocabulary import Vocabulary
 from llmri_server.llama_runtime.watch import Watch
@@ -31,15 +31,15 @@ from llmri_server.runtime import (
     ChatMessage,
     Measured,
     NonFiniteError,
-    Outcome,
     Sampling,
     Sink,
+    SiteLayers,
+    TurnOutcome,
     UnsupportedError,
-    Wanted,
 )
 from llmri_server.runtimes.common.calibration import calibration_ids
 from llmri_server.runtimes.common.keeping import NOTHING_KEPT, Keeping
-from llmri_server.runtimes.common.speaking import BrokenError, Turn
+from llmri_server.runtimes.common.turn_request import BrokenError, TurnRequest
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class LlamaRuntime:
         self._baselines = Baselines(self._unedited, mean_row, self._calibration, vocabulary.special)
         self._compiler = Compiler(self._baselines)
         self._standing = Standing(self._compiler, self._baselines)
-        self._speaker = Speaker(prompts, vocabulary, card.context)
+        self._speaker = Generator(prompts, vocabulary, card.context)
 
     def check_edits(self, edits: Sequence[Edit]) -> None:
         """Raise `EditError` for the first edit that does not fit; change nothing."""
@@ -97,7 +97,7 @@ class LlamaRuntime:
 
     def generate(
         self, conversation: Sequence[ChatMessage], sampling: Sampling, sink: Sink, stop: threading.Event
-    ) -> Outcome:
+    ) -> TurnOutcome:
         """Generate the reply to the conversation's last message, until done or `stop` is set.
 
         A conversation's first turn is computed anew; later turns reuse the keys and values of earlier ones,
@@ -110,11 +110,11 @@ class LlamaRuntime:
         Raises:
             NonFiniteError: A logit became infinite or not a number. Nothing of the conversation is kept then.
         """
-        turn = Turn(conversation, sampling, sink, stop)
+        turn = TurnRequest(conversation, sampling, sink, stop)
         try:
             return self._speaker.hold(turn, self._memory, self._standing)
         except BrokenError as broken:
-            raise self._non_finite(broken, self._standing.felt().edits) from None
+            raise self._non_finite(broken, self._standing.applied().edits) from None
 
     def replay(
         self,
@@ -123,13 +123,13 @@ class LlamaRuntime:
         sink: Sink,
         stop: threading.Event,
         edits: Sequence[Edit],
-    ) -> Outcome:
+    ) -> TurnOutcome:
         """Generate like `generate`, from the first token and under these edits alone; all else stays.
 
         Raises:
             NonFiniteError: A logit became infinite or not a number.
         """
-        turn = Turn(conversation, sampling, sink, stop)
+        turn = TurnRequest(conversation, sampling, sink, stop)
         memory = Memory(self._aside, self.card.layers, Keeping())
         memory.forget()
         try:
@@ -163,7 +163,7 @@ class LlamaRuntime:
         if not self._memory.length:
             return 0
         self._standing.converse(ids)
-        compiled = self._standing.felt()
+        compiled = self._standing.applied()
         fresh = self._aside
         _, logits = read(fresh, ids, prompt=NO_REPLY, compiled=compiled)
         if not np.isfinite(logits).all():
@@ -189,7 +189,7 @@ class LlamaRuntime:
         ids: Sequence[int],
         variants: Sequence[Sequence[Edit]],
         *,
-        sites: Wanted = (),
+        sites: SiteLayers = (),
         logits: int = 1,
         prompt: int | None = None,
     ) -> Measured:
@@ -246,7 +246,7 @@ class LlamaRuntime:
     def _watch(self) -> Watch:
         return Watch(self._model, self._discovery, self.vocabulary.special)
 
-    def _check(self, wanted: Wanted) -> None:
+    def _check(self, wanted: SiteLayers) -> None:
         sites = self._discovery.sites
         for name, layers in wanted:
             if name not in sites:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from llmri_server.edits import Place
 from llmri_server.llama_runtime.options import FlashAttention
-from llmri_server.llama_runtime.recognition import EMBEDDING, Mark
+from llmri_server.llama_runtime.recognition import EMBEDDING, NodeIdentity
 
 RESID_PRE, RESID_MID, RESID_POST = "resid_pre", "resid_mid", "resid_post"
 ATTN_OUT, Z, MLP_ACT, MLP_OUT = "attn_out", "z", "mlp_act", "mlp_out"
@@ -54,7 +54,7 @@ class Discovery:
     """
 
     sites: Mapping[str, Site]
-    marks: Mapping[Place, Mark]
+    marks: Mapping[Place, NodeIdentity]
     absent: Mapping[str, str] = field(default_factory=dict)
     flash_attention: FlashAttention = "auto"
 

@@ -7,15 +7,15 @@ import numpy as np
 
 from llmri_protocol.messages import Candidate, Edit, LensLayer
 from llmri_server.measuring.distributions import Logprobs, divergence, logprobs
+from llmri_server.measuring.progress import Progress, Steps
 from llmri_server.measuring.reading import as_if_generated
-from llmri_server.measuring.steps import Progress, Steps
 from llmri_server.runtime import LensRuntime, Runtime
-from llmri_server.service.transcript import Place
+from llmri_server.service.transcript import TokenPosition
 
 
 def logit_lens(
     runtime: LensRuntime,
-    place: Place,
+    place: TokenPosition,
     edits: Sequence[Edit],
     most: int,
     *,

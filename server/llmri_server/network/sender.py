@@ -5,8 +5,8 @@ from typing import Protocol
 
 from llmri_protocol.messages import Notice, Scan
 from llmri_server.broadcast.hub import Member
-from llmri_server.broadcast.outbox import Batch, Outbox, Outgoing
-from llmri_server.broadcast.scans import SharedScan
+from llmri_server.broadcast.outbox import Outbox, OutboxBatch, Outgoing
+from llmri_server.broadcast.shared_scans import SharedScan
 from llmri_server.network.transport import Buffers, Transport
 
 MOST_BUFFERS = 512  # in one system call; Linux takes 1024
@@ -43,7 +43,7 @@ def send_all(
             transport.send(buffers)
 
 
-def messages_of(batch: Batch, member: Member | None) -> Iterator[Outgoing]:
+def messages_of(batch: OutboxBatch, member: Member | None) -> Iterator[Outgoing]:
     """Yield what to send for a batch: scans shaped to the viewer's present wish, and how many it lost."""
     for parcel in batch.parcels:
         message = _shaped(parcel, member) if isinstance(parcel, SharedScan) else parcel

@@ -1,4 +1,4 @@
-"""Mark a checkpoint on held-out questions: `python -m llmri_server.pocket.score [FOLDER]`."""
+"""Score a checkpoint on held-out questions: `python -m llmri_server.pocket.score [FOLDER]`."""
 
 import random
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ REQUIRED = {
 
 
 @dataclass(frozen=True)
-class Mark:
+class SkillScore:
     """How a model did at one skill."""
 
     skill: str
@@ -64,7 +64,7 @@ def mark(
     skill: Skill,
     examples: Sequence[Example],
     batch: int = 100,
-) -> Mark:
+) -> SkillScore:
     """Ask every question, each in a conversation of its own, greedily, and mark the replies."""
     wrong = []
     for first in range(0, len(examples), batch):
@@ -77,11 +77,11 @@ def mark(
             for prompt, reply in zip(prompts, replies, strict=True)
             if not skill.check(prompt, reply)
         ]
-    return Mark(skill.name, len(examples) - len(wrong), len(examples), tuple(wrong))
+    return SkillScore(skill.name, len(examples) - len(wrong), len(examples), tuple(wrong))
 
 
-def mark_folder(folder: Path, each: int, seed: int = 0) -> list[Mark]:
-    """Mark the checkpoint in a folder at every skill, with at most `each` questions a skill."""
+def mark_folder(folder: Path, each: int, seed: int = 0) -> list[SkillScore]:
+    """Score the checkpoint in a folder at every skill, with at most `each` questions a skill."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype="float32")
     return [
@@ -90,7 +90,7 @@ def mark_folder(folder: Path, each: int, seed: int = 0) -> list[Mark]:
     ]
 
 
-def marks_table(marks: Sequence[Mark]) -> Table:
+def marks_table(marks: Sequence[SkillScore]) -> Table:
     """Lay the marks out, the required share beside each."""
     table = Table("skill", "right", "asked", "share", "required")
     for row in marks:
@@ -106,7 +106,7 @@ def main(
     seed: Annotated[int, typer.Option(help="Seed of the questions.")] = 0,
     show_wrong: Annotated[int, typer.Option(help="Wrong replies to show a skill.")] = 2,
 ) -> None:
-    """Mark a checkpoint on held-out questions, skill by skill, and print the table."""
+    """Score a checkpoint on held-out questions, skill by skill, and print the table."""
     console = Console()
     if not (folder / "config.json").is_file():
         console.print(f"{folder} holds no model: there is no config.json in it.")

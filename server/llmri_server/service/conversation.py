@@ -6,20 +6,20 @@ from collections.abc import Callable, Iterator
 
 from llmri_protocol.messages import Notice, Token, TurnEnd, TurnStart
 from llmri_server.broadcast.hub import Hub
-from llmri_server.broadcast.scans import SharedScan
+from llmri_server.broadcast.shared_scans import SharedScan
 from llmri_server.runtime import (
     ChatMessage,
     NonFiniteError,
-    Outcome,
     PromptError,
     Runtime,
     Sampling,
     ScanEvent,
     TokenEvent,
+    TurnOutcome,
 )
 from llmri_server.runtimes.common.keeping import NOTHING_KEPT
 from llmri_server.service.transcript import Told, Transcript, read_of
-from llmri_server.service.turns import Turn
+from llmri_server.service.turns import PendingTurn
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Conversation:
         self._said_anew = False  # once a conversation
         self._last: list[ChatMessage] = []  # what the latest turn read and replied to, system message and all
 
-    def hold(self, turn: Turn) -> None:
+    def hold(self, turn: PendingTurn) -> None:
         """Run one turn from its start to its end, whatever happens in between."""
         if turn.new:
             self._history.clear()
@@ -94,7 +94,7 @@ class Conversation:
             return [*self._system, *before, ChatMessage(role="user", content=prompt)]
         return [*self._system, self._last[-1]] if new and self._last else list(self._last)
 
-    def _reply(self, turn: Turn) -> tuple[Outcome, str | None]:
+    def _reply(self, turn: PendingTurn) -> tuple[TurnOutcome, str | None]:
         """Generate, and keep what was read and chosen; give how it ended, and a sentence where it failed."""
         sink = _Announcer(self._hub, turn, self._runtime.context)
         lost: str | None = "failed"
@@ -111,9 +111,9 @@ class Conversation:
         finally:
             begins = not self._history and not self._left_out
             self.transcript.add(turn.number, sink.told(begins=begins, lost=lost))
-        return Outcome(text="", tokens=0, reason="error"), failure
+        return TurnOutcome(text="", tokens=0, reason="error"), failure
 
-    def _end(self, turn: Turn, outcome: Outcome, left_out: int, seconds: float) -> None:
+    def _end(self, turn: PendingTurn, outcome: TurnOutcome, left_out: int, seconds: float) -> None:
         for notice in _notices(turn.number, outcome, left_out, self._runtime.card.context):
             self._hub.tell(notice)
         if outcome.anew and not self._said_anew:
@@ -129,7 +129,7 @@ class Conversation:
             )
         )
 
-    def _remember(self, asked: ChatMessage, outcome: Outcome) -> None:
+    def _remember(self, asked: ChatMessage, outcome: TurnOutcome) -> None:
         """Keep a turn for the next ones' context, unless it failed or ended before it said anything.
 
         A prompt that leaves no room for a reply would push everything older out of the next turns. What was
@@ -155,7 +155,7 @@ class _Announcer:
         context: The runtime's.
     """
 
-    def __init__(self, hub: Hub, turn: Turn, context: Callable[[], tuple[int, ...]]) -> None:
+    def __init__(self, hub: Hub, turn: PendingTurn, context: Callable[[], tuple[int, ...]]) -> None:
         self._hub = hub
         self._turn = turn
         self._context = context
@@ -167,7 +167,7 @@ class _Announcer:
         """Return what was told so far."""
         return Told(self._prompt, self._read, self._chosen, begins, lost)
 
-    def why_nothing(self, outcome: Outcome) -> str | None:
+    def why_nothing(self, outcome: TurnOutcome) -> str | None:
         """Say why a turn that ended well read nothing, if it did not."""
         if self._read:
             return None
@@ -201,7 +201,7 @@ class _Announcer:
         self._hub.scan(SharedScan(self._turn.number, time.time(), event))
 
 
-def _notices(turn: int, outcome: Outcome, left_out: int, context: int) -> Iterator[Notice]:
+def _notices(turn: int, outcome: TurnOutcome, left_out: int, context: int) -> Iterator[Notice]:
     """Say what the context's length did to a turn, if anything."""
     if left_out:
         yield Notice(

@@ -9,7 +9,7 @@ from llmri_protocol.messages import Command, Error, Message, Reply, type_of
 from llmri_protocol.plain import PlainClientMessage
 from llmri_server.broadcast.hub import Member
 from llmri_server.broadcast.outbox import Outgoing
-from llmri_server.service.tasks import Task, Work
+from llmri_server.service.client_tasks import ClientTask, Work
 
 Asked = TypeVar("Asked", bound=Message)
 
@@ -35,7 +35,7 @@ class Handlers:
     """
 
     def __init__(
-        self, submit: Callable[[Task], None], refuse: Callable[[BaseException, int | None], Error]
+        self, submit: Callable[[ClientTask], None], refuse: Callable[[BaseException, int | None], Error]
     ) -> None:
         self._submit = submit
         self._refuse = refuse
@@ -77,7 +77,7 @@ class Handlers:
             if number is None:
                 raise HandlerError(f"the handler of {type(command).__name__} returned no answer")
             if done is not None:
-                self._submit(Task(caller.member.outbox, number, done, self._refuse))
+                self._submit(ClientTask(caller.member.outbox, number, done, self._refuse))
                 return None
         except BaseException as error:  # a panic of a tokenizer is none of `Exception`
             return self._refuse(error, number)

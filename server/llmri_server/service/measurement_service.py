@@ -20,11 +20,11 @@ from llmri_protocol.messages import (
 from llmri_server.edits import normalised
 from llmri_server.measuring import NoRoomError, Progress, attribution, comparison, influence, logit_lens
 from llmri_server.runtime import LensRuntime, Runtime, UnsupportedError
+from llmri_server.service.client_tasks import Work
 from llmri_server.service.conversation import Conversation
 from llmri_server.service.edit_service import EditService
 from llmri_server.service.handlers import Caller, Handlers
-from llmri_server.service.tasks import Work
-from llmri_server.service.transcript import NothingReadError, Place, UnknownPlaceError
+from llmri_server.service.transcript import NothingReadError, TokenPosition, UnknownPlaceError
 
 
 class UnfitError(ValueError):
@@ -184,7 +184,7 @@ class MeasurementService:
 
         return work
 
-    def _place(self, turn: int | None = None, token: int | None = None) -> Place:
+    def _place(self, turn: int | None = None, token: int | None = None) -> TokenPosition:
         """Return the place of a token, by default of the newest that was read in the conversation.
 
         Raises:
@@ -230,6 +230,6 @@ class MeasurementService:
             self._runtime.check_edits((Edit(site=request.site, layer=request.layer, units=(0,)),))
 
 
-def _end_of(text: tuple[int, ...]) -> Place:
+def _end_of(text: tuple[int, ...]) -> TokenPosition:
     """Return the place of a text's last token; a text is all prompt."""
-    return Place(None, len(text) - 1, text, None, None)
+    return TokenPosition(None, len(text) - 1, text, None, None)

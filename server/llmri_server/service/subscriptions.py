@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from llmri_protocol.messages import ModelCard, Ping, Subscribe
 from llmri_protocol.plain import PlainPing, Pong
-from llmri_server.broadcast.hub import Hub, Member, Wish
+from llmri_server.broadcast.hub import Hub, Member, Subscription
 from llmri_server.broadcast.outbox import Outbox
 from llmri_server.service.edit_service import EditService
 from llmri_server.service.handlers import Caller, Handlers
@@ -45,7 +45,7 @@ class Subscriptions:
         member = self._hub.join(outbox, silent=silent)
         if member is not None:
             site = frozenset({self._card.default_site})
-            self._hub.subscribe(member, Wish(site, tuple(range(self._card.layers)), dtype="f32"))
+            self._hub.subscribe(member, Subscription(site, tuple(range(self._card.layers)), dtype="f32"))
         return member
 
     def leave(self, member: Member) -> None:

@@ -38,7 +38,7 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Place:
+class TokenPosition:
     """A token's place: all that was read up to it and with it, and which token came next, if one did.
 
     `turn` is None for a text, which is no turn. `prompt` is the length of the turn's prompt, which may end
@@ -66,7 +66,7 @@ class Transcript:
         while len(self._turns) > 1 and (len(self._turns) > TURNS_KEPT or self._tokens > TOKENS_KEPT):
             self._tokens -= _size(self._turns.pop(min(self._turns)))
 
-    def place(self, turn: int | None = None, token: int | None = None) -> Place:
+    def place(self, turn: int | None = None, token: int | None = None) -> TokenPosition:
         """Return the place of a turn's token, by default the newest that was read in the conversation so far.
 
         Raises:
@@ -89,7 +89,7 @@ class Transcript:
             raise UnknownPlaceError(f"turn {turn} has no token {token}; its last is {last}")
         position = first + token
         came = ids[position + 1] if position + 1 < len(ids) else None
-        return Place(turn, token, ids[: position + 1], came, len(told.prompt))
+        return TokenPosition(turn, token, ids[: position + 1], came, len(told.prompt))
 
     def _newest(self) -> int:
         """Return the latest turn that is a part of the present conversation."""

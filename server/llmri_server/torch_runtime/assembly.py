@@ -20,7 +20,7 @@ from llmri_server.torch_runtime.keeping import measure_caches
 from llmri_server.torch_runtime.probe import probe
 from llmri_server.torch_runtime.prompts import PromptWriter
 from llmri_server.torch_runtime.runtime import TorchRuntime
-from llmri_server.torch_runtime.scans import SCAN_DTYPES
+from llmri_server.torch_runtime.scan_transfer import SCAN_DTYPES
 from llmri_server.torch_runtime.taps import Site, Tap, Taps, bind
 from llmri_server.torch_runtime.verification import Verified, verify
 

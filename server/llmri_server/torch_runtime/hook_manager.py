@@ -15,9 +15,9 @@ from transformers import PreTrainedModel
 from llmri_protocol.messages import Edit
 from llmri_server.edits import Place
 from llmri_server.edits.baselines import Baselines
-from llmri_server.runtime import Wanted
+from llmri_server.runtime import SiteLayers
 from llmri_server.torch_runtime.architectures import SITE_NAMES, SiteName
-from llmri_server.torch_runtime.hooks import ForwardPass, Kept
+from llmri_server.torch_runtime.hooks import CapturedSite, ForwardPass
 from llmri_server.torch_runtime.installation import Clock, Installation
 from llmri_server.torch_runtime.interventions import Compiler, Edits, Interventions
 from llmri_server.torch_runtime.states import states_left
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 class Receiver(Protocol):
     """Takes what a forward pass left, in the model's thread."""
 
-    def kept(self, kept: Kept) -> None:
+    def kept(self, kept: CapturedSite) -> None:
         """Take the tensors of one site; they are forgotten afterwards."""
         ...
 
@@ -44,8 +44,8 @@ class _Setting:
     """What the next pass shall do: one immutable value, so that a pass sees all of a change or nothing."""
 
     edits: Edits = ()
-    wanted: Wanted = ()
-    recorded: Wanted | None = None
+    wanted: SiteLayers = ()
+    recorded: SiteLayers | None = None
     variants: tuple[Edits, ...] | None = None
 
 
@@ -94,7 +94,7 @@ class HookManager:
         return self._setting.edits
 
     @property
-    def felt(self) -> Edits:
+    def applied(self) -> Edits:
         """The standing edits of the latest pass that felt them."""
         return self._felt
 
@@ -103,7 +103,7 @@ class HookManager:
         with self._lock:
             self._setting = replace(self._setting, edits=tuple(edits))
 
-    def capture(self, wanted: Wanted) -> None:
+    def capture(self, wanted: SiteLayers) -> None:
         """Keep these sites and layers from the next pass on.
 
         Raises:
@@ -124,7 +124,7 @@ class HookManager:
     def attached(
         self,
         receiver: Receiver | None = None,
-        recorded: Wanted | None = None,
+        recorded: SiteLayers | None = None,
         variants: Sequence[Sequence[Edit]] | None = None,
         prompt: int | None = None,
         start: int | None = None,
@@ -150,8 +150,8 @@ class HookManager:
         outer = (self._receiver, self._prompt, self._first)
         replaced = (self._setting.recorded, self._setting.variants)
         self._receiver, self._prompt, self._first = receiver, prompt, start
-        felt = replaced[1] if variants is None else tuple(tuple(edits) for edits in variants)
-        self._replace(recorded, felt)
+        applied = replaced[1] if variants is None else tuple(tuple(edits) for edits in variants)
+        self._replace(recorded, applied)
         try:
             with self._watching():
                 yield
@@ -168,7 +168,7 @@ class HookManager:
         finally:
             self._clock, self._installed = None, None
 
-    def _check(self, wanted: Wanted) -> None:
+    def _check(self, wanted: SiteLayers) -> None:
         for name, layers in wanted:
             if name not in self._sites:
                 raise ValueError(f"there is no site `{name}` here; there are {', '.join(self._sites)}")
@@ -177,7 +177,7 @@ class HookManager:
                 if not 0 <= layer < there:
                     raise ValueError(f"there is no layer {layer}; this model has layers 0 to {there - 1}")
 
-    def _replace(self, recorded: Wanted | None, variants: tuple[Edits, ...] | None) -> None:
+    def _replace(self, recorded: SiteLayers | None, variants: tuple[Edits, ...] | None) -> None:
         with self._lock:
             self._setting = replace(self._setting, recorded=recorded, variants=variants)
 
@@ -229,7 +229,7 @@ class HookManager:
             self._clock.nanoseconds += time.perf_counter_ns() - start
             self._clock.calls += 1
 
-    def _hand_over(self, kept: Kept) -> None:
+    def _hand_over(self, kept: CapturedSite) -> None:
         """Give a site's tensors away, unless the model has written to them since: then copy from now on."""
         if kept.overwritten:
             logger.warning(

@@ -18,17 +18,17 @@ from llmri_server.runtime import (
     ChatMessage,
     Measured,
     NonFiniteError,
-    Outcome,
     Sampling,
     Sink,
+    SiteLayers,
+    TurnOutcome,
     UnsupportedError,
-    Wanted,
 )
 from llmri_server.runtimes.common.calibration import calibration_ids
-from llmri_server.runtimes.common.speaking import BrokenError, Turn
+from llmri_server.runtimes.common.turn_request import BrokenError, TurnRequest
 from llmri_server.torch_runtime.architectures import SiteName
 from llmri_server.torch_runtime.attribution import attribute
-from llmri_server.torch_runtime.generator import Speaker
+from llmri_server.torch_runtime.generator import Generator
 from llmri_server.torch_runtime.hook_manager import HookManager
 from llmri_server.torch_runtime.installation import Clock
 from llmri_server.torch_runtime.interventions import NO_REPLY
@@ -39,7 +39,7 @@ from llmri_server.torch_runtime.nonfinite import breaks, few_logits
 from llmri_server.torch_runtime.prefix_cache import PrefixCache
 from llmri_server.torch_runtime.prompts import PromptWriter
 from llmri_server.torch_runtime.recording import Recording
-from llmri_server.torch_runtime.scans import ScanWriter
+from llmri_server.torch_runtime.scan_transfer import ScanWriter
 from llmri_server.torch_runtime.taps import Site
 from llmri_server.torch_runtime.text import Vocabulary
 
@@ -71,7 +71,7 @@ class TorchRuntime:
         self._prompts = prompts
         self._vocabulary = Vocabulary(tokenizer)
         self._instruments = HookManager(model, sites, self._calibration, self._vocabulary.special)
-        self._speaker = Speaker(
+        self._speaker = Generator(
             model, self._instruments, self._prompts, self._vocabulary, context=card.context, ends=ends
         )
         self._memory = PrefixCache(model.config, keeping)
@@ -95,7 +95,7 @@ class TorchRuntime:
 
     def generate(
         self, conversation: Sequence[ChatMessage], sampling: Sampling, sink: Sink, stop: threading.Event
-    ) -> Outcome:
+    ) -> TurnOutcome:
         """Generate the reply to the conversation's last message, until done or `stop` is set.
 
         A conversation's first turn is computed anew; later turns reuse the keys and values of earlier ones,
@@ -112,11 +112,11 @@ class TorchRuntime:
         def attach(new: int, prompt: int) -> AbstractContextManager[None]:
             return self._watched(sink, new, prompt)
 
-        turn = Turn(conversation, sampling, sink, stop)
+        turn = TurnRequest(conversation, sampling, sink, stop)
         try:
             return self._speaker.hold(turn, self._memory, attach)
         except BrokenError as broken:
-            raise self._non_finite(broken, self._instruments.felt) from None
+            raise self._non_finite(broken, self._instruments.applied) from None
 
     def replay(
         self,
@@ -125,7 +125,7 @@ class TorchRuntime:
         sink: Sink,
         stop: threading.Event,
         edits: Sequence[Edit],
-    ) -> Outcome:
+    ) -> TurnOutcome:
         """Generate like `generate`, from the first token and under these edits alone; all else stays.
 
         Raises:
@@ -135,7 +135,7 @@ class TorchRuntime:
         def attach(_new: int, prompt: int) -> AbstractContextManager[None]:
             return self._instruments.attached(recorded=(), variants=[edits], prompt=prompt, start=0)
 
-        turn = Turn(conversation, sampling, sink, stop)
+        turn = TurnRequest(conversation, sampling, sink, stop)
         try:
             return self._speaker.hold(turn, PrefixCache(self.model.config, self.keeping), attach)
         except BrokenError as broken:
@@ -172,7 +172,7 @@ class TorchRuntime:
             logits = self.model(
                 tokens, past_key_values=cache, use_cache=True, **few_logits(self.model)
             ).logits
-        edits = self._instruments.felt
+        edits = self._instruments.applied
         if not bool(logits.isfinite().all()):
             raise self._non_finite(BrokenError(ids, NO_REPLY), edits)
         self._memory.renew(cache, edits)
@@ -195,7 +195,7 @@ class TorchRuntime:
         ids: Sequence[int],
         variants: Sequence[Sequence[Edit]],
         *,
-        sites: Wanted = (),
+        sites: SiteLayers = (),
         logits: int = 1,
         prompt: int | None = None,
     ) -> Measured:
@@ -288,7 +288,7 @@ class TorchRuntime:
         return calibration_ids(self)
 
     def _computed(self, positions: int) -> None:
-        self._memory.computed(self._instruments.felt, positions)
+        self._memory.computed(self._instruments.applied, positions)
 
     def _breaks(self, ids: Sequence[int], prompt: int | None, edits: Sequence[Edit]) -> bool:
         """Whether the logits after these tokens are broken under these edits alone."""

@@ -14,8 +14,8 @@ from PIL import Image
 from llmri_client.address import Address
 from llmri_look.colours.theme import THEMES
 from llmri_look.keys import bindings
+from llmri_viewer.app.application import Application
 from llmri_viewer.app.meter import Meter
-from llmri_viewer.app.session import Session
 from llmri_viewer.app.window import Window
 from llmri_viewer.commands.program import Point
 from llmri_viewer.model.options import Options
@@ -35,7 +35,7 @@ class Reader:
     def __init__(self, address: str) -> None:
         self._table = bindings.load()
         options = Options(theme="dark", width=SIZE[0], height=SIZE[1])
-        self.session = Session(Address.parse(address, "controller", None), options, site=SITE)
+        self.session = Application(Address.parse(address, "controller", None), options, site=SITE)
         self.window = Window(self.session, self._table, THEMES["dark"])
         self._pilot = Pilot(self.window, PATIENCE)
         self.session.link.start()

@@ -6,12 +6,12 @@ from scipy.stats import entropy  # type: ignore[import-untyped]
 from llmri_protocol.messages import Candidate, Edit, LensLayer
 from llmri_server.measuring import logit_lens
 from llmri_server.runtime import StoppedError
-from llmri_server.service.transcript import Place
+from llmri_server.service.transcript import TokenPosition
 from tests.server.fakes import LAYERS, FakeRuntime
 from tests.server.measuring.told import Told
 
 IDS = (4, 8, 15, 16, 23)
-PLACE = Place(turn=1, token=4, ids=IDS, came=42, prompt=3)
+PLACE = TokenPosition(turn=1, token=4, ids=IDS, came=42, prompt=3)
 
 
 def read(runtime: FakeRuntime, told: Told, *edits: Edit) -> tuple[tuple[LensLayer, ...], Candidate | None]:

@@ -26,7 +26,7 @@ from llmri_protocol.protection import phase_of, with_found
 from llmri_viewer.commands.base import Step
 from llmri_viewer.commands.view import subscription
 from llmri_viewer.connection.plausible import odd_card, why_not
-from llmri_viewer.model.history.store import ScanStore, Sheet, TokenRef
+from llmri_viewer.model.history.store import ScanRows, ScanStore, TokenRef
 from llmri_viewer.model.measured.measuring import Measurements
 from llmri_viewer.model.state import Link, LinkStatus, Standing, ViewState
 from llmri_viewer.views.base import unzoomed
@@ -199,7 +199,7 @@ def _default_site(card: ModelCard) -> str:
 def _scanned(state: ViewState, store: ScanStore, scan: Scan) -> ViewState:
     moment = TokenRef(scan.turn, scan.token)
     had = store.sheet(state.at, state.site) is not None
-    store.add_scan(moment, scan.site, Sheet(scan.layers, array_of(scan), scan.time))
+    store.add_scan(moment, scan.site, ScanRows(scan.layers, array_of(scan), scan.time))
     if had and store.sheet(state.at, state.site) is None and state.paused:
         sentence = f"the shown scan was let go for newer ones: all fit {store.budget >> 20} MiB"
         return replace(state, notice=sentence, warning=True)

@@ -10,7 +10,7 @@ from llmri_clustering.units import UnitSet
 from llmri_protocol.messages import Edits, Notice, Scan, ServerMessage, Token, TurnEnd, TurnStart, Welcome
 from llmri_protocol.protection import FOUND
 from llmri_viewer.model.clusters.gathered import NEEDED, Gathered, together
-from llmri_viewer.model.history.store import ScanStore, Sheet, TokenRef
+from llmri_viewer.model.history.store import ScanRows, ScanStore, TokenRef
 from llmri_viewer.model.state import LinkStatus, ViewState
 
 SAMPLES = 4096  # of a site, as many as `llmri cluster` keeps
@@ -130,7 +130,7 @@ def _protected(units: UnitSet, state: ViewState) -> npt.NDArray[np.bool_]:
     return units.among({(unit.layer, unit.unit) for unit in known if unit.site == units.site})
 
 
-def _values(sheet: Sheet, layers: tuple[int, ...]) -> np.ndarray[tuple[int], np.dtype[np.float32]] | None:
+def _values(sheet: ScanRows, layers: tuple[int, ...]) -> np.ndarray[tuple[int], np.dtype[np.float32]] | None:
     """Return the values of some layers, `[units]`; None where the scan lacks one."""
     if sheet.layers == layers:
         return sheet.rows.ravel()

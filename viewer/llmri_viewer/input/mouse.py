@@ -23,7 +23,7 @@ BUTTONS = (pygame.BUTTON_LEFT, pygame.BUTTON_RIGHT)
 MomentAt = Callable[[int, int], TokenRef | None]
 
 
-class Mouse:
+class MouseInput:
     """Turns the mouse's events into commands; remembers what is pressed, to tell a click from a drag.
 
     Args:

@@ -44,7 +44,7 @@ class Parts:
 
 
 @dataclass(frozen=True)
-class Cell:
+class TokenPlace:
     """A token's place: its line from the reply's first, and pixels from the line's start."""
 
     line: int
@@ -69,15 +69,15 @@ def parts(state: ViewState) -> Parts:
 
 
 @lru_cache(maxsize=8)
-def cells(tokens: tuple[ComparedToken, ...], width: int) -> tuple[Cell, ...]:
+def cells(tokens: tuple[ComparedToken, ...], width: int) -> tuple[TokenPlace, ...]:
     """Lay a reply out in lines of so many pixels; a token that ends a line of text ends one here."""
-    found: list[Cell] = []
+    found: list[TokenPlace] = []
     x = line = 0
     for token in tokens:
         room = min(width, CHARACTER * _letters(token.text) + 2 * PADDING)
         if x and x + room > width:
             x, line = 0, line + 1
-        found.append(Cell(line, x, room))
+        found.append(TokenPlace(line, x, room))
         x += room + 1
         if token.text.endswith("\n"):
             x, line = 0, line + 1

@@ -8,7 +8,7 @@ import numpy as np
 from llmri_look.colours import colour
 from llmri_look.colours.colour import Bytes, Scale, window
 from llmri_look.colours.theme import ColourMapName
-from llmri_viewer.model.history.store import Rows, ScanStore, Sheet, TokenRef
+from llmri_viewer.model.history.store import Rows, ScanRows, ScanStore, TokenRef
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.model.unit_selection import Scans, UnitSelection, difference, sampled
 
@@ -63,7 +63,7 @@ def picture_of_units(subject: UnitSelection | None, state: ViewState, store: Sca
     return _shown(subject, Scans((sheet,)), _scale(subject, spread, ends, look))
 
 
-def _before(at: TokenRef, state: ViewState, store: ScanStore) -> Sheet | None:
+def _before(at: TokenRef, state: ViewState, store: ScanStore) -> ScanRows | None:
     """Return the scan before one, of the same turn."""
     moment = store.step(at, state.site, -1)
     return store.sheet(moment, state.site) if moment and moment.turn == at.turn else None

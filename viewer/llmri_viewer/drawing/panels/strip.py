@@ -20,7 +20,7 @@ SAID_MOST = 300  # characters of a prompt without tokens; more have no room in a
 
 
 @dataclass(frozen=True)
-class Cell:
+class TokenCell:
     """Where a token's cell is."""
 
     token: int
@@ -40,7 +40,7 @@ def turn_of(state: ViewState, store: ScanStore) -> Turn | None:
     return store.turns.get(state.at.turn)
 
 
-def cells(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> list[Cell]:
+def cells(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> list[TokenCell]:
     """Return the cells in sight: scrolled to the shown token, or to the end while the reply is written."""
     turn = turn_of(state, store)
     if turn is None or not turn.order:
@@ -51,7 +51,7 @@ def cells(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> list[
     shown = state.at.token if state.at and not _live(state, turn) else turn.order[-1]
     first = max(0, min(flow.line_of.get(shown, last) - high // 2, last - high + 1))
     return [
-        Cell(laid.token, Box(inner.x + laid.x, inner.y + row * STRIP_LINE, laid.width, STRIP_LINE - 2))
+        TokenCell(laid.token, Box(inner.x + laid.x, inner.y + row * STRIP_LINE, laid.width, STRIP_LINE - 2))
         for row, line in enumerate(flow.lines[first : first + high])
         for laid in line
     ]
@@ -115,7 +115,7 @@ def _uncertain(canvas: Canvas, box: Box) -> None:
         canvas.fill(Box(x, box.bottom - 2, 2, 2), canvas.theme.warning)
 
 
-def _cell(canvas: Canvas, cell: Cell, token: Token, *, shown: bool) -> None:
+def _cell(canvas: Canvas, cell: TokenCell, token: Token, *, shown: bool) -> None:
     theme = canvas.theme
     generated = token.phase == "generate"
     ground = blend(theme.accent, theme.raised, TINT * surprise(token)) if generated else theme.panel

@@ -14,7 +14,17 @@ from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.measured.measuring import Asked
 from llmri_viewer.model.state import ViewState
-from llmri_viewer.views.compare import LINE, PADDING, ROW, Cell, Parts, cells, most_scroll, parts, token_at
+from llmri_viewer.views.compare import (
+    LINE,
+    PADDING,
+    ROW,
+    Parts,
+    TokenPlace,
+    cells,
+    most_scroll,
+    parts,
+    token_at,
+)
 from llmri_viewer.views.picture import Picture, Words
 
 TINT = 0.6  # of the accent, where the divergence is largest
@@ -115,7 +125,7 @@ def _reply(canvas: Canvas, box: Box, answer: Comparison, column: int, *, scroll:
             canvas.outline(place, theme.accent, 2, 3)
 
 
-def _place(box: Box, cell: Cell, scroll: int) -> Box | None:
+def _place(box: Box, cell: TokenPlace, scroll: int) -> Box | None:
     """Return a cell's pixels, None where its line is out of sight."""
     line = cell.line - scroll
     if not 0 <= line < max(1, box.height // LINE):

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 
 from llmri_protocol.messages import Edits, Token, TurnEnd, TurnStart, Welcome
 from llmri_viewer.model.history.revisions import UNKNOWN, Revision, Revisions, Under
-from llmri_viewer.model.history.turns import Rows, Sheet, Shelf, TokenRef, Turn
+from llmri_viewer.model.history.turns import Rows, ScanRows, TokenRef, Turn, TurnScans
 
-__all__ = ["Rows", "ScanStore", "Sheet", "TokenRef", "Turn"]
+__all__ = ["Rows", "ScanRows", "ScanStore", "TokenRef", "Turn"]
 
 TURNS_KEPT = 256  # texts of older turns go once their scans have gone
 SPREAD_SHEETS = 32
 HISTORIES_KEPT = 32
-NOTHING = Shelf()
+NOTHING = TurnScans()
 NOT_KNOWN = Under(UNKNOWN)
 
 
@@ -25,7 +25,7 @@ NOT_KNOWN = Under(UNKNOWN)
 class _History:
     """A unit's values over a turn, as far as they were read."""
 
-    shelf: Shelf
+    shelf: TurnScans
     upset: int
     seen: int = 0
     tokens: list[int] = field(default_factory=list)
@@ -110,7 +110,7 @@ class ScanStore:
             turn.passes.mark(token.token - 1, self.revisions.chosen(token.token - 1))
         self._keep_to_budget()
 
-    def add_scan(self, moment: TokenRef, site: str, sheet: Sheet) -> None:
+    def add_scan(self, moment: TokenRef, site: str, sheet: ScanRows) -> None:
         """Keep a scan, and let the oldest go until all fit the budget; the newest always stays."""
         turn = self.turn(moment.turn)
         if not self.moments(moment.turn, site):
@@ -122,7 +122,7 @@ class ScanStore:
             self._ring.append((moment.turn, site, moment.token))
         self._keep_to_budget()
 
-    def sheet(self, moment: TokenRef | None, site: str) -> Sheet | None:
+    def sheet(self, moment: TokenRef | None, site: str) -> ScanRows | None:
         """Return the scan of a site at a token, None where there is none (any more)."""
         return self._shelf(moment.turn, site).get(moment.token) if moment else None
 
@@ -214,7 +214,7 @@ class ScanStore:
         known.seen = len(shelf.tokens)
         return known.tokens, known.values
 
-    def spread(self, turn: int, site: str) -> list[Sheet]:
+    def spread(self, turn: int, site: str) -> list[ScanRows]:
         """Return scans spread evenly over a turn, at most 32."""
         shelf = self._shelf(turn, site)
         stride = max(1, -(-len(shelf) // SPREAD_SHEETS))
@@ -226,7 +226,7 @@ class ScanStore:
     def _last(self, turn: int, site: str) -> TokenRef:
         return TokenRef(turn, self.moments(turn, site)[-1])
 
-    def _shelf(self, turn: int, site: str) -> Shelf:
+    def _shelf(self, turn: int, site: str) -> TurnScans:
         known = self.turns.get(turn)
         return known.sheets.get(site, NOTHING) if known else NOTHING
 

@@ -34,7 +34,7 @@ class AllRows:
 
 
 @dataclass(frozen=True)
-class Wish:
+class RowsRequest:
     """What is asked for: a token's values or their change, and how they are brought on a scale."""
 
     subject: AllUnits
@@ -51,7 +51,7 @@ def all_rows(state: ViewState, store: ScanStore) -> AllRows | None:
     """Return every layer at the shown token; None where there is nothing to show."""
     if state.card is None or state.at is None or not state.width:
         return None
-    wish = Wish(
+    wish = RowsRequest(
         AllUnits(state.card.layers, state.width), state.site, state.difference, state.per_layer,
         state.colour_map, state.log, state.clip, state.limits,
     )  # fmt: skip
@@ -59,7 +59,7 @@ def all_rows(state: ViewState, store: ScanStore) -> AllRows | None:
 
 
 @lru_cache(maxsize=4)
-def _all_rows(wish: Wish, store: ScanStore, _revision: int, at: TokenRef) -> AllRows | None:
+def _all_rows(wish: RowsRequest, store: ScanStore, _revision: int, at: TokenRef) -> AllRows | None:
     sheet = store.sheet(at, wish.site)
     if sheet is None:
         return None
@@ -79,7 +79,7 @@ def _all_rows(wish: Wish, store: ScanStore, _revision: int, at: TokenRef) -> All
     return AllRows(rows, _scales(wish, ends), blank)
 
 
-def _scales(wish: Wish, ends: Ends) -> tuple[Scale, ...]:
+def _scales(wish: RowsRequest, ends: Ends) -> tuple[Scale, ...]:
     """Return each layer's scale, from the lowest and the highest value to be told apart."""
     if wish.limits is not None:
         return (Scale(*wish.limits, wish.log, wish.colour_map == "energy"),) * len(ends)
@@ -88,7 +88,7 @@ def _scales(wish: Wish, ends: Ends) -> tuple[Scale, ...]:
     return (window(ends, wish.colour_map, log=wish.log, clip=False),) * len(ends)
 
 
-def _ends(wish: Wish, store: ScanStore, turn: int) -> Ends:
+def _ends(wish: RowsRequest, store: ScanStore, turn: int) -> Ends:
     """Return the lowest and highest value of each layer in the turn, or its percentiles, `[layers, 2]`.
 
     Where there is one scale for all layers, the percentiles are those of all together.
@@ -101,7 +101,7 @@ def _ends(wish: Wish, store: ScanStore, turn: int) -> Ends:
 
 
 @lru_cache(maxsize=4)
-def _ends_of(wish: Wish, spread: Scans) -> Ends:
+def _ends_of(wish: RowsRequest, spread: Scans) -> Ends:
     """Return the ends that stand for a turn, from scans spread over it."""
     values = _sampled(wish, spread)
     if not values.size:
@@ -126,7 +126,7 @@ def _percentiles(row: Rows, percent: tuple[float, float]) -> tuple[float, float]
     return float(low), float(high)
 
 
-def _sampled(wish: Wish, spread: Scans) -> Rows:
+def _sampled(wish: RowsRequest, spread: Scans) -> Rows:
     """Return values spread over a turn's tokens and each layer's units, `[layers, values]`."""
     sheets = [wish.subject.rows(sheet) for sheet in spread.sheets]
     step = max(1, -(-len(sheets) * len(wish.subject) // SAMPLED))

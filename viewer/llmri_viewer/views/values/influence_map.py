@@ -11,7 +11,7 @@ from llmri_look.colours.colour import Scale
 from llmri_look.colours.theme import ColourMapName
 from llmri_protocol.arrays import array_of
 from llmri_protocol.messages import Influence, MeasureInfluence
-from llmri_viewer.model.history.store import Rows, ScanStore, Sheet, TokenRef
+from llmri_viewer.model.history.store import Rows, ScanRows, ScanStore, TokenRef
 from llmri_viewer.model.measured.coactivation import coactivation
 from llmri_viewer.model.measured.measuring import Asked
 from llmri_viewer.model.state import Selection, ViewState, by_layer
@@ -148,7 +148,7 @@ class _Episode:
     site: str
     tokens: tuple[int, ...]
 
-    def sheets(self) -> list[Sheet]:
+    def sheets(self) -> list[ScanRows]:
         """Return their scans, as far as they are kept."""
         found = (self.store.sheet(TokenRef(self.turn, token), self.site) for token in self.tokens)
         return [sheet for sheet in found if sheet is not None]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from llmri_viewer.model.clusters.atlas import Atlas
-from llmri_viewer.model.history.store import Rows, ScanStore, Sheet, TokenRef
+from llmri_viewer.model.history.store import Rows, ScanRows, ScanStore, TokenRef
 from llmri_viewer.model.state import Selection, ViewState
 from llmri_viewer.model.unit_selection import LayerUnits, values_at
 
@@ -162,14 +162,14 @@ def _bridged(at: Ints, values: Rows) -> tuple[Ints, Rows]:
     return places, bridged.astype(np.float32)
 
 
-def _reader(chosen: Selection | int, units: list[tuple[int, int]]) -> Callable[[Sheet], Rows | None]:
+def _reader(chosen: Selection | int, units: list[tuple[int, int]]) -> Callable[[ScanRows], Rows | None]:
     """Return what reads some units' values from a scan, `[units]`; None where it lacks a layer of theirs."""
     layers, numbers = np.asarray(units).T
     if isinstance(chosen, int):  # evenly spread over one layer
         step = int(numbers[1] - numbers[0]) if len(numbers) > 1 else 1
         return lambda sheet: None if (row := sheet.row(chosen)) is None else row[::step][: len(numbers)]
 
-    def read(sheet: Sheet) -> Rows | None:
+    def read(sheet: ScanRows) -> Rows | None:
         row_of = {layer: row for row, layer in enumerate(sheet.layers)}
         rows = [row_of.get(layer, -1) for layer in layers.tolist()]
         return None if -1 in rows or numbers.max() >= sheet.rows.shape[1] else sheet.rows[rows, numbers]

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from llmri_server.llama_runtime.interventions import Compiled
 from llmri_server.llama_runtime.watch import Watch
-from llmri_server.runtime import Wanted
+from llmri_server.runtime import SiteLayers
 
 Floats = npt.NDArray[np.float32]
 
@@ -24,7 +24,7 @@ def read(
     *,
     prompt: int,
     compiled: Compiled,
-    wanted: Wanted = (),
+    wanted: SiteLayers = (),
     logits: int = 1,
 ) -> tuple[Mapping[str, Floats], Floats]:
     """Compute a sequence from its first token; what the context kept before is gone.

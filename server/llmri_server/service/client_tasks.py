@@ -14,7 +14,7 @@ Work = Callable[[Tell, threading.Event], ServerMessage | None]
 
 
 @dataclass(eq=False)
-class Task:
+class ClientTask:
     """Work for one client, which alone hears of it.
 
     `stop` may be set at any time. Exactly one of `run` and `fail` is called, once.

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from llmri_protocol.messages import ScanDtype
 from llmri_server.runtime import ScanEvent, Sink
-from llmri_server.torch_runtime.hooks import Kept
+from llmri_server.torch_runtime.hooks import CapturedSite
 
 SCAN_DTYPES: dict[torch.dtype, ScanDtype] = {
     torch.float32: "f32",
@@ -44,7 +44,7 @@ class ScanWriter:
         self._prompt_scans = prompt_scans
         self._number = 0
 
-    def kept(self, kept: Kept) -> None:
+    def kept(self, kept: CapturedSite) -> None:
         """Stack the tensors of one site once, bring them to the host once, and hand the scans on."""
         name, layers = kept.site.name, kept.layers
         dtype = SCAN_DTYPES[kept.tensors[0].dtype]

@@ -18,7 +18,7 @@ SPECIAL = {
 
 
 @dataclass(frozen=True)
-class Vocabulary:
+class BpeVocabulary:
     """A byte-level BPE vocabulary.
 
     Attributes:
@@ -40,7 +40,7 @@ class Vocabulary:
     template: str | None
 
 
-def read_vocabulary(folder: Path, size: int) -> Vocabulary:
+def read_vocabulary(folder: Path, size: int) -> BpeVocabulary:
     """Read `tokenizer.json` and what stands beside it, padded to `size` tokens.
 
     Raises:
@@ -52,7 +52,7 @@ def read_vocabulary(folder: Path, size: int) -> Vocabulary:
     pieces, kinds = _tokens(core, size)
     special = {role: pieces.index(text) for role in SPECIAL if (text := _text(settings.get(role)))}
     template = folder / "chat_template.jinja"
-    return Vocabulary(
+    return BpeVocabulary(
         pieces=pieces,
         kinds=kinds,
         merges=[pair if isinstance(pair, str) else " ".join(pair) for pair in core["model"]["merges"]],
@@ -63,7 +63,7 @@ def read_vocabulary(folder: Path, size: int) -> Vocabulary:
     )
 
 
-def add_vocabulary(writer: GGUFWriter, vocabulary: Vocabulary) -> None:
+def add_vocabulary(writer: GGUFWriter, vocabulary: BpeVocabulary) -> None:
     """Write the vocabulary."""
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre(vocabulary.pretokenizer)

@@ -9,7 +9,7 @@ from llmri_server.runtime import ChatMessage, Sampling, Sink
 
 
 @dataclass(frozen=True)
-class Turn:
+class TurnRequest:
     """What is asked, how it is answered, who listens, and how it is stopped."""
 
     conversation: Sequence[ChatMessage]

@@ -25,7 +25,7 @@ from llmri_protocol.messages import (
     Welcome,
 )
 from llmri_server.broadcast.outbox import BATCH_BYTES
-from llmri_server.broadcast.scans import fast_row_stats
+from llmri_server.broadcast.shared_scans import fast_row_stats
 from llmri_server.network.transport import ClearTransport
 
 Floats = npt.NDArray[np.float32]

@@ -47,7 +47,7 @@ class Tally:
     edits: int = 0
 
 
-class Session:
+class Application:
     """Everything the window shows, and the way of a command to the server."""
 
     def __init__(
