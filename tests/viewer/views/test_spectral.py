@@ -17,7 +17,7 @@ from llmri_viewer.views.spectral import SpectralView
 from llmri_viewer.views.values import signals
 from llmri_viewer.views.values.spectra import curve, moving
 from tests.viewer.conftest import STORY_TOLD, Desk
-from tests.viewer.test_spectra import along_tokens
+from tests.viewer.views.test_spectra import along_tokens
 
 VIEW = SpectralView()
 

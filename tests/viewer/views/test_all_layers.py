@@ -19,8 +19,8 @@ from llmri_viewer.model.unit_selection import AllUnits
 from llmri_viewer.views import picture_of
 from llmri_viewer.views.all_layers import AllLayersView
 from llmri_viewer.views.values.all_rows import all_rows
+from tests.viewer.commands.test_keys import mouse
 from tests.viewer.conftest import STORY_TOLD, Desk
-from tests.viewer.test_keys import mouse
 
 VIEW = AllLayersView()
 
