@@ -161,6 +161,7 @@ def chunks(data: Bytes, faults: list[Fault], offset: int = len(mcap.MAGIC)) -> I
         else:
             faults.append(Fault(offset, "no record, or one cut off"))
             offset, budget = _next_chunk(data, offset + 1, budget)
+    faults.append(Fault(data.size, "the file was not ended, so that nothing says what should follow"))
 
 
 def messages(chunk: Chunk) -> Iterator[tuple[int, memoryview] | Message]:
