@@ -4,7 +4,7 @@ import contextlib
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -96,6 +96,11 @@ class Channel:
     def searching(self) -> bool:
         """Whether the server still looks for protected units, as far as it has said so."""
         return self._arrivals.searching
+
+    @property
+    def skipped(self) -> Mapping[str, int]:
+        """How often the server said something that this end does not know, by what it was in words."""
+        return self._arrivals.connection.skipped
 
     def messages(self) -> list[ServerMessage]:
         """Return what was kept so far, without waiting."""

@@ -12,6 +12,8 @@ from llmri_protocol.errors import PASSING, LocalProtocolError, RemoteProtocolErr
 from llmri_protocol.messages import Bye, Error, Notice, Role, ServerMessage, Welcome
 from llmri_protocol.messages import Command as Request
 
+PASSED_OVER = "the server is newer than this program, which passes over {what}; update llmri to see it"
+
 Outbox = queue.SimpleQueue[Request | None]
 
 
@@ -56,6 +58,7 @@ class DuplexConnection:
         self._greeting = self._connection.hello(client, role, token)
         self._take = take
         self._outbox = outbox
+        self._told = 0  # how many things that are not known here were told of
         self._writer = threading.Thread(target=self._write, name="llmri link writer", daemon=True)
 
     def run(self) -> str:
@@ -73,6 +76,7 @@ class DuplexConnection:
                     ended = self._receive(event)
                     if ended:
                         return ended
+                self._tell_skipped()
             return "the server closed the connection"
         finally:
             self._hang_up()
@@ -108,6 +112,13 @@ class DuplexConnection:
             self._writer.start()
         self._take(event)
         return None
+
+    def _tell_skipped(self) -> None:
+        """Say once of each thing that is not known here that it is passed over."""
+        skipped = self._connection.skipped
+        for what in list(skipped)[self._told :]:
+            self._take(Notice(level="warning", message=PASSED_OVER.format(what=what)))
+        self._told = len(skipped)
 
     def _write(self) -> None:
         while (request := self._outbox.get()) is not None:

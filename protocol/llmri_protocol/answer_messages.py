@@ -60,7 +60,7 @@ class Notice(ServerMessage, frozen=True, kw_only=True, tag="notice"):
 
     entry = ServerEntry(plain=None, weight=small, check=None)
 
-    level: Annotated[Level, Meta(description="how much it matters")]
+    level: Annotated[Level, Meta(description="how much it matters", extra={"unknown": "info"})]
     message: Annotated[str, Meta(description="a sentence for people")]
     dropped: Annotated[Count, Meta(description="scans dropped for this client so far")] = 0
 

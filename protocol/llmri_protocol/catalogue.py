@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from llmri_protocol.fields import CommandId, Dialect, Role, Sender, State, Value
+from llmri_protocol.fields import CommandId, Dialect, Role, Sender, State, Told, Value
 
 __all__ = [
     "Answer",
@@ -126,8 +126,8 @@ class Command(ClientMessage, frozen=True, kw_only=True, omit_defaults=True):
     id: CommandId
 
 
-class ServerMessage(Message, frozen=True, kw_only=True):
-    """What a server sends in the native dialect."""
+class ServerMessage(Message, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    """What a server sends in the native dialect; what a later server adds to it is passed over."""
 
     sender = "server"
     dialect = "native"
@@ -141,7 +141,7 @@ class Answer(ServerMessage, frozen=True, kw_only=True):
     id: CommandId
 
 
-class Numbers(Value, frozen=True, kw_only=True):
+class Numbers(Told, frozen=True, kw_only=True):
     """What a message with an array has: `numpy.asarray(message)` is `array_of(message)`, in float32."""
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:

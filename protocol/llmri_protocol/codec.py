@@ -48,9 +48,10 @@ class _Typed(msgspec.Struct):
     type: str = ""
 
 
-class _Announced(msgspec.Struct, tag_field="type", tag="hello"):
-    """What every version of `hello` has."""
+class _Announced(msgspec.Struct):
+    """What every version of `hello` and `welcome` has."""
 
+    type: str
     protocol: int
 
 
@@ -116,12 +117,21 @@ def decode(body: Buffer, sender: Sender) -> ClientMessage | ServerMessage:
     return message
 
 
-def announced_version(body: Buffer) -> int | None:
-    """Return the protocol version of a `hello` whatever else is in it; None if it is no `hello`."""
+def type_name_of(body: Buffer) -> str:
+    """Return the `type` of a body, whatever else is in it; empty if it has none."""
     try:
-        return _version_decoder.decode(body).protocol
+        return _type_decoder.decode(body).type
+    except DECODING_FAILURES:
+        return ""
+
+
+def announced_version(body: Buffer, kind: str = "hello") -> int | None:
+    """Return the protocol version of a `hello` or `welcome` whatever else is in it; None if it is none."""
+    try:
+        announced = _version_decoder.decode(body)
     except DECODING_FAILURES:
         return None
+    return announced.protocol if announced.type == kind else None
 
 
 def flat(data: memoryview) -> memoryview:
@@ -143,11 +153,7 @@ def _refuse_bomb(body: Buffer) -> None:
     Raises:
         RemoteProtocolError: `bad_body`, with both numbers.
     """
-    try:
-        kind = _type_decoder.decode(body).type
-    except DECODING_FAILURES:
-        kind = ""
-    if kind not in WITH_ARRAY:
+    if type_name_of(body) not in WITH_ARRAY:
         raise RemoteProtocolError(
             "bad_body",
             f"a body without an array has {len(body):,} bytes, expected at most {MOST_TEXT:,}",

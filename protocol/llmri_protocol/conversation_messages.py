@@ -17,7 +17,7 @@ from llmri_protocol.catalogue import (
     ServerMessage,
     small,
 )
-from llmri_protocol.edits import Edit, weight_of
+from llmri_protocol.edits import Edit, Unread, weight_of
 from llmri_protocol.fields import (
     ITEM_SIZES,
     MOST_CANDIDATES,
@@ -137,6 +137,7 @@ class Welcome(ServerMessage, frozen=True, kw_only=True, tag="welcome"):
     card: Annotated[ModelCard, Meta(description="what it runs")]
     edits: Annotated[tuple[Edit, ...], Meta(max_length=MOST_STANDING, description="the edits that stand")]
     edit_set: Annotated[Name, Meta(description="what the set of edits is called")] = ""
+    unread: Unread = ()
     stale_cache: Annotated[bool, Meta(description="as in `edits`")] = False
     limits: Annotated[Limits, Meta(description="what it takes and sends")]
     answers: Annotated[
@@ -270,7 +271,9 @@ class TurnEnd(ServerMessage, frozen=True, kw_only=True, tag="turn_end"):
     entry = ServerEntry(plain=None, weight=lambda end: len(end.text), check=None)
 
     turn: TurnNumber
-    reason: Annotated[EndReason, Meta(description="`end` of turn, `length` limit, `stopped`, ...")]
+    reason: Annotated[
+        EndReason, Meta(description="`end` of turn, `length` limit, `stopped`, ...", extra={"unknown": "end"})
+    ]
     text: Annotated[str, Meta(description="the whole reply")]
     tokens: Annotated[Count, Meta(description="tokens generated")]
     seconds: Annotated[float, Meta(description="how long it took")]

@@ -62,7 +62,8 @@ PlaybackState = Literal["playing", "paused"]
 
 ITEM_SIZES: dict[ScanDtype, int] = {"f32": 4, "f16": 2, "bf16": 2, "u8": 1}  # bytes
 
-Name = Annotated[str, Meta(max_length=256)]
+LONGEST_NAME = 256
+Name = Annotated[str, Meta(max_length=LONGEST_NAME)]
 Count = Annotated[int, Meta(ge=0, lt=2**53)]
 CommandId = Annotated[int, Meta(ge=0, lt=2**53, description="chosen by the client; the answer carries it")]
 Site = Annotated[str, Meta(max_length=64, description="a site's name, such as `resid_post`")]
@@ -90,4 +91,12 @@ Seconds = Annotated[float, Meta(description="seconds since 1970-01-01 UTC, on th
 
 
 class Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A part of a message."""
+    """A part of a message, or a document: what is not known in it is not read unseen."""
+
+
+class Exact(Value, frozen=True, kw_only=True):
+    """A part that is another thing without one of its fields: all of it is known, or it is not read."""
+
+
+class Told(Value, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    """A part of what a server tells: what a later server adds to it is passed over."""

@@ -18,12 +18,13 @@ from llmri_protocol.fields import (
     SaidBy,
     ScanDtype,
     Site,
+    Told,
     Unit,
     Value,
 )
 
 
-class SiteCard(Value, frozen=True, kw_only=True):
+class SiteCard(Told, frozen=True, kw_only=True):
     """A site the model has."""
 
     name: Site
@@ -33,7 +34,7 @@ class SiteCard(Value, frozen=True, kw_only=True):
     heads: Annotated[Count, Meta(description="heads that the units divide into; 0 where they do not")] = 0
 
 
-class ProtectedUnit(Value, frozen=True, kw_only=True):
+class ProtectedUnit(Told, frozen=True, kw_only=True):
     """A unit whose ablation breaks the model."""
 
     site: Site
@@ -46,7 +47,7 @@ class ProtectedUnit(Value, frozen=True, kw_only=True):
     evidence: Annotated[str, Meta(description="what was measured, with its numbers")]
 
 
-class ModelCard(Value, frozen=True, kw_only=True):
+class ModelCard(Told, frozen=True, kw_only=True):
     """What the server runs."""
 
     name: Annotated[Name, Meta(description="the model's name")]
@@ -57,7 +58,7 @@ class ModelCard(Value, frozen=True, kw_only=True):
     heads: Annotated[Count, Meta(description="attention heads in a block")]
     vocabulary: Annotated[Count, Meta(description="tokens it knows")]
     context: Annotated[Count, Meta(description="the longest sequence, in tokens")]
-    dtype: Annotated[ScanDtype, Meta(description="dtype of `native` scans")]
+    dtype: Annotated[ScanDtype, Meta(description="dtype of `native` scans", extra={"unknown": "f32"})]
     device: Annotated[Name, Meta(description="where it runs, such as `cpu`")]
     chat: Annotated[bool, Meta(description="whether a chat template is used")]
     sites: Annotated[
@@ -83,7 +84,7 @@ class ModelCard(Value, frozen=True, kw_only=True):
     default_layer: Annotated[Layer, Meta(description="the layer to show first")] = 0
 
 
-class Limits(Value, frozen=True, kw_only=True):
+class Limits(Told, frozen=True, kw_only=True):
     """The server's limits, in bytes and messages."""
 
     client_frame: Annotated[Count, Meta(description="longest body a client may send, in bytes")]
@@ -126,7 +127,7 @@ class SamplingWish(Value, frozen=True, kw_only=True):
     ] = None
 
 
-class Candidate(Value, frozen=True, kw_only=True):
+class Candidate(Told, frozen=True, kw_only=True):
     """A token the model might have chosen."""
 
     id: Annotated[Count, Meta(description="its number in the vocabulary")]
@@ -134,7 +135,7 @@ class Candidate(Value, frozen=True, kw_only=True):
     logprob: Annotated[float, Meta(description="natural logarithm of its probability")]
 
 
-class Stats(Value, frozen=True, kw_only=True):
+class Stats(Told, frozen=True, kw_only=True):
     """Statistics of each row of a scan, over its finite values, taken before any quantising."""
 
     min: Annotated[PerRow, Meta(description="the least of each row")]
@@ -143,7 +144,7 @@ class Stats(Value, frozen=True, kw_only=True):
     std: Annotated[PerRow, Meta(description="population standard deviation")]
 
 
-class Shift(Value, frozen=True, kw_only=True):
+class Shift(Told, frozen=True, kw_only=True):
     """A token whose probability an edit changes."""
 
     id: Annotated[Count, Meta(description="its number in the vocabulary")]
@@ -152,7 +153,7 @@ class Shift(Value, frozen=True, kw_only=True):
     after: Annotated[float, Meta(description="with them")]
 
 
-class ComparedToken(Value, frozen=True, kw_only=True):
+class ComparedToken(Told, frozen=True, kw_only=True):
     """A token of one of two compared replies."""
 
     id: Annotated[Count, Meta(description="its number in the vocabulary")]
@@ -160,7 +161,7 @@ class ComparedToken(Value, frozen=True, kw_only=True):
     logprob: Annotated[float, Meta(description="natural logarithm of its probability where it was chosen")]
 
 
-class LensLayer(Value, frozen=True, kw_only=True):
+class LensLayer(Told, frozen=True, kw_only=True):
     """What one layer would say next."""
 
     layer: Layer
