@@ -75,7 +75,7 @@ class AsyncChannel:
 
     @property
     def welcome(self) -> Welcome:
-        """What the server said of itself; its card has the protected units that were found since."""
+        """What the server said of itself; its card is the newest."""
         return self._arrivals.welcome
 
     @property

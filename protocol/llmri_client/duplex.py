@@ -4,7 +4,7 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from llmri_client.streams import Stream
 from llmri_protocol.connection import ClientConnection, FromServer
@@ -72,11 +72,10 @@ class DuplexConnection:
         try:
             self._greet()
             while count := self._wait():
-                for event in self._connection.advance(count):
-                    ended = self._receive(event)
-                    if ended:
-                        return ended
+                ended = self._receive_all(self._connection.advance(count))
                 self._tell_skipped()
+                if ended:
+                    return ended
             return "the server closed the connection"
         finally:
             self._hang_up()
@@ -93,6 +92,9 @@ class DuplexConnection:
         if not self.welcomed:
             self._stream.settimeout(max(0.001, self._deadline - time.monotonic()))
         return self._stream.recv_into(self._connection.buffer())
+
+    def _receive_all(self, events: Iterable[FromServer]) -> str | None:
+        return next((ended for event in events if (ended := self._receive(event))), None)
 
     def _receive(self, event: FromServer) -> str | None:
         """Take one event; give the reason if the connection is to end."""

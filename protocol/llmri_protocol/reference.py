@@ -15,7 +15,7 @@ Kind = type[msgspec.Struct]
 
 BYTES_A_LINE = 16
 LONGEST_NOTE = 60
-POWERS = {2**exponent: f"2^{exponent}" for exponent in (20, 31, 32, 53)}
+POWERS = {2**exponent: f"2^{exponent}" for exponent in (16, 20, 31, 32, 53, 62)}
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

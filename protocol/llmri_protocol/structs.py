@@ -114,12 +114,10 @@ class SamplingWish(Value, frozen=True, kw_only=True):
         Meta(description="of the likeliest tokens that have this probability together; 1 of all"),
     ] = None
     top_k: Annotated[
-        Annotated[int, Meta(ge=0, lt=2**31)] | None, Meta(description="of so many likeliest; 0 of all")
+        Annotated[int, Meta(ge=0)] | None, Meta(description="of so many likeliest; 0 of all")
     ] = None
-    seed: Annotated[Count | None, Meta(description="of the draws")] = None
-    most: Annotated[
-        Annotated[int, Meta(ge=1, lt=2**31)] | None, Meta(description="longest reply, in tokens")
-    ] = None
+    seed: Annotated[Annotated[int, Meta(ge=0, lt=2**62)] | None, Meta(description="of the draws")] = None
+    most: Annotated[Annotated[int, Meta(ge=1)] | None, Meta(description="longest reply, in tokens")] = None
     stop: Annotated[
         Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=256)], ...], Meta(max_length=MOST_STOPS)]
         | None,

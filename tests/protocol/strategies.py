@@ -59,7 +59,7 @@ def real(info: inspect.FloatType) -> st.SearchStrategy[float]:
 
 STRATEGIES: dict[type[inspect.Type], Callable[[Any], st.SearchStrategy[Any]]] = {
     inspect.Metadata: lambda info: values(info.type),
-    inspect.IntType: lambda info: st.integers(info.ge or 0, info.lt - 1 if info.lt else info.le),
+    inspect.IntType: lambda info: st.integers(info.ge or 0, info.lt - 1 if info.lt else info.le or 2**63 - 1),
     inspect.FloatType: real,
     inspect.StrType: lambda info: st.text(min_size=info.min_length or 0, max_size=20),
     inspect.BytesType: lambda _: st.binary(max_size=64),
