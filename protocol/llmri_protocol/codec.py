@@ -7,7 +7,7 @@ each is a view of the received body.
 
 from functools import cache
 from itertools import takewhile
-from typing import Literal, get_args, overload
+from typing import Annotated, Literal, get_args, get_origin, overload
 
 import msgspec
 
@@ -64,7 +64,7 @@ _version_decoder = msgspec.msgpack.Decoder(_Announced)
 def sent_apart(kind: type[Message]) -> tuple[str, ...]:
     """Return the last fields of a message that are arrays: each is sent as a buffer of its own."""
     fields = reversed(msgspec.structs.fields(kind))
-    arrays = takewhile(lambda field: memoryview in get_args(field.type), fields)
+    arrays = takewhile(lambda field: _plain_type(field.type) is memoryview, fields)
     return tuple(field.encode_name for field in arrays)[::-1]
 
 
@@ -158,6 +158,11 @@ def _refuse_bomb(body: Buffer) -> None:
             "bad_body",
             f"a body without an array has {len(body):,} bytes, expected at most {MOST_TEXT:,}",
         )
+
+
+def _plain_type(kind: object) -> object:
+    """Return a field's type without what is only said of it."""
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
 
 
 def _with_arrays(frame: bytearray, arrays: dict[str, memoryview]) -> list[Buffer]:

@@ -137,7 +137,7 @@ def test_messagepack_from_handshake_to_scans(native: MessagePackClient) -> None:
     widths = {site["name"]: site["width"] for site in card["sites"]}
     assert widths["resid_post"] == WIDTH
     assert widths["mlp_act"] == MLP
-    native.ask("subscribe", sites=["resid_post", "mlp_act"], dtype="f32")
+    native.ask("subscribe", sites=["resid_post", "mlp_act"], dtype="f32", stats=True)
 
     messages = native.turn("hi")
 
