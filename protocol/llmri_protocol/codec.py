@@ -5,6 +5,7 @@ each array's own memory follows as a buffer of its own, so nothing is copied on 
 each is a view of the received body.
 """
 
+from dataclasses import dataclass
 from functools import cache
 from itertools import takewhile
 from typing import Annotated, Literal, get_args, get_origin, overload
@@ -60,7 +61,31 @@ _id_decoder = msgspec.msgpack.Decoder(_Addressed)
 _version_decoder = msgspec.msgpack.Decoder(_Announced)
 
 
+@dataclass(frozen=True)
+class _Arrays:
+    """What is worked out once of a kind of message for sending its arrays apart.
+
+    Attributes:
+        names: The last fields that are arrays.
+        blank: The same without their memory.
+        keys: What stands before each one's header, but for the first, whose key the encoder leaves.
+        tail: Length of what the encoder makes of the blank ones, from the first one's header on.
+    """
+
+    names: tuple[str, ...]
+    blank: dict[str, memoryview]
+    keys: tuple[bytes, ...]
+    tail: int
+
+
 @cache
+def _arrays_of(kind: type[Message]) -> _Arrays | None:
+    names = sent_apart(kind)
+    keys = (b"", *map(_encoder.encode, names[1:]))
+    tail = sum(len(key) + _NO_DATA_LENGTH for key in keys)
+    return _Arrays(names, dict.fromkeys(names, _NO_DATA), keys, tail) if names else None
+
+
 def sent_apart(kind: type[Message]) -> tuple[str, ...]:
     """Return the last fields of a message that are arrays: each is sent as a buffer of its own."""
     fields = reversed(msgspec.structs.fields(kind))
@@ -76,16 +101,21 @@ def encode(message: Message, limit: int = LONGEST_BODY) -> list[Buffer]:
     Raises:
         LocalProtocolError: A value has no place in MessagePack, or the body is longer than `limit` bytes.
     """
-    arrays = {name: flat(getattr(message, name)) for name in sent_apart(type(message))}
-    if arrays:
-        message = msgspec.structs.replace(message, **dict.fromkeys(arrays, _NO_DATA))
+    arrays = _arrays_of(type(message))
+    payloads: list[memoryview] = []
+    if arrays is not None:
+        payloads = [flat(getattr(message, name)) for name in arrays.names]
+        message = msgspec.structs.replace(message, **arrays.blank)
     frame = bytearray(LENGTH.size)
     try:
         _encoder.encode_into(message, frame, LENGTH.size)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise LocalProtocolError(f"a `{type_of(message)}` cannot be encoded: {error}") from error
-    buffers: list[Buffer] = _with_arrays(frame, arrays) if arrays else [frame]
-    length = sum(map(len, buffers)) - LENGTH.size
+    length = len(frame) - LENGTH.size
+    buffers: list[Buffer] = [frame]
+    if arrays is not None:
+        buffers = _with_arrays(frame, arrays, payloads)
+        length = sum(map(len, buffers)) - LENGTH.size
     if length > limit:
         raise LocalProtocolError(
             f"a `{type_of(message)}` of {length} bytes is too long, the peer takes at most {limit}"
@@ -165,19 +195,19 @@ def _plain_type(kind: object) -> object:
     return get_args(kind)[0] if get_origin(kind) is Annotated else kind
 
 
-def _with_arrays(frame: bytearray, arrays: dict[str, memoryview]) -> list[Buffer]:
-    """Return a frame, which ends with these arrays left empty, and their memory in its places."""
-    keys = [_encoder.encode(name) for name in arrays]
-    keys[0] = b""  # the frame keeps the first one's
-    del frame[len(frame) - sum(len(key) + _NO_DATA_LENGTH for key in keys) :]
+def _with_arrays(frame: bytearray, arrays: _Arrays, payloads: list[memoryview]) -> list[Buffer]:
+    """Return a frame, which ends with the arrays left empty, and their memory in its places."""
+    del frame[-arrays.tail :]
     buffers: list[Buffer] = []
     head = frame
-    for key, array in zip(keys, arrays.values(), strict=True):
-        head += key + _binary_header(len(array))
-        if len(array):
-            buffers += (head, array)
+    for key, payload in zip(arrays.keys, payloads, strict=True):
+        head += key + _binary_header(len(payload))
+        if len(payload):
+            buffers += (head, payload)
             head = bytearray()
-    return [*buffers, head] if head else buffers
+    if head:
+        buffers.append(head)
+    return buffers
 
 
 def _binary_header(length: int) -> bytes:
