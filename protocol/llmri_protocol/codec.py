@@ -5,10 +5,9 @@ each array's own memory follows as a buffer of its own, so nothing is copied on 
 each is a view of the received body.
 """
 
-from dataclasses import dataclass
 from functools import cache
 from itertools import takewhile
-from typing import Annotated, Literal, get_args, get_origin, overload
+from typing import Annotated, Literal, NamedTuple, get_args, get_origin, overload
 
 import msgspec
 
@@ -61,29 +60,28 @@ _id_decoder = msgspec.msgpack.Decoder(_Addressed)
 _version_decoder = msgspec.msgpack.Decoder(_Announced)
 
 
-@dataclass(frozen=True)
-class _Arrays:
+class _Arrays(NamedTuple):
     """What is worked out once of a kind of message for sending its arrays apart.
 
     Attributes:
-        names: The last fields that are arrays.
-        blank: The same without their memory.
-        keys: What stands before each one's header, but for the first, whose key the encoder leaves.
+        first: The first of the last fields that are arrays.
+        blank: All of them, without their memory.
+        others: The names of those after the first, each with its key as it is encoded.
         tail: Length of what the encoder makes of the blank ones, from the first one's header on.
     """
 
-    names: tuple[str, ...]
+    first: str
     blank: dict[str, memoryview]
-    keys: tuple[bytes, ...]
+    others: tuple[tuple[str, bytes], ...]
     tail: int
 
 
 @cache
 def _arrays_of(kind: type[Message]) -> _Arrays | None:
     names = sent_apart(kind)
-    keys = (b"", *map(_encoder.encode, names[1:]))
-    tail = sum(len(key) + _NO_DATA_LENGTH for key in keys)
-    return _Arrays(names, dict.fromkeys(names, _NO_DATA), keys, tail) if names else None
+    others = tuple((name, _encoder.encode(name)) for name in names[1:])
+    tail = len(names) * _NO_DATA_LENGTH + sum(len(key) for _, key in others)
+    return _Arrays(names[0], dict.fromkeys(names, _NO_DATA), others, tail) if names else None
 
 
 def sent_apart(kind: type[Message]) -> tuple[str, ...]:
@@ -102,20 +100,16 @@ def encode(message: Message, limit: int = LONGEST_BODY) -> list[Buffer]:
         LocalProtocolError: A value has no place in MessagePack, or the body is longer than `limit` bytes.
     """
     arrays = _arrays_of(type(message))
-    payloads: list[memoryview] = []
-    if arrays is not None:
-        payloads = [flat(getattr(message, name)) for name in arrays.names]
-        message = msgspec.structs.replace(message, **arrays.blank)
+    blank = message if arrays is None else msgspec.structs.replace(message, **arrays.blank)
     frame = bytearray(LENGTH.size)
     try:
-        _encoder.encode_into(message, frame, LENGTH.size)
+        _encoder.encode_into(blank, frame, LENGTH.size)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise LocalProtocolError(f"a `{type_of(message)}` cannot be encoded: {error}") from error
     length = len(frame) - LENGTH.size
     buffers: list[Buffer] = [frame]
     if arrays is not None:
-        buffers = _with_arrays(frame, arrays, payloads)
-        length = sum(map(len, buffers)) - LENGTH.size
+        length = _put_arrays(buffers, frame, message, arrays)
     if length > limit:
         raise LocalProtocolError(
             f"a `{type_of(message)}` of {length} bytes is too long, the peer takes at most {limit}"
@@ -195,19 +189,19 @@ def _plain_type(kind: object) -> object:
     return get_args(kind)[0] if get_origin(kind) is Annotated else kind
 
 
-def _with_arrays(frame: bytearray, arrays: _Arrays, payloads: list[memoryview]) -> list[Buffer]:
-    """Return a frame, which ends with the arrays left empty, and their memory in its places."""
-    del frame[-arrays.tail :]
-    buffers: list[Buffer] = []
-    head = frame
-    for key, payload in zip(arrays.keys, payloads, strict=True):
-        head += key + _binary_header(len(payload))
-        if len(payload):
-            buffers += (head, payload)
-            head = bytearray()
-    if head:
-        buffers.append(head)
-    return buffers
+def _put_arrays(buffers: list[Buffer], frame: bytearray, message: Message, arrays: _Arrays) -> int:
+    """Put the memory of a message's arrays behind its frame, which ends with empty ones; give the length."""
+    array = flat(getattr(message, arrays.first))
+    frame[-arrays.tail :] = _binary_header(len(array))
+    if len(array):
+        buffers.append(array)
+    length = len(frame) - LENGTH.size + len(array)
+    for name, key in arrays.others:
+        array = flat(getattr(message, name))
+        head = key + _binary_header(len(array))
+        buffers += (head, array)
+        length += len(head) + len(array)
+    return length
 
 
 def _binary_header(length: int) -> bytes:
