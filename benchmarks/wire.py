@@ -75,8 +75,8 @@ def findings(runs: Runs[float]) -> Findings:
             "Raw is `sendall` of the same bytes into `recv_into` of one buffer, a scan a call. LLMRI encodes "
             "messages, sends as many in one call as a server's sender takes from a full queue (up to a "
             "megabyte), receives and decodes them. Made first, a message is shaped from a scan that nobody "
-            "has looked at, as for each viewer; with statistics (minima, maxima, means and deviations), which "
-            "a viewer may ask for, they are worked out too, once for all viewers that do.",
+            "has looked at, as for each viewer; with statistics (minima, maxima, means and deviations), "
+            "which a viewer may ask for, they are worked out too, once for all viewers that do.",
             "Hex in JSON is the original's way, one body a layer; its statistics are given too.",
         ),
     )

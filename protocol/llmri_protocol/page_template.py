@@ -58,10 +58,14 @@ without a new version. So that both ends live with a later peer:
 | --- | --- | --- |
 | client | a message | passes over it |
 | client | a field | passes over it |
-| client | a value in a list of words | takes the field's default, or for `turn_end.reason` `end`, for `notice.level` `info`, for `card.dtype` `f32`; otherwise passes over the message, such as a `scan` of an unknown `dtype` |
-| client | anything in an edit that stands | never reads it as another edit: it counts it and says that edits stand which it cannot read (a program may keep words for them in `unread`) |
+| client | a value in a list of words | takes the field's default, or for `turn_end.reason` `end`, for \
+`notice.level` `info`, for `card.dtype` `f32`; otherwise passes over the message, such as a `scan` of an \
+unknown `dtype` |
+| client | anything in an edit that stands | never reads it as another edit: it says that edits stand which \
+it cannot read (in words in `unread`, which a server leaves empty) |
 | server | a command | answers `unknown_type`, with its `id` |
-| server | a field of a command, or of a part of one | skips it and names it in `reply.skipped`, such as `sampling.mood` |
+| server | a field of a command, or of a part of one | skips it and names it in `reply.skipped`, \
+such as `sampling.mood` |
 | server | a value in a command | answers `bad_field`, with its `id` |
 | server | anything in an edit | answers `bad_field`, with its `id`; nothing is applied |
 
@@ -192,7 +196,8 @@ shape[1] * size` bytes, where
 | `bf16` | 2 | bfloat16: the upper 16 bits of a single. As float32: `(bits as uint32) << 16` |
 | `u8` | 1 | `min + q * (max - min) / 255` with the row's own `stats.min` and `stats.max` |
 
-`native` scans have the dtype `card.dtype`, and those asked for as `f16` are `f32` where they do not fit. Sent as `u8`, `q = round((x - min) / (max - min) * 255)`, 0
+`native` scans have the dtype `card.dtype`, and those asked for as `f16` are `f32` where they do not fit.
+Sent as `u8`, `q = round((x - min) / (max - min) * 255)`, 0
 where `max` equals `min` and for NaN, and infinities become the nearest end. `stats` cover the finite
 values of each row (all zero where there is none) and are of the values before they were scaled.
 
@@ -200,7 +205,8 @@ The `data` of `influence_map`, `logits` and `attribution` is always `f32`, of `s
 
 Because `data` is the last entry, a frame is a short prefix followed by the array's own memory: a sender
 writes both with one `sendmsg` and copies nothing; a receiver reads the body into memory of its own and
-lays an array over the end of it. A message may have several arrays, which are its last entries. The binary header is `c4`, `c5` or `c6` with a length of 1, 2 or 4
+lays an array over the end of it. A message may have several arrays,
+which are its last entries. The binary header is `c4`, `c5` or `c6` with a length of 1, 2 or 4
 bytes, the shortest that fits.
 
 ### Worked example
