@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from llmri_protocol.connection import ServerConnection
-from llmri_protocol.messages import COMMANDS, Limits
+from llmri_protocol.messages import COMMANDS, Limits, SamplingWish
 from llmri_protocol.plain import PLAIN_CLIENT_KINDS
 from llmri_server.broadcast.hub import Hub
 from llmri_server.broadcast.outbox import Outbox
@@ -81,6 +81,7 @@ class Server:
             self.hub,
             limits_of(settings),
             secrets.token_hex(8),
+            sampling=sampling_of(settings),
             allow_protected=settings.allow_protected,
         )
         self.worker = ModelWorker(
@@ -193,6 +194,18 @@ class Server:
 
 def _nothing() -> None:
     pass
+
+
+def sampling_of(settings: Settings) -> SamplingWish:
+    """Return how tokens are chosen, as clients are told."""
+    return SamplingWish(
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        top_k=settings.top_k,
+        seed=settings.seed,
+        most=settings.max_new_tokens,
+        stop=(),
+    )
 
 
 def limits_of(settings: Settings) -> Limits:
