@@ -62,12 +62,14 @@ class ClientEntry:
         answer: The type of the message that answers it: `reply`, or the result that comes before its `reply`.
         check: Finds what its types cannot say: sizes that do not agree. None where they always do.
         steps: In which states it may be sent, and which state follows; None as for all others of its base.
+        optional: Whether a server may be unable to answer it; `welcome.answers` says.
     """
 
     role: Role = LACKING
     answer: str = LACKING
     check: Check | None = LACKING
     steps: Steps | None = None
+    optional: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -114,8 +116,12 @@ class ClientMessage(Message, frozen=True, kw_only=True):
     entry: ClassVar[ClientEntry]
 
 
-class Command(ClientMessage, frozen=True, kw_only=True):
-    """What a client sends once it said `hello`."""
+class Command(ClientMessage, frozen=True, kw_only=True, omit_defaults=True):
+    """What a client sends once it said `hello`.
+
+    A field that has its default is not sent: so an older server of the same version hears nothing of a field
+    that it does not know and nobody uses.
+    """
 
     id: CommandId
 

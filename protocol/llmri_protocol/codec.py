@@ -1,14 +1,17 @@
 """The native dialect: messages to buffers, bodies to messages.
 
-A scan is encoded without its data; the array's own memory follows as a buffer of its own, so nothing
-is copied on the way out. On the way in its `data` is a view of the received body.
+The arrays of a message are its last fields, one or more, each a `memoryview`. It is encoded without them;
+each array's own memory follows as a buffer of its own, so nothing is copied on the way out. On the way in
+each is a view of the received body.
 """
 
-from typing import Any, Literal, cast, get_args, overload
+from functools import cache
+from itertools import takewhile
+from typing import Literal, get_args, overload
 
 import msgspec
 
-from llmri_protocol.catalogue import Message, Mismatch, Numbers, type_of
+from llmri_protocol.catalogue import Command, Message, Mismatch, Numbers, type_of
 from llmri_protocol.errors import LocalProtocolError, RemoteProtocolError
 from llmri_protocol.fields import MOST_TEXT, CommandId, Sender
 from llmri_protocol.frames import LENGTH, LONGEST_BODY, Buffer
@@ -19,7 +22,7 @@ from llmri_protocol.refusals import DECODING_FAILURES, refusal
 # MessagePack's three headers of binary data: marker, bytes of length, first length that is too long.
 _BINARY_HEADERS = ((0xC4, 1, 1 << 8), (0xC5, 2, 1 << 16), (0xC6, 4, 1 << 32))
 _NO_DATA = memoryview(b"")
-_NO_DATA_ENCODED = b"\xc4\x00"  # what the encoder writes for it
+_NO_DATA_LENGTH = 2  # of what the encoder writes for it: marker and length
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=encodable)  # what scripts put into messages may be numpy's
 _client_decoder: msgspec.msgpack.Decoder[ClientMessage] = msgspec.msgpack.Decoder(ClientMessage)
@@ -31,12 +34,6 @@ KNOWN: dict[Sender, tuple[str, ...]] = {
     "server": tuple(map(type_of, SERVER_KINDS)),
 }
 WITH_ARRAY = frozenset(type_of(kind) for kind in SERVER_KINDS if issubclass(kind, Numbers))
-# Those whose `data` is an array's own memory, the last entry: it is sent as a buffer of its own.
-SENT_APART = frozenset(
-    kind
-    for kind in SERVER_KINDS
-    if [memoryview in get_args(field.type) for field in msgspec.structs.fields(kind)][-1:] == [True]
-)
 
 
 class _Addressed(msgspec.Struct):
@@ -62,6 +59,14 @@ _id_decoder = msgspec.msgpack.Decoder(_Addressed)
 _version_decoder = msgspec.msgpack.Decoder(_Announced)
 
 
+@cache
+def sent_apart(kind: type[Message]) -> tuple[str, ...]:
+    """Return the last fields of a message that are arrays: each is sent as a buffer of its own."""
+    fields = reversed(msgspec.structs.fields(kind))
+    arrays = takewhile(lambda field: memoryview in get_args(field.type), fields)
+    return tuple(field.encode_name for field in arrays)[::-1]
+
+
 def encode(message: Message, limit: int = LONGEST_BODY) -> list[Buffer]:
     """Return a message's frame as buffers to send one after another.
 
@@ -70,24 +75,22 @@ def encode(message: Message, limit: int = LONGEST_BODY) -> list[Buffer]:
     Raises:
         LocalProtocolError: A value has no place in MessagePack, or the body is longer than `limit` bytes.
     """
-    payload = _NO_DATA
-    if type(message) in SENT_APART:
-        payload = flat(cast("Any", message).data)
-        message = msgspec.structs.replace(message, data=_NO_DATA)
+    arrays = {name: flat(getattr(message, name)) for name in sent_apart(type(message))}
+    if arrays:
+        message = msgspec.structs.replace(message, **dict.fromkeys(arrays, _NO_DATA))
     frame = bytearray(LENGTH.size)
     try:
         _encoder.encode_into(message, frame, LENGTH.size)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise LocalProtocolError(f"a `{type_of(message)}` cannot be encoded: {error}") from error
-    if len(payload):
-        frame[-len(_NO_DATA_ENCODED) :] = _binary_header(len(payload))
-    length = len(frame) - LENGTH.size + len(payload)
+    buffers: list[Buffer] = _with_arrays(frame, arrays) if arrays else [frame]
+    length = sum(map(len, buffers)) - LENGTH.size
     if length > limit:
         raise LocalProtocolError(
             f"a `{type_of(message)}` of {length} bytes is too long, the peer takes at most {limit}"
         )
     LENGTH.pack_into(frame, 0, length)
-    return [frame, payload] if len(payload) else [frame]
+    return buffers
 
 
 @overload
@@ -151,6 +154,21 @@ def _refuse_bomb(body: Buffer) -> None:
         )
 
 
+def _with_arrays(frame: bytearray, arrays: dict[str, memoryview]) -> list[Buffer]:
+    """Return a frame, which ends with these arrays left empty, and their memory in its places."""
+    keys = [_encoder.encode(name) for name in arrays]
+    keys[0] = b""  # the frame keeps the first one's
+    del frame[len(frame) - sum(len(key) + _NO_DATA_LENGTH for key in keys) :]
+    buffers: list[Buffer] = []
+    head = frame
+    for key, array in zip(keys, arrays.values(), strict=True):
+        head += key + _binary_header(len(array))
+        if len(array):
+            buffers += (head, array)
+            head = bytearray()
+    return [*buffers, head] if head else buffers
+
+
 def _binary_header(length: int) -> bytes:
     for marker, size, too_long in _BINARY_HEADERS:
         if length < too_long:
@@ -161,7 +179,9 @@ def _binary_header(length: int) -> bytes:
 def _mismatched(message: Message, mismatch: Mismatch) -> RemoteProtocolError:
     field, found, expected = mismatch
     return RemoteProtocolError(
-        "bad_field", f"a `{type_of(message)}` has {found}, expected {expected} in `{field}`"
+        "bad_field",
+        f"a `{type_of(message)}` has {found}, expected {expected} in `{field}`",
+        id=message.id if isinstance(message, Command) else None,
     )
 
 

@@ -2,17 +2,20 @@
 
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta
 
 from llmri_protocol.fields import (
     MOST_CANDIDATES,
     MOST_SITES,
     MOST_STANDING,
+    MOST_STOPS,
     Count,
     Layer,
     Name,
     PerRow,
     ProtectionTest,
+    SaidBy,
     ScanDtype,
     Site,
     Unit,
@@ -63,6 +66,13 @@ class ModelCard(Value, frozen=True, kw_only=True):
     absent: Annotated[
         tuple[Site, ...], Meta(max_length=MOST_SITES, description="sites not found in this model")
     ] = ()
+    reasons: Annotated[
+        dict[Site, Annotated[str, Meta(max_length=1024)]],
+        Meta(max_length=MOST_SITES, description="why each absent site is absent, a sentence each"),
+    ] = msgspec.field(default_factory=dict)
+    about: Annotated[
+        str, Meta(max_length=1 << 14, description="what the model is good for; empty where nobody said")
+    ] = ""
     protected: Annotated[
         tuple[ProtectedUnit, ...],
         Meta(max_length=MOST_STANDING, description="units that are only edited by force"),
@@ -80,6 +90,40 @@ class Limits(Value, frozen=True, kw_only=True):
     server_frame: Annotated[Count, Meta(description="longest body the server sends, in bytes")]
     queue: Annotated[Count, Meta(description="scans kept for a slow client before the oldest go")]
     prompt_positions: Annotated[Count, Meta(description="last positions of a prompt that are scanned")]
+    answer_bytes: Annotated[
+        Count, Meta(description="scans and logits that one command is answered with, in bytes; 0: not said")
+    ] = 0
+
+
+class Said(Value, frozen=True, kw_only=True):
+    """One message of a conversation."""
+
+    role: Annotated[SaidBy, Meta(description="who says it")]
+    content: Annotated[str, Meta(description="what is said")]
+
+
+class SamplingWish(Value, frozen=True, kw_only=True):
+    """How tokens are chosen; what is null is as the server has it."""
+
+    temperature: Annotated[
+        Annotated[float, Meta(ge=0, le=100)] | None, Meta(description="0 takes the likeliest")
+    ] = None
+    top_p: Annotated[
+        Annotated[float, Meta(gt=0, le=1)] | None,
+        Meta(description="of the likeliest tokens that have this probability together; 1 of all"),
+    ] = None
+    top_k: Annotated[
+        Annotated[int, Meta(ge=0, lt=2**31)] | None, Meta(description="of so many likeliest; 0 of all")
+    ] = None
+    seed: Annotated[Count | None, Meta(description="of the draws")] = None
+    most: Annotated[
+        Annotated[int, Meta(ge=1, lt=2**31)] | None, Meta(description="longest reply, in tokens")
+    ] = None
+    stop: Annotated[
+        Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=256)], ...], Meta(max_length=MOST_STOPS)]
+        | None,
+        Meta(description="texts that end a reply; none of them is part of it"),
+    ] = None
 
 
 class Candidate(Value, frozen=True, kw_only=True):

@@ -50,7 +50,7 @@ class MessagePackClient(Foreign):
         self.welcome: dict[str, Any] = {}
         self.ids = 0
         self.passed: list[dict[str, Any]] = []  # what came while waiting for something else
-        self.send(type="hello", protocol=1, client="foreign", role=role, **more)
+        self.send(type="hello", protocol=2, client="foreign", role=role, **more)
 
     def send(self, **message: object) -> None:
         self.send_body(msgpack.packb(message))

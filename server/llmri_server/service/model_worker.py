@@ -90,7 +90,7 @@ class ModelWorker:
         """
 
         def chat(caller: Caller, command: Chat) -> Reply:  # noqa: ARG001 - a handler
-            turn = self.submit(command.text, new=command.new).number
+            turn = self.submit(command.text or "", new=command.new).number
             return Reply(id=command.id, turn=turn, time=time.time())
 
         def end(caller: Caller, command: Stop) -> None:
