@@ -23,7 +23,7 @@ from llmri_protocol.messages import (
     Phase,
     ScanDtype,
 )
-from llmri_server.edits.passes import Runs
+from llmri_server.pass_runs import Runs
 
 
 class ChatMessage(TypedDict):
@@ -184,6 +184,9 @@ class Rerun:
         first: The first position whose activations are given.
         take: Takes them, in order; `number` counts positions from 0.
         stop: Ends it between passes, once set.
+        logits: Takes the logits after some positions, `[positions, vocabulary]`, and the first's number; good
+            until it returns.
+        last: Of how many last positions logits are given.
     """
 
     ids: Sequence[int]
@@ -192,6 +195,12 @@ class Rerun:
     first: int
     take: Callable[[ScanEvent], None]
     stop: threading.Event
+    logits: Callable[[int, npt.NDArray[np.float32]], None] | None = None
+    last: int = 0
+
+    def logits_between(self, start: int, stop: int) -> int:
+        """Return how many last positions of a pass give logits."""
+        return max(0, stop - max(start, len(self.ids) - self.last)) if self.logits is not None else 0
 
 
 class Runtime(Protocol):

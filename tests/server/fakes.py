@@ -23,7 +23,7 @@ from llmri_protocol.messages import (
     SiteCard,
 )
 from llmri_server.edits import check
-from llmri_server.edits.passes import PassLog, Runs, chunks
+from llmri_server.pass_runs import PassLog, Runs, chunks
 from llmri_server.runtime import (
     Attributed,
     CapturePlan,

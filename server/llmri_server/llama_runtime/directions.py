@@ -6,9 +6,9 @@ from typing import Protocol
 
 from llmri_protocol.messages import Edit
 from llmri_server.edits.baselines import Baselines
-from llmri_server.edits.passes import Applied
 from llmri_server.llama_runtime.interventions import Compiled, Compiler
 from llmri_server.llama_runtime.interventions.gates import Floats
+from llmri_server.pass_runs import Applied
 from llmri_server.runtime import CapturePlan
 
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from llmri_protocol.messages import Edit, Phase
 from llmri_server.edits.baselines import Baselines
-from llmri_server.edits.passes import as_computed, chunks
 from llmri_server.llama_runtime.interventions import Compiled, Compiler
 from llmri_server.llama_runtime.interventions.gates import Floats
 from llmri_server.llama_runtime.passes import NO_REPLY
 from llmri_server.llama_runtime.watch import Watch
+from llmri_server.pass_runs import as_computed, chunks
 from llmri_server.runtime import Rerun, ScanEvent, StoppedError
 
 
@@ -28,15 +28,18 @@ def rerun(watch: Watch, compiler: Compiler, baselines: Baselines[Floats], reques
         if request.stop.is_set():
             raise StoppedError("computing the tokens again was stopped")
         kept = max(0, end - max(start, first))
-        rows, _ = watch.run(
+        wanted = request.logits_between(start, end)
+        rows, logits = watch.run(
             ids[start:end],
             first=start,
             prompt=NO_REPLY if run.prompt is None else run.prompt,
             compiled=compiled,
             wanted=sites,
             kept=kept,
-            logits=1,
+            logits=max(1, wanted),
         )
+        if wanted and request.logits is not None:
+            request.logits(end - wanted, logits[-wanted:])
         phase: Phase = "prompt" if run.prompt is None or start < run.prompt else "generate"
         for site, layers in sites if kept else ():
             for offset, each in enumerate(rows[site]):

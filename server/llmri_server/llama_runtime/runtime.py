@@ -11,7 +11,6 @@ from llmri_protocol.messages import Edit, ModelCard
 from llmri_server.edits import Place, check
 from llmri_server.edits.baselines import Baselines
 from llmri_server.edits.nonfinite import who_broke
-from llmri_server.edits.passes import Applied, Runs
 from llmri_server.llama_runtime.directions import Alone, Standing
 from llmri_server.llama_runtime.generator import Generator
 from llmri_server.llama_runtime.interventions import Compiler
@@ -27,6 +26,7 @@ from llmri_server.llama_runtime.sequence_reading import read
 from llmri_server.llama_runtime.sites import Discovery
 from llmri_server.llama_runtime.vocabulary import Vocabulary
 from llmri_server.llama_runtime.watch import Watch
+from llmri_server.pass_runs import Applied, Runs
 from llmri_server.runtime import (
     Attributed,
     CapturePlan,

@@ -16,6 +16,7 @@ from llmri_protocol.messages import (
     Notice,
     ProtectedUnit,
     Redo,
+    SamplingWish,
     ShowJournal,
     Undo,
     Welcome,
@@ -54,21 +55,35 @@ class EditService:
         limits: What `welcome` says of this server.
         identity: Changes when the server restarts.
         allow_protected: Whether protected units may be ablated by force.
+        sampling: How tokens are chosen, as `welcome` tells it.
     """
 
     def __init__(
-        self, runtime: Runtime, hub: Hub, limits: Limits, identity: str, *, allow_protected: bool = False
+        self,
+        runtime: Runtime,
+        hub: Hub,
+        limits: Limits,
+        identity: str,
+        *,
+        allow_protected: bool = False,
+        sampling: SamplingWish = SamplingWish(),  # noqa: B008 - a value
     ) -> None:
         self._runtime = runtime
         self._hub = hub
         self._limits = limits
         self._identity = identity
         self._allow_protected = allow_protected
+        self._sampling = sampling
         self._changing = threading.Lock()  # nothing is protected between the check of an edit and its change
         self._announcing = threading.Lock()  # nobody joins between a change and its announcement
         self._doubt: Callable[[], str] | None = None
         self._in_force = JournalState()
         self.journal = Journal(self._changed)
+
+    @property
+    def standing(self) -> JournalState:
+        """The edits that are in force, with their revision."""
+        return self._in_force
 
     def register(self, handlers: Handlers) -> None:
         """Handle the commands that change the edits, or ask for their history."""
@@ -94,6 +109,8 @@ class EditService:
                 edit_set=self._in_force.name,
                 stale_cache=self._runtime.stale(),
                 limits=self._limits,
+                revision=self._in_force.revision,
+                sampling=self._sampling,
             )
             doubt = self._doubt() if self._doubt else ""
             notices = [Notice(level="info", message=doubt)] if doubt else []
@@ -254,7 +271,7 @@ class EditService:
     def _changed(self, state: JournalState) -> None:
         """Put the edits in force, then tell everybody."""
         with self._announcing:
-            self._runtime.apply_edits(state.edits)
+            self._runtime.apply_edits(state.edits, state.revision)
             self._in_force = state
             self._tell()
 

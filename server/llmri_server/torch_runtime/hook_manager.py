@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 from llmri_protocol.messages import Edit
 from llmri_server.edits import Place
 from llmri_server.edits.baselines import Baselines
-from llmri_server.edits.passes import Applied
+from llmri_server.pass_runs import Applied
 from llmri_server.runtime import SiteLayers
 from llmri_server.torch_runtime.architectures import SITE_NAMES, SiteName
 from llmri_server.torch_runtime.hooks import CapturedSite, ForwardPass

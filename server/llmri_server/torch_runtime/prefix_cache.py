@@ -11,8 +11,8 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedConfig
 
 from llmri_server.edits.computed import Computed
-from llmri_server.edits.passes import Applied, PassLog, Runs
 from llmri_server.edits.provenance import Provenance
+from llmri_server.pass_runs import Applied, PassLog, Runs
 from llmri_server.torch_runtime.keeping import CacheKeeping
 
 

@@ -6,7 +6,7 @@ import torch
 from transformers import DynamicCache, PreTrainedModel
 
 from llmri_protocol.messages import Phase
-from llmri_server.edits.passes import PassRun, as_computed, chunks
+from llmri_server.pass_runs import PassRun, as_computed, chunks
 from llmri_server.runtime import Rerun, ScanEvent, StoppedError, UnsupportedError
 from llmri_server.torch_runtime.hook_manager import HookManager
 from llmri_server.torch_runtime.hooks import CapturedSite
@@ -16,6 +16,7 @@ from llmri_server.torch_runtime.nonfinite import few_logits
 from llmri_server.torch_runtime.scan_transfer import SCAN_DTYPES, last_positions, on_host
 
 LARGEST = 512  # positions of a pass
+LOGIT_BYTES = 128 << 20  # of one pass, in float32
 
 Take = Callable[[ScanEvent], None]
 
@@ -28,7 +29,9 @@ def rerun(model: PreTrainedModel, instruments: HookManager, keeping: CacheKeepin
         UnsupportedError: It takes several passes, and the model's state cannot be continued.
     """
     ids, first, steps = request.ids, request.first, keeping.whole.steps
-    pieces = list(chunks(request.runs, len(ids), LARGEST if steps else len(ids)))
+    width = int(model.config.get_text_config().vocab_size)
+    largest = LARGEST if request.last <= 1 else max(1, min(LARGEST, LOGIT_BYTES // (4 * width)))
+    pieces = list(chunks(request.runs, len(ids), largest if steps else len(ids)))
     if len(pieces) > 1 and not steps:
         raise UnsupportedError(
             f"these tokens were computed in {len(pieces)} runs of other edits, and this model's state "
@@ -52,7 +55,11 @@ def rerun(model: PreTrainedModel, instruments: HookManager, keeping: CacheKeepin
                 start=start,
             ),
         ):
-            model(tokens, **given, **few_logits(model))
+            wanted = request.logits_between(start, end)
+            some = few_logits(model) if wanted <= 1 else {}
+            logits = model(tokens, **given, **some).logits
+        if wanted and request.logits is not None:
+            request.logits(end - wanted, logits[0, -wanted:].float().cpu().numpy())
 
 
 class _Rows:

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from llmri_protocol.messages import AttributionMethod, Edit, ModelCard
 from llmri_server.edits import check
 from llmri_server.edits.nonfinite import who_broke
-from llmri_server.edits.passes import Runs
+from llmri_server.pass_runs import Runs
 from llmri_server.runtime import (
     Attributed,
     CapturePlan,
