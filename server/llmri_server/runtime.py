@@ -7,7 +7,7 @@ effect from the next forward pass on.
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypedDict, runtime_checkable
 
@@ -362,4 +362,10 @@ class LensRuntime(Runtime, Protocol):
         Raises:
             NonFiniteError: A logit is infinite or not a number.
         """
+        ...
+
+    def lenses(
+        self, ids: Sequence[int], first: int, edits: Sequence[Edit] = (), *, prompt: int | None = None
+    ) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield the same for each position from `first` on, in few passes; all else is as in `lens`."""
         ...

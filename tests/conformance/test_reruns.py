@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from llmri_server.pass_runs import Runs
 from llmri_server.runtime import (
     CapturePlan,
     ChatMessage,
+    LensRuntime,
     Rerun,
     Runtime,
     Sampling,
@@ -30,19 +32,27 @@ EVERY: tuple[Edit, ...] = (
     Edit(site="resid_post", layer=0, units=(1, 2), value=0.0),
     Edit(site="mlp_act", layer=1, units=(3,), op="add", value=1.5),
 )
-UNIT = {"site": "resid_post", "layer": 0, "units": (1, 2)}
-NEURONS = {"site": "mlp_act", "layer": 0, "units": (0, 5)}
+
+
+def unit(**more: Any) -> Edit:
+    return Edit(site="resid_post", layer=0, units=(1, 2), **more)
+
+
+def neurons(**more: Any) -> Edit:
+    return Edit(site="mlp_act", layer=0, units=(0, 5), **more)
+
+
 KINDS: Mapping[str, tuple[Edit, ...]] = {
     "scale": EVERY,
-    "last": (Edit(**UNIT, value=4.0, positions="last"),),
-    "generated": (Edit(**UNIT, op="set", value=2.0, positions="generated"),),
-    "prompt": (Edit(**UNIT, op="set", value=2.0, positions="prompt"),),
-    "since": (Edit(**UNIT, value=5.0, since=9),),
-    "schedule": (Edit(**UNIT, op="add", value=3.0, schedule=Schedule(first=1, tokens=3)),),
-    "mean": (Edit(**NEURONS, op="mean", baseline="conversation"),),
-    "calibration": (Edit(**NEURONS, op="mean", baseline="calibration"),),
-    "resample": (Edit(**NEURONS, op="resample", seed=4),),
-    "special": (Edit(**UNIT, value=3.0, special=False),),
+    "last": (unit(value=4.0, positions="last"),),
+    "generated": (unit(op="set", value=2.0, positions="generated"),),
+    "prompt": (unit(op="set", value=2.0, positions="prompt"),),
+    "since": (unit(value=5.0, since=9),),
+    "schedule": (unit(op="add", value=3.0, schedule=Schedule(first=1, tokens=3)),),
+    "mean": (neurons(op="mean", baseline="conversation"),),
+    "calibration": (neurons(op="mean", baseline="calibration"),),
+    "resample": (neurons(op="resample", seed=4),),
+    "special": (unit(value=3.0, special=False),),
 }
 
 
@@ -197,3 +207,16 @@ def test_logits_of_all_positions_are_those_of_one_pass(one_engine: RuntimeUnderT
     given = np.array([found[number] for number in range(len(ids))])
     tolerance = 5e-2 if runtime.card.dtype == "bf16" else 2e-4
     np.testing.assert_allclose(given, expected, atol=tolerance * float(np.abs(expected).max()))
+
+
+def test_a_span_of_the_lens_is_that_of_each_position(one_engine: RuntimeUnderTest) -> None:
+    runtime = one_engine.runtime
+    assert isinstance(runtime, LensRuntime)
+    ids = runtime.text_ids("mnbodpcaerfgthmamcn")
+    found = list(runtime.lenses(ids, 3, EVERY))
+    assert len(found) == len(ids) - 3
+    scale = float(np.abs(found).max())
+    tolerance = 5e-2 if runtime.card.dtype == "bf16" else 1e-4
+    for position, given in enumerate(found, 3):
+        expected = runtime.lens(ids[: position + 1], EVERY, prompt=len(ids))
+        np.testing.assert_allclose(given, expected, atol=tolerance * scale)

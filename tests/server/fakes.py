@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -246,6 +246,15 @@ class FakeRuntime:
         _, seen = self.model.run(ids, edits, prompt)
         rows = np.array([seen["resid_post", layer][-1] for layer in range(LAYERS)])
         return self.model.unembedded(rows).astype(np.float32)
+
+    def lenses(
+        self, ids: Sequence[int], first: int, edits: Sequence[Edit] = (), *, prompt: int | None = None
+    ) -> Iterator[npt.NDArray[np.float32]]:
+        self.before_pass()
+        _, seen = self.model.run(ids, edits, prompt)
+        for position in range(first, len(ids)):
+            rows = np.array([seen["resid_post", layer][position] for layer in range(LAYERS)])
+            yield self.model.unembedded(rows).astype(np.float32)
 
     def _before(self, number: int) -> None:
         """Fail as runtimes do, of whose failed turns nothing is kept."""

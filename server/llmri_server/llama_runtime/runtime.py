@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from llmri_server.llama_runtime.directions import Alone, Standing
 from llmri_server.llama_runtime.generator import Generator
 from llmri_server.llama_runtime.interventions import Compiler
 from llmri_server.llama_runtime.keeping import measure_memory
-from llmri_server.llama_runtime.lens import lens
+from llmri_server.llama_runtime.lens import lenses
 from llmri_server.llama_runtime.measuring import mean_row, measure, unedited_rows
 from llmri_server.llama_runtime.model import Model
 from llmri_server.llama_runtime.passes import NO_REPLY
@@ -251,10 +251,23 @@ class LlamaRuntime:
             NonFiniteError: A logit is infinite or not a number.
             UnsupportedError: The output of the blocks was not found in this model.
         """
+        [last] = self.lenses(ids, len(ids) - 1, edits, prompt=prompt)
+        return last
+
+    def lenses(
+        self, ids: Sequence[int], first: int, edits: Sequence[Edit] = (), *, prompt: int | None = None
+    ) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield the same for each position from one on.
+
+        Raises:
+            NonFiniteError: A logit is infinite or not a number.
+            UnsupportedError: The output of the blocks was not found in this model.
+        """
         if not self.card.lens:
             raise UnsupportedError(f"`resid_post` was not found in {self.card.name}: there is no logit lens")
         compiled = self._compiler.compile(edits)
-        return lens(self._aside, self.card.layers, ids, compiled, len(ids) if prompt is None else prompt)
+        asked = len(ids) if prompt is None else prompt
+        yield from lenses(self._aside, self.card.layers, ids, first=first, compiled=compiled, prompt=asked)
 
     @property
     def _aside(self) -> Watch:

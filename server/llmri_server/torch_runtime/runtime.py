@@ -35,7 +35,7 @@ from llmri_server.torch_runtime.hook_manager import HookManager
 from llmri_server.torch_runtime.installation import Clock
 from llmri_server.torch_runtime.interventions import NO_REPLY
 from llmri_server.torch_runtime.keeping import CacheKeeping
-from llmri_server.torch_runtime.lens import lens
+from llmri_server.torch_runtime.lens import lenses
 from llmri_server.torch_runtime.measuring import measure
 from llmri_server.torch_runtime.nonfinite import breaks, few_logits
 from llmri_server.torch_runtime.prefix_cache import PrefixCache
@@ -267,9 +267,29 @@ class TorchRuntime:
             NonFiniteError: A logit is infinite or not a number.
             UnsupportedError: The output of the blocks was not found in this model.
         """
+        [last] = self.lenses(ids, len(ids) - 1, edits, prompt=prompt)
+        return last
+
+    def lenses(
+        self, ids: Sequence[int], first: int, edits: Sequence[Edit] = (), *, prompt: int | None = None
+    ) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield the same for each position from one on.
+
+        Raises:
+            NonFiniteError: A logit is infinite or not a number.
+            UnsupportedError: The output of the blocks was not found in this model.
+        """
         if not self.card.lens:
             raise UnsupportedError(f"`resid_post` was not found in {self.card.name}: there is no logit lens")
-        return lens(self.model, self._instruments, self._sites["resid_post"], ids, edits, prompt=prompt)
+        yield from lenses(
+            self.model,
+            self._instruments,
+            self._sites["resid_post"],
+            ids,
+            first=first,
+            edits=edits,
+            prompt=prompt,
+        )
 
     @contextmanager
     def hooked(self) -> Iterator[None]:
