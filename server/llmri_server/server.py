@@ -20,6 +20,7 @@ from llmri_server.network.transport import Transport
 from llmri_server.network.wrong_tokens import WrongTokens
 from llmri_server.protection.starting import Search
 from llmri_server.runtime import Runtime
+from llmri_server.service.beside_service import BesideService
 from llmri_server.service.edit_service import EditService
 from llmri_server.service.handlers import Handlers
 from llmri_server.service.measurement_service import MeasurementService
@@ -95,11 +96,13 @@ class Server:
         )
         self.protection = ProtectionService(runtime, search or Search(), self.edits, self.hub, log=log)
         measurements = MeasurementService(runtime, self.worker.conversation, self.edits)
+        beside = BesideService(runtime, self.worker.conversation, self.edits)
         self._subscriptions = Subscriptions(runtime.card, self.hub, self.edits, self.worker.stop_tasks)
         self._handlers = Handlers(self.worker.submit_task, refusal)
         self.edits.register(self._handlers)
         self.worker.register(self._handlers, self.stop)
         measurements.register(self._handlers)
+        beside.register(self._handlers)
         self._subscriptions.register(self._handlers)
         self._handlers.check((*COMMANDS, *PLAIN_CLIENT_KINDS))
         self._listener = Listener(

@@ -49,6 +49,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     queue_scan_bytes: Bytes = 256 << 20
     queue_messages: Positive = 100_000
     queue_message_bytes: Bytes = 64 << 20
+    queue_answer_bytes: Bytes = 512 << 20
     queue_turns: Positive = 64
     max_clients: Positive = 32
     client_frame: Bytes = CLIENT_LIMIT
@@ -63,7 +64,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def outbox(self) -> OutboxLimits:
         """What may wait for one viewer."""
         return OutboxLimits(
-            self.queue_scans, self.queue_scan_bytes, self.queue_messages, self.queue_message_bytes
+            self.queue_scans,
+            self.queue_scan_bytes,
+            self.queue_messages,
+            self.queue_message_bytes,
+            self.queue_answer_bytes,
         )
 
 

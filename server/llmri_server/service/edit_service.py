@@ -36,7 +36,6 @@ from llmri_server.protection import may_take_away, refuse_ablations, refused
 from llmri_server.runtime import EditError, Runtime
 from llmri_server.service.handlers import Caller, Handlers
 
-
 UNTOLD = SamplingWish()
 
 
@@ -84,6 +83,11 @@ class EditService:
         self._doubt: Callable[[], str] | None = None
         self._in_force = JournalState()
         self.journal = Journal(self._changed)
+
+    @property
+    def standing(self) -> JournalState:
+        """The edits that are in force, with their revision."""
+        return self._in_force
 
     def register(self, handlers: Handlers) -> None:
         """Handle the commands that change the edits, or ask for their history; welcome by what is handled."""
@@ -275,7 +279,7 @@ class EditService:
     def _changed(self, state: JournalState) -> None:
         """Put the edits in force, then tell everybody."""
         with self._announcing:
-            self._runtime.apply_edits(state.edits)
+            self._runtime.apply_edits(state.edits, state.revision)
             self._in_force = state
             self._tell()
 
