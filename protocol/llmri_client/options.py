@@ -52,6 +52,24 @@ class Credentials:
         return Address.parse(address, role, self.token, self.tls)
 
 
+@dataclass(frozen=True, kw_only=True)
+class AccessOptions:
+    """How a command line says how to get in."""
+
+    token_file: TokenFile = None
+    tls: Tls = False
+    tls_ca: TlsCa = None
+
+    def read(self) -> Credentials:
+        """Return what they say.
+
+        Raises:
+            TokenError: The token can't be read.
+            CertificateError: The certificate can't be used.
+        """
+        return Credentials.of(self.token_file, self.tls, self.tls_ca)
+
+
 def access_token(file: Path | None) -> str | None:
     """Return the access token of a file or of the environment.
 
