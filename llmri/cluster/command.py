@@ -11,7 +11,7 @@ from llmri_client.tls import CertificateError
 from llmri_protocol.command_line import application, from_options, one_sentence
 
 if TYPE_CHECKING:
-    from llmri.cluster.gathering import CollectingPlan
+    from llmri.cluster.collect import CollectingPlan
 
 app = application()
 
@@ -47,8 +47,7 @@ def cluster(options: ClusterOptions) -> None:
 
 def _plan(options: ClusterOptions) -> "CollectingPlan":
     """Return what is to be collected."""
-    from llmri.cluster.gathering import CollectingPlan  # noqa: PLC0415
-    from llmri.cluster.listening import Goal  # noqa: PLC0415
+    from llmri.cluster.collect import CollectingPlan, Goal  # noqa: PLC0415 - as above
 
     return CollectingPlan(
         address=options.where,

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from llmri.cluster import options
-from llmri.cluster.collector import Collector
+from llmri.cluster.collection import Collector
 from llmri.cluster.command import app
 from llmri_clustering import BuildOptions, clusters
 from llmri_clustering.collecting import SAMPLES_KEPT
