@@ -116,10 +116,7 @@ class Server:
 
     @property
     def journal(self) -> Journal:
-        """The edits and their history; a change is in force and announced when its method returns.
-
-        It doesn't check whether edits fit; `runtime.check_edits` does.
-        """
+        """The edits that stand and their history, to be read; `edits` changes them."""
         return self.edits.journal
 
     def start(self) -> None:
