@@ -8,7 +8,7 @@ import typer
 
 from llmri.cluster.numbers import groups, numbers
 from llmri.cluster.numbers import sizes as sizes_of
-from llmri_client.options import AccessOptions
+from llmri_client.options import WHERE, AccessOptions
 from llmri_protocol.addresses import DEFAULT_ADDRESS
 
 if TYPE_CHECKING:
@@ -31,9 +31,7 @@ DISTANCES: "dict[Spelling, Distance]" = {"correlation": "1 - r", "absolute": "1 
 class ClusterOptions:
     """All that the command line of `llmri cluster` says."""
 
-    address: Annotated[str | None, typer.Argument(metavar="HOST:PORT", help="Where the server listens.")] = (
-        None
-    )
+    address: Annotated[str | None, typer.Argument(metavar="HOST:PORT", help=WHERE)] = None
     host: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="The same as an option.")] = None
     site: Annotated[
         str, typer.Option(help="Site; by default mlp_act, or where that is missing the model's own default.")

@@ -135,9 +135,8 @@ class ServerLink:
 
     def _visit(self) -> tuple[bool, str]:
         """Connect and stay until the connection ends; tell whether it was welcomed, and why it ended."""
-        target = (self.address.host, self.address.port)
         try:
-            sock = socket.create_connection(target, timeout=CONNECT_SECONDS)
+            sock = self.address.connected(CONNECT_SECONDS)
         except OSError as error:
             return False, f"no server at {self.address} ({_reason(error)})"
         _prepare(sock)
@@ -172,7 +171,7 @@ class ServerLink:
         except OSError as error:
             why = f"the connection broke ({_reason(error)})"
         welcomed = talk is not None and talk.welcomed
-        return welcomed, why if welcomed or self.address.tls else why + CLEAR_HINT
+        return welcomed, why + CLEAR_HINT if self.address.may_want_tls and not welcomed else why
 
     def _connection(self, stream: Stream, deadline: float) -> DuplexConnection:
         self._outbox = queue.SimpleQueue()  # what an earlier connection left unsent is stale
@@ -207,9 +206,10 @@ def _waits(retry: Retry | None) -> Iterator[float]:
 
 
 def _prepare(sock: socket.socket) -> None:
-    """Set what the connection needs: no delay, time for an answer, probes for a host that is gone."""
+    """Set what the connection needs: time for an answer, and of TCP probes for a host that is gone."""
     sock.settimeout(ANSWER_SECONDS)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if sock.family == socket.AF_UNIX:
+        return
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in PROBES.items():
         if hasattr(socket, name):  # not every system has each of them

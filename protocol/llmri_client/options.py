@@ -14,7 +14,8 @@ from llmri_protocol.addresses import TOKEN_VARIABLE
 from llmri_protocol.messages import Role
 from llmri_protocol.user_files import TextError, read_text
 
-Where = Annotated[str, typer.Argument(metavar="HOST:PORT", help="Where the server listens.")]
+WHERE = "Where the server listens; or unix:PATH."
+Where = Annotated[str, typer.Argument(metavar="HOST:PORT", help=WHERE)]
 TokenFile = Annotated[
     Path | None, typer.Option(help=f"File with the server's access token; or set {TOKEN_VARIABLE}.")
 ]

@@ -17,12 +17,12 @@ from llmri_server.cli.interrupts import Interrupts
 from llmri_server.cli.log import to_file, to_standard_error
 from llmri_server.cli.options import ServeOptions
 from llmri_server.cli.streams import harden
-from llmri_server.network.access import ServeError, access_token, bind, tls_context
+from llmri_server.network.access import ServeError, access_token, tls_context
 from llmri_server.protection.starting import begin
 from llmri_server.runtime import LoadError
 from llmri_server.runtimes.common.loading import told
 from llmri_server.runtimes.registry import load_runtime, model_files
-from llmri_server.server import Server
+from llmri_server.server import Server, listeners_of
 from llmri_server.settings import read
 
 LONGEST_END = 5.0  # seconds that saying goodbye may take, whatever a thread or a reader of our output does
@@ -63,13 +63,13 @@ def prepare(options: ServeOptions) -> Server:
     settings = read(options.config, **asdict(options.flags))
     token = access_token(options.token_file)
     tls = tls_context(options.tls_cert, options.tls_key)
-    place = bind(settings.host, settings.port, token)
+    listeners = listeners_of(settings, token, tls)
     with told(settings.model):
         runtime = load_runtime(settings)
     say_aside(summary(runtime.card))
     search = begin(runtime, settings, model_files(settings.model))
     say_aside(protection_summary(runtime.card, settings, search))
-    return Server(runtime, settings, token=token, tls=tls, place=place, search=search, log=say_aside)
+    return Server(runtime, settings, token=token, listeners=listeners, search=search, log=say_aside)
 
 
 def run(server: Server, exit_at_eof: bool, interrupts: Interrupts) -> NoReturn:

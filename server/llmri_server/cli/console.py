@@ -8,7 +8,6 @@ from llmri_protocol.printable import for_terminal
 from llmri_server.cli.interrupts import Ended, Interrupts
 from llmri_server.cli.pipe import answer_lines
 from llmri_server.cli.terminal import chat
-from llmri_server.network.access import shown
 from llmri_server.network.threads import GuardedThread
 from llmri_server.server import Server
 
@@ -30,8 +29,9 @@ def converse(server: Server, exit_at_eof: bool, interrupts: Interrupts) -> None:
 
 
 def announce(server: Server) -> None:
-    """Print the one line that says the server is ready."""
-    print(f"LLMRI listening on {shown(server.address)}", flush=True)  # noqa: T201
+    """Print the line that says the server is ready; one for each place where clients come in."""
+    for address in server.addresses:
+        print(f"LLMRI listening on {for_terminal(address)}", flush=True)  # noqa: T201
 
 
 def say_aside(text: str) -> None:

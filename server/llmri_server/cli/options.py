@@ -22,6 +22,9 @@ class SettingFlags:
     ] = None
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None
+    unix: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Listen on a Unix socket there, too: for you alone.")
+    ] = None
     device: Annotated[str | None, typer.Option(help="`auto`, `cpu` or `cuda`.")] = None
     dtype: Annotated[str | None, typer.Option(help="`auto`, `float32`, `float16` or `bfloat16`.")] = None
     gpu_layers: Annotated[

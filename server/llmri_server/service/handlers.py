@@ -57,6 +57,13 @@ class Handlers:
             raise HandlerError(f"the command {kind.__name__} has a handler already, expected one")
         self._table[kind] = handle
 
+    def add_rest(
+        self, kinds: Iterable[type[Message]], handle: Callable[[Caller, Any], Outgoing | Work | None]
+    ) -> None:
+        """Let a function carry out those of some commands that have no handler."""
+        for kind in kinds:
+            self._table.setdefault(kind, handle)
+
     def check(self, kinds: Iterable[type[Message]]) -> None:
         """Check that each of these commands can be answered.
 
