@@ -6,6 +6,7 @@ import stat
 from collections.abc import Callable, Iterator
 from itertools import takewhile
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 from typer.testing import CliRunner
@@ -23,6 +24,7 @@ from llmri_server import ServeError, Server, Settings
 from llmri_server.network.access import tls_context
 from llmri_server.network.listener import Listener
 from llmri_server.network.tcp import TcpListener
+from llmri_server.network.transport import ClearTransport, Transport
 from llmri_server.network.unix import UnixListener
 from tests.server.fakes import PATIENCE, FakeRuntime
 
@@ -121,6 +123,50 @@ def test_the_token_is_asked_for_on_every_listener(path: Path) -> None:
             with pytest.raises(llmri.RefusedError):
                 llmri.connect(address, timeout=PATIENCE)
             llmri.connect(address, token="a long token", timeout=PATIENCE).close()
+
+
+class Pairs:
+    """A listener that is all of a new one: clients in the server's own process, over pairs of sockets."""
+
+    address = "in this process"
+
+    def __init__(self) -> None:
+        self._waiting: SimpleQueue[socket.socket | None] = SimpleQueue()
+
+    def connect(self) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        self._waiting.put(theirs)
+        ours.settimeout(PATIENCE)
+        return ours
+
+    def listen(self) -> None: ...
+
+    def accept(self) -> tuple[socket.socket, str]:
+        connection = self._waiting.get()
+        if connection is None:
+            raise OSError("woken")
+        return connection, "here"
+
+    def transport(self, connection: socket.socket) -> Transport:
+        return ClearTransport(connection)
+
+    def wake(self) -> None:
+        self._waiting.put(None)
+
+    def close(self) -> None: ...
+
+
+def test_a_listener_costs_one_class(path: Path) -> None:
+    pairs = Pairs()
+    with (
+        Server(FakeRuntime(), Settings(port=0), listeners=[pairs, UnixListener(path)]) as server,
+        Channel(pairs.connect(), "controller", None, timeout=PATIENCE) as inside,
+        Channel.open(Address.parse(f"unix:{path}"), timeout=PATIENCE) as outside,
+    ):
+        assert server.addresses[0] == "in this process"
+        server.chat("hello").reply(PATIENCE)
+        for client in (inside, outside):
+            assert any(isinstance(message, TurnEnd) for message in client)
 
 
 def dead(path: Path) -> None:
