@@ -26,20 +26,28 @@ class Caller:
     member: Member
 
 
+Handle = Callable[[Caller, Any], Outgoing | Work | None]
+
+
 class Handlers:
     """Carries out the commands of clients, from any thread; every one is answered exactly once.
 
     Args:
         submit: Queues work for the model's thread.
         refuse: Words a failure for the client.
+        otherwise: Carries out what has no handler of its own; without it everything must have one.
     """
 
     def __init__(
-        self, submit: Callable[[ClientTask], None], refuse: Callable[[BaseException, int | None], Error]
+        self,
+        submit: Callable[[ClientTask], None],
+        refuse: Callable[[BaseException, int | None], Error],
+        otherwise: Handle | None = None,
     ) -> None:
         self._submit = submit
         self._refuse = refuse
-        self._table: dict[type[Message], Callable[[Caller, Any], Outgoing | Work | None]] = {}
+        self._otherwise = otherwise
+        self._table: dict[type[Message], Handle] = {}
 
     def add(self, kind: type[Asked], handle: Callable[[Caller, Asked], Outgoing | Work | None]) -> None:
         """Let a function carry out a command.
@@ -57,13 +65,6 @@ class Handlers:
             raise HandlerError(f"the command {kind.__name__} has a handler already, expected one")
         self._table[kind] = handle
 
-    def add_rest(
-        self, kinds: Iterable[type[Message]], handle: Callable[[Caller, Any], Outgoing | Work | None]
-    ) -> None:
-        """Let a function carry out those of some commands that have no handler."""
-        for kind in kinds:
-            self._table.setdefault(kind, handle)
-
     def check(self, kinds: Iterable[type[Message]]) -> None:
         """Check that each of these commands can be answered.
 
@@ -78,7 +79,10 @@ class Handlers:
         """Carry out a command and return its answer; None where that comes when the work is done."""
         number = command.id if isinstance(command, Command) else None
         try:
-            done = self._table[type(command)](caller, command)
+            handle = self._table.get(type(command), self._otherwise)
+            if handle is None:
+                raise HandlerError(f"no service handles {type(command).__name__}")
+            done = handle(caller, command)
             if isinstance(done, Message):
                 return done
             if number is None:

@@ -9,7 +9,6 @@ import numpy as np
 
 from llmri_protocol.arrays import STORAGE, array_of
 from llmri_protocol.messages import (
-    COMMANDS,
     PROTOCOL_VERSION,
     Answer,
     Bye,
@@ -23,7 +22,6 @@ from llmri_protocol.messages import (
     Welcome,
     type_of,
 )
-from llmri_protocol.plain import PLAIN_CLIENT_KINDS
 from llmri_server.broadcast.hub import Hub, Member
 from llmri_server.broadcast.outbox import Outbox
 from llmri_server.broadcast.shared_scans import SharedScan
@@ -68,10 +66,9 @@ class MessageSource:
     ) -> None:
         self.hub = Hub(card, lambda _: None, settings.prompt_positions, settings.max_clients)
         self.subscriptions = Subscriptions(card, self.hub, self, lambda _: None)
-        self.handlers = Handlers(_no_task, refusal)
+        self.handlers = Handlers(_no_task, refusal, _refuse)
         register(self.handlers)
         self.subscriptions.register(self.handlers)
-        self.handlers.add_rest((*COMMANDS, *PLAIN_CLIENT_KINDS), _refuse)
         self._telling = threading.Lock()  # nobody joins between edits and the welcome that has them
         self._welcome = Welcome(
             protocol=PROTOCOL_VERSION,
