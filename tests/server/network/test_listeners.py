@@ -21,6 +21,7 @@ from llmri_client.tls import trusting
 from llmri_protocol.addresses import AddressError
 from llmri_protocol.messages import Token, TurnEnd, TurnStart, Welcome
 from llmri_server import ServeError, Server, Settings
+from llmri_server.cli.console import announce
 from llmri_server.network.access import tls_context
 from llmri_server.network.listener import Listener
 from llmri_server.network.tcp import TcpListener
@@ -105,6 +106,12 @@ def test_a_server_may_listen_on_a_unix_socket_alone(path: Path) -> None:
         assert server.addresses == (f"unix:{path}",)
         with pytest.raises(LookupError, match=f"listens on no TCP port, but on unix:{path}"):
             _ = server.address
+
+
+def test_every_place_is_announced_the_port_first(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    announce(server)
+    tcp, unix = server.addresses
+    assert capsys.readouterr().out == f"LLMRI listening on {tcp}\nLLMRI listening on {unix}\n"
 
 
 def test_the_socket_is_its_owners_alone_is_there_while_it_listens_and_gone_at_the_end(path: Path) -> None:
