@@ -45,6 +45,8 @@ class Address:
         """
         path = unix_path(text)
         if path is not None:
+            if not hasattr(socket, "AF_UNIX"):
+                raise AddressError(f"this system has no Unix sockets, as `{text}` is; expected HOST:PORT")
             if tls is not None:
                 raise AddressError(
                     f"no TLS is spoken on a Unix socket; leave --tls and --tls-ca out for {text}"

@@ -25,6 +25,7 @@ ANSWER_SECONDS = 10.0
 # sooner than the system's own second try does. Together with a wait it is under two seconds.
 CONNECT_SECONDS = 1.0
 LONGEST_WAIT = 0.9  # seconds between two tries, whatever the settings say
+TCP = {socket.AF_INET, socket.AF_INET6}
 PROBES = {"TCP_KEEPIDLE": 1, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 60}  # a host that was restarted says so
 CLOSING_SECONDS = 0.2  # that `stop` waits; a thread that waits for a silent address ends with the program
 CLEAR_HINT = "; it may be a TLS server: try --tls"
@@ -208,7 +209,7 @@ def _waits(retry: Retry | None) -> Iterator[float]:
 def _prepare(sock: socket.socket) -> None:
     """Set what the connection needs: time for an answer, and of TCP probes for a host that is gone."""
     sock.settimeout(ANSWER_SECONDS)
-    if sock.family == socket.AF_UNIX:
+    if sock.family not in TCP:
         return
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in PROBES.items():

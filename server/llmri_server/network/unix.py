@@ -1,6 +1,5 @@
 """Clients of this machine's same user: a Unix socket, a file that nobody else may open."""
 
-import fcntl
 import os
 import secrets
 import socket
@@ -32,6 +31,8 @@ class UnixListener(SocketListener):
     """
 
     def __init__(self, path: Path) -> None:
+        if not hasattr(socket, "AF_UNIX"):
+            raise ServeError("this system has no Unix sockets; leave --unix out")
         self.path = path.absolute()
         self._file: tuple[int, int] | None = None  # its device and number, once it is there
         length = len(os.fsencode(self.path))
@@ -130,6 +131,8 @@ def _number(path: Path) -> tuple[int, int]:
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
     """Let no other server make a socket's file in a folder meanwhile."""
+    import fcntl  # noqa: PLC0415  # Windows has none
+
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -228,6 +228,14 @@ def test_where_nobody_listens_a_command_says_how_to_begin(path: Path) -> None:
         reach(Channel, f"unix:{path}", "viewer", Credentials())
 
 
+def test_where_there_are_no_unix_sockets_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(socket, "AF_UNIX")
+    with pytest.raises(AddressError, match="this system has no Unix sockets"):
+        Address.parse("unix:/run/llmri.sock")
+    with pytest.raises(ServeError, match="this system has no Unix sockets; leave --unix out"):
+        UnixListener(Path("/run/llmri.sock"))
+
+
 def test_tls_on_a_unix_socket_is_refused(certificate: tuple[Path, Path]) -> None:
     with pytest.raises(AddressError, match="no TLS is spoken on a Unix socket; leave --tls"):
         Address.parse("unix:/run/llmri.sock", tls=trusting(certificate[0]))
