@@ -197,7 +197,7 @@ class ClientConnection(Endpoint[ServerMessage]):
         limit: Longest body the server may send, in bytes; a security limit.
 
     Attributes:
-        tap: Called with every body that is a message, known or not, before it is taken; what it raises is the caller's.
+        tap: Called with every body that is a message, known or not, before it is taken.
         welcome: What the server said of itself, once it has.
         skipped: How often it said something that this end does not know, by what it was in words: messages,
             values and edits of a later server of the same version. Fields that are not known are not counted.

@@ -9,6 +9,7 @@ from msgspec import Meta
 from llmri_protocol.addresses import DEFAULT_HOST, DEFAULT_PORT, HIGHEST_PORT
 from llmri_protocol.configs import ConfigError, folder, load, read_toml
 from llmri_protocol.frames import CLIENT_LIMIT, SERVER_LIMIT
+from llmri_protocol.messages import Limits, SamplingWish
 from llmri_protocol.plain_words import in_plain_words
 from llmri_server.broadcast.outbox import OutboxLimits
 from llmri_server.runtime import Sampling
@@ -32,6 +33,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     host: str = DEFAULT_HOST
     port: Annotated[int, Meta(ge=0, le=HIGHEST_PORT)] = DEFAULT_PORT
+    unix: str = ""
 
     temperature: Annotated[float, Meta(ge=0, le=100)] = 0.0
     top_p: Annotated[float, Meta(gt=0, le=1)] = 1.0
@@ -59,6 +61,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def sampling(self) -> Sampling:
         """How tokens are chosen."""
         return Sampling(self.temperature, self.top_p, self.top_k, self.seed, self.max_new_tokens)
+
+    @property
+    def told_sampling(self) -> SamplingWish:
+        """How tokens are chosen, as clients are told."""
+        return SamplingWish(
+            temperature=self.temperature,
+            top_p=self.top_p,
+            top_k=self.top_k,
+            seed=self.seed,
+            most=self.max_new_tokens,
+            stop=(),
+        )
+
+    @property
+    def limits(self) -> Limits:
+        """What clients are told."""
+        return Limits(
+            client_frame=self.client_frame,
+            server_frame=self.server_frame,
+            queue=self.queue_scans,
+            prompt_positions=self.prompt_positions,
+            answer_bytes=self.queue_answer_bytes,
+        )
 
     @property
     def outbox(self) -> OutboxLimits:

@@ -134,7 +134,7 @@ def test_a_model_thread_that_cannot_go_on_says_so_to_everybody(
 def test_a_listener_that_cannot_go_on_says_so_to_everybody(
     server: Server, viewer: Viewer, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server._listener, "_admit", raising(PanicError("no")))
+    monkeypatch.setattr(server._admission, "_admit", raising(PanicError("no")))
     connect()
     assert "lets clients in ended by an error (PanicError: no)" in viewer.last(Bye).reason
     assert server.failure
@@ -155,7 +155,7 @@ def test_a_connection_whose_thread_fails_is_closed_and_the_others_live(
         broken = connect()
         with pytest.raises((EOFError, ConnectionResetError)):
             broken.receive()
-        eventually(lambda: len(server.hub) == 0 and not server._listener._clients)
+        eventually(lambda: len(server.hub) == 0 and not server._admission._clients)
     assert isinstance(connect().receive(), Welcome)
     assert server.failure is None
 

@@ -1,6 +1,6 @@
 """The page `docs/protocol.md`, made from the message classes.
 
-Run `python -m llmri_protocol.documentation > docs/protocol.md`.
+Run `python -m docs.make.protocol > docs/protocol.md`.
 """
 
 import sys
@@ -8,12 +8,13 @@ import sys
 import msgspec
 import numpy as np
 
+from docs.make.protocol_template import TEMPLATE
+from docs.make.reference import dump, native_dump, overview, parts_of, sections, table
 from llmri_protocol.arrays import row_stats, scan_message
 from llmri_protocol.catalogue import ClientEntry, Message
 from llmri_protocol.errors import CODES, PASSING
 from llmri_protocol.frames import CLIENT_LIMIT, LENGTH, SERVER_LIMIT
 from llmri_protocol.messages import CLIENT_KINDS, PROTOCOL_VERSION, SERVER_KINDS, Hello, Scan, type_of
-from llmri_protocol.page_template import TEMPLATE
 from llmri_protocol.plain import (
     HANDSHAKE,
     PLAIN_CLIENT_KINDS,
@@ -22,7 +23,6 @@ from llmri_protocol.plain import (
     PlainIntervention,
     encode_plain,
 )
-from llmri_protocol.reference import dump, native_dump, overview, parts_of, sections, table
 from llmri_protocol.states import NATIVE, ROLES, STATES, Kinds
 
 PARTS = parts_of((*CLIENT_KINDS, *SERVER_KINDS))

@@ -3,7 +3,7 @@
 TEMPLATE = """\
 # The LLMRI protocol, version {version}
 
-<!-- Made by `python -m llmri_protocol.documentation`; change the program, not this file. -->
+<!-- Made by `python -m docs.make.protocol`; change the program, not this file. -->
 
 A server runs a language model and tells its clients what happens inside it, token by token; clients send
 edits back. This page is enough to write either end. Both speak over one TCP (or TLS) connection.
