@@ -18,6 +18,9 @@ def experiment(
         str | None, typer.Argument(metavar="FILE.toml", help="An experiment, or the name of a bundled one.")
     ] = None,
     *,
+    model: Annotated[
+        str | None, typer.Option(help="Test this one, as `llmri serve` takes it; by default the file's.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for what it finds; by default experiment-out/NAME.")
     ] = None,
@@ -32,6 +35,8 @@ def experiment(
     console = Console()
     if sum((file is not None, again is not None, listed)) != 1:
         raise typer.BadParameter("expected one of FILE.toml, --again RESULTS.json and --list")
+    if model is not None and file is None:
+        raise typer.BadParameter("--model goes with FILE.toml: what is run again names its own")
     with _one_sentence():
         if file is not None:
             located(file)
@@ -45,7 +50,7 @@ def experiment(
 
         if again is not None:
             raise typer.Exit(0 if work.again(again, console) else FAILED)
-        results = work.run(planned(file or ""), console)
+        results = work.run(planned(file or "", model), console)
         work.report(results, out or Path("experiment-out") / Path(file or "").stem, console)
         if not results.finished:
             raise typer.Exit(INTERRUPTED if results.ended == work.BY_CTRL_C else FAILED)

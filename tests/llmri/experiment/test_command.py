@@ -115,12 +115,15 @@ def test_a_mistake_is_told_in_a_sentence(plan: Path, tmp_path: Path) -> None:
     assert said.count("\n") == 1
 
 
-def test_a_gguf_file_is_refused_with_a_way_out(plan: Path, tmp_path: Path) -> None:
-    plan.write_text(f'model = "model.gguf"\n{PLAN}', encoding="utf-8")
-    status, said = run(plan, "--out", tmp_path)
+def test_a_gguf_file_that_is_not_there_is_told(plan: Path, tmp_path: Path) -> None:
+    plan.write_text(PLAN.replace('dtype = "float32"\n', ""), encoding="utf-8")
+    status, said = run(plan, "--model", "nowhere/model.gguf", "--out", tmp_path)
     assert status == 1
-    assert said.startswith("llmri experiment: model.gguf is a GGUF file, and experiments run in PyTorch; ")
-    assert said.count("\n") == 1
+    assert "llmri experiment: nowhere/model.gguf cannot be read: No such file or directory\n" in said
+
+
+def test_another_model_goes_with_a_file_alone(tmp_path: Path) -> None:
+    assert run("--again", tmp_path / "results.json", "--model", "pocket")[0] == 2
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
