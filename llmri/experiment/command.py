@@ -40,13 +40,13 @@ def experiment(
     with _one_sentence():
         if file is not None:
             located(file)
-        from llmri.experiment.plans import planned  # noqa: PLC0415 - torch takes a second
+        from llmri.experiment.plans import planned  # noqa: PLC0415 - its packages too
 
         if listed:
             for name in shipped():
                 console.print(f"[bold]{name}[/bold]  {planned(name).about}", highlight=False)
             return
-        from llmri.experiment import work  # noqa: PLC0415 - and so does matplotlib
+        from llmri.experiment import work  # noqa: PLC0415 - matplotlib takes a second
 
         if again is not None:
             raise typer.Exit(0 if work.again(again, console) else FAILED)

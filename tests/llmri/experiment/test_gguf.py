@@ -19,12 +19,10 @@ from tests.server.experiments.plans import plan_of
 
 pytest.importorskip("llama_cpp")
 
-# Nats: both compute in float32 and sum in another order; resampled activations are far from usual ones, where
-# a layer carries rounding on the most.
-TOLERANCE = 2e-3
+TOLERANCE = 1e-4  # nats: both compute in float32, and sum in another order
 GROUPS = [
-    {"name": "numbers", "skills": ["addition"], "questions": 4, "examples": 6},
-    {"name": "words", "skills": ["capitals"], "questions": 4, "examples": 6},
+    {"name": "numbers", "skills": ["addition"], "questions": 2, "examples": 4},
+    {"name": "words", "skills": ["capitals"], "questions": 2, "examples": 4},
     {"name": "own", "prompts": [{"prompt": "Tell me a story about a fox named Max."}]},
 ]
 OPERATIONS = [
