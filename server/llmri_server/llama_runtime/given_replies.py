@@ -2,9 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-import numpy.typing as npt
-
 from llmri_server.llama_runtime.interventions import Compiled
 from llmri_server.llama_runtime.sequence_reading import read
 from llmri_server.llama_runtime.vocabulary import Vocabulary
@@ -18,18 +15,15 @@ def continue_greedily(
 
     It is shorter where the context ends.
     """
-    decoder, texts, first = vocabulary.start(), [""], len(prompt)
-    _, logits = read(watch, prompt, prompt=len(prompt), compiled=compiled)
-    for number in range(min(longest, watch.context.length - first)):
-        token = _likeliest(logits)
+    first, length = len(prompt), watch.context.length
+    said: list[int] = []
+    _, logits = read(watch, prompt, prompt=first, compiled=compiled)
+    for at in range(first, min(first + longest, length)):
+        token = int(logits[-1].argmax())
         if token in vocabulary.ends:
             break
-        text = decoder.add(token)
-        texts.append("" if token in vocabulary.special else text)
-        if first + number + 1 < watch.context.length:
-            _, logits = watch.run([token], first=first + number, prompt=first, compiled=compiled, logits=1)
-    return "".join(texts)
-
-
-def _likeliest(logits: npt.NDArray[np.float32]) -> int:
-    return int(logits[-1].argmax())
+        said.append(token)
+        if at + 1 < min(first + longest, length):
+            _, logits = watch.run([token], first=at, prompt=first, compiled=compiled, logits=1)
+    ordinary = (vocabulary.bytes_of(token) for token in said if token not in vocabulary.special)
+    return b"".join(ordinary).decode(errors="replace")

@@ -23,7 +23,7 @@ TOLERANCE = 1e-4  # nats: both compute in float32, and sum in another order
 GROUPS = [
     {"name": "numbers", "skills": ["addition"], "questions": 2, "examples": 4},
     {"name": "words", "skills": ["capitals"], "questions": 2, "examples": 4},
-    {"name": "own", "prompts": [{"prompt": "Tell me a story about a fox named Max."}]},
+    {"name": "own", "prompts": [{"prompt": "What is the opposite of hot?"}]},
 ]
 OPERATIONS = [
     {"op": "scale", "doses": [0, 1, 2]},
