@@ -26,7 +26,8 @@ def logprobs(runtime: Runtime, each: GivenReply, edits: list[Edit]) -> npt.NDArr
         each.prompt + each.reply, [edits], logits=len(each.reply) + 1, prompt=len(each.prompt)
     )
     logits = measured.logits[0].astype(np.float64)
-    return logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+    normalised: npt.NDArray[np.float64] = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+    return normalised
 
 
 def edits_of(subject: RuntimeUnderTest) -> list[Edit]:
