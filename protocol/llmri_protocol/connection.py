@@ -17,6 +17,7 @@ One thread may receive while another sends.
 """
 
 import hmac
+from collections.abc import Callable
 
 from llmri_protocol.codec import announced_version, decode, encode
 from llmri_protocol.endpoint import Endpoint
@@ -175,6 +176,7 @@ class ClientConnection(Endpoint[ServerMessage]):
         limit: Longest body the server may send, in bytes; a security limit.
 
     Attributes:
+        tap: Called with every body that is a message, before it is taken; what it raises is the caller's.
         welcome: What the server said of itself, once it has.
     """
 
@@ -184,6 +186,7 @@ class ClientConnection(Endpoint[ServerMessage]):
     def __init__(self, limit: int = SERVER_LIMIT) -> None:
         super().__init__(limit, "native")
         self.welcome: Welcome | None = None
+        self.tap: Callable[[memoryview], None] | None = None
         self._send_limit = CLIENT_LIMIT
 
     def hello(self, client: str, role: Role = "viewer", token: str | None = None) -> list[Buffer]:
@@ -224,6 +227,8 @@ class ClientConnection(Endpoint[ServerMessage]):
             error.fatal = self.welcome is None  # without the model's card nothing else makes sense
             raise
         self._check_incoming(message, "server")
+        if self.tap is not None:
+            self.tap(body)
         if isinstance(message, Welcome):
             self._welcomed(message)
         self._follow(message)

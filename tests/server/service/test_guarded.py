@@ -100,7 +100,7 @@ def test_a_panic_in_a_measurement_is_answered_and_the_next_command_too(
 def test_a_panic_in_a_command_is_answered(
     viewer: Viewer, runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llmri_server.service.model_worker.Session.submit", raising(PanicError("no")))
+    monkeypatch.setattr("llmri_server.service.model_worker.ModelWorker.submit", raising(PanicError("no")))
     number = viewer.tell(Chat, text="a")
     error = viewer.last(Error)
     assert (error.code, error.id) == ("internal", number)
