@@ -46,14 +46,14 @@ def experiment(
             for name in shipped():
                 console.print(f"[bold]{name}[/bold]  {planned(name).about}", highlight=False)
             return
-        from llmri.experiment import work  # noqa: PLC0415 - matplotlib takes a second
+        from llmri.experiment import conduct  # noqa: PLC0415 - matplotlib takes a second
 
         if again is not None:
-            raise typer.Exit(0 if work.again(again, console) else FAILED)
-        results = work.run(planned(file or "", model), console)
-        work.report(results, out or Path("experiment-out") / Path(file or "").stem, console)
+            raise typer.Exit(0 if conduct.again(again, console) else FAILED)
+        results = conduct.run(planned(file or "", model), console)
+        conduct.report(results, out or Path("experiment-out") / Path(file or "").stem, console)
         if not results.finished:
-            raise typer.Exit(INTERRUPTED if results.ended == work.BY_CTRL_C else FAILED)
+            raise typer.Exit(INTERRUPTED if results.ended == conduct.BY_CTRL_C else FAILED)
 
 
 def _one_sentence() -> AbstractContextManager[None]:

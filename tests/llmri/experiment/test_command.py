@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from llmri.experiment import work
+from llmri.experiment import conduct
 from llmri.experiment.command import app
 from llmri.experiment.plans import planned
 from llmri.experiment.shipped import shipped
@@ -83,7 +83,7 @@ def test_figures_that_moved_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
     first, *others = results_of().observations
     moved = msgspec.structs.replace(first, values=(0.5, *first.values[1:]))
     save(results_of(observations=(moved, *others)), tmp_path / "moved.json")
-    monkeypatch.setattr(work, "run", lambda *_: results_of())
+    monkeypatch.setattr(conduct, "run", lambda *_: results_of())
     status, said = run("--again", tmp_path / "moved.json")
     assert status == 1
     assert "1 of 60 figures differ, by at most 0.5. Versions and device are the same." in " ".join(
@@ -97,7 +97,7 @@ def test_ctrl_c_leaves_what_is_done(plan: Path, tmp_path: Path, monkeypatch: pyt
         raise KeyboardInterrupt
 
     observing = running.observe
-    monkeypatch.setattr(work, "observe", interrupted)
+    monkeypatch.setattr(conduct, "observe", interrupted)
     status, said = run(plan, "--out", tmp_path)
     assert status == INTERRUPTED
     assert "Unfinished: ended by Ctrl-C" in said

@@ -9,7 +9,7 @@ import torch
 from rich.console import Console
 from typer.testing import CliRunner
 
-from llmri.experiment import work
+from llmri.experiment import conduct
 from llmri.experiment.command import app
 from llmri_server.experiments.results import Results, load
 from llmri_server.gguf_export import export_gguf
@@ -67,7 +67,7 @@ def twins(file: Path) -> Iterator[tuple[Results, Results]]:
     torch.set_num_threads(1)
     plan = plan_of(groups=GROUPS, operations=OPERATIONS, dtype="auto")
     console = Console(quiet=True)
-    folder, gguf = (work.run(plan, console, load_exactly(model), ()) for model in ("pocket", str(file)))
+    folder, gguf = (conduct.run(plan, console, load_exactly(model), ()) for model in ("pocket", str(file)))
     yield folder, gguf
     torch.set_num_threads(before)
 
