@@ -94,6 +94,9 @@ class TimedRuntime:
         self.context, self.stale, self.refill = inner.context, inner.stale, inner.refill
         self.prompt_ids, self.text_ids, self.text_of = inner.prompt_ids, inner.text_ids, inner.text_of
         self.replay, self.measure, self.attribute = inner.replay, inner.measure, inner.attribute
+        self.threads, self.given_reply = inner.threads, inner.given_reply
+        self.greedy_replies, self.read_replies = inner.greedy_replies, inner.read_replies
+        self.reply_activations = inner.reply_activations
 
     @property
     def last_turn(self) -> MarkedSink:

@@ -1,9 +1,9 @@
 """What a model runtime is to the rest of the server.
 
 One implementation an engine lives in a package of its own; nothing outside it asks which it is.
-Exactly one thread calls what computes: `generate`, `replay`, `refill`, `measure`, `attribute` and
-`lens`. The other methods may be called from any thread at any time, also while it computes, and take
-effect from the next forward pass on.
+Exactly one thread calls what computes: `generate`, `replay`, `refill`, `measure`, `greedy_replies`,
+`read_replies`, `reply_activations`, `attribute` and `lens`. The other methods may be called from any thread
+at any time, also while it computes, and take effect from the next forward pass on.
 """
 
 import threading
@@ -203,10 +203,43 @@ class Rerun:
         return max(0, stop - max(start, len(self.ids) - self.last)) if self.logits is not None else 0
 
 
+@dataclass(frozen=True)
+class GivenReply:
+    """The tokens of a conversation, ready for the reply, and those of a reply that it is given.
+
+    The reply is decided at `len(reply) + 1` positions: the prompt's last, and each of its own, where the last
+    one decides that it ends.
+    """
+
+    prompt: tuple[int, ...]
+    reply: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class RepliesRead:
+    """What reading given replies gave: a value a reply, float64 `[replies]`, in nats.
+
+    Attributes:
+        loss: The mean of -log p over the reply's tokens.
+        kl: The mean KL divergence to these next-token distributions from those they were held against, over
+            the positions that decide the reply (Kullback, Leibler 1951); None where there were none.
+        distributions: These distributions, where the engine has them, for it alone to hold others against.
+    """
+
+    loss: npt.NDArray[np.float64]
+    kl: npt.NDArray[np.float64] | None
+    distributions: object
+
+
 class Runtime(Protocol):
     """A loaded model."""
 
     card: ModelCard
+
+    @property
+    def threads(self) -> int:
+        """How many threads of the processor a pass takes; the order of its sums may depend on it."""
+        ...
 
     def check_edits(self, edits: Sequence[Edit]) -> None:
         """Raise `EditError` for the first edit that does not fit; change nothing."""
@@ -315,6 +348,58 @@ class Runtime(Protocol):
 
         Raises:
             NonFiniteError: A result is infinite or not a number.
+        """
+        ...
+
+    def given_reply(self, conversation: Sequence[ChatMessage], reply: str) -> GivenReply:
+        """Return the tokens of a conversation and of a reply to it, cut from those of both together."""
+        ...
+
+    def greedy_replies(
+        self, prompts: Sequence[Sequence[int]], longest: int, edits: Sequence[Edit] = ()
+    ) -> list[str]:
+        """Reply to many prompts, each a conversation of its own, with the likeliest tokens.
+
+        No standing edit is felt, and what is kept of the conversation stays. Logits that are not finite
+        choose any token; `read_replies` tells of them.
+
+        Args:
+            prompts: Their tokens, as of `prompt_ids`.
+            longest: The most tokens of a reply.
+            edits: Checked before.
+
+        Returns:
+            The replies' texts without special tokens.
+        """
+        ...
+
+    def read_replies(
+        self,
+        given: Sequence[GivenReply],
+        edits: Sequence[Edit] = (),
+        *,
+        against: RepliesRead | None = None,
+    ) -> RepliesRead:
+        """Read replies as if they were generated, each behind its prompt, under these edits alone.
+
+        Nothing else changes: no standing edit is felt, and what is kept of the conversation stays.
+
+        Args:
+            given: Prompts and replies, none empty.
+            edits: Checked before.
+            against: What the same replies gave under other edits, which `kl` tells the divergence from.
+
+        Raises:
+            NonFiniteError: A logit that decides a reply is infinite or not a number.
+            UnsupportedError: The model cannot read a reply behind a prompt that was read.
+        """
+        ...
+
+    def reply_activations(self, site: str, given: Sequence[GivenReply]) -> npt.NDArray[np.float32]:
+        """Return a site's activations where replies are decided, without any edit.
+
+        Returns:
+            Float32 `[deciding positions, layers, width]`, one reply after the other.
         """
         ...
 

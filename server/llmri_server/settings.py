@@ -19,12 +19,15 @@ Protect = Literal["all", "massive", "lists", "none"]
 Bytes = Annotated[int, Meta(ge=1024, lt=2**32)]
 
 
+Dtype = Literal["auto", "float32", "float16", "bfloat16"]
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What can be set; the meaning of each key stands beside it in `configs/server.toml`."""
 
     model: str = "pocket"
     device: str = "auto"
-    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    dtype: Dtype = "auto"
 
     gpu_layers: Annotated[int, Meta(ge=-1)] = -1
     threads: Annotated[int, Meta(ge=0, le=1024)] = 0

@@ -28,8 +28,10 @@ from llmri_server.runtime import (
     Attributed,
     CapturePlan,
     ChatMessage,
+    GivenReply,
     Measured,
     NonFiniteError,
+    RepliesRead,
     Rerun,
     Sampling,
     ScanEvent,
@@ -39,6 +41,7 @@ from llmri_server.runtime import (
     TokenEvent,
     TurnOutcome,
 )
+from llmri_server.runtimes.common.given_replies import activations_one_by_one, read_one_by_one
 from tests.server.numpy_model import NumpyModel
 
 M = TypeVar("M", bound=Message)
@@ -78,6 +81,7 @@ class FakeRuntime:
     """
 
     card = CARD
+    threads = 1
 
     def __init__(self) -> None:
         self.words = ["one ", "two ", "three"]
@@ -208,6 +212,22 @@ class FakeRuntime:
         }
         return Measured(last, {site: each.swapaxes(1, 2) for site, each in rows.items()})
 
+    def given_reply(self, conversation: Sequence[ChatMessage], reply: str) -> GivenReply:
+        return GivenReply(self.prompt_ids(conversation), self.text_ids(reply))
+
+    def greedy_replies(
+        self, prompts: Sequence[Sequence[int]], longest: int, edits: Sequence[Edit] = ()
+    ) -> list[str]:
+        return [self._greedy(tuple(prompt), longest, edits) for prompt in prompts]
+
+    def read_replies(
+        self, given: Sequence[GivenReply], edits: Sequence[Edit] = (), *, against: RepliesRead | None = None
+    ) -> RepliesRead:
+        return read_one_by_one(self, given, edits, against)
+
+    def reply_activations(self, site: str, given: Sequence[GivenReply]) -> npt.NDArray[np.float32]:
+        return activations_one_by_one(self, site, given)
+
     def attribute(
         self,
         ids: Sequence[int],
@@ -255,6 +275,12 @@ class FakeRuntime:
         for position in range(first, len(ids)):
             rows = np.array([seen["resid_post", layer][position] for layer in range(LAYERS)])
             yield self.model.unembedded(rows).astype(np.float32)
+
+    def _greedy(self, prompt: tuple[int, ...], longest: int, edits: Sequence[Edit]) -> str:
+        ids = prompt
+        while len(ids) < len(prompt) + longest and ids[len(prompt) :][-1:] != (END,):
+            ids += (int(self.measure(ids, [edits], prompt=len(prompt)).logits[0, 0].argmax()),)
+        return "".join(self.text_of(token) for token in ids[len(prompt) :] if token != END)
 
     def _before(self, number: int) -> None:
         """Fail as runtimes do, of whose failed turns nothing is kept."""

@@ -13,6 +13,7 @@ from llmri_server.edits.baselines import Baselines
 from llmri_server.edits.nonfinite import who_broke
 from llmri_server.llama_runtime.directions import Alone, Standing
 from llmri_server.llama_runtime.generator import Generator
+from llmri_server.llama_runtime.given_replies import continue_greedily
 from llmri_server.llama_runtime.interventions import Compiler
 from llmri_server.llama_runtime.keeping import measure_memory
 from llmri_server.llama_runtime.lens import lenses
@@ -31,8 +32,10 @@ from llmri_server.runtime import (
     Attributed,
     CapturePlan,
     ChatMessage,
+    GivenReply,
     Measured,
     NonFiniteError,
+    RepliesRead,
     Rerun,
     Sampling,
     Sink,
@@ -41,6 +44,7 @@ from llmri_server.runtime import (
     UnsupportedError,
 )
 from llmri_server.runtimes.common.calibration import calibration_ids
+from llmri_server.runtimes.common.given_replies import activations_one_by_one, read_one_by_one
 from llmri_server.runtimes.common.keeping import NOTHING_KEPT, Keeping
 from llmri_server.runtimes.common.turn_request import BrokenError, TurnRequest
 
@@ -80,6 +84,11 @@ class LlamaRuntime:
         self._compiler = Compiler(self._baselines)
         self._standing = Standing(self._compiler, self._baselines)
         self._speaker = Generator(prompts, vocabulary, card.context)
+
+    @property
+    def threads(self) -> int:
+        """How many threads of the processor a pass takes."""
+        return self._model.options.threads_for(self._model.size)
 
     def check_edits(self, edits: Sequence[Edit]) -> None:
         """Raise `EditError` for the first edit that does not fit; change nothing."""
@@ -230,6 +239,41 @@ class LlamaRuntime:
             if broken is None:
                 raise
             raise self._non_finite(BrokenError(ids, prompt), broken) from error
+
+    def given_reply(self, conversation: Sequence[ChatMessage], reply: str) -> GivenReply:
+        """Return the tokens of a conversation and of a reply to it, cut from those of both together."""
+        return self._prompts.given_reply(conversation, reply)
+
+    def greedy_replies(
+        self, prompts: Sequence[Sequence[int]], longest: int, edits: Sequence[Edit] = ()
+    ) -> list[str]:
+        """Reply to prompts one after the other, with the likeliest tokens, under these edits alone."""
+        compiled = self._compiler.compile(edits)
+        return [
+            continue_greedily(self._aside, self.vocabulary, prompt, longest, compiled) for prompt in prompts
+        ]
+
+    def read_replies(
+        self,
+        given: Sequence[GivenReply],
+        edits: Sequence[Edit] = (),
+        *,
+        against: RepliesRead | None = None,
+    ) -> RepliesRead:
+        """Read replies one after the other, each behind its prompt, under these edits alone.
+
+        Raises:
+            NonFiniteError: A logit that decides a reply is infinite or not a number.
+        """
+        return read_one_by_one(self, given, edits, against)
+
+    def reply_activations(self, site: str, given: Sequence[GivenReply]) -> npt.NDArray[np.float32]:
+        """Return a site's activations where replies are decided, without any edit.
+
+        Raises:
+            ValueError: The site is not there.
+        """
+        return activations_one_by_one(self, site, given)
 
     def attribute(self, *_arguments: object, **_options: object) -> Attributed:
         """Refuse: llama.cpp keeps no gradients.

@@ -17,8 +17,10 @@ from llmri_server.runtime import (
     Attributed,
     CapturePlan,
     ChatMessage,
+    GivenReply,
     Measured,
     NonFiniteError,
+    RepliesRead,
     Rerun,
     Sampling,
     Sink,
@@ -30,7 +32,9 @@ from llmri_server.runtimes.common.calibration import calibration_ids
 from llmri_server.runtimes.common.turn_request import BrokenError, TurnRequest
 from llmri_server.torch_runtime.architectures import SiteName
 from llmri_server.torch_runtime.attribution import attribute
+from llmri_server.torch_runtime.batches import continue_greedily, encoded, padded
 from llmri_server.torch_runtime.generator import Generator
+from llmri_server.torch_runtime.given_replies import deciding_rows, force, read_forced
 from llmri_server.torch_runtime.hook_manager import HookManager
 from llmri_server.torch_runtime.installation import Clock
 from llmri_server.torch_runtime.interventions import NO_REPLY
@@ -78,6 +82,11 @@ class TorchRuntime:
             model, self._instruments, self._prompts, self._vocabulary, context=card.context, ends=ends
         )
         self._memory = PrefixCache(model.config, keeping)
+
+    @property
+    def threads(self) -> int:
+        """How many threads of the processor a pass takes."""
+        return torch.get_num_threads()
 
     def check_edits(self, edits: Sequence[Edit]) -> None:
         """Raise `EditError` for the first edit that does not fit; change nothing."""
@@ -241,6 +250,50 @@ class TorchRuntime:
                 raise
             raise self._non_finite(BrokenError(ids, prompt), broken) from error
 
+    def given_reply(self, conversation: Sequence[ChatMessage], reply: str) -> GivenReply:
+        """Return the tokens of a conversation and of a reply to it, cut from those of both together."""
+        return self._prompts.given_reply(conversation, reply)
+
+    def greedy_replies(
+        self, prompts: Sequence[Sequence[int]], longest: int, edits: Sequence[Edit] = ()
+    ) -> list[str]:
+        """Reply to many prompts in one batch, with the likeliest tokens, under these edits alone."""
+        with self._instruments.attached(recorded=(), alone=tuple(edits)):
+            return continue_greedily(self.model, self.tokenizer, encoded(self.model, prompts), longest)
+
+    def read_replies(
+        self,
+        given: Sequence[GivenReply],
+        edits: Sequence[Edit] = (),
+        *,
+        against: RepliesRead | None = None,
+    ) -> RepliesRead:
+        """Read replies in one batch, behind their prompts, under these edits alone.
+
+        Raises:
+            NonFiniteError: A logit that decides a reply is infinite or not a number.
+            UnsupportedError: The model's state cannot be handed from pass to pass.
+        """
+        whole = self.keeping.whole
+        if not whole.steps:
+            raise UnsupportedError(
+                "this model's state cannot be handed from pass to pass, so a given reply cannot be read "
+                "behind its prompt"
+            )
+        with self._instruments.attached(recorded=(), alone=tuple(edits)):
+            return read_forced(self.model, force(self.model, given), edits, against, at_once=whole.goes_on)
+
+    def reply_activations(self, site: str, given: Sequence[GivenReply]) -> npt.NDArray[np.float32]:
+        """Return a site's activations where replies are decided, without any edit, from one batch.
+
+        Raises:
+            ValueError: The site is not there.
+        """
+        ids, mask = padded([each.prompt + each.reply for each in given], "right")
+        with self.record(site, alone=()) as recording, torch.inference_mode():
+            self.model(input_ids=ids.to(self.model.device), attention_mask=mask.to(self.model.device))
+        return recording.rows[deciding_rows(given)]
+
     def attribute(
         self,
         ids: Sequence[int],
@@ -298,8 +351,12 @@ class TorchRuntime:
             yield
 
     @contextmanager
-    def record(self, site: str, layers: Sequence[int] | None = None) -> Iterator[Recording]:
-        """Record a site in direct calls of `model` inside, by default in every layer; edits are felt too.
+    def record(
+        self, site: str, layers: Sequence[int] | None = None, *, alone: Sequence[Edit] | None = None
+    ) -> Iterator[Recording]:
+        """Record a site in direct calls of `model` inside, by default in every layer.
+
+        The standing edits are felt too, or `alone` in their place.
 
         Raises:
             ValueError: The site or a layer is not there.
@@ -307,7 +364,8 @@ class TorchRuntime:
         chosen = tuple(range(self.card.layers) if layers is None else layers)
         width = self._sites[site].width if site in self._sites else 0
         recording = Recording(site, chosen, width)
-        with self._instruments.attached(recording, recorded=((site, chosen),)):
+        instead = None if alone is None else tuple(alone)
+        with self._instruments.attached(recording, recorded=((site, chosen),), alone=instead):
             yield recording
 
     @contextmanager

@@ -11,11 +11,10 @@ from typing import Self
 from llmri.capture.attachment import PlainLlama, attach, detach, forget
 from llmri.capture.document import Capture, CapturedModel, Trial, save
 from llmri.capture.errors import CaptureError
+from llmri.capture.families import guess_family, profile_of
 from llmri.capture.observing import Observer
-from llmri.capture.profiles import guess_family, profile_of
 from llmri_protocol.printable import printable
-from llmri_server.llama_runtime.callback_errors import noticed
-from llmri_server.llama_runtime.engine import engine
+from llmri_server.llama_runtime.face import engine, noticed
 from llmri_server.runtime import LoadError
 
 

@@ -5,11 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
-import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -19,27 +17,31 @@ from llmri_protocol.command_line import Fitting
 from llmri_protocol.messages import ProtectedUnit
 from llmri_server.experiments.errors import ExperimentError
 from llmri_server.experiments.plan import Plan
-from llmri_server.experiments.results import Observation, Results, differences, load, save
+from llmri_server.experiments.results import (
+    Observation,
+    Results,
+    differences,
+    installed_versions,
+    load,
+    save,
+)
 from llmri_server.experiments.running import make_ready, observe
 from llmri_server.experiments.summary import summarised
-from llmri_server.llama_runtime import is_gguf
 from llmri_server.protection.starting import begin, finish
-from llmri_server.runtime import NonFiniteError, PromptError
+from llmri_server.runtime import NonFiniteError, PromptError, Runtime
 from llmri_server.runtimes.common.loading import told
-from llmri_server.runtimes.registry import model_files
+from llmri_server.runtimes.registry import load_runtime, model_files
 from llmri_server.settings import Settings
-from llmri_server.torch_runtime import TorchRuntime
-from llmri_server.torch_runtime import load as load_model
 
-PACKAGES = ("llmri", "torch", "transformers", "tokenizers", "numpy")
 BY_CTRL_C = "ended by Ctrl-C"
 
 
 def run(
     plan: Plan,
     console: Console,
-    runtime: TorchRuntime | None = None,
+    runtime: Runtime | None = None,
     protected: tuple[ProtectedUnit, ...] | None = None,
+    threads: int = 0,
 ) -> Results:
     """Carry a plan out, with a progress bar; first of all, protected units are looked for.
 
@@ -48,6 +50,7 @@ def run(
         console: Shows how far it is.
         runtime: The model, where it is loaded already.
         protected: The protected units, where they are known already.
+        threads: Of the processor, where the model is loaded here; 0 takes the engine's own number.
 
     Ctrl-C ends it early, and so does an edit that makes the model's output infinite: then the results say so,
     and hold what was found until then.
@@ -59,7 +62,7 @@ def run(
     """
     begun = time.monotonic()
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    runtime = runtime or _loaded(plan)
+    runtime = runtime or _loaded(plan, threads)
     with _progress(console) as bar:
         task = bar.add_task("choosing units", total=None)
         if protected is None:
@@ -76,8 +79,8 @@ def run(
         ended=ended,
         created=created,
         seconds=round(time.monotonic() - begun, 1),
-        versions={name: version(name) for name in PACKAGES},
-        threads=torch.get_num_threads(),
+        versions=installed_versions(),
+        threads=runtime.threads,
         device=runtime.card.device,
         tasks=experiment.records,
         sets=experiment.set_records,
@@ -106,8 +109,7 @@ def report(results: Results, out: Path, console: Console) -> None:
 def again(path: Path, console: Console) -> bool:
     """Carry a plan out again from its results; say whether every figure is equal."""
     before = load(path)
-    torch.set_num_threads(before.threads)
-    after = run(before.plan, console, None, before.protected)
+    after = run(before.plan, console, None, before.protected, before.threads)
     if not after.finished:
         console.print(f"[yellow]Unfinished[/yellow]: {after.ended}.", highlight=False)
     figures, different, greatest = differences(before, after)
@@ -148,7 +150,7 @@ def _surroundings(before: Results, after: Results) -> str:
 
 
 def _protected(
-    runtime: TorchRuntime, plan: Plan, console: Console, show: Callable[..., None]
+    runtime: Runtime, plan: Plan, console: Console, show: Callable[..., None]
 ) -> tuple[ProtectedUnit, ...]:
     """Look for the units whose ablation breaks the model, unless that was done before."""
     search = begin(runtime, Settings(), model_files(plan.model))
@@ -163,14 +165,9 @@ def _protected(
     return runtime.card.protected
 
 
-def _loaded(plan: Plan) -> TorchRuntime:
-    if is_gguf(Path(plan.model).expanduser()):
-        raise ExperimentError(
-            f"{plan.model} is a GGUF file, and experiments run in PyTorch; "
-            "name the folder or the id of the model that it was made from"
-        )
+def _loaded(plan: Plan, threads: int) -> Runtime:
     with told(plan.model):
-        return load_model(plan.model, device=plan.device, dtype=plan.dtype)
+        return load_runtime(Settings(model=plan.model, device=plan.device, dtype=plan.dtype, threads=threads))
 
 
 @contextmanager

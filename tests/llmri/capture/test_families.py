@@ -2,8 +2,8 @@ import pytest
 
 from llmri.capture.document import FINAL_NORM_LAYER, OUTPUT_LAYER
 from llmri.capture.errors import CaptureError
+from llmri.capture.families import Profile, default_prompts, families, guess_family, profile_of
 from llmri.capture.placing import Place, place
-from llmri.capture.profiles import Profile, default_prompts, families, guess_family, profile_of
 
 
 @pytest.mark.parametrize(

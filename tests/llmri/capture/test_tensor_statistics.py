@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from llmri.capture import statistics
-from llmri.capture.statistics import RunningStatistics
+from llmri.capture import tensor_statistics
+from llmri.capture.tensor_statistics import RunningStatistics
 
 WIDTH = 4
 pieces = st.lists(
@@ -37,7 +37,7 @@ def test_pieces_give_the_statistics_of_the_whole(given_pieces: list[np.ndarray])
 
 
 def test_a_large_piece_is_measured_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(statistics, "AT_ONCE", 3)
+    monkeypatch.setattr(tensor_statistics, "AT_ONCE", 3)
     running = RunningStatistics()
     whole = np.arange(40.0).reshape(2, 5, WIDTH)
     running.add(whole)

@@ -3,18 +3,12 @@
 import os
 import shlex
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 from urllib.parse import unquote, urlparse
 
 from llmri.capture.errors import CaptureError
-from llmri_server.llama_runtime.engine import engine
-from llmri_server.llama_runtime.header import check_file, not_loaded
-from llmri_server.llama_runtime.kv_memory import check_room
-from llmri_server.llama_runtime.model import metadata, refuse_other_kinds
-from llmri_server.llama_runtime.options import Options
+from llmri_server.llama_runtime.face import Options, check_file, context_for, engine, not_loaded
 from llmri_server.pocket import WEIGHTS
 from llmri_server.runtime import LoadError
 from llmri_server.runtimes.registry import home_expanded
@@ -72,7 +66,7 @@ def open_model(path: Path, opening: Opening) -> Any:  # noqa: ANN401  an extra's
 
     ready.errors.clear()
     try:
-        length = _length(ready.lib, path, opening.context)
+        length = context_for(ready, path, opening.context)
         threads = Options(threads=opening.threads).threads_for(path.stat().st_size)
         llama = Llama(
             str(path),
@@ -89,25 +83,3 @@ def open_model(path: Path, opening: Opening) -> Any:  # noqa: ANN401  an extra's
         raise CaptureError(not_loaded(path, ready.last_error())) from None
     llama._n_ctx = length  # llama.cpp rounds up, and `Llama` has room for no more tokens than this
     return llama
-
-
-def _length(lib: ModuleType, path: Path, wish: int) -> int:
-    """Return how many tokens the context shall hold, before the weights are loaded.
-
-    Raises:
-        LoadError: The model is of another kind, or the machine has too little memory.
-        ValueError: llama.cpp cannot load it.
-    """
-    parameters = lib.llama_model_default_params()
-    parameters.vocab_only = True
-    pointer = lib.llama_model_load_from_file(str(path).encode(), parameters)
-    if not pointer:
-        raise ValueError(path)
-    try:
-        refuse_other_kinds(lib, pointer, path)
-        read = partial(metadata, lib, pointer)
-        check_room(read, wish)
-        trained = int(read(f"{read('general.architecture')}.context_length") or 0)
-        return Options(context=wish).context_of(trained)
-    finally:
-        lib.llama_model_free(pointer)
