@@ -157,7 +157,9 @@ class Watching:
         leave = threading.Timer(seconds, lambda: pygame.event.post(pygame.event.Event(pygame.QUIT)))
         leave.start()
         self._window.run()
-        self.session.state = replace(self.session.state, quit=False)
+        self.session.state = replace(
+            self.session.state, window=replace(self.session.state.window, quit=False)
+        )
         self._window.frame()
 
     def look(self) -> Look:

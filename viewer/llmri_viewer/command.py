@@ -123,12 +123,14 @@ def _actions(keys: str, table: bindings.Bindings, *, last_shot: bool) -> list[sc
 @contextmanager
 def _first_hint(application: Application) -> Iterator[None]:
     """Show the first keys to who never saw them; remember that they were closed."""
-    application.state = replace(application.state, hint=user_paths.is_first_run())
-    hinted = application.state.hint
+    application.state = replace(
+        application.state, overlays=replace(application.state.overlays, hint=user_paths.is_first_run())
+    )
+    hinted = application.state.overlays.hint
     try:
         yield
     finally:
-        if hinted and not application.state.hint:
+        if hinted and not application.state.overlays.hint:
             user_paths.remember_hint()
 
 
@@ -166,8 +168,10 @@ def _show(
         application.close()
         if window is not None:
             window.close()
-    if application.state.link.link is Link.REFUSED or (headless and application.state.card is None):
-        raise _UserError(application.state.link.sentence)
+    if application.state.connection.link.link is Link.REFUSED or (
+        headless and application.state.connection.card is None
+    ):
+        raise _UserError(application.state.connection.link.sentence)
 
 
 def _atlas(file: Path) -> Atlas:

@@ -91,8 +91,10 @@ class Application:
 
     @state.setter
     def state(self, state: ViewState) -> None:
-        under = self.store.under(state.at)
-        self._state = state if state.under == under else replace(state, under=under)
+        under = self.store.under(state.time.at)
+        self._state = (
+            state if state.time.under == under else replace(state, time=replace(state.time, under=under))
+        )
 
     def poll(self) -> None:
         """Take in what arrived since, and ask for the server's clock now and then."""
@@ -102,7 +104,7 @@ class Application:
             except queue.Empty:
                 break
             self.receive(event)
-            if isinstance(event, Scan) and self.state.at == (event.turn, event.token):
+            if isinstance(event, Scan) and self.state.time.at == (event.turn, event.token):
                 self.meter.timings.taken(self.link.inbox.arrived)
         self._carry_out(self.cluster_builder.poll(self.state, self.store))
         self._notices.see(self.state)
@@ -110,7 +112,7 @@ class Application:
         if wanted is not None:
             self._carry_out(Step(self.state, (wanted,)))
         now = time.time()
-        if self.state.link.link is Link.CONNECTED and now - self._last_ping > PING_SECONDS:
+        if self.state.connection.link.link is Link.CONNECTED and now - self._last_ping > PING_SECONDS:
             self._last_ping = now
             self._pings.append((self._send(Ping(id=0)), now))
 
@@ -137,7 +139,7 @@ class Application:
 
     def tell(self, sentence: str, *, warning: bool = False) -> None:
         """Show a notice."""
-        self.state = replace(self.state, notice=sentence, warning=warning)
+        self.state = self.state.noticing(sentence, warning=warning)
         self._notices.see(self.state, anew=True)
 
     def pending(self) -> bool:
@@ -155,12 +157,17 @@ class Application:
         for effect in step.effects:
             if isinstance(effect, SessionEffect):
                 self.state = self.cluster_builder.run(effect, self.state)
-        if step.requests and self.state.link.link is not Link.CONNECTED:
-            self.state = replace(self.state, notice=OFFLINE, warning=True)
+        if step.requests and self.state.connection.link.link is not Link.CONNECTED:
+            self.state = self.state.noticing(OFFLINE, warning=True)
             return
         for request in step.requests:
             number = self._send(request)
-            asked = Asked(request, self.state.at, self.state.standing.edits, max(self.store.turns, default=0))
+            asked = Asked(
+                request,
+                self.state.time.at,
+                self.state.editing.standing.edits,
+                max(self.store.turns, default=0),
+            )
             self.state = replace(self.state, measurements=self.state.measurements.asked(asked, number))
 
     def _send(self, request: Request) -> int:

@@ -22,10 +22,10 @@ class NoticeClock:
 
     def see(self, state: ViewState, *, anew: bool = False) -> None:
         """Begin to count where another notice shows, or the same one was told `anew`."""
-        shown = (state.notice, state.warning)
+        shown = (state.overlays.notice, state.overlays.warning)
         if anew or shown != self._shown:
             self._shown = shown
-            self._left = seconds(state.notice, warning=state.warning)
+            self._left = seconds(state.overlays.notice, warning=state.overlays.warning)
 
     def over(self, passed: float) -> bool:
         """Let so many seconds pass; tell whether a notice has shown for long enough."""

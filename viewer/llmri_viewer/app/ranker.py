@@ -26,21 +26,28 @@ class Ranker:
     def advance(self, state: ViewState, store: ScanStore, seconds: float) -> ViewState:
         """Return the state so much later: the same one while its ranking holds."""
         self._waited += seconds
-        atlas = state.clusters
-        shown = views.of(state).of_clusters and atlas is not None and atlas.site == state.site
-        if atlas is None or state.at is None or not shown:
-            return state if state.ranking is None else replace(state, ranking=None)
+        atlas = state.atlas
+        shown = views.of(state).of_clusters and atlas is not None and atlas.site == state.pane.site
+        if atlas is None or state.time.at is None or not shown:
+            return (
+                state
+                if state.clusters.ranking is None
+                else replace(state, clusters=replace(state.clusters, ranking=None))
+            )
         if self._reference is None or self._reference.atlas is not atlas:
-            self._reference = Reference(atlas, state.site)
+            self._reference = Reference(atlas, state.pane.site)
         self._reference.take(store)
-        known, turn = state.ranking, state.at.turn
-        stands_on = (len(store.moments(turn, state.site)), self._reference.scans)
+        known, turn = state.clusters.ranking, state.time.at.turn
+        stands_on = (len(store.moments(turn, state.pane.site)), self._reference.scans)
         if known is not None and (known.atlas, known.turn) == (atlas, turn):
             due = self._waited >= REFRESH_SECONDS or (self._reference.complete and _silent(store))
             if (known.scans, known.against) == stands_on or not due:
                 return state
         self._waited = 0.0
-        return replace(state, ranking=_ranked(self._reference, state.site, turn, store))
+        return replace(
+            state,
+            clusters=replace(state.clusters, ranking=_ranked(self._reference, state.pane.site, turn, store)),
+        )
 
 
 def _ranked(reference: Reference, site: str, turn: int, store: ScanStore) -> Ranking | None:

@@ -57,7 +57,7 @@ class Window:
             pygame.display.init()
             pygame.font.init()
             scale = scale_of(application.options.scale, _desktop())
-            surface = _opened(application.state.size, scale)
+            surface = _opened(application.state.window.size, scale)
         except pygame.error as error:
             raise WindowError(
                 f"no window can be opened here ({error}); on a machine without a screen use --headless"
@@ -123,13 +123,13 @@ class Window:
     def draw(self) -> None:
         """Draw the application as it is."""
         self._state = self.application.state
-        timings = self.application.meter.timings.line(time.time()) if self._state.timings else ""
+        timings = self.application.meter.timings.line(time.time()) if self._state.overlays.timings else ""
         meters = Meters(self._flow(), timings)
         scene.draw(self.canvas, self._state, self.application.store, self._table, meters)
         pygame.display.flip()
 
     def _flow(self) -> str:
-        wide = self.application.state.size[0] >= METERS_IN_WORDS_FROM
+        wide = self.application.state.window.size[0] >= METERS_IN_WORDS_FROM
         return self.application.meter.line(time.time(), wide=wide)
 
     def save(self, file: Path | None = None) -> Path:
@@ -163,7 +163,10 @@ class Window:
         gc.freeze()  # modules and tables stay: looking through them for garbage would take several frames
         clock, whole = pygame.time.Clock(), self.canvas.aside
         with Aside(self._wake) as self.canvas.aside:
-            while not self.application.state.quit and self.application.state.link.link is not Link.REFUSED:
+            while (
+                not self.application.state.window.quit
+                and self.application.state.connection.link.link is not Link.REFUSED
+            ):
                 self.frame()
                 clock.tick(FRAMES_A_SECOND)
                 if not self.application.state.moving and not self.application.pending():
@@ -188,14 +191,14 @@ class Window:
     def moment_at(self, x: int, y: int) -> TokenRef | None:
         """Return the moment at a point of the strip, or under a point of the scrubber's height."""
         state, store = self.application.state, self.application.store
-        parts = face.of(state.size)
+        parts = face.of(state.window.size)
         if parts.scrubber.y <= y < parts.scrubber.bottom:
             return timeline.moment_at(parts.scrubber, store, x)
         return strip.moment_at(self.canvas, parts.strip, state, store, (x, y))
 
     def _follow_size(self) -> None:
         """Take a new surface where the state's size was changed, by a person or a script."""
-        size, scale = self.application.state.size, self.canvas.scale
+        size, scale = self.application.state.window.size, self.canvas.scale
         if _shrunk(self.canvas.surface.get_size(), scale) != size:
             self.canvas.surface = _opened(size, scale)
 

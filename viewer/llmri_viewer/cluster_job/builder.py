@@ -67,8 +67,14 @@ class ClusterBuilder:
         if isinstance(event, Welcome) and self._worker is not None and event.session != self._session:
             self._stop()
             sentence = "the building of clusters was ended, since the server began anew"
-            state = replace(state, job=None, notice=sentence, warning=True)
-        return state if gathered == state.gathered else replace(state, gathered=gathered)
+            state = replace(state, clusters=replace(state.clusters, job=None)).noticing(
+                sentence, warning=True
+            )
+        return (
+            state
+            if gathered == state.clusters.gathered
+            else replace(state, clusters=replace(state.clusters, gathered=gathered))
+        )
 
     def run(self, effect: SessionEffect, state: ViewState) -> ViewState:
         """Begin or end what an effect asks for."""
@@ -79,7 +85,7 @@ class ClusterBuilder:
                 return self._find_partners(state)
             case StopBuilding():
                 self._stop()
-                return replace(state, job=None, notice=STOPPED, warning=False)
+                return replace(state, clusters=replace(state.clusters, job=None)).noticing(STOPPED)
             case SaveClusters():
                 return self._save(state)
 
@@ -87,23 +93,33 @@ class ClusterBuilder:
         """Return what became of it since."""
         if not self._said.empty():
             sentence, warning = self._said.get()
-            state = replace(state, notice=sentence, warning=warning)
+            state = state.noticing(sentence, warning=warning)
         gathered = self._gatherer.gathered(state)
-        state = state if gathered == state.gathered else replace(state, gathered=gathered)
+        state = (
+            state
+            if gathered == state.clusters.gathered
+            else replace(state, clusters=replace(state.clusters, gathered=gathered))
+        )
         while self._worker is not None and not self._worker.news.empty():
             match self._worker.news.get():
                 case progress.JobStep(step, done, of):
-                    state = replace(state, job=Job(step, done, of))
+                    state = replace(state, clusters=replace(state.clusters, job=Job(step, done, of)))
                 case progress.JobFailed(why):
                     sentence = f"{WORK[self._worker.what]} failed: {why}"
                     self._worker = None
-                    return Step(replace(state, job=None, edges=False, notice=sentence, warning=True))
+                    return Step(
+                        replace(
+                            state,
+                            clusters=replace(state.clusters, job=None),
+                            look=replace(state.look, edges=False),
+                        ).noticing(sentence, warning=True)
+                    )
                 case Made(partners, atlas):
                     self._worker = None
-                    state = replace(state, job=None)
+                    state = replace(state, clusters=replace(state.clusters, job=None))
                     if atlas is not None:
                         return TakeClusters(atlas, partners).apply(state, store)
-                    state = replace(state, partners=partners)
+                    state = replace(state, clusters=replace(state.clusters, partners=partners))
         return Step(state)
 
     def close(self) -> None:
@@ -114,34 +130,38 @@ class ClusterBuilder:
 
     def _build(self, state: ViewState, layers: tuple[int, ...] | None) -> ViewState:
         """Have the clusters of some layers built, by default of all that are clustered together."""
-        chosen = layers or state.gathered.layers
-        collection = self._gatherer.collection(state.site, chosen[0]) if chosen else None
-        if state.card is None or collection is None or collection.count < state.gathered.needed:
-            return replace(state, notice=cluster_words.missing_samples(state.gathered), warning=True)
+        chosen = layers or state.clusters.gathered.layers
+        collection = self._gatherer.collection(state.pane.site, chosen[0]) if chosen else None
+        if (
+            state.connection.card is None
+            or collection is None
+            or collection.count < state.clusters.gathered.needed
+        ):
+            return state.noticing(cluster_words.missing_samples(state.clusters.gathered), warning=True)
         columns = np.flatnonzero(np.isin(collection.units.layer, chosen))
-        before = state.clusters.whole if state.clusters and state.clusters.site == state.site else None
+        before = state.atlas.whole if state.atlas and state.atlas.site == state.pane.site else None
         what = f"{words.count(len(columns), 'unit')} of {words.layers(chosen)}"
-        if layers is None and len(chosen) < state.card.layers:
+        if layers is None and len(chosen) < state.connection.card.layers:
             what += ", since all layers are too many units at once"
-        task = Task("clusters", state.card.name, collection, columns, before)
+        task = Task("clusters", state.connection.card.name, collection, columns, before)
         notice = f"building clusters of {what}; {{view.out}} stops it"
-        return self._begun(replace(state, notice=notice, warning=False), task)
+        return self._begun(state.noticing(notice), task)
 
     def _find_partners(self, state: ViewState) -> ViewState:
         """Have the strongest partners found for clusters that came without."""
-        atlas = state.clusters
+        atlas = state.atlas
         collection = self._gatherer.collection(atlas.site, atlas.layers[0]) if atlas else None
         columns = _columns(atlas.clustering, collection) if atlas and collection else None
-        if state.card is None or collection is None or columns is None:
+        if state.connection.card is None or collection is None or columns is None:
             sentence = "the scans kept lack layers of these clusters: {clusters.build} builds them anew"
-            return replace(state, edges=False, notice=sentence, warning=True)
-        return self._begun(state, Task("partners", state.card.name, collection, columns))
+            return replace(state, look=replace(state.look, edges=False)).noticing(sentence, warning=True)
+        return self._begun(state, Task("partners", state.connection.card.name, collection, columns))
 
     def _begun(self, state: ViewState, task: Task) -> ViewState:
         self._stop()
-        self._session = state.session
+        self._session = state.connection.session
         self._worker = WorkerProcess(task)
-        return replace(state, job=Job(FIRST_STEP))
+        return replace(state, clusters=replace(state.clusters, job=Job(FIRST_STEP)))
 
     def _stop(self) -> None:
         if self._worker is not None:
@@ -150,9 +170,9 @@ class ClusterBuilder:
 
     def _save(self, state: ViewState) -> ViewState:
         """Write the clusters to a file named by time, in a thread: the disk may be slow."""
-        if state.clusters is None:
+        if state.atlas is None:
             return state
-        threading.Thread(target=self._write, args=(state.clusters.whole,), name="llmri save").start()
+        threading.Thread(target=self._write, args=(state.atlas.whole,), name="llmri save").start()
         return state
 
     def _write(self, clustering: Clustering) -> None:

@@ -31,8 +31,8 @@ def paint(canvas: Canvas, state: ViewState, store: ScanStore, picture: Picture |
         PAINTERS[views.of(state).name](canvas, state, store, picture, why)
     except Exception as error:
         sentence = f"{type(error).__name__}: {error}"
-        _log(state.view, sentence)
-        view = face.of(state.size).view
+        _log(state.pane.view, sentence)
+        view = face.of(state.window.size).view
         canvas.clip(None)
         canvas.fill(view, canvas.theme.background)
         empty.draw(canvas, view, "This view cannot be drawn", sentence)
@@ -53,7 +53,7 @@ def _hebbian(
 ) -> None:
     if not _built(canvas, state, picture, why):
         return
-    if picture is not None and state.settling < 1:
+    if picture is not None and state.pane.settling < 1:
         settling.draw(canvas, state, picture)
         return
     _lattice(canvas, HebbianView(), state, picture, why)
@@ -70,8 +70,8 @@ def _circles(
 
 def _built(canvas: Canvas, state: ViewState, picture: Picture | None, why: Words) -> bool:
     """Draw the legend of the clusters, or how far they have come; tell whether there are any."""
-    if state.clusters is None:
-        building.draw(canvas, face.of(state.size).view, state, why)
+    if state.atlas is None:
+        building.draw(canvas, face.of(state.window.size).view, state, why)
         return False
     legend.draw(canvas, state, picture)
     return True
@@ -82,7 +82,7 @@ def _lattice(
 ) -> None:
     subject = view.subject(state)
     if picture is None or subject is None:
-        empty.draw(canvas, view.stage(state) if subject else face.of(state.size).view, *why)
+        empty.draw(canvas, view.stage(state) if subject else face.of(state.window.size).view, *why)
         return
     lattice.draw(canvas, view, subject, state, picture)
 

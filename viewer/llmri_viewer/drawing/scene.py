@@ -36,7 +36,7 @@ class Meters(NamedTuple):
 
 def draw(canvas: Canvas, state: ViewState, store: ScanStore, table: Bindings, meters: Meters) -> None:
     """Draw everything."""
-    parts = face.of(state.size)
+    parts = face.of(state.window.size)
     canvas.written.clear()
     canvas.spelled = table.spelled
     canvas.fill(parts.window, canvas.theme.background)
@@ -48,7 +48,7 @@ def draw(canvas: Canvas, state: ViewState, store: ScanStore, table: Bindings, me
     lasso.draw(canvas, state)
     if picture is not None and view.scaled:
         caption.draw_bar(canvas, parts.bar, state, picture)
-    elif view.packs and state.clusters:
+    elif view.packs and state.atlas:
         unlit = canvas.spelled(f"Unlit. {why[0]}. {why[1]}")
         canvas.paragraph(parts.bar, unlit, UNLIT_ROW, colour=canvas.theme.dim)
     status.draw(canvas, parts.status, state, store, meters.timings)
@@ -57,12 +57,12 @@ def draw(canvas: Canvas, state: ViewState, store: ScanStore, table: Bindings, me
         _side(canvas, parts.side, state, store)
     strip.draw(canvas, parts.strip, state, store)
     timeline.draw(canvas, parts.scrubber, state, store, strip.turn_of(state, store))
-    if state.hint:
+    if state.overlays.hint:
         hint.draw(canvas, parts.view, table)
     footer.draw(canvas, parts.footer, parts.below, state, meters.flow)
     goto.draw(canvas, parts.view, state, store)
-    if state.help:
-        help.draw(canvas, parts.window, table, state.view_mode, state.help_page)
+    if state.overlays.help:
+        help.draw(canvas, parts.window, table, state.view_mode, state.overlays.help_page)
 
 
 def _side(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> None:
@@ -70,7 +70,7 @@ def _side(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> None:
     theme = canvas.theme
     canvas.fill(box, theme.panel)
     canvas.line((box.x, box.y), (box.x, box.bottom), theme.line)
-    if state.card is None:
+    if state.connection.card is None:
         return
     first = _head(canvas, box, state, store)
     left = max(0, box.height - first)
@@ -84,9 +84,9 @@ def _side(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> None:
 def _head(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> int:
     """Draw the selected cluster where a view of clusters shows, else the selected units; give the height."""
     found = cluster.shown(state) if views.of(state).of_clusters else None
-    if found is None or state.clusters is None:
+    if found is None or state.atlas is None:
         selection.draw(canvas, box.row(0, selection.HEIGHT), state, store)
         return selection.HEIGHT
     height = min(cluster.HEIGHT, box.height - edits.LEAST)
-    cluster.draw(canvas, box.row(0, height), state, state.clusters, found)
+    cluster.draw(canvas, box.row(0, height), state, state.atlas, found)
     return height

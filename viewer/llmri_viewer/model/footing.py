@@ -20,7 +20,7 @@ def at_token(under: Under) -> tuple[str, bool]:
 
 def now(state: ViewState) -> str:
     """Head the edits that stand now."""
-    return f"now: {len(state.standing.edits) or 'none'}"
+    return f"now: {len(state.editing.standing.edits) or 'none'}"
 
 
 def without(state: ViewState) -> str:
@@ -32,21 +32,21 @@ def without(state: ViewState) -> str:
 
 def cured_by_rereading(state: ViewState) -> bool:
     """Tell whether there is something to read anew, and this window may ask for it."""
-    return state.standing.stale and not state.read_only
+    return state.editing.standing.stale and not state.connection.read_only
 
 
 def stale(state: ViewState) -> bool:
     """Tell whether keys and values come from other edits, now or when the shown token was read."""
-    return state.standing.stale or (state.at is not None and state.under.stale)
+    return state.editing.standing.stale or (state.time.at is not None and state.time.under.stale)
 
 
 def brief(state: ViewState) -> str:
     """Say it where there is no panel for it; empty where there is nothing to say."""
-    stand = len(state.standing.edits)
+    stand = len(state.editing.standing.edits)
     if not state.apart:
         older = ", older ones kept" if stale(state) else ""
         return f"{count(stand, 'edit') if stand else 'no edit'}{older}" if stand or older else ""
-    return f"{here(state.under)} here, {stand or 'none'} now"
+    return f"{here(state.time.under)} here, {stand or 'none'} now"
 
 
 def here(under: Under) -> str:

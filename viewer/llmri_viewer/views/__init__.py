@@ -40,12 +40,12 @@ HOME = next(view.name for view in VIEWS.values() if view.home)
 
 def of(state: ViewState) -> View:
     """Return the view that is shown."""
-    return VIEWS[state.view]
+    return VIEWS[state.pane.view]
 
 
 def toggled(state: ViewState, name: ViewName) -> View:
     """Return the view that a key for one leads to: back home from that one."""
-    return VIEWS[HOME if state.view == name else name]
+    return VIEWS[HOME if state.pane.view == name else name]
 
 
 def picture_of(state: ViewState, store: ScanStore) -> Picture | None:

@@ -13,7 +13,8 @@ from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.layout.reach import Reach
 from llmri_viewer.model.measured.measuring import Kind
-from llmri_viewer.model.state import At, Selection, ViewState
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.model.state_groups import At, Selection
 from llmri_viewer.model.unit_selection import UnitSelection
 from llmri_viewer.views.picture import Picture, Words, picture_of_units, scale_in_words
 from llmri_viewer.views.table import Table, units_table
@@ -199,7 +200,7 @@ class PlainView:
 
     def stepped_out(self, state: ViewState, /) -> ViewState | None:
         """See `View`."""
-        return unzoomed(state) if state.camera is not None or state.reach != Reach() else None
+        return unzoomed(state) if state.pane.camera is not None or state.pane.reach != Reach() else None
 
     def with_unit(self, state: ViewState, index: int, /) -> ViewState:
         """See `View`: pan to it where that is enough, else show everything."""
@@ -218,7 +219,7 @@ class PlainView:
 
     def stage(self, state: ViewState, /) -> Box:
         """See `View`."""
-        return face.of(state.size).view
+        return face.of(state.window.size).view
 
     def subject(self, _state: ViewState, /) -> UnitSelection | None:
         """See `View`."""
@@ -263,7 +264,9 @@ class PlainView:
 
 def unzoomed(state: ViewState) -> ViewState:
     """Show everything of the view, at once."""
-    return replace(state, camera=None, lens=None, flight=None, focus=0, reach=Reach())
+    return replace(
+        state, pane=replace(state.pane, camera=None, disc_camera=None, flight=None, focus=0, reach=Reach())
+    )
 
 
 def is_whole(box: Box | None, stage: Box) -> bool:

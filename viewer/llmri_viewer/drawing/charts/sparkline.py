@@ -35,9 +35,9 @@ class Axes:
 def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore, place: tuple[int, int]) -> None:
     """Draw the curve of a layer's unit: zero as a line, the shown token as a dot, the range in numbers."""
     theme = canvas.theme
-    if state.at is None:
+    if state.time.at is None:
         return
-    tokens, values = store.history(state.at.turn, state.site, *place)
+    tokens, values = store.history(state.time.at.turn, state.pane.site, *place)
     chart = Box(box.x, box.y, box.width, max(1, box.height - LEGEND))
     canvas.fill(chart, theme.background, 3)
     if not values:
@@ -47,14 +47,14 @@ def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore, place: tu
     canvas.line((chart.x + 6, zero), (chart.right - 6, zero), theme.line)
     shown = thinned(values, max(1, axes.box.width))
     canvas.curve([axes.at(tokens[index], values[index]) for index in shown], theme.text)
-    here = bisect_left(tokens, state.at.token)
-    if here < len(tokens) and tokens[here] == state.at.token:
+    here = bisect_left(tokens, state.time.at.token)
+    if here < len(tokens) and tokens[here] == state.time.at.token:
         canvas.dot(axes.at(tokens[here], values[here]), 4, theme.accent)
     legend = Box(box.x, chart.bottom, box.width, LEGEND)
     span = f"{words.number(axes.low)} to {words.number(axes.high)}"
     used = canvas.text(legend, span, face="mono", colour=theme.dim)
     rest = Box(legend.x + used + UNIT, legend.y, max(0, legend.width - used - UNIT), LEGEND)
-    canvas.text(rest, f"turn {state.at.turn}", colour=theme.dim, align="right")
+    canvas.text(rest, f"turn {state.time.at.turn}", colour=theme.dim, align="right")
 
 
 def thinned(values: list[float], pixels: int) -> list[int]:

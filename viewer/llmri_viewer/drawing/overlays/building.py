@@ -38,10 +38,10 @@ def draw_small(canvas: Canvas, box: Box, job: Job | None) -> int:
 
 def _share(state: ViewState) -> float | None:
     """Return how full the bar is: of the job, or else of the samples that are needed; None without either."""
-    if state.job is not None:
-        return state.job.done / max(1, state.job.of)
-    got = state.gathered
-    return min(1.0, got.samples / got.needed) if got.needed and not state.misfit else None
+    if state.clusters.job is not None:
+        return state.clusters.job.done / max(1, state.clusters.job.of)
+    got = state.clusters.gathered
+    return min(1.0, got.samples / got.needed) if got.needed and not state.clusters.misfit else None
 
 
 def _bar(canvas: Canvas, box: Box, share: float) -> None:

@@ -8,10 +8,10 @@ from llmri_viewer.model.state import ViewState
 
 def draw(canvas: Canvas, state: ViewState) -> None:
     """Draw the line so far, and faintly the way back to its start, inside the view."""
-    if len(state.lasso) < 2:  # noqa: PLR2004 - a line has two ends
+    if len(state.selection.lasso) < 2:  # noqa: PLR2004 - a line has two ends
         return
     theme = canvas.theme
-    points: list[Point] = [(x, y) for x, y in state.lasso]
+    points: list[Point] = [(x, y) for x, y in state.selection.lasso]
     canvas.clip(views.of(state).stage(state))
     canvas.curve([points[-1], points[0]], blend(theme.accent, theme.background, 0.5))
     canvas.curve(points, theme.accent)

@@ -21,9 +21,9 @@ NUMBER = 8 * UNIT
 
 def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> None:
     """Draw the likeliest successors of the shown token; the one that came is bright."""
-    turn = store.turns.get(state.at.turn) if state.at else None
-    here = turn.tokens.get(state.at.token) if turn and state.at else None
-    came = turn.tokens.get(state.at.token + 1) if turn and state.at else None
+    turn = store.turns.get(state.time.at.turn) if state.time.at else None
+    here = turn.tokens.get(state.time.at.token) if turn and state.time.at else None
+    came = turn.tokens.get(state.time.at.token + 1) if turn and state.time.at else None
     body = heading(canvas, box, "Next token", f"after “{here.text}”" if here else "")
     if came is None or not came.top:
         given = "The next token was given, not chosen." if came is not None else "Not chosen yet."

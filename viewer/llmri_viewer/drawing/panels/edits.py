@@ -20,7 +20,7 @@ REREADING = "reading all of it anew …"
 
 def least(state: ViewState) -> int:
     """Return the height that is needed at least: two lists take more than one."""
-    both = state.apart and state.under.sure and state.standing.edits
+    both = state.apart and state.time.under.sure and state.editing.standing.edits
     return LEAST + (3 * ROW if both else 0)
 
 
@@ -29,28 +29,28 @@ def draw(canvas: Canvas, box: Box, state: ViewState) -> None:
 
     Where the shown token was computed under others than stand now, both are named, each under its heading.
     """
-    standing = state.standing
+    standing = state.editing.standing
     title = f"Edits: {standing.name}" if standing.name else "Edits"
     body = heading(canvas, box, title, f"undo {standing.undoable} · redo {standing.redoable}")
     rest = _stale(canvas, body._replace(height=body.height - UNIT), state)
     if state.apart:
         _both(canvas, rest, state)
     elif standing.edits:
-        _listed(canvas, rest, standing.edits, guarded_places(state.card))
+        _listed(canvas, rest, standing.edits, guarded_places(state.connection.card))
     else:
         canvas.text(rest.row(0, ROW), canvas.spelled(footing.without(state)), colour=canvas.theme.dim)
 
 
 def _stale(canvas: Canvas, box: Box, state: ViewState) -> Box:
     """Say that older keys and values are kept, where they are, and what to do; give the rest of the box."""
-    if state.rereading:
+    if state.editing.rereading:
         canvas.text(box.row(0, ROW), REREADING, colour=canvas.theme.accent)
         return _below(box, ROW)
     if not footing.stale(state):
         return box
     canvas.text(box.row(0, ROW), STALE, colour=canvas.theme.warning)
-    stand, guarded = state.standing.edits, guarded_places(state.card)
-    needed = 1 + _height(stand, guarded) + (2 + _height(state.under.sure, guarded) if state.apart else 0)
+    stand, guarded = state.editing.standing.edits, guarded_places(state.connection.card)
+    needed = 1 + _height(stand, guarded) + (2 + _height(state.time.under.sure, guarded) if state.apart else 0)
     spare = box.height // ROW > needed and (stand or state.apart)
     if not spare or not footing.cured_by_rereading(state):
         return _below(box, ROW)
@@ -60,9 +60,9 @@ def _stale(canvas: Canvas, box: Box, state: ViewState) -> Box:
 
 def _both(canvas: Canvas, box: Box, state: ViewState) -> None:
     """Draw the edits of the shown token, then those that stand now, in about half of the rows each."""
-    said, known = footing.at_token(state.under)
-    theme, shown, stand = canvas.theme, state.under.sure, state.standing.edits
-    guarded = guarded_places(state.card)
+    said, known = footing.at_token(state.time.under)
+    theme, shown, stand = canvas.theme, state.time.under.sure, state.editing.standing.edits
+    guarded = guarded_places(state.connection.card)
     used = canvas.text(box.row(0, ROW), said, colour=theme.dim if known else theme.warning)
     if not shown or not stand:  # one list at most: both headings stand over it
         right = Box(box.x + used + UNIT, box.y, max(0, box.width - used - UNIT), ROW)

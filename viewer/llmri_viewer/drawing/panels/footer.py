@@ -24,21 +24,23 @@ def draw(canvas: Canvas, box: Box, above: Box, state: ViewState, meters: str) ->
     inner = box.inset(2 * UNIT, 0)
     room = canvas.width(meters, "mono")
     canvas.text(Box(inner.right - room, box.y, room, box.height), meters, face="mono", colour=theme.dim)
-    room += building.draw_small(canvas, Box(inner.x, box.y, inner.width - room - GAP, box.height), state.job)
+    room += building.draw_small(
+        canvas, Box(inner.x, box.y, inner.width - room - GAP, box.height), state.clusters.job
+    )
     left = Box(inner.x, box.y, max(0, inner.width - room - GAP), box.height)
-    notice = canvas.spelled(state.notice)
-    typing = state.chat is not None
-    if state.chat is not None:
-        _typed(canvas, left, "> ", state.chat, SILENT if state.read_only else CHAT)
+    notice = canvas.spelled(state.overlays.notice)
+    typing = state.typing.chat is not None
+    if state.typing.chat is not None:
+        _typed(canvas, left, "> ", state.typing.chat, SILENT if state.connection.read_only else CHAT)
     elif notice and canvas.width(notice) <= left.width:
-        canvas.text(left, notice, colour=theme.warning if state.warning else theme.text)
+        canvas.text(left, notice, colour=theme.warning if state.overlays.warning else theme.text)
         return
-    elif state.link.link is not Link.CONNECTED and state.card is not None:
-        canvas.text(left, state.link.sentence, colour=theme.warning)
+    elif state.connection.link.link is not Link.CONNECTED and state.connection.card is not None:
+        canvas.text(left, state.connection.link.sentence, colour=theme.warning)
     else:
-        canvas.text(left, canvas.spelled(LOOKING if state.read_only else HINT), colour=theme.dim)
+        canvas.text(left, canvas.spelled(LOOKING if state.connection.read_only else HINT), colour=theme.dim)
     if notice and (typing or canvas.width(notice) > left.width):
-        _tray(canvas, above, notice, warning=state.warning)
+        _tray(canvas, above, notice, warning=state.overlays.warning)
 
 
 def _tray(canvas: Canvas, above: Box, notice: str, *, warning: bool) -> None:

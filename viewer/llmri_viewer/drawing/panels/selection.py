@@ -25,8 +25,8 @@ def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> None:
     body = heading(canvas, box, "Selection", _summary(state), first=True)
     amount = Box(body.x, box.bottom - ROW - UNIT // 2, body.width, ROW)
     canvas.text(amount, "boost amount", colour=canvas.theme.dim)
-    canvas.text(amount, words.factor(state.amount), face="mono", align="right")
-    places = sorted(state.selection, key=lambda place: (place[0] != state.layer, place))
+    canvas.text(amount, words.factor(state.editing.amount), face="mono", align="right")
+    places = sorted(state.selection.units, key=lambda place: (place[0] != state.pane.layer, place))
     if not places:
         text = "Click a unit to see its value and its history; {edit.boost} boosts, {edit.ablate} ablates."
         canvas.paragraph(body, canvas.spelled(text), ROW, colour=canvas.theme.dim)
@@ -42,25 +42,25 @@ def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> None:
 
 
 def _summary(state: ViewState) -> str:
-    if not state.selection:
+    if not state.selection.units:
         return ""
-    layers = len({layer for layer, _ in state.selection})
-    units = words.count(len(state.selection), "unit")
+    layers = len({layer for layer, _ in state.selection.units})
+    units = words.count(len(state.selection.units), "unit")
     return units if layers == 1 else f"{units} in {layers} layers"
 
 
 def _layers(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> None:
     """Write how many units are selected in each layer, and their mean size at the shown token."""
     theme = canvas.theme
-    selected, room = by_layer(state.selection), box.height // ROW
-    layers = sorted(selected, key=lambda layer: (layer != state.layer, layer))
+    selected, room = by_layer(state.selection.units), box.height // ROW
+    layers = sorted(selected, key=lambda layer: (layer != state.pane.layer, layer))
     shown = layers if len(layers) <= room else layers[: room - 1]
     for number, layer in enumerate(shown):
         row = box.row(number * ROW, ROW)
-        ink = theme.text if layer == state.layer else theme.dim
+        ink = theme.text if layer == state.pane.layer else theme.dim
         units = words.count(len(selected[layer]), "unit")
         canvas.text(Box(row.x, row.y, row.width // 2, ROW), f"layer {layer}  {units}", colour=ink)
-        value = _mean(store.row(state.at, state.site, layer), selected[layer])
+        value = _mean(store.row(state.time.at, state.pane.site, layer), selected[layer])
         canvas.text(
             Box(row.x + row.width // 2, row.y, row.width // 2, ROW), value, face="mono", align="right"
         )
@@ -80,16 +80,16 @@ def _mean(row: Rows | None, units: tuple[int, ...]) -> str:
 def _unit(canvas: Canvas, row: Box, state: ViewState, store: ScanStore, place: Place) -> None:
     """Write one unit: where, its edit's mark, and its value at the shown token."""
     layer, unit = place
-    values = store.row(state.at, state.site, layer)
+    values = store.row(state.time.at, state.pane.site, layer)
     known = values is not None and unit < values.size
     value = words.number(float(values[unit])) if values is not None and known else "no scan"
     theme = canvas.theme
-    ink = theme.text if layer == state.layer else theme.dim
+    ink = theme.text if layer == state.pane.layer else theme.dim
     used = canvas.text(
         Box(row.x, row.y, row.width // 2, row.height), f"layer {layer}  unit {unit}", colour=ink
     )
-    was = state.shown_units.get((state.site, layer, unit))
-    edit = was or state.later_units.get((state.site, layer, unit))
+    was = state.shown_units.get((state.pane.site, layer, unit))
+    edit = was or state.later_units.get((state.pane.site, layer, unit))
     if edit is not None:
         done = effect_of(edit)
         tint = edit_colour(canvas.theme, done)

@@ -46,7 +46,7 @@ def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore, timings: 
     for flag in reversed(_flags(canvas, state, store)):
         stop = _flag(canvas, box, stop, flag)
     left = box.x + GAP
-    name = state.card.name if state.card else "llmri"
+    name = state.connection.card.name if state.connection.card else "llmri"
     left += canvas.text(
         Box(left, box.y, max(0, min(stop - GAP - left, NAME_WIDEST)), box.height),
         name,
@@ -64,30 +64,30 @@ def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore, timings: 
 
 
 def _parts(state: ViewState, store: ScanStore) -> list[str]:
-    card = state.card
+    card = state.connection.card
     if card is None:
         return []
     parts = (
         [f"{card.family} {card.layers} {words.TIMES} {card.hidden_size}"]
-        if state.size[0] >= FAMILY_FROM
+        if state.window.size[0] >= FAMILY_FROM
         else []
     )
-    parts += [state.site, _where(state, card.layers)] if state.site else []
-    if state.at is not None:
-        turn = store.turns.get(state.at.turn)
-        token = turn.tokens.get(state.at.token) if turn else None
+    parts += [state.pane.site, _where(state, card.layers)] if state.pane.site else []
+    if state.time.at is not None:
+        turn = store.turns.get(state.time.at.turn)
+        token = turn.tokens.get(state.time.at.token) if turn else None
         text = f" “{token.text}”" if token else ""
-        parts.append(f"turn {state.at.turn}, token {state.at.token}{text}")
-    told = footing.brief(state) if face.of(state.size).side is None else ""
+        parts.append(f"turn {state.time.at.turn}, token {state.time.at.token}{text}")
+    told = footing.brief(state) if face.of(state.window.size).side is None else ""
     if told:  # nothing else in the window tells it: it stands before what can be guessed
-        parts[:1] = [told] if state.size[0] >= FAMILY_FROM else [told, *parts[:1]]
+        parts[:1] = [told] if state.window.size[0] >= FAMILY_FROM else [told, *parts[:1]]
     return parts
 
 
 def _where(state: ViewState, layers: int) -> str:
     """Name what layers the view shows, of how many."""
     subject = views.of(state).subject(state) if views.of(state).of_clusters else None
-    return subject.where if subject else f"layer {state.layer} of 0{words.DASH}{layers - 1}"
+    return subject.where if subject else f"layer {state.pane.layer} of 0{words.DASH}{layers - 1}"
 
 
 def _film_time(recorded: int) -> str:
@@ -99,13 +99,15 @@ def _film_time(recorded: int) -> str:
 def _flags(canvas: Canvas, state: ViewState, store: ScanStore) -> list[Flag]:
     """What goes on now: recording, whether one may only look, a lost connection, and how time passes."""
     theme = canvas.theme
-    flags = [Flag(_film_time(state.recorded), "dot", theme.accent)] if state.recording else []
-    if state.read_only:
+    flags = (
+        [Flag(_film_time(state.overlays.recorded), "dot", theme.accent)] if state.overlays.recording else []
+    )
+    if state.connection.read_only:
         flags.append(Flag("read only", "ring", theme.dim))
-    lost = state.link.link is not Link.CONNECTED
+    lost = state.connection.link.link is not Link.CONNECTED
     if lost:
-        flags.append(Flag(LINKS[state.link.link], "ring", theme.warning))
-    if state.at is not None or not lost:
+        flags.append(Flag(LINKS[state.connection.link.link], "ring", theme.warning))
+    if state.time.at is not None or not lost:
         word, kind = time_word(state, store)
         shape: dict[str, Shape] = {"live": "dot", "held": "bars", "replay": "wedge"}
         flags.append(Flag(word, shape[kind], theme.accent if kind == "live" else theme.warning))

@@ -35,9 +35,9 @@ def surprise(token: Token) -> float:
 def turn_of(state: ViewState, store: ScanStore) -> Turn | None:
     """Return the turn whose text is shown: that of the shown token, or the newest where that has no token."""
     newest = store.turns[store.order[-1]] if store.order else None
-    if state.at is None or (newest is not None and newest.wordless and not state.paused):
+    if state.time.at is None or (newest is not None and newest.wordless and not state.time.paused):
         return newest
-    return store.turns.get(state.at.turn)
+    return store.turns.get(state.time.at.turn)
 
 
 def cells(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> list[TokenCell]:
@@ -48,7 +48,7 @@ def cells(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> list[
     inner = box.inset(2 * UNIT, UNIT)
     flow = flow_of(turn, inner.width, canvas.fonts)
     high, last = max(1, inner.height // STRIP_LINE), len(flow.lines) - 1
-    shown = state.at.token if state.at and not _live(state, turn) else turn.order[-1]
+    shown = state.time.at.token if state.time.at and not _live(state, turn) else turn.order[-1]
     first = max(0, min(flow.line_of.get(shown, last) - high // 2, last - high + 1))
     return [
         TokenCell(laid.token, Box(inner.x + laid.x, inner.y + row * STRIP_LINE, laid.width, STRIP_LINE - 2))
@@ -69,7 +69,7 @@ def moment_at(
 
 
 def _live(state: ViewState, turn: Turn) -> bool:
-    return not state.paused and turn.end is None
+    return not state.time.paused and turn.end is None
 
 
 def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> None:
@@ -84,7 +84,7 @@ def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> None:
         return
     changed = frozenset(changed_in(store, turn.number).tolist())
     for cell in laid:
-        _cell(canvas, cell, turn.tokens[cell.token], shown=state.at == (turn.number, cell.token))
+        _cell(canvas, cell, turn.tokens[cell.token], shown=state.time.at == (turn.number, cell.token))
         under = turn.passes.of(cell.token)
         if under is not None and not under.certain:
             _uncertain(canvas, cell.box)

@@ -22,16 +22,16 @@ MARK_FROM = 12  # pixels across, below which the tint has to do
 
 def draw(canvas: Canvas, state: ViewState, picture: Picture | None) -> None:
     """Draw the circles; without a picture the units are unlit."""
-    atlas, stage = state.clusters, stage_of(state)
+    atlas, stage = state.atlas, stage_of(state)
     if atlas is None:
         return
     lens = lens_of(state, atlas)
     colours = inks(canvas.theme, atlas, state, picture)
     canvas.clip(stage)
-    if state.flight or not still(canvas, state, lens, stage, colours):
+    if state.pane.flight or not still(canvas, state, lens, stage, colours):
         _hard(canvas, atlas, lens, stage, colours)
     _protected(canvas, state, atlas, lens, stage)
-    if not state.flight:
+    if not state.pane.flight:
         _hovered(canvas, state, lens, stage)
     labels.draw(canvas, state, atlas, lens, stage)
     canvas.clip(None)
@@ -39,11 +39,11 @@ def draw(canvas: Canvas, state: ViewState, picture: Picture | None) -> None:
 
 def still(canvas: Canvas, state: ViewState, lens: DiscCamera, stage: Box, colours: Bytes) -> bool:
     """Colour the pixels that belong to this camera, and mark what is edited; tell whether they are there."""
-    atlas = state.clusters
+    atlas = state.atlas
     if atlas is None:
         return False
     view = Still(atlas, lens, stage, canvas.scale)
-    found = _sheets(canvas, view, chosen_clusters(atlas, state.selection))
+    found = _sheets(canvas, view, chosen_clusters(atlas, state.selection.units))
     if found is None:
         return False
     raster = found.raster
@@ -111,9 +111,13 @@ def _protected(canvas: Canvas, state: ViewState, atlas: Atlas, lens: DiscCamera,
 
 def _hovered(canvas: Canvas, state: ViewState, lens: DiscCamera, stage: Box) -> None:
     """Ring the cluster under the pointer."""
-    number = CirclesView().cluster_at(state, state.pointer) if state.pointer and not state.help else None
-    if number is None or state.clusters is None:
+    number = (
+        CirclesView().cluster_at(state, state.window.pointer)
+        if state.window.pointer and not state.overlays.help
+        else None
+    )
+    if number is None or state.atlas is None:
         return
-    group = state.clusters.cluster_group[number]
-    x, y, radius = state.clusters.packing.groups[group].tolist()
+    group = state.atlas.cluster_group[number]
+    x, y, radius = state.atlas.packing.groups[group].tolist()
     canvas.circle(lens.pixel(stage, x, y), radius * lens.scale(stage) + 1, canvas.theme.text)

@@ -22,9 +22,9 @@ def draw(canvas: Canvas, state: ViewState) -> None:
     """Draw the lines, where they are wanted and known."""
     view = HebbianView()
     lattice, stage = view.lattice(state), view.stage(state)
-    if not state.edges or state.partners is None or state.clusters is None or lattice is None:
+    if not state.look.edges or state.clusters.partners is None or state.atlas is None or lattice is None:
         return
-    found = edges_of(state.clusters, state.partners, state.selection)
+    found = edges_of(state.atlas, state.clusters.partners, state.selection.units)
     camera = view.camera(state, lattice.grid)
     sheet = _sheet(found, lattice, camera, stage, scale=canvas.scale, ink=canvas.theme.text)
     canvas.sheet(sheet, stage)

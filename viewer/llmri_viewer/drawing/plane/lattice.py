@@ -16,7 +16,8 @@ from llmri_viewer.drawing.marks import MARK_FROM, TINT, edit_colour, ink_on, mar
 from llmri_viewer.drawing.palettes import TINT_LEVELS, palette
 from llmri_viewer.model.history.revisions import Place
 from llmri_viewer.model.layout.geometry import Box, Camera, Grid
-from llmri_viewer.model.state import Selection, ViewState
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.model.state_groups import Selection
 from llmri_viewer.model.unit_selection import UnitSelection
 from llmri_viewer.views.lattice import Ints, Lattice, LatticeView
 from llmri_viewer.views.picture import Picture
@@ -42,22 +43,22 @@ def draw(
     if lattice is None:
         return
     camera = view.camera(state, lattice.grid)
-    edited = _cells(lattice, subject, state.site, state.shown_units)
+    edited = _cells(lattice, subject, state.pane.site, state.shown_units)
     levels = cell_levels(lattice, picture.levels, edited if camera.cell < MARK_FROM else {})
     canvas.clip(stage)
-    units(canvas, stage, camera, levels, palette(state.colour_map, canvas.theme))
-    if state.grid and camera.cell >= LINES_FROM:
+    units(canvas, stage, camera, levels, palette(state.look.colour_map, canvas.theme))
+    if state.look.grid and camera.cell >= LINES_FROM:
         _lines(canvas, stage, lattice, camera)
     _bounds(canvas, stage, lattice, camera)
     if camera.cell >= MARK_FROM:
         for cell, done in edited.items():
             _edited(canvas, stage, camera.cell_box(lattice.grid, stage, cell), done)
     if camera.cell >= OUTLINED_FROM:
-        for cell, done in _cells(lattice, subject, state.site, state.later_units).items():
+        for cell, done in _cells(lattice, subject, state.pane.site, state.later_units).items():
             _to_come(canvas, stage, camera.cell_box(lattice.grid, stage, cell), done)
     for cell in lattice.cells[_indices(subject, state.protected)].tolist():
         _protected(canvas, camera.cell_box(lattice.grid, stage, cell))
-    _selected(canvas, stage, camera, lattice.grid, lattice.cells[_indices(subject, state.selection)])
+    _selected(canvas, stage, camera, lattice.grid, lattice.cells[_indices(subject, state.selection.units)])
     canvas.clip(None)
 
 

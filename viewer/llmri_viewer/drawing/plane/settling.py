@@ -20,11 +20,15 @@ def draw(canvas: Canvas, state: ViewState, picture: Picture) -> None:
     if lattice is None:
         return
     grid, camera = lattice.grid, view.camera(state, lattice.grid)
-    share = state.settling * state.settling * (3 - 2 * state.settling)  # slow at both ends (smoothstep)
+    share = (
+        state.pane.settling * state.pane.settling * (3 - 2 * state.pane.settling)
+    )  # slow at both ends (smoothstep)
     corner = (stage.x + round(camera.x), stage.y + round(camera.y))
     place = Box(*corner, grid.columns * camera.cell, grid.rows * camera.cell)
     canvas.clip(stage)
-    canvas.levels(on_the_way(lattice, picture.levels, share), palette(state.colour_map, canvas.theme), place)
+    canvas.levels(
+        on_the_way(lattice, picture.levels, share), palette(state.look.colour_map, canvas.theme), place
+    )
     canvas.clip(None)
 
 

@@ -36,15 +36,15 @@ def draw(canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture |
     """Draw it."""
     places, found = parts(state), state.measurements.answer(Comparison)
     if found is None:
-        empty.draw(canvas, face.of(state.size).view, *why)
+        empty.draw(canvas, face.of(state.window.size).view, *why)
         under_way.draw(canvas, places.note, state, "comparison", "")
         return
     asked, answer = found
     note, warns = _note(state, store, asked, answer)
     under_way.draw(canvas, places.note, state, "comparison", note, warns=warns)
     _edits(canvas, places.edits, asked)
-    scroll = min(state.scroll, most_scroll(state))
-    pointed = token_at(state, state.pointer) if state.pointer else None
+    scroll = min(state.pane.scroll, most_scroll(state))
+    pointed = token_at(state, state.window.pointer) if state.window.pointer else None
     for column, title in enumerate(("without the edits", "with them")):
         _head(canvas, places.heads[column], title, _reading(answer, pointed, column))
         _reply(canvas, places.texts[column], answer, column, scroll=scroll)
@@ -55,11 +55,11 @@ def draw(canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture |
 def _note(state: ViewState, store: ScanStore, asked: Asked, answer: Comparison) -> tuple[str, bool]:
     """Say where the replies part, and whether what was compared still holds."""
     if asked.disturbed:
-        again = "; {compare.measure} compares anew" if state.standing.edits else ""
+        again = "; {compare.measure} compares anew" if state.editing.standing.edits else ""
         return f"the edits changed meanwhile: measured under those below, or those after{again}", True
-    if asked.edits != state.standing.edits:
-        now = "other edits stand" if state.standing.edits else "no edit stands"
-        again = "; {compare.measure} compares anew" if state.standing.edits else ""
+    if asked.edits != state.editing.standing.edits:
+        now = "other edits stand" if state.editing.standing.edits else "no edit stands"
+        again = "; {compare.measure} compares anew" if state.editing.standing.edits else ""
         return f"measured under the edits below; {now} now{again}", True
     if asked.turn != max(store.turns, default=0):
         return "measured for an earlier prompt; {compare.measure} compares the last one", True

@@ -17,14 +17,14 @@ NO_LENS = "This runtime offers no logit lens: it cannot read what a layer would 
 
 def draw(canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture | None, why: Words) -> None:
     """Draw it."""
-    if state.card is None or state.at is None:
-        empty.draw(canvas, face.of(state.size).view, *why)
+    if state.connection.card is None or state.time.at is None:
+        empty.draw(canvas, face.of(state.window.size).view, *why)
         return
     left, note, right = parts(state)
     found = state.measurements.answer(LogitLens)
     lens = found[1] if found and is_of_now(found[0], state) else None
     likeliest.draw(canvas, left, state, store, lens)
-    if not state.card.lens:
+    if not state.connection.card.lens:
         canvas.paragraph(
             Box(note.x, note.y, note.width, note.height + right.height), NO_LENS, 20, colour=canvas.theme.dim
         )
@@ -49,9 +49,9 @@ def _note(lens: LogitLens) -> str:
 
 def _when(state: ViewState, store: ScanStore) -> str:
     """Say when the layers of the shown token are read."""
-    turn = store.turns.get(state.at.turn) if state.at else None
+    turn = store.turns.get(state.time.at.turn) if state.time.at else None
     if turn is not None and turn.end is None:
         return "the layers are read when the turn is over"
-    if state.replaying:
+    if state.time.replaying:
         return "the layers are read when time is held"
     return "these are the layers of another token" if state.measurements.answers.get("lens") else ""

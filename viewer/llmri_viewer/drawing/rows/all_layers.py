@@ -27,7 +27,7 @@ def draw(canvas: Canvas, state: ViewState, store: ScanStore, picture: Picture | 
     """Draw it."""
     found, seen = all_rows(state, store), VIEW.columns(state)
     if picture is None or found is None or seen is None:
-        empty.draw(canvas, face.of(state.size).view, *why)
+        empty.draw(canvas, face.of(state.window.size).view, *why)
         return
     stage, rows = VIEW.stage(state), VIEW.bands(state)
     canvas.clip(stage.inset(-1))  # the lines around the rows stand beside them
@@ -45,12 +45,12 @@ def draw(canvas: Canvas, state: ViewState, store: ScanStore, picture: Picture | 
 
 def _rows(canvas: Canvas, state: ViewState, found: AllRows, seen: Columns, rows: Bands) -> None:
     """Draw the rows as finely as the screen can, and free the lanes over them."""
-    fine = columns(state.width, state.reach, canvas.scale * rows.box.width)
-    canvas.levels(_levels(found, fine), palette(state.colour_map, canvas.theme), rows.box)
+    fine = columns(state.width, state.pane.reach, canvas.scale * rows.box.width)
+    canvas.levels(_levels(found, fine), palette(state.look.colour_map, canvas.theme), rows.box)
     if rows.lane:
         for layer in range(rows.layers):
             canvas.fill(rows.lane_of(layer), canvas.theme.background)
-    if state.grid and seen.pixels_a_unit >= LINES_FROM:
+    if state.look.grid and seen.pixels_a_unit >= LINES_FROM:
         for x in (np.flatnonzero(np.diff(seen.first)) + 1).tolist():
             left = rows.box.x + x
             canvas.line((left, rows.box.y), (left, rows.box.bottom - 1), canvas.theme.background)

@@ -51,7 +51,7 @@ def draw(canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture |
     if found is None or columns is None:
         empty.draw(
             canvas,
-            places.stage if state.measurements.pending else face.of(state.size).view,
+            places.stage if state.measurements.pending else face.of(state.window.size).view,
             *why,
         )
         under_way.draw(canvas, places.note, state, "influence", "")
@@ -80,13 +80,13 @@ def _note(canvas: Canvas, room: int, state: ViewState, found: InfluenceMap) -> t
             "not measured: this is what fires together; {influence.measure} measures what ablating does",
             False,
         )
-    if state.selection and ablated_in(answer[0]) != state.selection:
+    if state.selection.units and ablated_in(answer[0]) != state.selection.units:
         return "measured for another selection; {influence.measure} measures this one", True
     if found.nothing:
         return canvas.fitting(NOTHING, room) or NOTHING[-1], True
     count = words.count(len(found.ablated), "unit")
     over = f"{count} ablated, over the {words.count(answer[1].positions, 'token')} up to"
-    if answer[0].at == state.at:
+    if answer[0].at == state.time.at:
         return f"{over} the shown one", False
     at = f"turn {answer[0].at.turn}, token {answer[0].at.token}" if answer[0].at else "another"
     return f"{over} {at}; {{influence.measure}} measures at the shown one", False
@@ -96,7 +96,7 @@ def _bar(canvas: Canvas, state: ViewState, store: ScanStore, found: InfluenceMap
     """Draw the colours of the map with their values and what these are."""
     colour_bar.draw(
         canvas,
-        face.of(state.size).bar,
+        face.of(state.window.size).bar,
         colour.table(found.colour_map, canvas.theme.name),
         found.scale,
         (_legend(state, store, found), found.colour_map),
@@ -114,10 +114,10 @@ def _number(scale: Scale, value: float) -> str:
 def _legend(state: ViewState, store: ScanStore, found: InfluenceMap) -> str:
     over = words.count(found.tokens, "token")
     if found.causal:
-        kind = "fixed" if state.fixed else "automatic"
+        kind = "fixed" if state.look.fixed else "automatic"
         return f"causal: change when ablated, {kind} scale, in standard deviations of each unit over {over}"
-    chosen = words.count(len(state.selection), "selected unit")
-    turn = store.turns.get(state.at.turn) if state.at else None
+    chosen = words.count(len(state.selection.units), "selected unit")
+    turn = store.turns.get(state.time.at.turn) if state.time.at else None
     changed = ", whose edits changed" if turn is not None and turn.passes.changes.size else ""
     return f"co-activation, not causal: correlation with {chosen} over {over} of this turn{changed}"
 

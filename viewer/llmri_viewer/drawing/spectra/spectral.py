@@ -20,12 +20,12 @@ VIEW = SpectralView()
 
 def draw(canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture | None, why: Words) -> None:
     """Draw it, or say what is missing."""
-    by_units = state.spectrum == "units"
+    by_units = state.look.spectrum == "units"
     signal = signals.over_units(state, store) if by_units else signals.over_tokens(state, store)
     if signal is None:
-        empty.draw(canvas, face.of(state.size).view, *why)
+        empty.draw(canvas, face.of(state.window.size).view, *why)
         return
-    _moving(canvas, state, signal) if state.spectrum == "spectrogram" else _curve(canvas, state, signal)
+    _moving(canvas, state, signal) if state.look.spectrum == "spectrogram" else _curve(canvas, state, signal)
 
 
 def _curve(canvas: Canvas, state: ViewState, signal: Signal) -> None:
@@ -37,7 +37,7 @@ def _curve(canvas: Canvas, state: ViewState, signal: Signal) -> None:
     order = f"dashed ({words.TIMES}1): the same in random order"
     said = f"amplitude of {_series(signal)}, mean and slope taken out; {order}"
     spectrum.draw(canvas, parts, state, signal, found, said=said)
-    octave_bars.draw(canvas, face.of(state.size).bar, found, signal.along)
+    octave_bars.draw(canvas, face.of(state.window.size).bar, found, signal.along)
 
 
 def _moving(canvas: Canvas, state: ViewState, signal: Signal) -> None:
@@ -45,7 +45,7 @@ def _moving(canvas: Canvas, state: ViewState, signal: Signal) -> None:
     if found is None:
         _without(canvas, state, signal, spectra.FEWEST_MOVING)
         return
-    _signal(canvas, state, signal, state.reach)
+    _signal(canvas, state, signal, state.pane.reach)
     said = f"cycles per token, in windows of {found.length} tokens, mean and slope of each taken out"
     if found.series < len(signal.units):
         said += f"; {found.series} of {signal.of} units"
@@ -57,7 +57,7 @@ def _signal(canvas: Canvas, state: ViewState, signal: Signal, reach: Reach) -> N
     box = VIEW.parts(state).signal
     if box is None:
         return
-    change = "change of the " if state.difference else ""
+    change = "change of the " if state.look.difference else ""
     if signal.along == "unit":
         spectral_signal.heading(canvas, box, f"{change}activation of each unit")
         spectral_signal.over_units(canvas, box, state, signal)
@@ -89,4 +89,4 @@ def _without(canvas: Canvas, state: ViewState, signal: Signal, fewest: int) -> N
         )
     elif not np.isfinite(signal.values).all():
         why = "Some of these activations are not finite, and have none."
-    empty.draw(canvas, face.of(state.size).view, "No spectrum", why)
+    empty.draw(canvas, face.of(state.window.size).view, "No spectrum", why)
