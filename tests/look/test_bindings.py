@@ -14,7 +14,7 @@ from llmri_protocol.configs import ConfigError
 from llmri_viewer.app import user_paths
 from llmri_viewer.commands import NAMED
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def written(folder: Path, *rows: str) -> Path:
