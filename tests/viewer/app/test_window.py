@@ -13,7 +13,7 @@ import pytest
 from llmri_look.colours import colour
 from llmri_look.keys.bindings import Bindings
 from llmri_viewer.app import window
-from llmri_viewer.drawing import painters
+from llmri_viewer.drawing import scene
 from llmri_viewer.drawing.palettes import palette
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.options import Options
@@ -197,7 +197,8 @@ def test_a_view_that_fails_says_so_in_its_place_and_the_rest_is_drawn(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("by nothing")
 
-    monkeypatch.setattr(painters, "PAINTERS", {**painters.PAINTERS, "grid": broken})
+    known = scene.painters()
+    monkeypatch.setattr(scene, "painters", lambda: {**known, "grid": broken})
     for _ in range(3):
         shown = texts(told)
         assert "This view cannot be drawn" in shown

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import get_args
 
 import pygame
 import pytest
@@ -248,7 +247,7 @@ FIRST: dict[str, Change] = {
 
 def test_every_row_of_the_table_is_judged_here() -> None:
     assert {row.command for row in TABLE.rows} == set(JUDGES)
-    assert set(BEGIN) == set(get_args(Mode))
+    assert set(BEGIN) == set(bindings.modes())
 
 
 @pytest.fixture(scope="module")

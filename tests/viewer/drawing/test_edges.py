@@ -8,7 +8,7 @@ import pytest
 
 from llmri_clustering.correlation import Partners
 from llmri_look.colours.colour import UNKNOWN
-from llmri_viewer.drawing.plane.settling import FINE, on_the_way
+from llmri_viewer.drawing.plane.hebbian import FINE, on_the_way
 from llmri_viewer.model.clusters.edges import MOST, edges_of
 from llmri_viewer.views.lattice import SETTLE_SECONDS, HebbianView, hebbian
 from tests.viewer.conftest import Desk

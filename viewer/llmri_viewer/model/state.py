@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from llmri_client.link_status import Link as Link  # noqa: PLC0414 - part of the state
 from llmri_client.link_status import LinkStatus as LinkStatus  # noqa: PLC0414
-from llmri_look.view_names import OWN_KEYS, ViewMode
+from llmri_look.view_names import SHARED_KEYS, Mode
 from llmri_protocol.messages import Edit, SiteCard
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.history.revisions import Edits as EditSet
@@ -72,7 +72,7 @@ class ViewState:
         return replace(self, overlays=replace(self.overlays, notice=sentence, warning=warning))
 
     @property
-    def mode(self) -> str:
+    def mode(self) -> Mode:
         """Return the key table that holds now: `help`, `chat`, `goto`, a view's own, or `view`."""
         if self.overlays.help:
             return "help"
@@ -83,9 +83,9 @@ class ViewState:
         return self.view_mode
 
     @property
-    def view_mode(self) -> ViewMode:
+    def view_mode(self) -> Mode:
         """Return the key table of the view: its own, or `view` for the grid."""
-        return OWN_KEYS.get(self.pane.view, "view")
+        return SHARED_KEYS.get(self.pane.view, self.pane.view)
 
     @property
     def attended(self) -> bool:

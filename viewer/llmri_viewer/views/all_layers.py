@@ -169,3 +169,6 @@ class AllLayersView(ReachingView):
         across = bands.box.x + seen.middles(state.width)
         down = [row.y + row.height / 2 for row in map(bands.row, range(bands.layers))]
         return np.stack([np.tile(across, bands.layers), np.repeat(down, state.width)], axis=1)
+
+
+VIEWS = (AllLayersView(),)

@@ -35,7 +35,7 @@ class Entry(NamedTuple):
 class View(Protocol):
     """What can be shown, in one object: its units, picture, table and measurements, and where things stand.
 
-    All places are in the window's pixels. Its painter is in `drawing/painters.py`, under its name.
+    All places are in the window's pixels. Its painter is in `PAINTERS` of a module of `drawing`, by its name.
     """
 
     @property

@@ -216,3 +216,6 @@ class CirclesView(PlainView):
     def fitted(self, state: ViewState, /) -> ViewState:
         """See `View`."""
         return flown(state, 0)
+
+
+VIEWS = (CirclesView(),)

@@ -195,3 +195,6 @@ class CompareView(PlainView):
         """See `View`."""
         found = state.measurements.answer(Comparison)
         return "Without and with the edits", f"in reply to “{found[1].prompt}”" if found else ""
+
+
+VIEWS = (CompareView(),)

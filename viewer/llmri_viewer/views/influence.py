@@ -149,3 +149,6 @@ class InfluenceView(AllLayersView):
         """See `View`. None where nothing was measured."""
         index = super().read_at(state, at, values)
         return None if index is None or np.isnan(values[index]) else index
+
+
+VIEWS = (InfluenceView(),)

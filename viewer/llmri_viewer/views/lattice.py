@@ -217,3 +217,6 @@ class HebbianView(LatticeView):
             return legend.cluster_at(state, at)
         number = int(state.atlas.clustering.labels[unit]) if state.atlas else -1
         return number if number >= 0 else None
+
+
+VIEWS = (GridView(), HebbianView())

@@ -129,3 +129,6 @@ class SpectralView(ReachingView):
         found[places, 0] = signal.x + seen.middles(len(places))
         found[places, 1] = signal.y + signal.height / 2
         return found
+
+
+VIEWS = (SpectralView(),)

@@ -146,3 +146,6 @@ class TokensView(PlainView):
         if state.connection.card is None or not state.connection.card.lens or not rows.box.holds(*at):
             return None
         return rows.first + int(at[1] - rows.box.y) // rows.pitch
+
+
+VIEWS = (TokensView(),)

@@ -86,7 +86,8 @@ def _folded(state: ViewState) -> bool:
 
 def _listed(state: ViewState) -> Variants:
     """Return the size of the cluster whose row of the legend is pointed at."""
-    number = legend.cluster_at(state, state.window.pointer) if state.window.pointer else None
+    pointer = state.window.pointer if views.of(state).of_clusters else None
+    number = legend.cluster_at(state, pointer) if pointer else None
     if number is None or state.atlas is None or state.clusters.ranking is None:
         return ()
     cluster = state.atlas.clustering.cluster(number)

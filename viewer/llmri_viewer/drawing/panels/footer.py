@@ -1,7 +1,7 @@
 """The bottom line: what is typed, or what there is to say, and the meters."""
 
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.drawing.overlays import building
+from llmri_viewer.drawing.overlays import waiting
 from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import Link, ViewState
@@ -24,7 +24,7 @@ def draw(canvas: Canvas, box: Box, above: Box, state: ViewState, meters: str) ->
     inner = box.inset(2 * UNIT, 0)
     room = canvas.width(meters, "mono")
     canvas.text(Box(inner.right - room, box.y, room, box.height), meters, face="mono", colour=theme.dim)
-    room += building.draw_small(
+    room += waiting.job_bar(
         canvas, Box(inner.x, box.y, inner.width - room - GAP, box.height), state.clusters.job
     )
     left = Box(inner.x, box.y, max(0, inner.width - room - GAP), box.height)

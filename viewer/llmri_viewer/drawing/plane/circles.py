@@ -6,10 +6,13 @@ import numpy.typing as npt
 from llmri_look.colours.colour import Bytes
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import edit_colour, ink_on, mark
+from llmri_viewer.drawing.overlays import waiting
+from llmri_viewer.drawing.panels import legend
 from llmri_viewer.drawing.plane import labels
 from llmri_viewer.drawing.plane.inks import edited, grounds, inks, packed, ring_of
 from llmri_viewer.drawing.plane.sheets import Sheets, Still, sheets
 from llmri_viewer.model.clusters.atlas import Atlas, Ints, chosen_clusters
+from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.layout.disc_camera import DiscCamera
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import ViewState
@@ -18,6 +21,15 @@ from llmri_viewer.views.picture import Picture
 
 Floats = npt.NDArray[np.float64]
 MARK_FROM = 12  # pixels across, below which the tint has to do
+
+
+def paint(
+    canvas: Canvas, state: ViewState, _store: ScanStore, picture: Picture | None, why: waiting.Why
+) -> None:
+    """Draw them with their legend, or how far the clusters have come."""
+    if not waiting.is_waiting(canvas, state, why):
+        legend.draw(canvas, state, picture)
+        draw(canvas, state, picture)
 
 
 def draw(canvas: Canvas, state: ViewState, picture: Picture | None) -> None:
@@ -121,3 +133,6 @@ def _hovered(canvas: Canvas, state: ViewState, lens: DiscCamera, stage: Box) -> 
     group = state.atlas.cluster_group[number]
     x, y, radius = state.atlas.packing.groups[group].tolist()
     canvas.circle(lens.pixel(stage, x, y), radius * lens.scale(stage) + 1, canvas.theme.text)
+
+
+PAINTERS = {"circles": paint}

@@ -13,13 +13,16 @@ from llmri_look.edit_effects import EditEffect, effect_of
 from llmri_protocol.messages import Edit
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import MARK_FROM, TINT, edit_colour, ink_on, mark
+from llmri_viewer.drawing.overlays import waiting
 from llmri_viewer.drawing.palettes import TINT_LEVELS, palette
 from llmri_viewer.model.history.revisions import Place
+from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.geometry import Box, Camera, Grid
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.model.state_groups import Selection
 from llmri_viewer.model.unit_selection import UnitSelection
-from llmri_viewer.views.lattice import Ints, Lattice, LatticeView
+from llmri_viewer.views.lattice import GridView, Ints, Lattice, LatticeView
 from llmri_viewer.views.picture import Picture
 
 LINES_FROM = 8  # pixels a cell, below which lines would be all there is
@@ -30,6 +33,24 @@ OUTLINED_FROM = 4  # pixels a cell, below which an outline would be all there is
 FRAME_FROM = 12  # pixels a cell, below which the selection has a thin edge only
 Edge = tuple[int, int, int, bool]
 Edges = tuple[list[Edge], list[Edge]]  # along rows, along columns
+
+
+def paint(
+    canvas: Canvas, state: ViewState, _store: ScanStore, picture: Picture | None, why: waiting.Why
+) -> None:
+    """Draw the grid of a layer."""
+    view_or_words(canvas, GridView(), state, picture, why)
+
+
+def view_or_words(
+    canvas: Canvas, view: LatticeView, state: ViewState, picture: Picture | None, why: waiting.Why
+) -> None:
+    """Draw a view, or say why there is nothing to draw."""
+    subject = view.subject(state)
+    if picture is None or subject is None:
+        waiting.say(canvas, view.stage(state) if subject else face.of(state.window.size).view, *why())
+        return
+    draw(canvas, view, subject, state, picture)
 
 
 def draw(
@@ -224,3 +245,6 @@ def _edges(inside: npt.NDArray[np.bool_]) -> list[Edge]:
             (*edge, begins) for edge in zip(lines.tolist(), firsts.tolist(), lasts.tolist(), strict=True)
         ]
     return found
+
+
+PAINTERS = {"grid": paint}

@@ -2,23 +2,25 @@
 
 from llmri_protocol.messages import LogitLens
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.drawing.overlays import empty, under_way
+from llmri_viewer.drawing.overlays import waiting
 from llmri_viewer.drawing.reply import lens_table, likeliest
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import ViewState
-from llmri_viewer.views.picture import Picture, Words
+from llmri_viewer.views.picture import Picture
 from llmri_viewer.views.tokens import is_of_now, leads_from, parts
 
 APART = "read under the edits that stand now, not those of this token"
 NO_LENS = "This runtime offers no logit lens: it cannot read what a layer would say."
 
 
-def draw(canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture | None, why: Words) -> None:
+def draw(
+    canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture | None, why: waiting.Why
+) -> None:
     """Draw it."""
     if state.connection.card is None or state.time.at is None:
-        empty.draw(canvas, face.of(state.window.size).view, *why)
+        waiting.say(canvas, face.of(state.window.size).view, *why())
         return
     left, note, right = parts(state)
     found = state.measurements.answer(LogitLens)
@@ -30,12 +32,12 @@ def draw(canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture |
         )
         return
     if found is None:
-        under_way.draw(canvas, note, state, "lens", _when(state, store))
+        waiting.measurement(canvas, note, state, "lens", _when(state, store))
         return
     shown = lens or found[1]
     apart = lens is not None and state.apart
     said = APART if apart else _note(shown) if lens else _when(state, store)
-    under_way.draw(canvas, note, state, "lens", said, warns=lens is None or apart)
+    waiting.measurement(canvas, note, state, "lens", said, warns=lens is None or apart)
     lens_table.draw(canvas, state, shown)
 
 
@@ -55,3 +57,6 @@ def _when(state: ViewState, store: ScanStore) -> str:
     if state.time.replaying:
         return "the layers are read when time is held"
     return "these are the layers of another token" if state.measurements.answers.get("lens") else ""
+
+
+PAINTERS = {"tokens": draw}

@@ -11,7 +11,7 @@ from llmri_look.colours.colour import Bytes, Scale
 from llmri_look.colours.theme import Theme
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.charts import colour_bar, unit_ticks
-from llmri_viewer.drawing.overlays import empty, under_way
+from llmri_viewer.drawing.overlays import waiting
 from llmri_viewer.drawing.rows import bands as around
 from llmri_viewer.drawing.rows import norms, shifts
 from llmri_viewer.model.history.store import ScanStore
@@ -22,7 +22,7 @@ from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.all_layers import Bands
 from llmri_viewer.views.influence import InfluenceView, parts
-from llmri_viewer.views.picture import Picture, Words
+from llmri_viewer.views.picture import Picture
 from llmri_viewer.views.values.influence_map import (
     FLOOR,
     KL_FLOOR,
@@ -44,20 +44,22 @@ NOTHING = (
 HATCH = 5  # pixels from one line of a hatching to the next
 
 
-def draw(canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture | None, why: Words) -> None:
+def draw(
+    canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture | None, why: waiting.Why
+) -> None:
     """Draw it."""
     found, columns = influence_map(state, store), VIEW.columns(state)
     places = parts(state)
     if found is None or columns is None:
-        empty.draw(
+        waiting.say(
             canvas,
             places.stage if state.measurements.pending else face.of(state.window.size).view,
-            *why,
+            *why(),
         )
-        under_way.draw(canvas, places.note, state, "influence", "")
+        waiting.measurement(canvas, places.note, state, "influence", "")
         return
     note, warns = _note(canvas, places.note.width, state, found)
-    under_way.draw(canvas, places.note, state, "influence", note, warns=warns)
+    waiting.measurement(canvas, places.note, state, "influence", note, warns=warns)
     _map(canvas, state, found, columns)
     bands = VIEW.bands(state)
     norms.draw(canvas, places.norms._replace(x=bands.box.right + UNIT), bands, found)
@@ -169,3 +171,6 @@ def _colours(found: InfluenceMap, columns: Columns, theme: Theme) -> Bytes:
     painted = colour.paint(rows, found.scale, colour.table(found.colour_map, theme.name))
     painted[np.isnan(rows)] = theme.panel
     return painted
+
+
+PAINTERS = {"influence": draw}

@@ -4,13 +4,13 @@ import numpy as np
 
 from llmri_look import words
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.drawing.overlays import empty
+from llmri_viewer.drawing.overlays import waiting
 from llmri_viewer.drawing.spectra import octave_bars, spectral_signal, spectrogram, spectrum
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.reach import Reach
 from llmri_viewer.model.state import ViewState
-from llmri_viewer.views.picture import Picture, Words
+from llmri_viewer.views.picture import Picture
 from llmri_viewer.views.spectral import SpectralView
 from llmri_viewer.views.values import signals, spectra
 from llmri_viewer.views.values.signals import Signal
@@ -18,12 +18,14 @@ from llmri_viewer.views.values.signals import Signal
 VIEW = SpectralView()
 
 
-def draw(canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture | None, why: Words) -> None:
+def draw(
+    canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture | None, why: waiting.Why
+) -> None:
     """Draw it, or say what is missing."""
     by_units = state.look.spectrum == "units"
     signal = signals.over_units(state, store) if by_units else signals.over_tokens(state, store)
     if signal is None:
-        empty.draw(canvas, face.of(state.window.size).view, *why)
+        waiting.say(canvas, face.of(state.window.size).view, *why())
         return
     _moving(canvas, state, signal) if state.look.spectrum == "spectrogram" else _curve(canvas, state, signal)
 
@@ -89,4 +91,7 @@ def _without(canvas: Canvas, state: ViewState, signal: Signal, fewest: int) -> N
         )
     elif not np.isfinite(signal.values).all():
         why = "Some of these activations are not finite, and have none."
-    empty.draw(canvas, face.of(state.window.size).view, "No spectrum", why)
+    waiting.say(canvas, face.of(state.window.size).view, "No spectrum", why)
+
+
+PAINTERS = {"spectral": draw}
