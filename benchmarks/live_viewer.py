@@ -24,7 +24,7 @@ from llmri_look.colours.theme import THEMES
 from llmri_look.keys import bindings
 from llmri_protocol.messages import Chat
 from llmri_viewer.app.application import Application
-from llmri_viewer.app.timings import WORST, at_share
+from llmri_viewer.app.meter import WORST, at_share
 from llmri_viewer.app.window import Window
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.options import Options

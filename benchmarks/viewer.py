@@ -25,7 +25,7 @@ from llmri_look.colours.colour import Scale
 from llmri_look.colours.theme import THEMES
 from llmri_look.keys import bindings
 from llmri_viewer.app.application import Application
-from llmri_viewer.app.timings import FRAMES_A_SECOND
+from llmri_viewer.app.meter import FRAMES_A_SECOND
 from llmri_viewer.app.window import Window
 from llmri_viewer.drawing.palettes import palette
 from llmri_viewer.drawing.plane import circles, lattice

@@ -10,7 +10,7 @@ import pytest
 from llmri_look.keys import bindings
 from llmri_protocol.messages import Error, Notice
 from llmri_viewer.app import user_paths
-from llmri_viewer.app.notices import NoticeClock, seconds
+from llmri_viewer.app.application import NoticeClock, notice_seconds
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.options import Options
 from tests.viewer.conftest import Desk
@@ -25,12 +25,16 @@ def move(desk: Desk, at: tuple[int, int]) -> None:
 
 
 def test_a_warning_shows_longer_than_news_and_a_long_text_longer_than_a_short_one() -> None:
-    assert seconds("saved", warning=False) < seconds("saved", warning=True) < seconds(LONG, warning=True)
+    assert (
+        notice_seconds("saved", warning=False)
+        < notice_seconds("saved", warning=True)
+        < notice_seconds(LONG, warning=True)
+    )
 
 
 def test_a_notice_goes_when_its_time_is_over(told: Desk) -> None:
     told.session.tell("saved a.png")
-    told.session.glide(seconds("saved a.png", warning=False) - 0.1)
+    told.session.glide(notice_seconds("saved a.png", warning=False) - 0.1)
     assert told.state.overlays.notice == "saved a.png"
     told.session.glide(0.2)
     assert told.state.overlays.notice == ""
@@ -39,7 +43,7 @@ def test_a_notice_goes_when_its_time_is_over(told: Desk) -> None:
 def test_a_notice_told_again_has_its_whole_time_again(told: Desk) -> None:
     event = Notice(level="warning", message="slow")
     told.session.receive(event)
-    whole = seconds("slow", warning=True)
+    whole = notice_seconds("slow", warning=True)
     told.session.glide(whole - 0.1)
     told.session.receive(event)
     told.session.glide(whole - 0.1)
@@ -48,7 +52,7 @@ def test_a_notice_told_again_has_its_whole_time_again(told: Desk) -> None:
 
 def test_other_messages_do_not_make_a_notice_last(told: Desk) -> None:
     told.session.receive(Error(code="refused", message="no", id=1))
-    told.session.glide(seconds("no", warning=True) - 0.1)
+    told.session.glide(notice_seconds("no", warning=True) - 0.1)
     told.server.speak("again")
     told.play("wait:turn_end")
     told.session.glide(0.2)

@@ -10,9 +10,8 @@ from llmri_look.colours import palette
 from llmri_look.colours.theme import blend
 from llmri_look.keys.bindings import Bindings
 from llmri_viewer import views
-from llmri_viewer.app import reference as reference_file
-from llmri_viewer.app.ranker import REFRESH_SECONDS
-from llmri_viewer.app.reference import Reference
+from llmri_viewer.app import ranker as reference_file
+from llmri_viewer.app.ranker import REFRESH_SECONDS, Reference
 from llmri_viewer.drawing.panels.legend import BAR, FULL, SCALE, SIGN
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.clusters.ranking import TOGETHER, Ranking

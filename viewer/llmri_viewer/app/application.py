@@ -16,7 +16,6 @@ from llmri_viewer import views
 from llmri_viewer.app import events
 from llmri_viewer.app.drafts import Drafts
 from llmri_viewer.app.meter import Meter
-from llmri_viewer.app.notices import NoticeClock
 from llmri_viewer.app.ranker import Ranker
 from llmri_viewer.cluster_job.builder import ClusterBuilder
 from llmri_viewer.commands import Command, update
@@ -33,6 +32,8 @@ from llmri_viewer.views.circles import glided
 from llmri_viewer.views.lattice import settled
 
 PING_SECONDS = 2.0
+NEWS_SECONDS, WARNING_SECONDS = 3.0, 6.0
+LETTERS_A_SECOND = 20.0  # of slow, unhurried reading
 MESSAGES_A_FRAME = 512  # more wait for the next frame, so that keys are never slow
 
 
@@ -45,6 +46,31 @@ class Tally:
     scans: int = 0
     turn_ends: int = 0
     edits: int = 0
+
+
+def notice_seconds(sentence: str, *, warning: bool) -> float:
+    """Return how long a notice shows."""
+    return (WARNING_SECONDS if warning else NEWS_SECONDS) + len(sentence) / LETTERS_A_SECOND
+
+
+@dataclass
+class NoticeClock:
+    """Counts down the time of the notice that shows."""
+
+    _shown: tuple[str, bool] = ("", False)
+    _left: float = 0.0
+
+    def see(self, state: ViewState, *, anew: bool = False) -> None:
+        """Begin to count where another notice shows, or the same one was told `anew`."""
+        shown = (state.overlays.notice, state.overlays.warning)
+        if anew or shown != self._shown:
+            self._shown = shown
+            self._left = notice_seconds(state.overlays.notice, warning=state.overlays.warning)
+
+    def over(self, passed: float) -> bool:
+        """Let so many seconds pass; tell whether a notice has shown for long enough."""
+        self._left -= passed
+        return bool(self._shown[0]) and self._left <= 0
 
 
 class Application:

@@ -13,9 +13,9 @@ from llmri_look.colours.theme import Theme
 from llmri_look.keys.bindings import Bindings
 from llmri_viewer.app.application import Application
 from llmri_viewer.app.effect_runner import Desktop, EffectRunner
-from llmri_viewer.app.timings import FRAMES_A_SECOND
+from llmri_viewer.app.meter import FRAMES_A_SECOND
 from llmri_viewer.commands.effects import ExportShown, PasteText, SaveShot, ToggleRecording, WindowEffect
-from llmri_viewer.drawing import desktop, scene
+from llmri_viewer.drawing import scene
 from llmri_viewer.drawing.aside import Aside
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.lettering.fonts import Fonts
@@ -67,7 +67,7 @@ class Window:
         pygame.display.set_caption("llmri view")
         pygame.key.set_repeat(REPEAT_AFTER, REPEAT_EVERY)
         self.canvas = Canvas(surface, theme, Fonts(application.options.fonts), scale)
-        self.effect_runner = EffectRunner(application, Desktop(self._rgb, desktop.clipboard))
+        self.effect_runner = EffectRunner(application, Desktop(self._rgb, _clipboard))
         application.link.inbox.wake = self._wake
 
     def frame(self) -> None:
@@ -154,7 +154,7 @@ class Window:
         return path
 
     def _rgb(self) -> tuple[tuple[int, int], bytes]:
-        return self.canvas.surface.get_size(), desktop.rgb_of(self.canvas.surface)
+        return self.canvas.surface.get_size(), pygame.image.tobytes(self.canvas.surface, "RGB")
 
     def run(self) -> None:
         """Show until somebody quits, or the server refuses."""
@@ -214,3 +214,11 @@ def _desktop() -> tuple[int, int]:
 
 def _shrunk(place: tuple[int, int], scale: int) -> tuple[int, int]:
     return place[0] // scale, place[1] // scale
+
+
+def _clipboard() -> str:
+    """Return the text that was copied last; empty where there is none, or no clipboard."""
+    try:
+        return pygame.scrap.get_text()
+    except pygame.error:
+        return ""
