@@ -27,8 +27,8 @@ from llmri_protocol.messages import (
 )
 from llmri_viewer.app.events import received
 from llmri_viewer.cluster_job.gatherer import Gatherer
+from llmri_viewer.drawing.panels import edits as panel
 from llmri_viewer.drawing.panels.edits import STALE
-from llmri_viewer.model import footing
 from llmri_viewer.model.history import revisions
 from llmri_viewer.model.history.revisions import Revisions
 from llmri_viewer.model.history.store import ScanRows, ScanStore, TokenRef
@@ -294,9 +294,7 @@ def test_a_window_without_panels_says_it_in_a_few_words(number: int, said: str) 
     heard = Heard(welcome(), *turn(1), stand(ABLATED), *turn(2), stand(BOOSTED))
     at = TokenRef(number, 2)
     assert (
-        footing.brief(
-            replace(heard.state, time=replace(heard.state.time, at=at, under=heard.store.under(at)))
-        )
+        panel.brief(replace(heard.state, time=replace(heard.state.time, at=at, under=heard.store.under(at))))
         == said
     )
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from llmri_look.keys.bindings import Bindings
 from llmri_protocol.messages import Token
-from llmri_viewer.drawing.charts.sparkline import thinned
 from llmri_viewer.drawing.panels import strip, timeline
+from llmri_viewer.drawing.panels.side import thinned
 from llmri_viewer.model.history.store import ScanRows, ScanStore, TokenRef
 from llmri_viewer.model.history.timeline import (
     EMPTY,

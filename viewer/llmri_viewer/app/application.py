@@ -28,8 +28,6 @@ from llmri_viewer.model.measured.measuring import Asked
 from llmri_viewer.model.options import Options
 from llmri_viewer.model.playback import Player
 from llmri_viewer.model.state import Link, LinkStatus, ViewState
-from llmri_viewer.views.circles import glided
-from llmri_viewer.views.lattice import settled
 
 PING_SECONDS = 2.0
 NEWS_SECONDS, WARNING_SECONDS = 3.0, 6.0
@@ -157,9 +155,10 @@ class Application:
 
     def glide(self, seconds: float) -> None:
         """Let what moves move on for so long, and a notice go that showed for long enough."""
-        self.state = settled(glided(self.state, seconds), seconds)
+        self.state = views.of(self.state).advanced(self.state, seconds)
         self.state = self._player.advance(self.state, self.store, seconds)
-        self.state = self._ranker.advance(self.state, self.store, seconds)
+        if views.of(self.state).of_clusters or self.state.clusters.ranking is not None:
+            self.state = self._ranker.advance(self.state, self.store, seconds)
         if self._notices.over(seconds):
             self.tell("")
 

@@ -15,7 +15,7 @@ from llmri_clustering.collecting import Collection
 from llmri_clustering.files import ClusterFileError, save
 from llmri_clustering.units import UnitSet
 from llmri_look import words
-from llmri_protocol.messages import ServerMessage, Welcome
+from llmri_protocol.messages import ModelCard, ServerMessage, Welcome
 from llmri_viewer.cluster_job import progress
 from llmri_viewer.cluster_job.gatherer import Gatherer
 from llmri_viewer.cluster_job.job_spec import Task, What
@@ -53,6 +53,7 @@ class ClusterBuilder:
         self._folder = folder or Path()
         self._gatherer = Gatherer()
         self._worker: WorkerProcess | None = None
+        self._counted: tuple[ModelCard | None, str, int] = (None, "", 0)  # of what samples were counted last
         self._session = ""  # of the server whose samples are worked on
         self._said: queue.SimpleQueue[tuple[str, bool]] = queue.SimpleQueue()  # a sentence; is it a warning?
 
@@ -94,7 +95,7 @@ class ClusterBuilder:
         if not self._said.empty():
             sentence, warning = self._said.get()
             state = state.noticing(sentence, warning=warning)
-        gathered = self._gatherer.gathered(state)
+        gathered = self._gatherer.gathered(state) if self._elsewhere(state) else state.clusters.gathered
         state = (
             state
             if gathered == state.clusters.gathered
@@ -121,6 +122,12 @@ class ClusterBuilder:
                         return TakeClusters(atlas, partners).apply(state, store)
                     state = replace(state, clusters=replace(state.clusters, partners=partners))
         return Step(state)
+
+    def _elsewhere(self, state: ViewState) -> bool:
+        """Tell whether another model, site or layer is shown than when samples were counted last."""
+        before = self._counted
+        self._counted = (state.connection.card, state.pane.site, state.pane.layer)
+        return self._counted[0] is not before[0] or self._counted[1:] != before[1:]
 
     def close(self) -> None:
         """End what is under way, and leave nothing behind."""

@@ -15,13 +15,11 @@ from llmri_viewer import drawing, views
 from llmri_viewer.drawing.canvas import Canvas, Point
 from llmri_viewer.drawing.overlays import goto, help, hint, waiting  # noqa: A004 - the builtin is not used here
 from llmri_viewer.drawing.panels import (
-    candidates,
     caption,
     cluster,
     edits,
-    footer,
     layers,
-    selection,
+    side,
     status,
     strip,
     timeline,
@@ -71,7 +69,7 @@ def draw(canvas: Canvas, state: ViewState, store: ScanStore, table: Bindings, me
     timeline.draw(canvas, parts.scrubber, state, store, strip.turn_of(state, store))
     if state.overlays.hint:
         hint.draw(canvas, parts.view, table)
-    footer.draw(canvas, parts.footer, parts.below, state, meters.flow)
+    status.draw_foot(canvas, parts.footer, parts.below, state, meters.flow)
     if state.typing.goto is not None:
         goto.draw(canvas, parts.view, state.typing.goto, state, store)
     if state.overlays.help:
@@ -87,19 +85,19 @@ def _side(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> None:
         return
     first = _head(canvas, box, state, store)
     left = max(0, box.height - first)
-    room = max(left - candidates.HEIGHT, min(left, edits.least(state)))
+    room = max(left - side.CANDIDATES_HEIGHT, min(left, edits.least(state)))
     edits.draw(canvas, box.row(first, room), state)
-    if left - room >= candidates.LEAST:
+    if left - room >= side.CANDIDATES_LEAST:
         rest = box.row(first + room, left - room)
-        candidates.draw(canvas, rest, state, store)
+        side.candidates(canvas, rest, state, store)
 
 
 def _head(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> int:
     """Draw the selected cluster where a view of clusters shows, else the selected units; give the height."""
     found = cluster.shown(state) if views.of(state).of_clusters else None
     if found is None or state.atlas is None:
-        selection.draw(canvas, box.row(0, selection.HEIGHT), state, store)
-        return selection.HEIGHT
+        side.selection(canvas, box.row(0, side.SELECTION_HEIGHT), state, store)
+        return side.SELECTION_HEIGHT
     height = min(cluster.HEIGHT, box.height - edits.LEAST)
     cluster.draw(canvas, box.row(0, height), state, state.atlas, found)
     return height

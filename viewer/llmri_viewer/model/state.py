@@ -10,8 +10,8 @@ from llmri_client.link_status import LinkStatus as LinkStatus  # noqa: PLC0414
 from llmri_look.view_names import SHARED_KEYS, Mode
 from llmri_protocol.messages import Edit, SiteCard
 from llmri_viewer.model.clusters.atlas import Atlas
-from llmri_viewer.model.history.revisions import Edits as EditSet
-from llmri_viewer.model.history.revisions import Place, Under, units_of
+from llmri_viewer.model.history.under import Edits as EditSet
+from llmri_viewer.model.history.under import Place, Under, units_of
 from llmri_viewer.model.measured.measuring import Measurements
 from llmri_viewer.model.options import Options
 from llmri_viewer.model.state_groups import (
@@ -106,6 +106,11 @@ class ViewState:
     def apart(self) -> bool:
         """Whether the shown token was computed under other edits than stand now, or that is not certain."""
         return self.time.at is not None and self.time.under.edits != self.editing.standing.edits
+
+    @property
+    def stale(self) -> bool:
+        """Whether keys and values come from other edits, now or when the shown token was read."""
+        return self.editing.standing.stale or (self.time.at is not None and self.time.under.stale)
 
     @property
     def shown_edits(self) -> EditSet:

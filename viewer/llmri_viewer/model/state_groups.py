@@ -14,9 +14,9 @@ from llmri_protocol.messages import Edit, Edits, ModelCard, Welcome
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.clusters.gathered import Gathered, Job
 from llmri_viewer.model.clusters.ranking import Ranking
-from llmri_viewer.model.history.revisions import UNKNOWN, Under, units_of
-from llmri_viewer.model.history.revisions import Edits as EditSet
 from llmri_viewer.model.history.store import TokenRef
+from llmri_viewer.model.history.under import UNKNOWN, Under, units_of
+from llmri_viewer.model.history.under import Edits as EditSet
 from llmri_viewer.model.layout.disc_camera import DiscCamera, Flight
 from llmri_viewer.model.layout.geometry import Camera
 from llmri_viewer.model.layout.reach import Reach

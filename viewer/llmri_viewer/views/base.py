@@ -114,6 +114,10 @@ class View(Protocol):
         """Return what it asks of the server by itself while it is shown."""
         ...
 
+    def advanced(self, state: ViewState, seconds: float, /) -> ViewState:
+        """Return the state so much later, while something in it moves by itself."""
+        ...
+
     def stepped_out(self, state: ViewState, /) -> ViewState | None:
         """Return the state one level further out, None from the outermost."""
         ...
@@ -197,6 +201,10 @@ class PlainView:
     def needs(self, _state: ViewState, _store: ScanStore, /) -> Request | None:
         """See `View`."""
         return None
+
+    def advanced(self, state: ViewState, _seconds: float, /) -> ViewState:
+        """See `View`."""
+        return state
 
     def stepped_out(self, state: ViewState, /) -> ViewState | None:
         """See `View`."""

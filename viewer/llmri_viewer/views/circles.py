@@ -34,16 +34,6 @@ def around(atlas: Atlas, group: int) -> DiscCamera:
     return DiscCamera(x, y, radius)
 
 
-def glided(state: ViewState, seconds: float) -> ViewState:
-    """Return the state so much later, while the camera moves."""
-    if state.pane.flight is None:
-        return state
-    share = state.pane.flight.share + seconds / FLIGHT_SECONDS
-    return replace(
-        state, pane=replace(state.pane, flight=replace(state.pane.flight, share=share) if share < 1 else None)
-    )
-
-
 def flown(state: ViewState, group: int) -> ViewState:
     """Send the camera to a group."""
     if state.atlas is None:
@@ -110,6 +100,14 @@ class CirclesView(PlainView):
     of_clusters = True
     scaled = True
     packs = True
+
+    def advanced(self, state: ViewState, seconds: float, /) -> ViewState:
+        """See `View`: the camera moves."""
+        if state.pane.flight is None:
+            return state
+        share = state.pane.flight.share + seconds / FLIGHT_SECONDS
+        flight = replace(state.pane.flight, share=share) if share < 1 else None
+        return replace(state, pane=replace(state.pane, flight=flight))
 
     def table(self, state: ViewState, store: ScanStore, /) -> Table | None:
         """See `View`: with each unit's cluster, and its circle in the plane."""

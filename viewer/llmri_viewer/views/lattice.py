@@ -62,15 +62,6 @@ def hebbian(atlas: Atlas) -> Lattice:
     return Lattice(Grid(rows * columns, columns, rows), cells, units)
 
 
-def settled(state: ViewState, seconds: float) -> ViewState:
-    """Return the state so much later, while units glide from index order to their place."""
-    if state.pane.settling >= 1:
-        return state
-    return replace(
-        state, pane=replace(state.pane, settling=min(1.0, state.pane.settling + seconds / SETTLE_SECONDS))
-    )
-
-
 class LatticeView(PlainView):
     """What both have in common: a camera over whole cells."""
 
@@ -173,6 +164,13 @@ class HebbianView(LatticeView):
     name: ViewName = "hebbian"
     of_clusters = True
     settles = True
+
+    def advanced(self, state: ViewState, seconds: float, /) -> ViewState:
+        """See `View`: units glide from index order to their place."""
+        if state.pane.settling >= 1:
+            return state
+        share = min(1.0, state.pane.settling + seconds / SETTLE_SECONDS)
+        return replace(state, pane=replace(state.pane, settling=share))
 
     def table(self, state: ViewState, store: ScanStore, /) -> Table | None:
         """See `View`: with each unit's cluster, and its place in the layout."""

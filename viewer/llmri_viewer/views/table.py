@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from llmri_protocol.messages import Edit
-from llmri_viewer.model import footing
 from llmri_viewer.model.history.store import Rows, ScanStore
 from llmri_viewer.model.state import ViewState, by_layer
 from llmri_viewer.model.unit_selection import AllUnits, AtlasUnits, LayerUnits, UnitSelection
@@ -63,7 +62,7 @@ def edit_facts(state: ViewState) -> dict[str, str | int | float]:
     return {
         "edits": encoded(state.editing.standing.edits if under is None else under.edits),
         "edits_possible": encoded(possible),
-        "edits_stale": footing.stale(state),
+        "edits_stale": state.stale,
         "edits_now": encoded(state.editing.standing.edits),
     }
 

@@ -54,10 +54,8 @@ def clusters(canvas: Canvas, box: Box, state: ViewState, why: Words) -> None:
     _bar(canvas, Box(box.x + (box.width - width) // 2, top, width, BAR_HEIGHT), share)
 
 
-def job_bar(canvas: Canvas, box: Box, job: Job | None) -> int:
+def job_bar(canvas: Canvas, box: Box, job: Job) -> int:
     """Draw a job's bar at the right end of a line; give the room it takes."""
-    if job is None:
-        return 0
     place = Box(box.right - JOB_ROOM, box.y + (box.height - BAR_HEIGHT) // 2, JOB_ROOM, BAR_HEIGHT)
     _bar(canvas, place, job.done / max(1, job.of))
     text = f"{100 * job.done // max(1, job.of)} %"

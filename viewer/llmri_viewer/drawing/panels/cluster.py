@@ -6,7 +6,7 @@ from llmri_clustering.clusters import Cluster, TokenLabel
 from llmri_look import words
 from llmri_look.colours import palette
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.drawing.panels.section import HEADING, heading
+from llmri_viewer.drawing.panels.side import HEADING, heading
 from llmri_viewer.model.clusters import cluster_words
 from llmri_viewer.model.clusters.atlas import Atlas, chosen_clusters
 from llmri_viewer.model.layout.face import UNIT

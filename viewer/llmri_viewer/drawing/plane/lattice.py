@@ -15,8 +15,8 @@ from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import MARK_FROM, TINT, edit_colour, ink_on, mark
 from llmri_viewer.drawing.overlays import waiting
 from llmri_viewer.drawing.palettes import TINT_LEVELS, palette
-from llmri_viewer.model.history.revisions import Place
 from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.history.under import Place
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.layout.geometry import Box, Camera, Grid
 from llmri_viewer.model.state import ViewState

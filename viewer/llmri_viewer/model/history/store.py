@@ -9,8 +9,9 @@ from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass, field
 
 from llmri_protocol.messages import Edits, Token, TurnEnd, TurnStart, Welcome
-from llmri_viewer.model.history.revisions import UNKNOWN, Revision, Revisions, Under
+from llmri_viewer.model.history.revisions import Revisions
 from llmri_viewer.model.history.turns import Rows, ScanRows, TokenRef, Turn, TurnScans
+from llmri_viewer.model.history.under import UNKNOWN, Revision, Under
 
 __all__ = ["Rows", "ScanRows", "ScanStore", "TokenRef", "Turn"]
 
