@@ -344,3 +344,26 @@ def test_a_picture_file_says_what_it_is_of(told: Desk, tmp_path, monkeypatch) ->
     with Image.open(path) as picture:
         assert [edit["units"] for edit in json.loads(picture.info["edits"])] == [[127]]
         assert json.loads(picture.info["edits_now"]) == []
+
+
+def test_the_number_that_comes_with_a_pass_wins_over_the_order_of_the_news() -> None:
+    table = Revisions()
+    first, second = (Edit(site="mlp_act", layer=0, units=(unit,)) for unit in (1, 2))
+    one = table.welcomed((first,), number=7)
+    table.begin(new=False)
+    table.passing(0)
+    two = table.told((second,), number=8)
+    assert table.flight.revisions == (one, two), "by the order alone it may be of either"
+    assert table.passing(1, 7).revisions == (one,)
+    assert table.chosen(1, 8).revisions == (two,)
+    assert table.passing(2, 8).edits == (second,)
+    assert table.passing(2, 6).revisions == (revisions.UNKNOWN,), "told of by nobody"
+    assert table.passing(2).revisions == (two,), "a server that numbers nothing"
+
+
+def test_a_new_conversation_keeps_the_number_of_the_edits_that_stand() -> None:
+    table = Revisions()
+    table.welcomed((Edit(site="mlp_act", layer=0, units=(1,)),), stale=True, number=3)
+    table.reading()
+    table.begin(new=True)
+    assert not table.passing(0, 3).stale

@@ -1,8 +1,8 @@
-"""Which edits a pass was computed under: a table of what stood when, from the order in which news arrives.
+"""Which edits a pass was computed under: by the number that came with it, else by the order of the news.
 
-The wire tells which edits stand, and not with a token or scan which of them it was computed under. A server
-puts a change in force from the next pass on, and tells it then: what arrives before was computed under the
-edits before, what the pass under way makes under either, and all that comes later under the new ones.
+A server numbers its sets of edits; where a scan or a token names one, that is it. Where it names none the
+order tells: a change is in force from the next pass on, and told then. What arrives before was computed under
+the edits before, what the pass under way makes under either, and all that comes later under the new ones.
 """
 
 from weakref import WeakValueDictionary
@@ -22,6 +22,8 @@ class Revisions:
     def __init__(self) -> None:
         self._table: WeakValueDictionary[int, Revision] = WeakValueDictionary()
         self._known: WeakValueDictionary[tuple[Edits, str, bool], Revision] = WeakValueDictionary()
+        self._by_server: WeakValueDictionary[int, Revision] = WeakValueDictionary()  # by the server's number
+        self._server_number: int | None = None  # of what stands
         self._numbers = 0
         self._now = UNKNOWN
         self._running = False
@@ -41,16 +43,20 @@ class Revisions:
         """What the pass under way, or the next one, is computed under."""
         return self._flight
 
-    def welcomed(self, edits: Edits, name: str = "", *, stale: bool = False) -> Revision:
-        """Take what stands as a connection begins."""
-        self._now = self._revision(edits, name, stale=stale)
+    def welcomed(
+        self, edits: Edits, name: str = "", *, stale: bool = False, number: int | None = None
+    ) -> Revision:
+        """Take what stands as a connection begins, with the server's number where it told one."""
+        self._stands(self._revision(edits, name, stale=stale), number)
         self._running, self._joined = False, True
         self._flight = Under(self._now)
         return self._now
 
-    def told(self, edits: Edits, name: str = "", *, stale: bool = False) -> Revision:
+    def told(
+        self, edits: Edits, name: str = "", *, stale: bool = False, number: int | None = None
+    ) -> Revision:
         """Take what stands from now on; a pass under way may have begun before."""
-        self._now = self._revision(edits, name, stale=stale)
+        self._stands(self._revision(edits, name, stale=stale), number)
         before = [each for each in self._flight.revisions if not each.same(self._now)]
         self._flight = Under(*before, self._now) if self._running else Under(self._now)
         self._joined = self._joined and self._running
@@ -59,7 +65,7 @@ class Revisions:
     def lost(self) -> None:
         """Take news of a change that cannot be understood: what stands from now on is not known."""
         before = [each for each in self._flight.revisions if each is not UNKNOWN]
-        self._now = UNKNOWN
+        self._stands(UNKNOWN, None)
         self._flight = Under(*before, UNKNOWN) if self._running else Under(UNKNOWN)
 
     def begin(self, *, new: bool) -> None:
@@ -72,7 +78,8 @@ class Revisions:
             self._flight = Under(UNKNOWN, self._now)
             return
         if new and self._now.stale and self._now.edits is not None:
-            self._now = self._revision(self._now.edits, self._now.name, stale=False)
+            fresh = self._revision(self._now.edits, self._now.name, stale=False)
+            self._stands(fresh, self._server_number)
         self._settle()
 
     def reading(self) -> None:
@@ -80,16 +87,19 @@ class Revisions:
         self._running = True
         self._settle()
 
-    def passing(self, token: int) -> Under:
-        """Take something that the pass under way computed at a token; give what it is computed under."""
+    def passing(self, token: int, number: int | None = None) -> Under:
+        """Take something that the pass under way computed at a token; return what it is computed under.
+
+        The server's number for it wins, where it came with one; one that is not kept is not known.
+        """
         self._running = True
         if self._joined and token == 0:  # nothing of the turn was missed
             self._settle()
-        return self._flight
+        return self._flight if number is None else Under(self._by_server.get(number, UNKNOWN))
 
-    def chosen(self, token: int) -> Under:
-        """Take the token that ends the pass over a token; give what that was computed under."""
-        over = self.passing(token)
+    def chosen(self, token: int, number: int | None = None) -> Under:
+        """Take the token that ends the pass over a token; return what that was computed under."""
+        over = self.passing(token, number)
         self._settle()
         return over
 
@@ -97,6 +107,11 @@ class Revisions:
         """Take the end of a turn: no pass is under way any more."""
         self._running = False
         self._settle()
+
+    def _stands(self, revision: Revision, number: int | None) -> None:
+        self._now, self._server_number = revision, number
+        if number is not None:
+            self._by_server[number] = revision
 
     def _settle(self) -> None:
         self._joined = False
