@@ -10,6 +10,10 @@ ROWS, COLUMNS = 512, 2048  # of similarities at a time: 4 MB, which stay in the 
 DRAWN = 1024  # clusters, to guess from how near the nearest ones are
 WANTED = 32  # candidates of a cluster, or so
 MOST = 256  # candidates of a cluster on average; with more, the work on them is more than they save
+DRAWN_SHARE = 64  # one cluster in so many is drawn, where these are more: from fewer the guess is too low
+LARGE = 16384  # clusters above which too many candidates are thinned: their similarities, 1 GB, would be held
+
+Means = npt.NDArray[np.floating]  # float32, or of half the precision where there are many
 
 
 @dataclass(eq=False)
@@ -23,13 +27,71 @@ class Candidates:
         floor: What no similarity with a cluster reaches that is not among the pairs, `[clusters]`.
     """
 
-    first: npt.NDArray[np.intp]
-    second: npt.NDArray[np.intp]
+    first: npt.NDArray[np.int32]
+    second: npt.NDArray[np.int32]
     similarity: npt.NDArray[np.float32]
     floor: npt.NDArray[np.float32]
 
 
-def candidates(means: npt.NDArray[np.float32], rng: np.random.Generator) -> Candidates | None:
+class Sieve:
+    """Keeps, of blocks of similarities, the pairs that reach the floor of either cluster.
+
+    Args:
+        floor: Of each cluster, `[clusters]`.
+    """
+
+    def __init__(self, floor: npt.NDArray[np.float32]) -> None:
+        self._floor = floor
+        self._room = MOST * len(floor)
+        self._found: list[tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float32]]] = []
+
+    def take(self, row: int, column: int, block: npt.NDArray[np.float32]) -> bool:
+        """Look at the similarities of the clusters from `row` on with those from `column` on.
+
+        Only pairs whose second cluster has the greater number are kept, each therefore once.
+
+        Returns:
+            Whether there is room for more.
+        """
+        reaches = block >= self._floor[row : row + len(block), None]
+        reaches |= block >= self._floor[column : column + block.shape[1]]
+        at = np.flatnonzero(reaches)
+        first, second = np.divmod(at.astype(np.int32), np.int32(block.shape[1]))
+        first += row
+        second += column
+        later = first < second
+        self._found.append((first[later], second[later], block.ravel()[at[later]]))
+        self._room -= len(self._found[-1][0])
+        if self._room < 0 and len(self._floor) > LARGE:
+            self._thin()
+        return self._room >= 0
+
+    def _thin(self) -> None:
+        """Raise every floor to the middle of what reaches it, and drop what reaches neither floor any more.
+
+        What was passed over before stays below: a floor may always be raised.
+        """
+        first, second, similarity = map(np.concatenate, zip(*self._found, strict=True))
+        cluster = np.concatenate([first, second])
+        both = np.concatenate([similarity, similarity])
+        order = np.lexsort((both, cluster))
+        count = np.bincount(cluster, minlength=len(self._floor))
+        middle = np.cumsum(count) - count + count // 2
+        met = np.flatnonzero(count > 1)
+        self._floor[met] = np.maximum(self._floor[met], both[order[middle[met]]])
+        stays = similarity >= np.minimum(self._floor[first], self._floor[second])
+        self._found = [(first[stays], second[stays], similarity[stays])]
+        self._room = MOST * len(self._floor) - int(np.count_nonzero(stays))
+
+    def candidates(self) -> Candidates | None:
+        """Return what was found; None if it was too much."""
+        if self._room < 0 or not self._found:
+            return None
+        first, second, similarity = map(np.concatenate, zip(*self._found, strict=True))
+        return Candidates(first, second, similarity, self._floor)
+
+
+def candidates(means: Means, rng: np.random.Generator) -> Candidates | None:
     """Find all pairs that reach the floor of either cluster; None if they are too many.
 
     The floor of a cluster is what a few of some clusters drawn at random reach.
@@ -38,46 +100,42 @@ def candidates(means: npt.NDArray[np.float32], rng: np.random.Generator) -> Cand
         means: Of the standardised units of each cluster, `[clusters, samples]`.
         rng: Draws clusters.
     """
-    floor = _floor(means, rng)
-    found: list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.float32]]] = []
-    room = MOST * len(means)
+    sieve = Sieve(floors(means, rng))
     for row, column, block in _blocks(means):
-        reaches = block >= floor[row : row + len(block), None]
-        reaches |= block >= floor[column : column + block.shape[1]]
-        at = np.flatnonzero(reaches)
-        first, second = np.divmod(at, block.shape[1])
-        first += row
-        second += column
-        later = first < second
-        found.append((first[later], second[later], block.ravel()[at[later]]))
-        room -= len(found[-1][0])
-        if room < 0:
+        if not sieve.take(row, column, block):
             return None
-    first, second, similarity = map(np.concatenate, zip(*found, strict=True))
-    return Candidates(first, second, similarity, floor)
+    return sieve.candidates()
 
 
-def _floor(means: npt.NDArray[np.float32], rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    drawn = np.sort(rng.choice(len(means), min(DRAWN, len(means)), replace=False))
-    rank = min(-(-WANTED * len(drawn) // len(means)), len(drawn) - 1)
+def floors(means: Means, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """Return what a few of some clusters drawn at random reach, for each cluster, `[clusters]`."""
+    number = min(max(DRAWN, len(means) // DRAWN_SHARE), len(means))
+    drawn = np.sort(rng.choice(len(means), number, replace=False))
+    chosen = single(means[drawn])
+    rank = min(-(-WANTED * number // len(means)), number - 1)
     floor = np.empty(len(means), dtype=np.float32)
     for row in range(0, len(means), ROWS):
-        block = means[row : row + ROWS] @ means[drawn].T
+        block = single(means[row : row + ROWS]) @ chosen.T
         own = slice(*np.searchsorted(drawn, [row, row + ROWS]))
         block[drawn[own] - row, np.arange(own.start, own.stop)] = -np.inf
         floor[row : row + ROWS] = np.partition(block, -rank, axis=1)[:, -rank]
     return floor
 
 
-def _blocks(means: npt.NDArray[np.float32]) -> Iterator[tuple[int, int, npt.NDArray[np.float32]]]:
+def single(values: Means) -> npt.NDArray[np.float32]:
+    """Return the values in float32, themselves where they are."""
+    return values.astype(np.float32, copy=False)
+
+
+def _blocks(means: Means) -> Iterator[tuple[int, int, npt.NDArray[np.float32]]]:
     """Yield the first row, the first column and the similarities of blocks that cover the upper triangle.
 
     They all lie in the same memory.
     """
     memory = np.empty(ROWS * COLUMNS, dtype=np.float32)
     for row in range(0, len(means), ROWS):
-        rows = means[row : row + ROWS]
+        rows = single(means[row : row + ROWS])
         for column in range(row, len(means), COLUMNS):
-            columns = means[column : column + COLUMNS]
+            columns = single(means[column : column + COLUMNS])
             out = memory[: len(rows) * len(columns)].reshape(len(rows), len(columns))
             yield row, column, np.matmul(rows, columns.T, out=out)
