@@ -6,7 +6,7 @@ some units only, so that samples which would not fit in memory are never there a
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ Floats = npt.NDArray[np.floating]
 UnitNumbers = slice | npt.NDArray[np.intp]
 
 
+@runtime_checkable
 class SampleSource(Protocol):
     """Samples that are read by units."""
 

@@ -23,7 +23,7 @@ class Centroids:
     """Clusters that are not merged yet.
 
     Attributes:
-        means: Of their standardised units, `[clusters, samples]`, in float32 or, where there are many, float16.
+        means: Of their standardised units, `[clusters, samples]`, in float32 or half that.
         sizes: Numbers of their units, `[clusters]`.
         nodes: Of the dendrogram, `[clusters]`.
     """

@@ -73,12 +73,12 @@ def linkage_from_samples(
         return _through_distances(standardised(samples, np.float64), method, distance)
     if method == "average" and distance == "1 - r" and samples.shape[1] > MANY:
         return average_linkage(standardised_rows(samples))
-    return _through_distances(standardised(samples), method, distance)
+    return _through_distances(standardised(samples, np.float32), method, distance)
 
 
-def standardised_rows(samples: npt.NDArray[np.floating] | SampleSource) -> Rows:
+def standardised_rows(samples: SampleSource) -> Rows:
     """Return each unit with mean 0 and length 1, `[units, samples]`, in float32 as far as memory allows."""
-    count, units = source_of(samples).shape
+    count, units = samples.shape
     if count * units * np.dtype(np.float32).itemsize <= SINGLE:
         return standardised(samples)
     return standardised(samples, np.float16)

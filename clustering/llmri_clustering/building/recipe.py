@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import scipy  # type: ignore[import-untyped]  # it brings no types
 
 from llmri_clustering.agglomeration import ClusterTree, cut, linkage, linkage_from_samples
 from llmri_clustering.building.options import BuildOptions
+from llmri_clustering.sources import RankedUnits, SampleSource, source_of
 
 
 @dataclass(frozen=True)
@@ -20,21 +20,18 @@ class ClusterRecipe:
 
     options: BuildOptions
 
-    def __call__(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
+    def __call__(self, samples: npt.NDArray[np.floating] | SampleSource) -> npt.NDArray[np.int32]:
         """Cluster samples `[samples, units]`; give the label of each unit, `[units]`, -1 in none."""
         return self.labels(ClusterTree.from_linkage(self.linkage(self.measured(samples))))
 
-    def measured(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def measured(self, samples: npt.NDArray[np.floating] | SampleSource) -> SampleSource:
         """Return what the Pearson correlation is taken of: the samples, or for Spearman's their ranks."""
-        if self.options.measure == "pearson":
-            return samples
-        # Named in full, scipy.stats is imported when first used: it takes most of a second.
-        ranks: npt.NDArray[np.float32] = scipy.stats.rankdata(samples, axis=0).astype(np.float32)
-        return ranks
+        source = source_of(samples)
+        return source if self.options.measure == "pearson" else RankedUnits(source)
 
     def linkage(
         self,
-        measured: npt.NDArray[np.float32],
+        measured: SampleSource,
         correlation: npt.NDArray[np.float32] | None = None,
     ) -> npt.NDArray[np.float64]:
         """Link what `measured` gave, or a known correlation `[units, units]` instead."""

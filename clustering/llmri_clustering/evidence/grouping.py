@@ -5,6 +5,7 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array  # type: ignore[import-untyped]  # it brings no types
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +34,14 @@ class Grouping:
 
     def __len__(self) -> int:
         return len(self.numbers)
+
+    def members(self, units: slice) -> csr_array:
+        """Return which cluster some units are in, a matrix of 0 and 1, `[those units, clusters]`."""
+        cluster = np.repeat(np.arange(len(self)), self.sizes)
+        inside = (self.order >= units.start) & (self.order < units.stop)
+        unit = self.order[inside] - units.start
+        shape = units.stop - units.start, len(self)
+        return csr_array((np.ones(len(unit)), (unit, cluster[inside])), shape=shape)
 
     def sums(self, values: npt.NDArray[np.floating], axis: int) -> npt.NDArray[np.float64]:
         """Add up the units of each cluster along an axis, in float64."""

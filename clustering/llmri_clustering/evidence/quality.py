@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from llmri_clustering.clusters import Distance
 from llmri_clustering.evidence.grouping import Grouping
-from llmri_clustering.evidence.standard import Standard
+from llmri_clustering.evidence.standard import standard_scores
+from llmri_clustering.sources import SampleSource, source_of
 
 ROWS_AT_ONCE = 1024  # of the correlation matrix: 64 MB at 16384 units
 
@@ -33,27 +34,35 @@ class Quality:
 
 
 def quality_of_samples(
-    samples: npt.NDArray[np.float32], labels: npt.NDArray[np.int32], *, distance: Distance = "1 - r"
+    samples: npt.NDArray[np.floating] | SampleSource,
+    labels: npt.NDArray[np.int32],
+    *,
+    distance: Distance = "1 - r",
 ) -> Quality:
     """Measure clusters by the Pearson correlation of samples `[samples, units]`.
 
     No `[units, units]` matrix is kept: with z scores, the correlations between two clusters add up to the
-    product of the clusters' summed scores; magnitudes are summed a block of rows at a time.
+    product of the clusters' summed scores; magnitudes are summed a block of rows at a time. Samples are read
+    a few units at a time.
 
     Args:
         samples: Activations, `[samples, units]`.
         labels: Cluster of each unit, `[units]`; -1 in none.
         distance: With `1 - |r|`, the magnitudes of the correlations are averaged.
     """
+    source = source_of(samples)
     grouping = Grouping.of(labels)
-    z = Standard.of(samples).z(samples)
-    # A unit correlates 1 with itself, a constant one by these products 0.
-    itself = np.einsum("su,su->u", z, z, dtype=np.float64) / len(z)
-    if distance == "1 - r":
-        scores = grouping.sums(z, axis=1)
-        sums = scores.T @ scores / len(z)
-    else:
-        sums = _summed_magnitudes(z, grouping)
+    itself = np.zeros(source.shape[1])
+    scores = np.zeros((source.shape[0], len(grouping)))
+    z = np.empty(source.shape if distance == "1 - |r|" else (0, 0), dtype=np.float32)
+    for here, z_here in standard_scores(source):
+        # A unit correlates 1 with itself, a constant one by these products 0.
+        itself[here] = np.einsum("su,su->u", z_here, z_here, dtype=np.float64) / len(z_here)
+        if distance == "1 - r":
+            scores += z_here.astype(np.float64) @ grouping.members(here)
+        else:
+            z[:, here] = z_here
+    sums = scores.T @ scores / len(scores) if distance == "1 - r" else _summed_magnitudes(z, grouping)
     return _quality(sums, grouping, itself)
 
 

@@ -9,6 +9,7 @@ from llmri_clustering.layout.graph import NeighbourGraph
 from llmri_clustering.layout.neighbours import nearest
 from llmri_clustering.layout.standardising import standardised
 from llmri_clustering.layout.start import as_places, as_positions, principal_places, spread_out
+from llmri_clustering.sources import SampleSource
 
 Positions = npt.NDArray[np.float32]
 
@@ -19,7 +20,11 @@ DISC_SPACING = 0.4  # radius of the constant units' disc, over the root of their
 
 
 def hebbian_layout(
-    samples: npt.ArrayLike, *, seed: int = 0, previous: Positions | None = None, neighbours: int = 15
+    samples: npt.ArrayLike | SampleSource,
+    *,
+    seed: int = 0,
+    previous: Positions | None = None,
+    neighbours: int = 15,
 ) -> Positions:
     """Return each unit's place in the plane, `[units, 2]`: correlated units stand close together.
 
