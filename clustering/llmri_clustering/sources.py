@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+HELD = 2**29  # bytes
 UNITS_AT_A_TIME = 256  # in float64 beside 512 samples a megabyte, which stays in the cache
 
 Floats = npt.NDArray[np.floating]
@@ -113,9 +114,10 @@ class ShiftedUnits:
 
     def columns(self, units: UnitNumbers) -> Floats:
         """Return all samples of some units, shifted."""
-        values = self.source.columns(units)
-        rows = (np.arange(len(values))[:, None] + self.start[units]) % len(values)
-        return np.take_along_axis(values, rows, axis=0)
+        by_unit = np.ascontiguousarray(self.source.columns(units).T)  # a unit's samples lie side by side
+        count = by_unit.shape[1]
+        rows = (np.arange(count) + self.start[units][:, None]) % count
+        return np.take_along_axis(by_unit, rows, axis=1).T
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +155,17 @@ def source_of(samples: npt.NDArray[np.floating] | SampleSource) -> SampleSource:
     if samples.ndim != 2:  # noqa: PLR2004
         raise ValueError(f"samples have {samples.ndim} axes, expected 2: [samples, units]")
     return ArraySource(samples)
+
+
+def held(source: SampleSource) -> SampleSource:
+    """Return samples that are read often, in memory where they take no more than 512 MiB in float32."""
+    samples, units = source.shape
+    if samples * units * np.dtype(np.float32).itemsize > HELD:
+        return source
+    values = np.empty((units, samples), dtype=np.float32)
+    for here, block in blocks(source):
+        values[here] = block.T
+    return ArraySource(values.T)
 
 
 def blocks(source: SampleSource, units: int = UNITS_AT_A_TIME) -> Iterator[tuple[slice, Floats]]:

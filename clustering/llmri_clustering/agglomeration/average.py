@@ -14,6 +14,7 @@ from llmri_clustering.agglomeration.reciprocal import merge_reciprocal
 
 CHAIN = 2048  # clusters whose similarities, 17 MB, are cheap to hold
 SLOW = 4 / 5  # of the clusters left by a product of all with all: another would cost the chain's time
+BEGINNING = 8  # samples that tell most units apart
 SINGLE = 2**29  # bytes of means that are held in float32; more are held in half the precision
 
 Rows = npt.NDArray[np.float32] | npt.NDArray[np.float16]
@@ -55,12 +56,23 @@ def distinct(rows: Rows, merges: Merges) -> Centroids:
 
     Of constant units that is true as well, though at distance 1: nothing is nearer to them.
     """
-    same: defaultdict[bytes, list[int]] = defaultdict(list)
-    for unit, row in enumerate(np.ascontiguousarray(rows)):
-        same[blake2b(row.data, digest_size=16).digest()].append(unit)
+    first_of: dict[bytes, int] = {}
     clusters = Centroids(rows, np.ones(len(rows)), np.arange(len(rows)))
-    for first, *others in same.values():
-        for second in others:
-            pair = np.array([first]), np.array([second])
+    kept = np.ones(len(rows), dtype=np.bool_)
+    for unit in _perhaps_same(rows):
+        first = first_of.setdefault(blake2b(rows[unit].tobytes(), digest_size=16).digest(), unit)
+        if first != unit:
+            pair = np.array([first]), np.array([unit])
             clusters.merge(*pair, clusters.similarity(*pair), merges)
-    return clusters if len(same) == len(rows) else clusters[np.array([units[0] for units in same.values()])]
+            kept[unit] = False
+    return clusters if kept.all() else clusters[kept]
+
+
+def _perhaps_same(rows: Rows) -> list[int]:
+    """Return the units, ascending, that begin as another one does."""
+    begins = np.ascontiguousarray(rows[:, :BEGINNING])
+    begins = begins.view(np.dtype((np.void, begins.shape[1] * begins.itemsize)))
+    same: defaultdict[bytes, list[int]] = defaultdict(list)
+    for unit, begin in enumerate(begins[:, 0].tolist()):
+        same[begin].append(unit)
+    return sorted(unit for units in same.values() if len(units) > 1 for unit in units)

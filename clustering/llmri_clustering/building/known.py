@@ -41,9 +41,10 @@ class KnownEvidence:
         """Return this with one more half's agreement, `[clusters]`."""
         return replace(self, agreement=np.concatenate([self.agreement, agreement[None]]))
 
-    def with_permutation(self, found: Permutation) -> Self:
-        """Return this with one more permutation."""
-        return replace(self, permutations=(*self.permutations, found))
+    def with_permutation(self, found: Permutation, number: int) -> Self:
+        """Return this with what was found in a permutation, by its number: one more, or one anew."""
+        before, after = self.permutations[:number], self.permutations[number + 1 :]
+        return replace(self, permutations=(*before, found, *after))
 
     def as_far_as_it_holds(self, new: Self) -> Self:
         """Return what of this holds for the clusters that `new` is of, which has no evidence yet.

@@ -3,7 +3,7 @@
 from llmri_clustering.evidence.activity import activity, activity_of_samples, turn_means
 from llmri_clustering.evidence.agreement import cluster_agreement
 from llmri_clustering.evidence.identity import carried_labels, stable_numbers
-from llmri_clustering.evidence.null import Null, Permutation, null_of, permutation, shifted
+from llmri_clustering.evidence.null import Null, Permutation, PermutedSearch, null_of, shifted
 from llmri_clustering.evidence.quality import Quality, quality_of_correlation, quality_of_samples
 from llmri_clustering.evidence.selectivity import (
     compare_turns,
@@ -18,6 +18,7 @@ from llmri_clustering.evidence.strongest import strongest_tokens, strongest_turn
 __all__ = [
     "Null",
     "Permutation",
+    "PermutedSearch",
     "Quality",
     "Recipe",
     "Standard",
@@ -30,7 +31,6 @@ __all__ = [
     "half_samples",
     "hedges_g",
     "null_of",
-    "permutation",
     "quality_of_correlation",
     "quality_of_samples",
     "rank_by_selectivity",

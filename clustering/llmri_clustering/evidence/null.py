@@ -9,7 +9,7 @@ import numpy.typing as npt
 from llmri_clustering.clusters import Distance
 from llmri_clustering.evidence.quality import Quality, quality_of_samples
 from llmri_clustering.evidence.stability import Recipe, half_agreements
-from llmri_clustering.sources import SampleSource, ShiftedUnits
+from llmri_clustering.sources import SampleSource, ShiftedUnits, held
 
 NEAREST = 50  # null clusters that a cluster is held against, so that two or three lie above the percentile
 PERCENTILE = 95.0
@@ -88,16 +88,8 @@ class Permutation:
         return len(self.quality.sizes)
 
 
-def permutation(
-    samples: SampleSource,
-    turn: npt.NDArray[np.int32],
-    recipe: Recipe,
-    *,
-    distance: Distance = "1 - r",
-    halves: int,
-    rng: np.random.Generator,
-) -> Permutation:
-    """Cluster permuted samples by the same recipe and measure what it finds there.
+class PermutedSearch:
+    """Clusters permuted samples by the recipe of the real ones, and measures what it finds there.
 
     The clusters of the real samples, measured in permuted ones, would be no fair null: their units were
     chosen because they correlate, and chosen clusters correlate in noise too.
@@ -107,53 +99,77 @@ def permutation(
         turn: The turn of each sample, `[samples]`.
         recipe: How samples are clustered.
         distance: As for the real clusters.
-        halves: Halves for the stability of each.
+        resamples: The most halves.
         rng: Where the randomness comes from.
     """
-    length, units = samples.shape
-    permuted = ShiftedUnits(samples, rng.integers(length, size=units))
-    labels = recipe(permuted)
-    quality = quality_of_samples(permuted, labels, distance=distance)
-    found = half_agreements(permuted, turn, labels, recipe, resamples=halves, rng=rng)
-    return Permutation(quality, np.stack(list(found)))
+
+    def __init__(
+        self,
+        samples: SampleSource,
+        turn: npt.NDArray[np.int32],
+        recipe: Recipe,
+        *,
+        distance: Distance = "1 - r",
+        resamples: int,
+        rng: np.random.Generator,
+    ) -> None:
+        length, units = samples.shape
+        permuted = held(ShiftedUnits(samples, rng.integers(length, size=units)))
+        labels = recipe(permuted)
+        self._quality = quality_of_samples(permuted, labels, distance=distance)
+        self._halves = half_agreements(permuted, turn, labels, recipe, resamples=resamples, rng=rng)
+        self._agreement: list[npt.NDArray[np.float64]] = []
+
+    def found(self, halves: int) -> Permutation:
+        """Return what was found, with so many halves: those there are, and further ones."""
+        while len(self._agreement) < halves:
+            self._agreement.append(next(self._halves))
+        return Permutation(self._quality, np.stack(self._agreement))
 
 
-def null_of(permutations: Sequence[Permutation], halves: int) -> Null:
+def null_of(permutations: Sequence[Permutation], halves: int, *, lowest: bool = False) -> Null:
     """Return the null of clusters whose stability is a mean over so many halves.
 
     A permutation's stability is a mean over fewer. Its clusters differ by what they are and by which halves
     were drawn; the variance between halves of one cluster tells the second apart, and the means are drawn
     together until they spread as those over so many halves would (shrinkage by components of variance, as
     Efron and Morris 1973 have it). So their percentile is neither raised by the fewer halves nor lowered.
+    Of a single half the variance is not known: as it stands, its percentile is at least that of a mean.
 
     Args:
         permutations: What was found in permuted samples; none makes a null of no clusters.
         halves: What the real clusters' stability is a mean over.
+        lowest: Take all of the spread for that of halves, so that the percentile is at most the true one.
     """
     if not permutations:
         nothing = np.zeros(0)
         return Null(np.zeros(0, np.intp), nothing, nothing, nothing)
+    fewest = min(len(each.agreement) for each in permutations)
+    agreement = np.concatenate([each.agreement[:fewest] for each in permutations], axis=1)
     return Null(
         np.concatenate([each.quality.sizes for each in permutations]),
         np.concatenate([each.quality.inside for each in permutations]),
         np.concatenate([each.quality.separation for each in permutations]),
-        as_of_halves(np.concatenate([each.agreement for each in permutations], axis=1), halves),
+        as_of_halves(agreement, halves, lowest=lowest),
     )
 
 
-def as_of_halves(agreement: npt.NDArray[np.float64], halves: int) -> npt.NDArray[np.float64]:
+def as_of_halves(
+    agreement: npt.NDArray[np.float64], halves: int, *, lowest: bool = False
+) -> npt.NDArray[np.float64]:
     """Return the clusters' mean agreement, spread as that over so many halves, `[clusters]`.
 
     Args:
         agreement: With each half that there is, `[some halves, clusters]`.
         halves: How many there should be; with fewer than there are, nothing changes.
+        lowest: Take all of the spread for that of halves.
     """
     count, clusters = agreement.shape
     means = agreement.mean(axis=0)
-    if not 1 < count < halves or clusters < 2:  # noqa: PLR2004
+    if count >= halves or clusters < 2:  # noqa: PLR2004
         return np.asarray(means)
-    within = float(agreement.var(axis=0, ddof=1).mean())
     spread = float(means.var(ddof=1))
+    within = spread * count if lowest else float(agreement.var(axis=0, ddof=1).mean()) if count > 1 else 0.0
     between = max(spread - within / count, 0.0)
     factor = np.sqrt((between + within / halves) / spread) if spread > 0 else 1.0
     return np.asarray(means.mean() + min(factor, 1.0) * (means - means.mean()))
