@@ -1,6 +1,5 @@
 """Reading a cluster file, which may be anything."""
 
-import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +23,7 @@ from llmri_clustering.files.record import (
     Record,
     clustering_of,
     digest,
+    unknown_as_nan,
 )
 
 Part = TypeVar("Part", Heading, Record)
@@ -99,21 +99,9 @@ def _decoded(written: str, kind: type[Part]) -> Part:
         ValueError: It is damaged, or another program's.
     """
     try:
-        return msgspec.convert(_unknown_as_nan(msgspec.json.decode(written)), kind)
+        return msgspec.convert(unknown_as_nan(msgspec.json.decode(written)), kind)
     except (msgspec.MsgspecError, RecursionError):
         raise ValueError("its record of clusters is damaged, or another program wrote it") from None
-
-
-def _unknown_as_nan(record: object) -> object:
-    """Return a record with NaN for what was not known of the evidence, which JSON has as null."""
-    clusters = record.get("clusters") if isinstance(record, dict) else None
-    for cluster in clusters if isinstance(clusters, list) else ():
-        for part in ("evidence", "null"):
-            numbers = cluster.get(part) if isinstance(cluster, dict) else None
-            if isinstance(numbers, dict):
-                unknown = {name: math.nan for name, number in numbers.items() if number is None}
-                numbers.update(unknown)
-    return record
 
 
 def _check_arrays(metadata: Mapping[str, str], arrays: Arrays) -> None:
