@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from llmri_clustering.sources import SampleSource, blocks, source_of
 
-Float = TypeVar("Float", np.float16, np.float32, np.float64)
+Float = TypeVar("Float", np.float32, np.float64, np.float16)
 
 
 def standardised(

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from llmri_clustering.collecting.coding import ROUNDINGS, Coding, Floats, Halves
+from llmri_clustering.collecting.coding import Coding, Floats, Halves
 from llmri_clustering.collecting.kept import Kept
 from llmri_clustering.sources import UnitNumbers, blocks
 
@@ -95,7 +95,7 @@ class HalfSamples:
         """
         coded = np.load(Path(folder) / VALUES, mmap_mode="r", allow_pickle=False)
         with np.load(Path(folder) / CODING, allow_pickle=False) as arrays:
-            coding = Coding(arrays["centre"], arrays["scale"])
+            coding = Coding(arrays["centre"], arrays["scale"], int(arrays["roundings"]))
             witnesses, exact = arrays["witnesses"], arrays["exact"]
         expected = (coded.shape[0], len(witnesses)), coded.shape[1:], coded.shape[1:]
         if (exact.shape, coding.centre.shape, coding.scale.shape) != expected:
@@ -133,6 +133,7 @@ class HalfSamples:
             Path(folder) / CODING,
             centre=self.coding.centre,
             scale=self.coding.scale,
+            roundings=self.coding.roundings,
             witnesses=self.witnesses,
             exact=self.exact,
         )
@@ -140,14 +141,12 @@ class HalfSamples:
     def error(self) -> PrecisionError:
         """Return what correlations are off by.
 
-        A unit's rounding is at most 2^-11 of its samples' length from the centre; over their length from the
-        mean that is the sine of the angle which its standardised samples are turned by. A correlation is the
-        cosine of the angle between two units, which changes by no more than both are turned. The two units
-        that may be turned most bound all pairs.
+        A correlation is the cosine of the angle between two units' standardised samples, and changes by no
+        more than rounding turns both (`Coding.turned`). The two units that may be turned most bound all.
         """
         turned = np.zeros(self.shape[1])
         for here, values in blocks(self):
-            turned[here] = _angles(values, self.coding.centre[here])
+            turned[here] = self.coding.turned(values, here)
         kept = self.columns(self.witnesses)
         return PrecisionError(
             float(np.sort(turned)[-2:].sum()),
@@ -155,18 +154,6 @@ class HalfSamples:
             len(self.witnesses),
             self.shape[1],
         )
-
-
-def _angles(values: Floats, centre: Floats) -> npt.NDArray[np.float64]:
-    """Return the angle that rounding may turn each unit's standardised samples by, `[units]`, in radians.
-
-    What was rounded twice, since the centre or the scale was chosen anew, is allowed for.
-    """
-    exact = values.astype(np.float64)
-    from_centre = np.linalg.norm(exact - centre, axis=0)
-    from_mean = np.linalg.norm(exact - exact.mean(axis=0), axis=0)
-    sine = np.divide(ROUNDINGS * from_centre, from_mean, out=np.zeros(len(from_mean)), where=from_mean > 0)
-    return np.asarray(np.arcsin(np.minimum(sine, 1)))
 
 
 def measured_error(exact: npt.NDArray[np.floating], kept: npt.NDArray[np.floating]) -> float:

@@ -1,5 +1,6 @@
 """A fair sample of scans, with where each comes from."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -116,7 +117,8 @@ class KeptScans:
             self._witnesses = np.sort(chosen)
         elif self._coding.suits(values.mean(axis=0), values.std(axis=0)):
             return
-        self._code_anew(Coding.of(values).widened(values))
+        roundings = 1 if self._coding is None else self._coding.roundings + 1
+        self._code_anew(replace(Coding.of(values).widened(values), roundings=roundings))
 
     def _code_anew(self, coding: Coding) -> None:
         """Bring all that is kept into another coding; who took it earlier has it as it was."""
