@@ -65,7 +65,7 @@ class Coding:
         return values
 
     def turned(self, values: Floats, units: slice) -> npt.NDArray[np.float64]:
-        """Return the angle that rounding may turn each of some units' standardised samples by, `[those units]`.
+        """Return the angle that rounding may turn some units' standardised samples by, `[those units]`.
 
         A unit's rounding is at most 2^-11 of its samples' length from the centre; over their length from the
         mean that is the sine of the angle, in radians.
