@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from llmri_clustering.agglomeration import ClusterTree, groups_of_clusters, nest
+from llmri_clustering.agglomeration import ClusterTree, agreement_with_exact, groups_of_clusters, nest
 from llmri_clustering.building import BuildOptions, ClusterRecipe, Findings, KnownEvidence, cautions
 from llmri_clustering.building.findings import measured_quality
 from llmri_clustering.building.known import digest_of_clusters, digest_of_search
@@ -163,6 +163,9 @@ def stages(
         digest_of_clusters(dendrogram, labels, samples.turn, options),
         digest_of_search(units, active, options),
     )
+    if matrix is None and recipe.estimates(measured.shape[1]):
+        agreement = agreement_with_exact(measured, recipe.labels, seed=options.seed)
+        clustering = replace(clustering, provenance=replace(clustering.provenance, agreement=agreement))
     counted = _Counted(recipe, options, progress)
     rounds = EvidenceRounds(
         samples=measured,

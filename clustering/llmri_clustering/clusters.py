@@ -116,6 +116,21 @@ class Placement:
 
 
 @dataclass(frozen=True)
+class TreeAgreement:
+    """How far a dendrogram that is an estimate agrees with the exact one, where both were tried.
+
+    Attributes:
+        adjusted_rand: Of the flat clusters of both; 1 where they are the same.
+        cophenetic: Correlation of the distances at which pairs of units merge; 1 where they are the same.
+        units: How many units both were tried on.
+    """
+
+    adjusted_rand: float
+    cophenetic: float
+    units: int
+
+
+@dataclass(frozen=True)
 class Provenance:
     """Where a clustering comes from, and how it was made.
 
@@ -132,6 +147,7 @@ class Provenance:
         warnings: What a reader should know before trusting it, one sentence each.
         halves: Halves of the samples that the stability stands on; None where nobody said.
         permutations: Permutations that the null stands on; None where nobody said.
+        agreement: Of the dendrogram with the exact one, where it is an estimate; None where it is exact.
     """
 
     model: str
@@ -146,6 +162,7 @@ class Provenance:
     warnings: tuple[str, ...] = ()
     halves: int | None = None
     permutations: int | None = None
+    agreement: TreeAgreement | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,8 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
-from llmri_clustering.agglomeration.candidates import LARGE, Candidates, single
+from llmri_clustering.agglomeration.candidates import LARGE, single
+from llmri_clustering.agglomeration.cells import candidates_in_cells
 from llmri_clustering.agglomeration.centroids import Centroids
 from llmri_clustering.agglomeration.chain import merge_by_chain
 from llmri_clustering.agglomeration.merges import Merges
@@ -20,9 +21,7 @@ SINGLE = 2**29  # bytes of means that are held in float32; more are held in half
 Rows = npt.NDArray[np.float32] | npt.NDArray[np.float16]
 
 
-def average_linkage(
-    rows: Rows, *, chain: int = CHAIN, known: Candidates | None = None
-) -> npt.NDArray[np.float64]:
+def average_linkage(rows: Rows, *, chain: int = CHAIN, exact: int | None = None) -> npt.NDArray[np.float64]:
     """Return the dendrogram over standardised units, `[units - 1, 4]`, as scipy has it.
 
     Rounds merge all reciprocal nearest neighbours, until few clusters are left for the nearest-neighbour
@@ -32,16 +31,17 @@ def average_linkage(
     Args:
         rows: Units of mean 0 and length 1, or of zeros, `[units, samples]`; they are written to.
         chain: How many clusters are few.
-        known: The candidates among the units, where they were found already.
+        exact: Clusters above which candidates are looked for in cells alone, so that the dendrogram is an
+            estimate; without it none are.
     """
     merges = Merges(len(rows))
     clusters = distinct(rows, merges)
-    known = known if len(clusters) == len(rows) else None
     rng = np.random.default_rng(0)
     while len(clusters) > chain:
         before = len(clusters)
-        clusters = merge_reciprocal(clusters, merges, rng, known)
-        known = None
+        in_cells = exact is not None and before > exact
+        found = candidates_in_cells(clusters.means, rng) if in_cells else None
+        clusters = merge_reciprocal(clusters, merges, rng, found)
         if clusters.means.size * np.dtype(np.float32).itemsize <= SINGLE:
             clusters.means = single(clusters.means)
         if len(clusters) > SLOW * before and len(clusters) <= LARGE:

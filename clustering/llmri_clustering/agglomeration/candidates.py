@@ -11,8 +11,10 @@ DRAWN = 1024  # clusters, to guess from how near the nearest ones are
 WANTED = 32  # candidates of a cluster, or so
 MOST = 256  # candidates of a cluster on average; with more, the work on them is more than they save
 DRAWN_SHARE = 64  # one cluster in so many is drawn, where these are more: from fewer the guess is too low
+MOST_PAIRS = 2**25  # of candidates, 400 MB
 LARGE = 16384  # clusters above which too many candidates are thinned: their similarities, 1 GB, would be held
 
+Named = npt.NDArray[np.int32]
 Means = npt.NDArray[np.floating]  # float32, or of half the precision where there are many
 
 
@@ -27,8 +29,8 @@ class Candidates:
         floor: What no similarity with a cluster reaches that is not among the pairs, `[clusters]`.
     """
 
-    first: npt.NDArray[np.int32]
-    second: npt.NDArray[np.int32]
+    first: Named
+    second: Named
     similarity: npt.NDArray[np.float32]
     floor: npt.NDArray[np.float32]
 
@@ -42,26 +44,24 @@ class Sieve:
 
     def __init__(self, floor: npt.NDArray[np.float32]) -> None:
         self._floor = floor
-        self._room = MOST * len(floor)
-        self._found: list[tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float32]]] = []
+        self._room = self._most = min(MOST * len(floor), MOST_PAIRS)
+        self._found: list[tuple[Named, Named, npt.NDArray[np.float32]]] = []
 
-    def take(self, row: int, column: int, block: npt.NDArray[np.float32]) -> bool:
-        """Look at the similarities of the clusters from `row` on with those from `column` on.
-
-        Only pairs whose second cluster has the greater number are kept, each therefore once.
+    def take(self, first: Named, second: Named, block: npt.NDArray[np.float32]) -> bool:
+        """Look at the similarities of some clusters, `[first]`, with others, `[second]`.
 
         Returns:
             Whether there is room for more.
         """
-        reaches = block >= self._floor[row : row + len(block), None]
-        reaches |= block >= self._floor[column : column + block.shape[1]]
+        reaches = block >= self._floor[first, None]
+        reaches |= block >= self._floor[second]
         at = np.flatnonzero(reaches)
-        first, second = np.divmod(at.astype(np.int32), np.int32(block.shape[1]))
-        first += row
-        second += column
-        later = first < second
-        self._found.append((first[later], second[later], block.ravel()[at[later]]))
-        self._room -= len(self._found[-1][0])
+        row, column = np.divmod(at, len(second))
+        one, other = first[row], second[column]
+        different = one != other
+        one, other = one[different], other[different]
+        self._found.append((np.minimum(one, other), np.maximum(one, other), block.ravel()[at[different]]))
+        self._room -= len(one)
         if self._room < 0 and len(self._floor) > LARGE:
             self._thin()
         return self._room >= 0
@@ -71,7 +71,7 @@ class Sieve:
 
         What was passed over before stays below: a floor may always be raised.
         """
-        first, second, similarity = map(np.concatenate, zip(*self._found, strict=True))
+        first, second, similarity = self._each_once()
         cluster = np.concatenate([first, second])
         both = np.concatenate([similarity, similarity])
         order = np.lexsort((both, cluster))
@@ -81,13 +81,21 @@ class Sieve:
         self._floor[met] = np.maximum(self._floor[met], both[order[middle[met]]])
         stays = similarity >= np.minimum(self._floor[first], self._floor[second])
         self._found = [(first[stays], second[stays], similarity[stays])]
-        self._room = MOST * len(self._floor) - int(np.count_nonzero(stays))
+        self._room = self._most - int(np.count_nonzero(stays))
+
+    def _each_once(self) -> tuple[Named, Named, npt.NDArray[np.float32]]:
+        """Return every pair once: those with both clusters in one block, or in two, were met twice."""
+        first, second, similarity = map(np.concatenate, zip(*self._found, strict=True))
+        key = first.astype(np.int64) * len(self._floor) + second
+        order = np.argsort(key)
+        order = order[np.diff(key[order], prepend=-1) > 0]
+        return first[order], second[order], similarity[order]
 
     def candidates(self) -> Candidates | None:
         """Return what was found; None if it was too much."""
         if self._room < 0 or not self._found:
             return None
-        first, second, similarity = map(np.concatenate, zip(*self._found, strict=True))
+        first, second, similarity = self._each_once()
         return Candidates(first, second, similarity, self._floor)
 
 
@@ -101,8 +109,9 @@ def candidates(means: Means, rng: np.random.Generator) -> Candidates | None:
         rng: Draws clusters.
     """
     sieve = Sieve(floors(means, rng))
+    names = np.arange(len(means), dtype=np.int32)
     for row, column, block in _blocks(means):
-        if not sieve.take(row, column, block):
+        if not sieve.take(names[row : row + len(block)], names[column : column + block.shape[1]], block):
             return None
     return sieve.candidates()
 

@@ -47,6 +47,7 @@ def linkage_from_samples(
     *,
     method: Method = "average",
     distance: Distance = "1 - r",
+    exact: int | None = None,
 ) -> npt.NDArray[np.float64]:
     """Return the dendrogram over units from their samples, `[units - 1, 4]`, as `linkage` does.
 
@@ -63,6 +64,8 @@ def linkage_from_samples(
         samples: Activations, `[samples, units]`; a constant unit has correlation 0 with all others.
         method: How far two groups of units are from each other.
         distance: How far two units are from each other.
+        exact: Clusters above which nearest neighbours are looked for in cells alone (`candidates_in_cells`),
+            for average linkage on 1 - r: then the dendrogram is an estimate. Without it, it is exact.
 
     Raises:
         ValueError: No unit, fewer than two samples, a value that is not finite, or an unknown word.
@@ -72,7 +75,7 @@ def linkage_from_samples(
     if method == "ward":
         return _through_distances(standardised(samples, np.float64), method, distance)
     if method == "average" and distance == "1 - r" and samples.shape[1] > MANY:
-        return average_linkage(standardised_rows(samples))
+        return average_linkage(standardised_rows(samples), exact=exact)
     return _through_distances(standardised(samples, np.float32), method, distance)
 
 

@@ -9,6 +9,8 @@ from llmri_clustering.agglomeration import ClusterTree, cut, linkage, linkage_fr
 from llmri_clustering.building.options import BuildOptions
 from llmri_clustering.sources import RankedUnits, SampleSource, source_of
 
+EXACT_LATER = 65536  # clusters left of an estimate, from which on it goes on exactly
+
 
 @dataclass(frozen=True)
 class ClusterRecipe:
@@ -37,8 +39,14 @@ class ClusterRecipe:
         """Link what `measured` gave, or a known correlation `[units, units]` instead."""
         method, distance = self.options.method, self.options.distance
         if correlation is None:
-            return linkage_from_samples(measured, method=method, distance=distance)
+            exact = EXACT_LATER if self.estimates(measured.shape[1]) else None
+            return linkage_from_samples(measured, method=method, distance=distance, exact=exact)
         return linkage(correlation, method=method, distance=distance)
+
+    def estimates(self, units: int) -> bool:
+        """Tell whether the dendrogram of so many units is an estimate."""
+        averaged = self.options.method == "average" and self.options.distance == "1 - r"
+        return averaged and units > self.options.exact_units
 
     def labels(self, tree: ClusterTree) -> npt.NDArray[np.int32]:
         """Cut a dendrogram."""

@@ -1,0 +1,90 @@
+"""Pairs of clusters that may be nearest neighbours, looked for in the cells around each cluster alone.
+
+Of very many clusters the product of all with all takes too long. So they are dealt into cells by spherical
+k-means (Dhillon and Modha 2001), and each is held against the members of the few cells whose centres it is
+nearest to: the inverted file of Jégou, Douze and Schmid (2011). What is found is a pair that exists, at its
+true similarity; what is missed is a near pair across far cells.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from llmri_clustering.agglomeration.candidates import COLUMNS, ROWS, Candidates, Means, Sieve, floors, single
+
+CELLS = 1.5  # times the root of the number of clusters
+PROBED = 1 / 24  # of the cells, for each cluster
+FEWEST_PROBED = 4
+PASSES = 5  # of k-means, each over some of the clusters
+LEARNT_FROM = 128  # clusters a cell, in each pass
+
+
+def candidates_in_cells(means: Means, rng: np.random.Generator) -> Candidates | None:
+    """Find pairs that reach the floor of either cluster, in cells near each; None if they are too many.
+
+    Args:
+        means: Of the standardised units of each cluster, `[clusters, samples]`.
+        rng: Draws clusters.
+    """
+    nearest = nearest_cells(means, rng)
+    sieve = Sieve(floors(means, rng))
+    for first, second, block in _blocks(means, nearest):
+        if not sieve.take(first, second, block):
+            return None
+    return sieve.candidates()
+
+
+def nearest_cells(means: Means, rng: np.random.Generator) -> npt.NDArray[np.int32]:
+    """Return the cells that each cluster is nearest to, its own first, `[clusters, probed]`."""
+    number = max(1, min(round(CELLS * np.sqrt(len(means))), len(means)))
+    probed = min(number, max(FEWEST_PROBED, round(number * PROBED)))
+    centres = _centres(means, number, rng)
+    nearest = np.empty((len(means), probed), dtype=np.int32)
+    for row in range(0, len(means), ROWS):
+        similarity = single(means[row : row + ROWS]) @ centres.T
+        chosen = np.argpartition(similarity, number - probed, axis=1)[:, number - probed :]
+        order = np.take_along_axis(similarity, chosen, axis=1).argsort(axis=1)[:, ::-1]
+        nearest[row : row + ROWS] = np.take_along_axis(chosen, order, axis=1)
+    return nearest
+
+
+def _centres(means: Means, number: int, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """Return the centres of cells, of length 1, `[cells, samples]`."""
+    centres = _of_length_1(single(means[np.sort(rng.choice(len(means), number, replace=False))]))
+    for _ in range(PASSES):
+        chosen = np.sort(rng.choice(len(means), min(LEARNT_FROM * number, len(means)), replace=False))
+        sums = np.zeros_like(centres)
+        for at in range(0, len(chosen), ROWS):
+            rows = single(means[chosen[at : at + ROWS]])
+            np.add.at(sums, (rows @ centres.T).argmax(axis=1), rows)
+        met = np.einsum("cs,cs->c", sums, sums) > 0
+        centres[met] = _of_length_1(sums[met])
+    return centres
+
+
+def _of_length_1(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
+
+
+def _blocks(
+    means: Means, nearest: npt.NDArray[np.int32]
+) -> Iterator[tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float32]]]:
+    """Yield members of a cell, clusters that probe it, and their similarities, in the same memory."""
+    memory = np.empty(ROWS * COLUMNS, dtype=np.float32)
+    probed = nearest.shape[1]
+    prober = np.argsort(nearest, axis=None, kind="stable").astype(np.int32)
+    cell = nearest.ravel()[prober]
+    own = prober % probed == 0
+    prober //= probed
+    bounds = np.flatnonzero(np.diff(cell, prepend=-1, append=-1))
+    for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        probers, members = prober[begin:end], prober[begin:end][own[begin:end]]
+        for row in range(0, len(members), ROWS):
+            first = members[row : row + ROWS]
+            rows = single(means[first])
+            for column in range(0, len(probers), COLUMNS):
+                second = probers[column : column + COLUMNS]
+                out = memory[: len(first) * len(second)].reshape(len(first), len(second))
+                yield first, second, np.matmul(rows, single(means[second]).T, out=out)
