@@ -11,7 +11,18 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from llmri_clustering.agglomeration.candidates import COLUMNS, ROWS, Candidates, Means, Sieve, floors, single
+from llmri_clustering.agglomeration.candidates import (
+    COLUMNS,
+    ROWS,
+    Candidates,
+    Means,
+    Named,
+    Sieve,
+    floors,
+    single,
+)
+
+Floats = npt.NDArray[np.float32]
 
 CELLS = 1.5  # times the root of the number of clusters
 PROBED = 1 / 24  # of the cells, for each cluster
@@ -29,7 +40,7 @@ def candidates_in_cells(means: Means, rng: np.random.Generator) -> Candidates | 
     """
     nearest = nearest_cells(means, rng)
     sieve = Sieve(floors(means, rng))
-    for first, second, block in _blocks(means, nearest):
+    for first, second, block in blocks_in_cells(means, nearest):
         if not sieve.take(first, second, block):
             return None
     return sieve.candidates()
@@ -68,19 +79,15 @@ def _of_length_1(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
 
 
-def _blocks(
-    means: Means, nearest: npt.NDArray[np.int32]
-) -> Iterator[tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float32]]]:
-    """Yield members of a cell, clusters that probe it, and their similarities, in the same memory."""
+def blocks_in_cells(means: Means, nearest: npt.NDArray[np.int32]) -> Iterator[tuple[Named, Named, Floats]]:
+    """Yield members of a cell, clusters that probe it, and their similarities, in the same memory.
+
+    Args:
+        means: Of the standardised units of each cluster, `[clusters, samples]`.
+        nearest: The cells that each probes, its own first, `[clusters, probed]`.
+    """
     memory = np.empty(ROWS * COLUMNS, dtype=np.float32)
-    probed = nearest.shape[1]
-    prober = np.argsort(nearest, axis=None, kind="stable").astype(np.int32)
-    cell = nearest.ravel()[prober]
-    own = prober % probed == 0
-    prober //= probed
-    bounds = np.flatnonzero(np.diff(cell, prepend=-1, append=-1))
-    for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-        probers, members = prober[begin:end], prober[begin:end][own[begin:end]]
+    for members, probers in _members_and_probers(nearest):
         for row in range(0, len(members), ROWS):
             first = members[row : row + ROWS]
             rows = single(means[first])
@@ -88,3 +95,16 @@ def _blocks(
                 second = probers[column : column + COLUMNS]
                 out = memory[: len(first) * len(second)].reshape(len(first), len(second))
                 yield first, second, np.matmul(rows, single(means[second]).T, out=out)
+
+
+def _members_and_probers(nearest: npt.NDArray[np.int32]) -> Iterator[tuple[Named, Named]]:
+    """Yield the members of each cell, and all that probe it."""
+    probed = nearest.shape[1]
+    prober = np.argsort(nearest, axis=None, kind="stable")
+    cell = nearest.ravel()[prober]
+    own = prober % probed == 0
+    name = (prober // probed).astype(np.int32)
+    bounds = np.flatnonzero(np.diff(cell, prepend=-1, append=-1))
+    for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        probers = name[begin:end]
+        yield probers[own[begin:end]], probers

@@ -52,14 +52,7 @@ class BuildOptions:
             if getattr(self, name) not in get_args(known):
                 choices = ", ".join(f'"{choice}"' for choice in get_args(known))
                 raise ValueError(f'{name} is "{getattr(self, name)}", expected one of {choices}')
-        for name, least in (
-            ("resamples", 1),
-            ("nulls", 1),
-            ("tokens", 0),
-            ("context", 0),
-            ("turns", 0),
-            ("exact_units", 2),
-        ):
+        for name, least in LEAST.items():
             if getattr(self, name) < least:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected at least {least}")
         if self.sizes is not None and self.number is not None:

@@ -3,11 +3,11 @@
 import numpy as np
 import numpy.typing as npt
 
-from llmri_clustering.agglomeration import standardise as blockwise
+from llmri_clustering.agglomeration.linkage import standardised_rows
 from llmri_clustering.sources import SampleSource
 
 
-def standardised(samples: npt.ArrayLike | SampleSource) -> npt.NDArray[np.float32]:
+def standardised(samples: npt.ArrayLike | SampleSource) -> npt.NDArray[np.floating]:
     """Return each unit with mean 0 and length 1 over the samples, `[units, samples]`; 0 where it is constant.
 
     Args:
@@ -17,7 +17,7 @@ def standardised(samples: npt.ArrayLike | SampleSource) -> npt.NDArray[np.float3
         ValueError: They have another number of axes, or are not all finite.
     """
     if isinstance(samples, SampleSource):
-        return blockwise.standardised(samples)
+        return standardised_rows(samples)
     values = np.asarray(samples, dtype=np.float32)
     if values.ndim != 2:  # noqa: PLR2004  # samples and units
         raise ValueError(f"samples have {values.ndim} axes, expected 2: [samples, units]")
