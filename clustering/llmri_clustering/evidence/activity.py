@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from llmri_clustering.evidence.grouping import Grouping
+from llmri_clustering.evidence.grouping import Grouping, sums_by_cluster
 from llmri_clustering.evidence.standard import standard_scores
 from llmri_clustering.sources import SampleSource, source_of
 
@@ -29,11 +29,9 @@ def activity_of_samples(
 ) -> npt.NDArray[np.float64]:
     """Return `activity` of samples `[samples, units]` standardised over themselves, read by units."""
     source = source_of(samples)
-    grouping = Grouping.of(labels)
-    sums = np.zeros((source.shape[0], len(grouping)))
-    for here, z in standard_scores(source):
-        sums += np.abs(z).astype(np.float64) @ grouping.members(here)
-    return np.asarray(sums / grouping.sizes)
+    magnitudes = ((here, np.abs(z)) for here, z in standard_scores(source))
+    sums = sums_by_cluster(magnitudes, labels, source.shape[0])
+    return np.ascontiguousarray((sums / Grouping.of(labels).sizes[:, None]).T)
 
 
 def turn_means(

@@ -1,11 +1,11 @@
 """Units by cluster: sums over the columns or rows of each cluster."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array  # type: ignore[import-untyped]  # it brings no types
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,14 +35,6 @@ class Grouping:
     def __len__(self) -> int:
         return len(self.numbers)
 
-    def members(self, units: slice) -> csr_array:
-        """Return which cluster some units are in, a matrix of 0 and 1, `[those units, clusters]`."""
-        cluster = np.repeat(np.arange(len(self)), self.sizes)
-        inside = (self.order >= units.start) & (self.order < units.stop)
-        unit = self.order[inside] - units.start
-        shape = units.stop - units.start, len(self)
-        return csr_array((np.ones(len(unit)), (unit, cluster[inside])), shape=shape)
-
     def sums(self, values: npt.NDArray[np.floating], axis: int) -> npt.NDArray[np.float64]:
         """Add up the units of each cluster along an axis, in float64."""
         if not len(self):
@@ -52,3 +44,22 @@ class Grouping:
         ordered = np.take(values, self.order, axis=axis)
         sums: npt.NDArray[np.float64] = np.add.reduceat(ordered, self.starts, axis=axis, dtype=np.float64)
         return sums
+
+
+def sums_by_cluster(
+    values: Iterable[tuple[slice, npt.NDArray[np.float32]]], labels: npt.NDArray[np.int32], samples: int
+) -> npt.NDArray[np.float64]:
+    """Return the sum over the units of each cluster, `[clusters, samples]`, clusters by ascending number.
+
+    Args:
+        values: Units and what there is of them, `[samples, those units]`, block after block.
+        labels: Cluster of each unit, `[units]`; -1 in none.
+        samples: How many there are.
+    """
+    numbers = np.unique(labels[labels >= 0])
+    sums = np.zeros((len(numbers), samples))
+    for here, block in values:
+        inside = Grouping.of(labels[here])
+        if len(inside):
+            sums[np.searchsorted(numbers, inside.numbers)] += inside.sums(block.T, axis=0)
+    return sums
