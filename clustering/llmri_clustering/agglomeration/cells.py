@@ -1,9 +1,9 @@
 """Pairs of clusters that may be nearest neighbours, looked for in the cells around each cluster alone.
 
-Of very many clusters the product of all with all takes too long. So they are dealt into cells by spherical
-k-means (Dhillon and Modha 2001), and each is held against the members of the few cells whose centres it is
-nearest to: the inverted file of Jégou, Douze and Schmid (2011). What is found is a pair that exists, at its
-true similarity; what is missed is a near pair across far cells.
+Of very many clusters the product of all with all takes too long. So they are dealt into cells by k-means, and
+each is held against the members of the few cells whose centres it is nearest to: the inverted file of Jégou,
+Douze and Schmid (2011). What is found is a pair that exists, at its true similarity; what is missed is a near
+pair across far cells.
 """
 
 from collections.abc import Iterator
@@ -61,22 +61,23 @@ def nearest_cells(means: Means, rng: np.random.Generator) -> npt.NDArray[np.int3
 
 
 def _centres(means: Means, number: int, rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Return the centres of cells, of length 1, `[cells, samples]`."""
-    centres = _of_length_1(single(means[np.sort(rng.choice(len(means), number, replace=False))]))
+    """Return the centres of cells, `[cells, samples]`; one that nobody is near stays as it is.
+
+    A centre is the mean of its members: the product with it is the mean correlation with them. Drawn out to
+    length 1, the mean of many would be nearer to everything than that of few.
+    """
+    centres = single(means[np.sort(rng.choice(len(means), number, replace=False))])
     for _ in range(PASSES):
         chosen = np.sort(rng.choice(len(means), min(LEARNT_FROM * number, len(means)), replace=False))
-        sums = np.zeros_like(centres)
-        for at in range(0, len(chosen), ROWS):
-            rows = single(means[chosen[at : at + ROWS]])
-            np.add.at(sums, (rows @ centres.T).argmax(axis=1), rows)
-        met = np.einsum("cs,cs->c", sums, sums) > 0
-        centres[met] = _of_length_1(sums[met])
+        parts = (single(means[chosen[at : at + ROWS]]) for at in range(0, len(chosen), ROWS))
+        cell = np.concatenate([(rows @ centres.T).argmax(axis=1) for rows in parts])
+        order = np.argsort(cell, kind="stable")
+        starts = np.flatnonzero(np.diff(cell[order], prepend=-1))
+        sizes = np.diff(starts, append=len(order))
+        for start, size in zip(starts.tolist(), sizes.tolist(), strict=True):
+            members = chosen[order[start : start + size]]
+            centres[cell[order[start]]] = single(means[members]).mean(axis=0)
     return centres
-
-
-def _of_length_1(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
 
 
 def blocks_in_cells(means: Means, nearest: npt.NDArray[np.int32]) -> Iterator[tuple[Named, Named, Floats]]:

@@ -70,7 +70,11 @@ def _embed(
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(units))
     k = min(neighbours, len(units) - 1)
-    indices, _ = nearest(single(units), k) if len(units) <= EXACT else nearest_in_cells(units, k, rng)
+    indices, _ = (
+        nearest(single(units), k)
+        if len(units) <= EXACT
+        else nearest_in_cells(np.ascontiguousarray(units), k, rng)
+    )
     graph = NeighbourGraph.of_neighbours(np.argsort(order)[indices[order]])
     if previous is None:
         places = arrange(principal_places(units, order, graph, rng), graph, rng)
