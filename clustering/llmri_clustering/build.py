@@ -67,6 +67,7 @@ def build(
     correlation: RunningCorrelation | None = None,
     previous: Clustering | None = None,
     left_out: tuple[str, ...] | None = None,
+    not_taking_part: npt.NDArray[np.bool_] | None = None,
     progress: Progress = _silent,
 ) -> Clustering:
     """Cluster units, and find out what speaks for each cluster and when it fires.
@@ -86,6 +87,7 @@ def build(
         correlation=correlation,
         previous=previous,
         left_out=left_out,
+        not_taking_part=not_taking_part,
         progress=progress,
     )
     return last.clustering
@@ -101,6 +103,7 @@ def stages(
     correlation: RunningCorrelation | None = None,
     previous: Clustering | None = None,
     left_out: tuple[str, ...] | None = None,
+    not_taking_part: npt.NDArray[np.bool_] | None = None,
     progress: Progress = _silent,
     known: KnownEvidence | None = None,
 ) -> Iterator[Stage]:
@@ -119,6 +122,8 @@ def stages(
         previous: An earlier clustering: its numbers are kept where the same units are together, and the
             layout is turned to stand as it did.
         left_out: What was not collected, in words; without it, what `correlation` says.
+        not_taking_part: Units that stay out, such as protected ones, `[units]`, beside those that
+            `correlation` left out.
         progress: Told of every step.
         known: What an earlier build gathered: what still holds of it is not gathered again.
 
@@ -126,7 +131,7 @@ def stages(
         ValueError: The samples do not fit the units, are too few, or leave fewer than two units to cluster.
     """
     source = checked(samples, units, correlation)
-    constant, active = taking_part(source, correlation)
+    constant, active = taking_part(source, correlation, not_taking_part)
     chosen = source if active.all() else SomeUnits(source, np.flatnonzero(active))
     recipe = ClusterRecipe(options)
     matrix = _known(correlation, active, options)

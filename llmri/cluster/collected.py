@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from llmri.cluster.collector import Collector
 from llmri.cluster.listening import BY_USER
 from llmri_clustering.collecting import plural
@@ -19,7 +22,8 @@ class Collected:
         model: The model's name.
         units: Which unit each value of a sample is.
         samples: Those kept.
-        correlation: Of all samples, also of those not kept.
+        correlation: Of all samples, also of those not kept; None of too many units.
+        protected: Units that do not take part, `[units]`.
         left_out: What was left out, in words.
         warnings: What a reader should know, one sentence each.
         broken_off: Why it ended early though nobody wanted that, as a clause; empty where it did not.
@@ -28,7 +32,8 @@ class Collected:
     model: str
     units: UnitSet
     samples: Samples
-    correlation: RunningCorrelation
+    correlation: RunningCorrelation | None
+    protected: npt.NDArray[np.bool_]
     left_out: tuple[str, ...]
     warnings: tuple[str, ...]
     broken_off: str = ""
@@ -51,6 +56,7 @@ def collected(
         units=collector.units,
         samples=samples,
         correlation=collector.correlation,
+        protected=collector.left_out,
         left_out=left_out(collector),
         warnings=(*warnings(collector, ended), *unheard(groups, len(samples.texts))),
         broken_off="" if ended == BY_USER else ended,
@@ -64,10 +70,8 @@ def left_out(collector: Collector) -> tuple[str, ...]:
     if protected:
         said.append(f"protected units: {protected}")
     if collector.kept < collector.count:
-        said.append(
-            f"from labels, stability and null: all but {collector.kept} of {collector.count} samples, "
-            "chosen by chance"
-        )
+        what = "from labels, stability and null" if collector.correlation is not None else "from everything"
+        said.append(f"{what}: all but {collector.kept} of {collector.count} samples, chosen by chance")
     return tuple(said)
 
 

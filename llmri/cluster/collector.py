@@ -9,12 +9,14 @@ from llmri_clustering.units import UnitSet
 from llmri_protocol.arrays import array_of
 from llmri_protocol.messages import Edits, Notice, Scan, ServerMessage, Token, TurnEnd, TurnStart, Welcome
 
+MOST_CORRELATED = 16384  # units: the correlations of all pairs take 2 GB
+
 
 class Collector(Collection):
     """Takes a server's messages in order, and keeps what a clustering stands on.
 
-    Every sample goes into the running correlation. Of the samples themselves a fair choice is kept, for
-    what needs them: labels, stability, the null.
+    Every sample goes into the running correlation, unless that of so many units would not fit. Of the samples
+    themselves a fair choice is kept, for what needs them: labels, stability, the null.
 
     Args:
         units: Which unit each value of a scan is, layer by layer.
@@ -25,7 +27,7 @@ class Collector(Collection):
         seed: Of the choice.
 
     Attributes:
-        correlation: Of all samples so far.
+        correlation: Of all samples so far; None of more than 16,384 units.
     """
 
     def __init__(
@@ -39,7 +41,11 @@ class Collector(Collection):
         seed: int = 0,
     ) -> None:
         super().__init__(units, left_out=left_out, keep=keep, first_tokens=first_tokens, seed=seed)
-        self.correlation = RunningCorrelation(len(units), left_out=left_out, skip_first=0)
+        self.correlation = (
+            RunningCorrelation(len(units), left_out=left_out, skip_first=0)
+            if len(units) <= MOST_CORRELATED
+            else None
+        )
         self._layers = tuple(dict.fromkeys(units.layer.tolist()))
         self._announced_only = announced_only
         self._groups: dict[int, str] = {}
@@ -51,7 +57,8 @@ class Collector(Collection):
     def leave_out(self, units: npt.NDArray[np.bool_]) -> None:
         """Let more units, `[units]`, not take part: of the samples that came already, too."""
         super().leave_out(units)
-        self.correlation.leave_out(units)
+        if self.correlation is not None:
+            self.correlation.leave_out(units)
 
     def take(self, message: ServerMessage) -> None:
         """Take the next message."""
@@ -63,7 +70,8 @@ class Collector(Collection):
                 self.transcript.add(turn, token, text)
             case Scan():
                 values = self._values(message)
-                if self.scan(message.turn, message.token, values) and values is not None:
+                taken = self.scan(message.turn, message.token, values)
+                if taken and values is not None and self.correlation is not None:
                     self.correlation.add(values)
             case TurnEnd(turn=turn):
                 self.end(turn)

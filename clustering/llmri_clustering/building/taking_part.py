@@ -34,18 +34,27 @@ def checked(samples: AnySamples, units: UnitSet, correlation: RunningCorrelation
 
 
 def taking_part(
-    source: SampleSource, correlation: RunningCorrelation | None
+    source: SampleSource,
+    correlation: RunningCorrelation | None,
+    not_taking_part: npt.NDArray[np.bool_] | None = None,
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Tell which units are constant, and which take part, `[units]` each.
 
     Raises:
-        ValueError: A sample is not finite, or fewer than two units take part.
+        ValueError: A sample is not finite, fewer than two units take part, or it is told of other units
+            which stay out.
     """
     constant = _constant(source)
     left_out = np.zeros(len(constant), dtype=np.bool_)
+    if not_taking_part is not None:
+        if not_taking_part.shape != left_out.shape:
+            raise ValueError(
+                f"{len(not_taking_part)} units are told to stay out or not, expected {len(left_out)}"
+            )
+        left_out |= not_taking_part
     if correlation is not None:
         constant |= correlation.constant
-        left_out = correlation.left_out
+        left_out |= correlation.left_out
     active = ~constant & ~left_out
     if active.sum() < FEWEST_UNITS:
         raise ValueError(

@@ -2,6 +2,7 @@
 
 from llmri_clustering.files.errors import ClusterFileError
 from llmri_clustering.files.loading import load
+from llmri_clustering.files.mapping import map_samples
 from llmri_clustering.files.saving import save
 
-__all__ = ["ClusterFileError", "load", "save"]
+__all__ = ["ClusterFileError", "load", "map_samples", "save"]

@@ -4,7 +4,9 @@ import numpy as np
 import numpy.typing as npt
 
 from llmri_clustering.agglomeration.linkage import standardised_rows
-from llmri_clustering.sources import SampleSource
+from llmri_clustering.sources import SampleSource, source_of
+
+LARGE = 2**27  # values, of which no second array is made
 
 
 def standardised(samples: npt.ArrayLike | SampleSource) -> npt.NDArray[np.floating]:
@@ -18,6 +20,8 @@ def standardised(samples: npt.ArrayLike | SampleSource) -> npt.NDArray[np.floati
     """
     if isinstance(samples, SampleSource):
         return standardised_rows(samples)
+    if isinstance(samples, np.ndarray) and samples.ndim == 2 and samples.size > LARGE:  # noqa: PLR2004
+        return standardised_rows(source_of(samples))
     values = np.asarray(samples, dtype=np.float32)
     if values.ndim != 2:  # noqa: PLR2004  # samples and units
         raise ValueError(f"samples have {values.ndim} axes, expected 2: [samples, units]")
