@@ -7,7 +7,7 @@ from llmri_clustering.agglomeration import ClusterTree, cut, linkage, linkage_fr
 from llmri_clustering.build import BuildOptions, Stage, build, stages
 from llmri_clustering.clusters import Cluster, Clustering, Evidence, Placement, Provenance
 from llmri_clustering.correlation import RunningCorrelation, co_activation_strength
-from llmri_clustering.files import ClusterFileError, load, map_samples, save
+from llmri_clustering.files import ClusterFileError, load, load_evidence, map_samples, save, save_evidence
 from llmri_clustering.layout import hebbian_layout, snap
 from llmri_clustering.nesting import Nesting
 from llmri_clustering.packing import Packing, pack_circles
@@ -42,10 +42,12 @@ __all__ = [
     "linkage",
     "linkage_from_samples",
     "load",
+    "load_evidence",
     "map_samples",
     "nest",
     "pack_circles",
     "save",
+    "save_evidence",
     "snap",
     "spectrogram",
     "stages",

@@ -8,7 +8,16 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from llmri_clustering import BuildOptions, Stage, load, save, stages
+from llmri_clustering import (
+    BuildOptions,
+    ClusterFileError,
+    Stage,
+    load,
+    load_evidence,
+    save,
+    save_evidence,
+    stages,
+)
 from llmri_clustering.building import ClusterRecipe
 from llmri_clustering.building.known import KnownEvidence
 from llmri_clustering.clusters import Clustering
@@ -148,3 +157,19 @@ def test_the_verdicts_are_those_of_eight_halves_and_of_two_permutations_with_eig
     thorough = (inside > null[:, 0]) & (steady > null[:, 2])
     assert len(found.clusters) > 15
     assert np.mean(thorough == [cluster.real for cluster in found.clusters]) >= 0.95
+
+
+def test_evidence_is_kept_in_a_file_for_a_later_process(tmp_path: Path) -> None:
+    known = of(planted())[-1].evidence
+    save_evidence(tmp_path / "evidence", known)
+    again = load_evidence(tmp_path / "evidence")
+    assert (
+        of(planted(), known=again)[-1].clustering.clusters
+        == of(planted(), known=known)[-1].clustering.clusters
+    )
+    assert of(planted(), known=again)[0].evidence.agreement.shape == known.agreement.shape
+    (tmp_path / "evidence").write_bytes((tmp_path / "evidence").read_bytes()[:-9])
+    with pytest.raises(ClusterFileError, match="holds no evidence"):
+        load_evidence(tmp_path / "evidence")
+    with pytest.raises(ClusterFileError, match="cannot be read: "):
+        load_evidence(tmp_path / "none")

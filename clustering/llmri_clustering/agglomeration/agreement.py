@@ -62,6 +62,6 @@ def _alone(labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
 
 def _in_whole_cells(samples: SampleSource, units: int, rng: np.random.Generator) -> npt.NDArray[np.intp]:
     drawn = np.sort(rng.choice(samples.shape[1], min(LEARNT, samples.shape[1]), replace=False))
-    cell = nearest_cells(standardised(SomeUnits(samples, drawn), np.float16), rng)[:, 0]
+    cell = nearest_cells(standardised(SomeUnits(samples, drawn)), rng)[:, 0]
     place = rng.permutation(int(cell.max()) + 1)[cell]
     return drawn[np.sort(np.argsort(place, kind="stable")[:units])]
