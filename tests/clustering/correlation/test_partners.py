@@ -70,12 +70,12 @@ def test_impossible_numbers_are_refused_with_both() -> None:
 
 def test_partners_from_samples_are_those_of_their_correlation(monkeypatch: pytest.MonkeyPatch) -> None:
     samples = np.random.default_rng(0).standard_normal((40, 300)).astype(np.float32)
-    exact = strongest_partners(np.corrcoef(samples, rowvar=False).astype(np.float32), 4)
+    exact = strongest_partners(np.asarray(np.corrcoef(samples, rowvar=False), np.float32), 4)
     found = partners_of_samples(samples, 4)
     np.testing.assert_allclose(np.abs(found.r), np.abs(exact.r), atol=1e-6)
     source = np.random.default_rng(1).standard_normal((40, 12))[:, np.arange(300) % 12]
     samples = (source + 0.3 * samples).astype(np.float32)
-    exact = strongest_partners(np.corrcoef(samples, rowvar=False).astype(np.float32), 4)
+    exact = strongest_partners(np.asarray(np.corrcoef(samples, rowvar=False), np.float32), 4)
     monkeypatch.setattr("llmri_clustering.correlation.sampled_partners.EXACT", 100)
     found = partners_of_samples(samples, 4)
     assert np.mean(found.unit == exact.unit) > 0.95
