@@ -28,6 +28,7 @@ class Benchmark(StrEnum):
     LINKAGE = "linkage"
     PACKING = "packing"
     LAYOUT = "layout"
+    SIZES = "sizes"
     SKILLS = "skills"
     EDITS = "edits"
     INFLUENCE = "influence"

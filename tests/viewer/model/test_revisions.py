@@ -29,6 +29,7 @@ from llmri_viewer.app.events import received
 from llmri_viewer.cluster_job.gatherer import Gatherer
 from llmri_viewer.drawing.panels import edits as panel
 from llmri_viewer.drawing.panels.edits import STALE
+from llmri_viewer.model.history import revisions
 from llmri_viewer.model.history.revisions import Revisions
 from llmri_viewer.model.history.store import ScanRows, ScanStore, TokenRef
 from llmri_viewer.model.history.timeline import changed_in, edit_changes, timeline_of
