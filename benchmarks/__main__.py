@@ -34,6 +34,7 @@ class Benchmark(StrEnum):
     EXPERIMENT = "experiment"
     VIEWER = "viewer"
     GGUF = "gguf"
+    SESSIONS = "sessions"
 
 
 class Status(IntEnum):
