@@ -35,6 +35,7 @@ class Benchmark(StrEnum):
     EXPERIMENT = "experiment"
     VIEWER = "viewer"
     GGUF = "gguf"
+    SESSIONS = "sessions"
 
 
 class Status(IntEnum):
