@@ -39,12 +39,11 @@ def as_hooks(document: EditSet) -> dict[str, list[dict[str, Any]]]:
 
 def _hook(edit: Edit, site: SetSite) -> dict[str, Any]:
     hook: dict[str, Any] = {"op": edit.op, **_whom(edit, site)}
-    if edit.op not in {"mean", "resample"}:
+    operation = edit.operation
+    if operation.valued:
         hook["value"] = edit.value
-    if edit.op == "mean":
-        hook["baseline"] = edit.baseline
-    if edit.op == "resample":
-        hook["seed"] = edit.seed
+    if operation.own and not operation.aimed:
+        hook[operation.own] = getattr(edit, operation.own)
     hook["positions"] = edit.positions if isinstance(edit.positions, str) else list(edit.positions)
     if edit.since is not None:
         hook["since"] = edit.since
@@ -59,7 +58,7 @@ def _hook(edit: Edit, site: SetSite) -> dict[str, Any]:
 def _whom(edit: Edit, site: SetSite) -> dict[str, Any]:
     """Return the units that an edit acts on, or its direction."""
     size = site.width // site.heads if site.heads else 0
-    if edit.op == "steer":
+    if edit.operation.aimed:
         direction = list(edit.direction)
         if edit.site != "z":
             return {"direction": direction}

@@ -23,9 +23,11 @@ from llmri_protocol.fields import (
     Told,
     Unit,
 )
+from llmri_protocol.operations import ABLATION, OPERATIONS, OperationEntry
 from llmri_protocol.plain_values import real, reals, whole, wholes
 from llmri_protocol.spans import spans
 
+DOES = ", ".join(f"`{name}` {entry.does}" for name, entry in OPERATIONS.items())
 Positions = PositionKind | Annotated[tuple[Count, ...], Meta(min_length=1, max_length=MOST_POSITIONS)]
 
 
@@ -68,12 +70,8 @@ class Edit(Exact, frozen=True, kw_only=True):
     ] = ()
     op: Annotated[
         Operation,
-        Meta(
-            description="`scale` multiplies by `value`, `add` adds it, `set` sets it; `mean` puts the unit's "
-            "mean over the `baseline`, `resample` its value in another sample; `steer` adds `value` times "
-            "`direction`"
-        ),
-    ] = "scale"
+        Meta(description=DOES),
+    ] = ABLATION
     value: Annotated[
         float, Meta(description="for `scale`: 0 ablates, 1 changes nothing; `mean` and `resample` take none")
     ] = 0.0
@@ -98,6 +96,11 @@ class Edit(Exact, frozen=True, kw_only=True):
     special: Annotated[bool, Meta(description="whether special tokens are edited too")] = True
     schedule: Annotated[Schedule | None, Meta(description="when in a reply it acts; null always")] = None
 
+    @property
+    def operation(self) -> OperationEntry:
+        """What is said of its operation."""
+        return OPERATIONS[self.op]
+
     def __post_init__(self) -> None:
         force_setattr(self, "layer", whole(self.layer, "layer"))
         force_setattr(self, "units", wholes(self.units, "units"))
@@ -114,7 +117,7 @@ class Edit(Exact, frozen=True, kw_only=True):
         whom = [f"units={spans(self.units)!r}"] if self.units else []
         whom += [f"heads={spans(self.heads)!r}"] if self.heads else []
         whom += [f"direction=[{len(self.direction)} numbers]"] if self.direction else []
-        amount = [] if self.op in {"mean", "resample"} else [f"value={self.value:g}"]
+        amount = [] if not self.operation.valued else [f"value={self.value:g}"]
         rest = [] if self.positions == "all" else [f"positions={self.positions!r}"]
         told = ", ".join([*whom, f"op={self.op!r}", *amount, *rest])
         return f"Edit({self.site!r}, layer={self.layer}, {told})"

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from llmri_protocol.operations import Operation
+
 __all__ = [
     "ITEM_SIZES",
     "MOST_POSITIONS",
@@ -48,7 +50,6 @@ Sender = Literal["client", "server"]
 Dialect = Literal["undecided", "native", "plain"]
 State = Literal["hello", "welcome", "open", "closing", "closed"]
 Phase = Literal["prompt", "generate"]
-Operation = Literal["scale", "add", "set", "mean", "resample", "steer"]
 PositionKind = Literal["all", "prompt", "generated", "last"]
 Baseline = Literal["calibration", "conversation"]
 ProtectionTest = Literal["massive", "loss", "list"]

@@ -19,6 +19,7 @@ from llmri_protocol.errors import RemoteProtocolError
 from llmri_protocol.fields import LONGEST_NAME, MOST_SKIPPED, MOST_STANDING, Exact
 from llmri_protocol.frames import Buffer
 from llmri_protocol.messages import CLIENT_KINDS, SERVER_KINDS, ClientMessage, Message, ServerMessage
+from llmri_protocol.operations import ABLATION
 from llmri_protocol.refusals import DECODING_FAILURES
 
 MOST_FIELDS = 256  # of one map; a longer one is refused as it is
@@ -181,7 +182,7 @@ def _edit_in_words(piece: Piece) -> str:
         entries = _map(piece) or {}
         op, site = (
             _short(_text(entries[name]) or "?") if name in entries else default
-            for name, default in (("op", "scale"), ("site", "?"))
+            for name, default in (("op", ABLATION), ("site", "?"))
         )
         return f"`{op}` at `{site}`"
     return ""

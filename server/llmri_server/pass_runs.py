@@ -134,5 +134,5 @@ def _last(run: PassRun, start: int, stop: int) -> tuple[int, ...]:
 
 def _based(edits: tuple[Edit, ...], conversation: tuple[int, ...]) -> tuple[int, ...]:
     """Return the conversation where means are taken over it."""
-    over = any(edit.op == "mean" and edit.baseline == "conversation" for edit in edits)
+    over = any(edit.operation.averaged and edit.baseline == "conversation" for edit in edits)
     return conversation if over else ()

@@ -225,7 +225,7 @@ def _without(entry: _Entry, overridden: Resolved) -> _Entry | None:
     gone = overridden.get((entry.edit.site, entry.edit.layer))
     if gone is None:
         return entry
-    if entry.edit.op == "steer":
+    if entry.edit.operation.aimed:
         replaced = any(steer.direction == entry.edit.direction for steer in gone.steers)
         return None if replaced else entry
     units = tuple(unit for unit in entry.edit.units if unit not in gone.units)

@@ -98,10 +98,7 @@ def conditions(
 
 def edits_of(units: Mask, site: str = SITE) -> tuple[Edit, ...]:
     """Return the edits that ablate those units, `[layers, width]`: one edit a layer that has any."""
-    return tuple(
-        Edit(site=site, layer=place.layer, units=place.units, op="scale", value=0.0)
-        for place in places_of(units)
-    )
+    return tuple(Edit(site=site, layer=place.layer, units=place.units) for place in places_of(units))
 
 
 def run_condition(

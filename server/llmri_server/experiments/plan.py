@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from llmri_protocol.edits import Positions
+from llmri_protocol.operations import UnitOperation
 from llmri_server.settings import Dtype
 
 Measure = Literal["score", "loss", "kl"]
@@ -115,10 +116,10 @@ Units = ListedUnits | AllUnits | SelectiveUnits | ClusterUnits
 class Operation(Part, frozen=True, kw_only=True):
     """What happens to the units, as an edit says it.
 
-    `doses` are the values of `scale`, `add` or `set`, each tried by itself; `mean` and `resample` have none.
+    `doses` are the values of operations that take one, each tried by itself.
     """
 
-    op: Literal["scale", "add", "set", "mean", "resample"]
+    op: UnitOperation
     doses: tuple[float, ...] = ()
     positions: Positions = "all"
     special: bool = True

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from llmri_protocol.messages import Edit
+from llmri_protocol.operations import OPERATIONS
 from llmri_server.experiments.choosing import looked_up, places_of
 from llmri_server.experiments.errors import ExperimentError
 from llmri_server.experiments.measures import Prepared, measure, prepare
@@ -15,7 +16,6 @@ from llmri_server.experiments.tasks import tasks_of
 from llmri_server.runtime import Runtime
 
 Advance = Callable[[str], None]
-UNCHANGED = {"scale": 1.0, "add": 0.0}  # the dose of each that leaves the model as it is
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +108,7 @@ def doses_of(operation: Operation) -> Sequence[float | None]:
 
 def unchanged(operation: Operation, dose: float | None) -> bool:
     """Whether that dose leaves the model as it is."""
-    return dose is not None and UNCHANGED.get(operation.op) == dose
+    return dose is not None and OPERATIONS[operation.op].neutral == dose
 
 
 def edits_of(units: UnitSet, plan: Plan, operation: Operation, dose: float | None) -> tuple[Edit, ...]:

@@ -47,7 +47,7 @@ class Standing:
     def converse(self, ids: Sequence[int]) -> None:
         """Make this the conversation; what stands is compiled anew where that changes it."""
         self._baselines.converse(ids)
-        if any(edit.op == "mean" and edit.baseline == "conversation" for edit in self.edits):
+        if any(edit.operation.averaged and edit.baseline == "conversation" for edit in self.edits):
             self._compiled = None
 
     def applied(self) -> Compiled:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from llmri_protocol.messages import Edit
+from llmri_protocol.operations import MEAN_ABLATION
 from llmri_server.protection.magnitudes import Outlier, Unit
 from llmri_server.protection.massive import Massive
 from llmri_server.runtime import NonFiniteError, Runtime
@@ -93,7 +94,7 @@ def _zero(unit: Unit) -> Edit:
 
 def _mean(unit: Unit) -> Edit:
     """Return the edit that puts a unit to its mean over the calibration text, whatever was said meanwhile."""
-    return Edit(site=unit.site, layer=unit.layer, units=(unit.unit,), op="mean", baseline="calibration")
+    return Edit(site=unit.site, layer=unit.layer, units=(unit.unit,), op=MEAN_ABLATION)
 
 
 def _nats(loss: float) -> str:

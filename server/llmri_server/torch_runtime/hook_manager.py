@@ -119,7 +119,7 @@ class HookManager:
     def converse(self, ids: Sequence[int]) -> None:
         """Make this the conversation that means are over, where edits ask for it."""
         self._baselines.converse(ids)
-        if any(edit.op == "mean" and edit.baseline == "conversation" for edit in self.edits):
+        if any(edit.operation.averaged and edit.baseline == "conversation" for edit in self.edits):
             self._interventions.forget()
             self._installed = None
 

@@ -140,7 +140,7 @@ class ViewState:
     def scaling(self, factor: float) -> EditSet:
         """Return the edits that multiply the selected units by a factor, one a layer."""
         return tuple(
-            Edit(site=self.pane.site, layer=layer, units=units, op="scale", value=factor)
+            Edit(site=self.pane.site, layer=layer, units=units, value=factor)
             for layer, units in by_layer(self.selection.units).items()
         )
 

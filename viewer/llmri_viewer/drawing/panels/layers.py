@@ -15,7 +15,7 @@ from llmri_viewer.model.state_groups import layers_of
 LABEL_HEIGHT = 14
 LABEL_WIDTH = 3 * UNIT
 MARK_FROM = 10
-MARKED: tuple[EditEffect, ...] = ("more", "off", "less", "other", "steer", "same")  # from the right
+MARKED: tuple[EditEffect, ...] = ("more", "off", "less", "other", "aimed", "same")  # from the right
 
 
 def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore) -> None:
