@@ -30,7 +30,7 @@ from llmri_server.experiments.ablation import (
 )
 from llmri_server.experiments.profiles import example_profile
 from llmri_server.experiments.selectivity import Mask, most_selective, random_units
-from llmri_server.pocket.score import questions
+from llmri_server.pocket.questions import questions
 from llmri_server.pocket.skills import SKILLS, Skill
 from llmri_server.torch_runtime import TorchRuntime, load
 

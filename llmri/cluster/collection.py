@@ -14,13 +14,14 @@ from llmri_protocol.arrays import array_of
 from llmri_protocol.messages import Edits, Notice, Scan, ServerMessage, Token, TurnEnd, TurnStart, Welcome
 
 BY_USER = "you ended it"
+MOST_CORRELATED = 16384  # units: the correlations of all pairs take 2 GB
 
 
 class Collector(Collection):
     """Takes a server's messages in order, and keeps what a clustering stands on.
 
-    Every sample goes into the running correlation. Of the samples themselves a fair choice is kept, for
-    what needs them: labels, stability, the null.
+    Every sample goes into the running correlation, unless that of so many units would not fit. Of the samples
+    themselves a fair choice is kept, for what needs them: labels, stability, the null.
 
     Args:
         units: Which unit each value of a scan is, layer by layer.
@@ -31,7 +32,7 @@ class Collector(Collection):
         seed: Of the choice.
 
     Attributes:
-        correlation: Of all samples so far.
+        correlation: Of all samples so far; None of more than 16,384 units.
     """
 
     def __init__(
@@ -45,7 +46,11 @@ class Collector(Collection):
         seed: int = 0,
     ) -> None:
         super().__init__(units, left_out=left_out, keep=keep, first_tokens=first_tokens, seed=seed)
-        self.correlation = RunningCorrelation(len(units), left_out=left_out, skip_first=0)
+        self.correlation = (
+            RunningCorrelation(len(units), left_out=left_out, skip_first=0)
+            if len(units) <= MOST_CORRELATED
+            else None
+        )
         self._layers = tuple(dict.fromkeys(units.layer.tolist()))
         self._announced_only = announced_only
         self._groups: dict[int, str] = {}
@@ -57,7 +62,8 @@ class Collector(Collection):
     def leave_out(self, units: npt.NDArray[np.bool_]) -> None:
         """Let more units, `[units]`, not take part: of the samples that came already, too."""
         super().leave_out(units)
-        self.correlation.leave_out(units)
+        if self.correlation is not None:
+            self.correlation.leave_out(units)
 
     def take(self, message: ServerMessage) -> None:
         """Take the next message."""
@@ -69,7 +75,8 @@ class Collector(Collection):
                 self.transcript.add(turn, token, text)
             case Scan():
                 values = self._values(message)
-                if self.scan(message.turn, message.token, values) and values is not None:
+                taken = self.scan(message.turn, message.token, values)
+                if taken and values is not None and self.correlation is not None:
                     self.correlation.add(values)
             case TurnEnd(turn=turn):
                 self.end(turn)
@@ -95,7 +102,8 @@ class Collected:
         model: The model's name.
         units: Which unit each value of a sample is.
         samples: Those kept.
-        correlation: Of all samples, also of those not kept.
+        correlation: Of all samples, also of those not kept; None of too many units.
+        protected: Units that do not take part, `[units]`.
         left_out: What was left out, in words.
         warnings: What a reader should know, one sentence each.
         broken_off: Why it ended early though nobody wanted that, as a clause; empty where it did not.
@@ -104,7 +112,8 @@ class Collected:
     model: str
     units: UnitSet
     samples: Samples
-    correlation: RunningCorrelation
+    correlation: RunningCorrelation | None
+    protected: npt.NDArray[np.bool_]
     left_out: tuple[str, ...]
     warnings: tuple[str, ...]
     broken_off: str = ""
@@ -127,6 +136,7 @@ def collected(
         units=collector.units,
         samples=samples,
         correlation=collector.correlation,
+        protected=collector.left_out,
         left_out=left_out(collector),
         warnings=(*warnings(collector, ended), *unheard(groups, len(samples.texts))),
         broken_off="" if ended == BY_USER else ended,
@@ -140,10 +150,8 @@ def left_out(collector: Collector) -> tuple[str, ...]:
     if protected:
         said.append(f"protected units: {protected}")
     if collector.kept < collector.count:
-        said.append(
-            f"from labels, stability and null: all but {collector.kept} of {collector.count} samples, "
-            "chosen by chance"
-        )
+        what = "from labels, stability and null" if collector.correlation is not None else "from everything"
+        said.append(f"{what}: all but {collector.kept} of {collector.count} samples, chosen by chance")
     return tuple(said)
 
 

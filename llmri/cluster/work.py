@@ -105,6 +105,7 @@ def _built(
                 created=datetime.now(UTC).isoformat(timespec="seconds"),
                 options=options,
                 correlation=collected.correlation,
+                not_taking_part=collected.protected,
                 previous=before,
                 left_out=collected.left_out,
                 progress=shown,

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -72,13 +72,18 @@ class AsyncChannel:
 
     @property
     def welcome(self) -> Welcome:
-        """What the server said of itself; its card has the protected units that were found since."""
+        """What the server said of itself; its card is the newest."""
         return self._arrivals.welcome
 
     @property
     def searching(self) -> bool:
         """Whether the server still looks for protected units, as far as it has said so."""
         return self._arrivals.searching
+
+    @property
+    def skipped(self) -> Mapping[str, int]:
+        """How often the server said something that this end does not know, by what it was in words."""
+        return self._arrivals.connection.skipped
 
     async def send(self, command: Command) -> None:
         """Send a command, and wait while more is under way than the network takes.

@@ -1,12 +1,11 @@
 """The key table: complete, without clashes, and the same in help, docs and README."""
 
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
 from docs.make import keys as keys_page
-from llmri_look.command_words import COMMANDS, GESTURES
+from llmri_look.command_words import GESTURES
 from llmri_look.keys import bindings, keynames, keysheet
 from llmri_look.keys.bindings import Binding
 from llmri_look.view_names import Mode
@@ -24,7 +23,7 @@ def written(folder: Path, *rows: str) -> Path:
 
 
 def test_the_viewer_carries_out_every_command_that_has_a_name() -> None:
-    assert tuple(NAMED) == COMMANDS
+    assert sorted(NAMED) == sorted(bindings.commands())
 
 
 def test_every_command_has_a_key_and_every_key_a_description() -> None:
@@ -34,7 +33,7 @@ def test_every_command_has_a_key_and_every_key_a_description() -> None:
     assert all(row.description for row in table.rows)
 
 
-@pytest.mark.parametrize("mode", get_args(Mode))
+@pytest.mark.parametrize("mode", bindings.modes())
 def test_no_key_means_two_things_in_one_mode(mode: Mode) -> None:
     rows = [(key, row.command) for row in bindings.load().rows if row.mode == mode for key in row.keys]
     assert len({key for key, _ in rows}) == len(rows)
@@ -157,7 +156,7 @@ def test_neighbours_that_say_the_same_are_one_line() -> None:
     assert sum(len(line.keys) for line in lines) == sum(len(row.keys) for row in rows), "none is lost"
 
 
-@pytest.mark.parametrize("mode", get_args(Mode))
+@pytest.mark.parametrize("mode", bindings.modes())
 def test_the_help_of_a_mode_shows_each_key_once_and_as_it_works(mode: Mode) -> None:
     table = bindings.load()
     here, _ = keysheet.sections_for(table, mode)
@@ -180,3 +179,18 @@ def test_the_table_in_the_readme_is_what_the_table_gives() -> None:
 def test_a_readme_without_marks_is_refused() -> None:
     with pytest.raises(ValueError, match="mark one"):
         keys_page.renewed("# A page", bindings.load())
+
+
+def test_an_unknown_mode_is_refused_with_the_nearest_one(tmp_path: Path) -> None:
+    own = written(tmp_path, 'keys = ["j"]\ncommand = "colour.next"\nmode = "circle"')
+    with pytest.raises(ConfigError, match=r"no mode `circle` for `colour.next`; did you mean `circles`\?"):
+        bindings.load(own)
+
+
+def test_a_file_of_ones_own_keys_adds_no_view(tmp_path: Path) -> None:
+    own = written(tmp_path, 'keys = ["j"]\ncommand = "colour.next"\ntitle = "In the colours"')
+    with pytest.raises(ConfigError, match="only the bundled table lists views; leave it out"):
+        bindings.load(own)
+    own = written(tmp_path, 'keys = ["j"]\ncommand = "circles.toggle"')
+    assert bindings.load(own).keys_of("circles.toggle") == "J"
+    assert "circles" in bindings.modes()

@@ -114,12 +114,14 @@ def _actions(keys: str, table: bindings.Bindings, *, last_shot: bool) -> list[sc
 @contextmanager
 def _first_hint(application: Application) -> Iterator[None]:
     """Show the first keys to who never saw them; remember that they were closed."""
-    application.state = replace(application.state, hint=user_paths.is_first_run())
-    hinted = application.state.hint
+    application.state = replace(
+        application.state, overlays=replace(application.state.overlays, hint=user_paths.is_first_run())
+    )
+    hinted = application.state.overlays.hint
     try:
         yield
     finally:
-        if hinted and not application.state.hint:
+        if hinted and not application.state.overlays.hint:
             user_paths.remember_hint()
 
 
@@ -154,8 +156,9 @@ def _show(
         application.close()
         if window is not None:
             window.close()
-    if application.state.link.link is Link.REFUSED or (given.headless and application.state.card is None):
-        raise _UserError(application.state.link.sentence)
+    connection = application.state.connection
+    if connection.link.link is Link.REFUSED or (given.headless and connection.card is None):
+        raise _UserError(connection.link.sentence)
 
 
 def _atlas(file: Path) -> Atlas:

@@ -135,13 +135,14 @@ class SessionWriter:
         self._put([attached, mcap.data_end()])
         places = list(self.index.places())
         summary = [channel.records() for channel in self.index.channels]
-        summary.append(mcap.statistics(self.index.channels, places, 1))
-        summary += map(mcap.chunk_index, places)
+        # The first of its kind, so that a reader finds it at once.
         summary.append(
             mcap.attachment_index(
                 NAME, MEDIA_TYPE, self._latest, size=len(packed), offset=offset, length=len(attached)
             )
         )
+        summary.append(mcap.statistics(self.index.channels, places, 1))
+        summary += map(mcap.chunk_index, places)
         self._put([mcap.ending(self.written, summary)])
 
     def _put(self, pieces: Sequence[mcap.Buffer]) -> None:

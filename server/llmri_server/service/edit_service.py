@@ -7,6 +7,7 @@ import msgspec
 
 from llmri_protocol.messages import (
     PROTOCOL_VERSION,
+    Card,
     ClearInterventions,
     Edit,
     EditHistory,
@@ -16,6 +17,7 @@ from llmri_protocol.messages import (
     Notice,
     ProtectedUnit,
     Redo,
+    SamplingWish,
     ShowJournal,
     Undo,
     Welcome,
@@ -29,10 +31,12 @@ from llmri_protocol.plain import (
 from llmri_protocol.protection import UNCHECKED, found_in_words
 from llmri_server.broadcast.hub import Hub, Member
 from llmri_server.broadcast.outbox import Outbox
-from llmri_server.edits import Journal, Proposal, normalised
+from llmri_server.edits import Journal, JournalState, Proposal, normalised
 from llmri_server.protection import may_take_away, refuse_ablations, refused
 from llmri_server.runtime import EditError, Runtime
 from llmri_server.service.handlers import Caller, Handlers
+
+UNTOLD = SamplingWish()
 
 
 class NothingToUndoError(RuntimeError):
@@ -54,24 +58,40 @@ class EditService:
         hub: Who is told.
         limits: What `welcome` says of this server.
         identity: Changes when the server restarts.
+        sampling: How it chooses tokens, as `welcome` says.
         allow_protected: Whether protected units may be ablated by force.
     """
 
     def __init__(
-        self, runtime: Runtime, hub: Hub, limits: Limits, identity: str, *, allow_protected: bool = False
+        self,
+        runtime: Runtime,
+        hub: Hub,
+        limits: Limits,
+        identity: str,
+        *,
+        sampling: SamplingWish = UNTOLD,
+        allow_protected: bool = False,
     ) -> None:
         self._runtime = runtime
         self._hub = hub
         self._limits = limits
         self._identity = identity
+        self._sampling = sampling
         self._allow_protected = allow_protected
         self._changing = threading.Lock()  # one change at a time, from its check to its announcement
         self._announcing = threading.Lock()  # nobody joins between a change and its announcement
+        self._answers: Callable[[], tuple[str, ...]] = tuple
         self._doubt: Callable[[], str] | None = None
         self.journal = Journal()
 
+    @property
+    def standing(self) -> JournalState:
+        """The edits that are in force, with their revision."""
+        return self.journal.state
+
     def register(self, handlers: Handlers) -> None:
-        """Handle the commands that change the edits, or ask for their history."""
+        """Handle the commands that change the edits, or ask for their history; welcome by what is handled."""
+        self._answers = handlers.answered
         handlers.add(Intervene, self._intervene)
         handlers.add(Undo, lambda caller, _: self.undo(caller.name))
         handlers.add(Redo, lambda caller, _: self.redo(caller.name))
@@ -94,6 +114,9 @@ class EditService:
                 edit_set=self.journal.state.name,
                 stale_cache=self._runtime.stale(),
                 limits=self._limits,
+                answers=self._answers(),
+                sampling=self._sampling,
+                revision=self.journal.state.revision,
             )
             doubt = self._doubt() if self._doubt else ""
             notices = [Notice(level="info", message=doubt)] if doubt else []
@@ -113,6 +136,8 @@ class EditService:
             new = [unit for unit in units if unit not in card.protected]
             self._runtime.card = msgspec.structs.replace(card, protected=units)
             self._doubt = None
+            if new:
+                self._hub.tell(Card(card=self._runtime.card))
             told = (found_in_words(new), *_marks(refused(self.journal.state.edits, new)))
             for sentence in told:
                 self._hub.tell(Notice(level="warning" if new else "info", message=sentence))
@@ -258,7 +283,7 @@ class EditService:
         """Put a change in force, keep it, and tell everybody, if there is one; `_changing` is held."""
         if proposal is None:
             return False
-        self._runtime.apply_edits(proposal.state.edits)
+        self._runtime.apply_edits(proposal.state.edits, proposal.state.revision)
         with self._announcing:
             self.journal.commit(proposal)
             self._tell()

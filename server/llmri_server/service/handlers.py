@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from llmri_protocol.messages import Command, Error, Message, Reply, type_of
+from llmri_protocol.catalogue import ClientEntry
+from llmri_protocol.messages import COMMANDS, Command, Error, Message, Reply, type_of
 from llmri_protocol.plain import PlainClientMessage
 from llmri_server.broadcast.hub import Member
 from llmri_server.broadcast.outbox import Outgoing
@@ -66,22 +67,35 @@ class Handlers:
         self._table[kind] = handle
 
     def check(self, kinds: Iterable[type[Message]]) -> None:
-        """Check that each of these commands can be answered.
+        """Check that each of these commands can be answered, but for those that a server may leave out.
 
         Raises:
             HandlerError: One or more have no handler.
         """
-        lacking = [f"{kind.__name__} (`{type_of(kind)}`)" for kind in kinds if kind not in self._table]
+        lacking = [
+            f"{kind.__name__} (`{type_of(kind)}`)"
+            for kind in kinds
+            if kind not in self._table and not _optional(kind)
+        ]
         if lacking:
             raise HandlerError(f"no service handles {', '.join(lacking)}; let one `add` a handler")
+
+    def answered(self) -> tuple[str, ...]:
+        """Return the types of the native commands that have a handler, in the order of the catalogue."""
+        return tuple(type_of(kind) for kind in COMMANDS if kind in self._table)
 
     def answer(self, caller: Caller, command: Command | PlainClientMessage) -> Outgoing | None:
         """Carry out a command and return its answer; None where that comes when the work is done."""
         number = command.id if isinstance(command, Command) else None
+        handle = self._table.get(type(command), self._otherwise)
+        if handle is None:
+            known = "`welcome.answers` lists what it answers"
+            return Error(
+                code="unsupported",
+                message=f"this server does not answer `{type_of(command)}`; {known}",
+                id=number,
+            )
         try:
-            handle = self._table.get(type(command), self._otherwise)
-            if handle is None:
-                raise HandlerError(f"no service handles {type(command).__name__}")
             done = handle(caller, command)
             if isinstance(done, Message):
                 return done
@@ -93,3 +107,7 @@ class Handlers:
         except BaseException as error:  # a panic of a tokenizer is none of `Exception`
             return self._refuse(error, number)
         return Reply(id=number, time=time.time())
+
+
+def _optional(kind: type[Message]) -> bool:
+    return isinstance(kind.entry, ClientEntry) and kind.entry.optional

@@ -76,6 +76,7 @@ class MessageSource:
             card=card,
             edits=(),
             limits=settings.limits,
+            answers=self.handlers.answered(),
         )
 
     def tell(self, message: ServerMessage) -> None:
@@ -92,7 +93,7 @@ class MessageSource:
             case TurnEnd():
                 self.hub.end(message)
             case Scan():
-                self.hub.scan(SharedScan(message.turn, message.time, _event(message)))
+                self.hub.scan(_shared(message))
             case Edits():
                 self._changed(message)
             case _:
@@ -117,9 +118,17 @@ class MessageSource:
     def _changed(self, edits: Edits) -> None:
         with self._telling:
             self._welcome = msgspec.structs.replace(
-                self._welcome, edits=edits.edits, edit_set=edits.name, stale_cache=edits.stale_cache
+                self._welcome,
+                edits=edits.edits,
+                edit_set=edits.name,
+                stale_cache=edits.stale_cache,
+                revision=edits.revision,
             )
             self.hub.tell(edits)
+
+
+def _shared(scan: Scan) -> SharedScan:
+    return SharedScan(scan.turn, scan.time, _event(scan), revision=scan.revision, recomputed=scan.recomputed)
 
 
 def _event(scan: Scan) -> ScanEvent:

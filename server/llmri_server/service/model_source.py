@@ -8,6 +8,7 @@ from llmri_protocol.plain import PLAIN_CLIENT_KINDS
 from llmri_server.broadcast.hub import Hub
 from llmri_server.protection.starting import Search
 from llmri_server.runtime import Runtime
+from llmri_server.service.beside_service import BesideService
 from llmri_server.service.edit_service import EditService
 from llmri_server.service.handlers import Handlers
 from llmri_server.service.measurement_service import MeasurementService
@@ -38,6 +39,7 @@ class ModelSource:
             self.hub,
             settings.limits,
             secrets.token_hex(8),
+            sampling=settings.told_sampling,
             allow_protected=settings.allow_protected,
         )
         self.worker = ModelWorker(
@@ -55,6 +57,7 @@ class ModelSource:
         self.edits.register(self.handlers)
         self.worker.register(self.handlers, self.stop)
         MeasurementService(runtime, self.worker.conversation, self.edits).register(self.handlers)
+        BesideService(runtime, self.worker.conversation, self.edits).register(self.handlers)
         self.subscriptions.register(self.handlers)
         self.handlers.check((*COMMANDS, *PLAIN_CLIENT_KINDS))
         self._failed: Callable[[str], None] = lambda _: None

@@ -53,7 +53,8 @@ class Subscriptions:
         member = self._hub.join(outbox, silent=silent)
         if member is not None:
             site = frozenset({self._card.default_site})
-            self._hub.subscribe(member, Subscription(site, tuple(range(self._card.layers)), dtype="f32"))
+            layers = tuple(range(self._card.layers))
+            self._hub.subscribe(member, Subscription(site, layers, dtype="f32", stats=True))
         return member
 
     def leave(self, member: Member) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from llmri.cluster.collection import Collector, collected
+from llmri.cluster.collection import MOST_CORRELATED, Collector, collected
 from llmri_clustering.samples import TurnText
 from llmri_clustering.units import UnitSet
 from llmri_protocol.arrays import array_of
@@ -66,6 +66,7 @@ def test_the_correlation_is_that_of_the_samples_however_few_are_kept(rng: np.ran
     ours = collector(keep=5)
     scans = take(ours, (message for number in range(20) for message in turn(number, WORDS, rng)))
     values = np.array([array_of(message).ravel() for message in scans if message.token > 0])
+    assert ours.correlation is not None
     np.testing.assert_allclose(ours.correlation.correlation(), np.corrcoef(values.T), atol=1e-6)
     samples = ours.samples()
     assert len(samples) == ours.kept == 5
@@ -130,6 +131,7 @@ def test_scans_that_are_not_what_was_asked_for_do_no_harm(rng: np.random.Generat
 def test_protected_units_take_no_part_and_are_told(rng: np.random.Generator) -> None:
     ours = collector(protected=3)
     take(ours, turn(1, WORDS, rng))
+    assert ours.correlation is not None
     assert np.flatnonzero(ours.correlation.left_out).tolist() == [3]
     assert "protected units: 1" in collected(ours, "m", {}).left_out
 
@@ -165,7 +167,17 @@ def test_a_unit_that_is_found_protected_later_is_as_if_it_had_been_from_the_star
     take(late, messages[len(messages) // 2 :])
     take(early, messages)
     np.testing.assert_array_equal(late.left_out, early.left_out)
+    assert late.correlation is not None
+    assert early.correlation is not None
     np.testing.assert_array_equal(late.correlation.left_out, early.correlation.left_out)
     np.testing.assert_allclose(late.correlation.correlation(), early.correlation.correlation(), atol=1e-6)
     assert not late.correlation.constant[3]
     assert collected(late, "m", {}).left_out == collected(early, "m", {}).left_out
+
+
+def test_of_very_many_units_no_correlation_of_all_pairs_is_kept() -> None:
+    units = UnitSet.of_layers("mlp_act", (0,), MOST_CORRELATED + 1)
+    ours = Collector(units, left_out=np.zeros(len(units), np.bool_), keep=4)
+    assert ours.correlation is None
+    ours.leave_out(np.arange(len(units)) == 5)
+    assert np.flatnonzero(ours.left_out).tolist() == [5]

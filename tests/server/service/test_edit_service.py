@@ -5,7 +5,17 @@ from typing import cast
 import msgspec
 import pytest
 
-from llmri_protocol.messages import Edit, Edits, Intervene, Limits, Notice, ProtectedUnit, SiteCard, Welcome
+from llmri_protocol.messages import (
+    Card,
+    Edit,
+    Edits,
+    Intervene,
+    Limits,
+    Notice,
+    ProtectedUnit,
+    SiteCard,
+    Welcome,
+)
 from llmri_protocol.plain import PlainIntervention
 from llmri_server.broadcast.hub import Hub
 from llmri_server.broadcast.outbox import Outbox
@@ -24,14 +34,17 @@ class ListeningHub:
 
     def __init__(self) -> None:
         self.told: list[Edits] = []
+        self.cards: list[Card] = []
         self.welcomes: list[Welcome] = []
 
         self.notices: list[Notice] = []
         self.greetings: list[Notice] = []
 
-    def tell(self, message: Edits | Notice) -> None:
+    def tell(self, message: Edits | Notice | Card) -> None:
         if isinstance(message, Notice):
             self.notices.append(message)
+        elif isinstance(message, Card):
+            self.cards.append(message)
         else:
             self.told.append(message)
 
@@ -187,7 +200,7 @@ def test_a_runtime_that_takes_edits_may_wait_for_who_reads_them(desk: Desk) -> N
     """What applies edits may need its own thread, which reads the journal and lets viewers in meanwhile."""
     apply, read = desk.runtime.apply_edits, list[object]()
 
-    def slowly(edits: Sequence[Edit]) -> None:
+    def slowly(edits: Sequence[Edit], revision: int = 0) -> None:
         def reader() -> None:
             read.append(desk.desk.journal.state.revision)
             read.append(len(desk.desk.journal.changes))
@@ -198,7 +211,7 @@ def test_a_runtime_that_takes_edits_may_wait_for_who_reads_them(desk: Desk) -> N
         thread.start()
         thread.join(PATIENCE)
         assert not thread.is_alive(), "a reader waits for a change that waits for it"
-        apply(edits)
+        apply(edits, revision)
 
     desk.runtime.apply_edits = slowly  # type: ignore[method-assign]
     desk.intervene(edit(0, value=2.0))
@@ -217,7 +230,7 @@ def test_a_change_that_cannot_be_put_in_force_is_none(desk: Desk, change: str) -
     before = desk.desk.journal.state, desk.desk.journal.changes, list(desk.hub.told)
     apply = desk.runtime.apply_edits
 
-    def refuse(edits: Sequence[Edit]) -> None:
+    def refuse(edits: Sequence[Edit], revision: int = 0) -> None:
         raise MemoryError
 
     desk.runtime.apply_edits = refuse  # type: ignore[method-assign]
@@ -240,6 +253,14 @@ FOUND = ProtectedUnit(site="mlp_act", layer=0, unit=1, test="loss", evidence="1.
 NEW = "protected from now on: unit 1 of `mlp_act` in layer 0 (loss)"
 
 
+def test_newcomers_hear_which_revision_stands(desk: Desk) -> None:
+    desk.intervene(edit(1))
+    desk.intervene(edit(2))
+    desk.desk.undo("ann")
+    desk.desk.join(cast("Outbox", None))
+    assert desk.hub.welcomes[-1].revision == desk.hub.told[-1].revision == 3
+
+
 def test_while_units_are_looked_for_newcomers_are_told_and_so_is_who_edits(desk: Desk) -> None:
     desk.desk.doubt(lambda: "3 of 9 passes")
     desk.desk.join(cast("Outbox", None))
@@ -256,6 +277,7 @@ def test_what_is_found_is_told_and_refused_and_edits_that_stand_stay_marked(desk
     desk.intervene(edit(0, 1, 2))
     desk.desk.protect((GUARDED, FOUND))
     assert desk.runtime.card.protected == (GUARDED, FOUND)
+    assert desk.hub.cards == [Card(card=desk.runtime.card)]
     new, marked = desk.hub.notices
     assert new.message == NEW
     assert marked.message.startswith(

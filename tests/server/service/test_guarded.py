@@ -64,7 +64,7 @@ def test_a_turn_ends_with_a_reason_wherever_anything_is_raised(
             case "begin":
                 patch.setattr(server.hub, "begin", raising(error))
             case "remember":
-                patch.setattr(server.worker.conversation, "_remember", raising(error))
+                patch.setattr(server.worker.conversation._history, "remember", raising(error))
         viewer.tell(Chat, text="hello")
         told = viewer.until(TurnEnd)
         end = told[-1]

@@ -170,7 +170,7 @@ def test_a_source_may_answer_commands_of_its_own() -> None:
     said: list[str] = []
 
     def play(caller: Caller, command: Chat) -> Reply:
-        said.append(command.text)
+        said.append(command.text or "")
         return Reply(id=command.id, turn=9, time=0.0)
 
     def register(handlers: Handlers) -> None:
