@@ -12,6 +12,7 @@ from llmri_protocol.messages import (
     PROTOCOL_VERSION,
     Answer,
     Bye,
+    Card,
     Edits,
     Message,
     ModelCard,
@@ -95,12 +96,20 @@ class MessageSource:
             case Scan():
                 self.hub.scan(_shared(message))
             case Edits():
-                self._changed(message)
+                self._become(
+                    message,
+                    edits=message.edits,
+                    edit_set=message.name,
+                    stale_cache=message.stale_cache,
+                    revision=message.revision,
+                )
+            case Card(card=card):
+                self._become(message, card=card)
             case _:
                 self.hub.tell(message)
 
     def join(self, outbox: Outbox, instead_of: Member | None = None) -> Member | None:
-        """Let a viewer in, with `welcome` and the edits told last; None where the hub is full."""
+        """Let a viewer in, welcomed with the edits and the card told last; None where the hub is full."""
         with self._telling:
             return self.hub.join(outbox, self._welcome, instead_of=instead_of)
 
@@ -115,16 +124,11 @@ class MessageSource:
         """Say that nothing is left to end."""
         return True
 
-    def _changed(self, edits: Edits) -> None:
+    def _become(self, message: ServerMessage, **fields: object) -> None:
+        """Announce what newcomers are welcomed with from now on."""
         with self._telling:
-            self._welcome = msgspec.structs.replace(
-                self._welcome,
-                edits=edits.edits,
-                edit_set=edits.name,
-                stale_cache=edits.stale_cache,
-                revision=edits.revision,
-            )
-            self.hub.tell(edits)
+            self._welcome = msgspec.structs.replace(self._welcome, **fields)
+            self.hub.tell(message)
 
 
 def _shared(scan: Scan) -> SharedScan:

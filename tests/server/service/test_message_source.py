@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from llmri_protocol.arrays import scan_message
 from llmri_protocol.messages import (
     COMMANDS,
     Bye,
+    Card,
     Chat,
     Command,
     Edit,
@@ -111,7 +113,7 @@ def test_a_scan_that_was_quantised_is_told_as_near_as_it_came(
     np.testing.assert_array_equal(llmri.array_of(viewer.expect(Scan)), llmri.array_of(quantised))
 
 
-def test_who_comes_later_is_welcomed_with_the_edits_and_the_turn_that_stand(
+def test_who_comes_later_is_welcomed_with_the_edits_the_card_and_the_turn_that_stand(
     server: Server, source: MessageSource, connect: Connect
 ) -> None:
     edit = Edit(site="mlp_act", layer=0, units=(1,), value=0.0)
@@ -119,11 +121,14 @@ def test_who_comes_later_is_welcomed_with_the_edits_and_the_turn_that_stand(
     early = connect()
     early.expect(Welcome)
     source.tell(edits)
+    card = Card(card=msgspec.structs.replace(CARD, device="elsewhere"))
+    source.tell(card)
     source.tell(TURN[0])
-    assert early.until(TurnStart) == [edits, TURN[0]]
+    assert early.until(TurnStart) == [edits, card, TURN[0]]
     late = connect()
     welcome = late.expect(Welcome)
-    assert (welcome.edits, welcome.edit_set) == ((edit,), "off")
+    assert (welcome.edits, welcome.edit_set, welcome.revision) == ((edit,), "off", 3)
+    assert welcome.card == card.card
     assert late.receive() == TURN[0]
 
 
