@@ -55,7 +55,7 @@ def fill(session: Application) -> None:
         sites=(SiteCard(name=SITE, width=WIDTH, editable=True, unit="MLP neuron"),),
     )  # fmt: skip
     limits = Limits(client_frame=1 << 20, server_frame=256 << 20, queue=64, prompt_positions=256)
-    session.receive(Welcome(protocol=1, session="one", card=card, edits=(), limits=limits))
+    session.receive(Welcome(protocol=2, session="one", card=card, edits=(), limits=limits))
     session.receive(TurnStart(turn=1, prompt="Tell me a story.", time=0.0))
     random = np.random.default_rng(0)
     for token in range(TOKENS):

@@ -17,7 +17,7 @@ from benchmarks.conversation import NUMBERS, hold, prompts
 from benchmarks.report import Account
 from benchmarks.runs import Advance, Track
 from benchmarks.skills_table import COLUMNS, HOW, QUESTIONS, described, rows_of, told
-from llmri.cluster.collected import Collected
+from llmri.cluster.collection import Collected
 from llmri.experiment.clusters import leading
 from llmri_clustering.build import BuildOptions, build
 from llmri_clustering.clusters import Cluster, Clustering

@@ -90,6 +90,7 @@ class TimedRuntime:
         self.read = self.hooks
         self._sink: MarkedSink | None = None
         self.check_edits, self.apply_edits = inner.check_edits, inner.apply_edits
+        self.passes, self.rerun = inner.passes, inner.rerun
         self.context, self.stale, self.refill = inner.context, inner.stale, inner.refill
         self.prompt_ids, self.text_ids, self.text_of = inner.prompt_ids, inner.text_ids, inner.text_of
         self.replay, self.measure, self.attribute = inner.replay, inner.measure, inner.attribute

@@ -8,7 +8,7 @@ import json
 import socket
 import struct
 import time
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,12 +21,12 @@ from llmri_protocol.messages import (
     Limits,
     ModelCard,
     Scan,
-    Stats,
     Welcome,
 )
 from llmri_server.broadcast.outbox import BATCH_BYTES
-from llmri_server.broadcast.shared_scans import fast_row_stats
+from llmri_server.broadcast.shared_scans import SharedScan, fast_row_stats
 from llmri_server.network.transport import ClearTransport
+from llmri_server.runtime import ScanEvent
 
 Floats = npt.NDArray[np.float32]
 
@@ -55,7 +55,7 @@ class Raw:
     def __init__(self, sock: socket.socket, rows: Floats) -> None:
         self._sock = sock
         self._shape = rows.shape
-        self._frame = b"".join(encode(scan_of(rows, 0, fast_row_stats(rows))))
+        self._frame = b"".join(encode(scan_of(rows, 0)))
         self._buffer = memoryview(bytearray(len(self._frame)))
         self._start = len(self._frame) - rows.nbytes
 
@@ -81,10 +81,10 @@ class Ours:
         self._transport = ClearTransport(sock)
         self._server, self._client = shaken_hands()
         self._rows = rows
-        self._scan = scan_of(rows, 0, fast_row_stats(rows))
+        self._scan = scan_of(rows, 0)
         self._batch = max(1, BATCH_BYTES // rows.nbytes)
 
-    def message(self, token: int) -> Scan:  # noqa: ARG002  # `Described` needs it
+    def message(self, token: int) -> Scan:  # noqa: ARG002  # others need it
         """Return the message to send."""
         return self._scan
 
@@ -125,12 +125,22 @@ class OneACall(Ours):
         self._batch = 1
 
 
-class Described(Ours):
-    """The same, with each message made first, its statistics included, as a server does once a scan."""
+class Made(Ours):
+    """The same, with each message made first, as a server does for a viewer that asked for no statistics."""
+
+    stats = False
 
     def message(self, token: int) -> Scan:
-        """Work out the rows' statistics and make a message."""
-        return scan_of(self._rows, token, fast_row_stats(self._rows))
+        """Make a message of a scan that nobody has looked at yet."""
+        event = ScanEvent(token, "generate", "resid_post", tuple(range(len(self._rows))), "f32", self._rows)
+        message = SharedScan(1, time.time(), event).message(event.layers, "native", stats=self.stats)
+        return cast("Scan", message)  # all its layers are wanted
+
+
+class Described(Made):
+    """The same for the first viewer that asked for statistics: they are worked out once a scan."""
+
+    stats = True
 
 
 class HexJson:
@@ -187,12 +197,13 @@ WAYS: dict[str, type[Way]] = {
     "raw": Raw,
     "ours": Ours,
     "one": OneACall,
+    "made": Made,
     "described": Described,
     "hex": HexJson,
 }
 
 
-def scan_of(rows: Floats, token: int, stats: Stats) -> Scan:
+def scan_of(rows: Floats, token: int) -> Scan:
     """Return the message that a server sends for rows, `[layers, width]`."""
     return scan_message(
         rows,
@@ -203,7 +214,6 @@ def scan_of(rows: Floats, token: int, stats: Stats) -> Scan:
         site="resid_post",
         layers=tuple(range(len(rows))),
         time=time.time(),
-        stats=stats,
     )
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import safetensors
 import safetensors.numpy
 
-from llmri.cluster.collected import Collected
+from llmri.cluster.collection import Collected
 from llmri.cluster.errors import ClusterError
 from llmri_clustering.correlation import RunningCorrelation
 from llmri_clustering.correlation.state import array, nested, part

@@ -9,17 +9,19 @@ from msgspec.structs import force_setattr
 from llmri_protocol.catalogue import OVERHEAD
 from llmri_protocol.fields import (
     MOST_POSITIONS,
+    MOST_STANDING,
     MOST_UNITS,
     Baseline,
     Count,
+    Exact,
     Layer,
     Name,
     Operation,
     PositionKind,
     Seconds,
     Site,
+    Told,
     Unit,
-    Value,
 )
 from llmri_protocol.plain_values import real, reals, whole, wholes
 from llmri_protocol.spans import spans
@@ -27,7 +29,13 @@ from llmri_protocol.spans import spans
 Positions = PositionKind | Annotated[tuple[Count, ...], Meta(min_length=1, max_length=MOST_POSITIONS)]
 
 
-class Schedule(Value, frozen=True, kw_only=True):
+Unread = Annotated[
+    tuple[Name, ...],
+    Meta(max_length=MOST_STANDING, description="edits that stand too, which this end cannot read, in words"),
+]
+
+
+class Schedule(Exact, frozen=True, kw_only=True):
     """When in a reply an edit acts; token 0 of a reply is the one decided at the prompt's last position."""
 
     first: Annotated[Count, Meta(description="the reply's first token that is decided under it")] = 0
@@ -37,7 +45,7 @@ class Schedule(Value, frozen=True, kw_only=True):
     ] = 0
 
 
-class Edit(Value, frozen=True, kw_only=True):
+class Edit(Exact, frozen=True, kw_only=True):
     """One intervention: what happens to some units of one site in one layer.
 
     Whole numbers may be numpy's; `units` and `heads` one number, a range, an array, or any iterable.
@@ -112,7 +120,7 @@ class Edit(Value, frozen=True, kw_only=True):
         return f"Edit({self.site!r}, layer={self.layer}, {told})"
 
 
-class Change(Value, frozen=True, kw_only=True):
+class Change(Told, frozen=True, kw_only=True):
     """One change of the edits, as the journal keeps it."""
 
     revision: Annotated[Count, Meta(description="the revision it led to")]

@@ -5,9 +5,9 @@ from typing import get_args
 
 import pytest
 
+from docs.make import keys as keys_page
 from llmri_look.command_words import COMMANDS, GESTURES
 from llmri_look.keys import bindings, keynames, keysheet
-from llmri_look.keys import page as keys_page
 from llmri_look.keys.bindings import Binding
 from llmri_look.view_names import Mode
 from llmri_protocol.configs import ConfigError
@@ -169,14 +169,12 @@ def test_the_help_of_a_mode_shows_each_key_once_and_as_it_works(mode: Mode) -> N
 
 def test_the_page_in_docs_is_what_the_table_gives() -> None:
     page = (ROOT / "docs" / "keys.md").read_text(encoding="utf-8")
-    assert page == keys_page.page(bindings.load()), "run: python -m llmri_look.keys.page > docs/keys.md"
+    assert page == keys_page.page(bindings.load()), "run: python -m docs.make.keys > docs/keys.md"
 
 
 def test_the_table_in_the_readme_is_what_the_table_gives() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme == keys_page.renewed(readme, bindings.load()), (
-        "run: python -m llmri_look.keys.page --readme"
-    )
+    assert readme == keys_page.renewed(readme, bindings.load()), "run: python -m docs.make.keys --readme"
 
 
 def test_a_readme_without_marks_is_refused() -> None:

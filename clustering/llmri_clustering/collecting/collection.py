@@ -13,6 +13,8 @@ from llmri_clustering.collecting.transcript import Transcript
 from llmri_clustering.samples import Samples, TurnText
 from llmri_clustering.units import UnitSet
 
+SAMPLES_KEPT = 4096  # where nobody says otherwise
+
 
 class Collection:
     """Takes the scans of some units in order, and keeps a fair choice of those that count.

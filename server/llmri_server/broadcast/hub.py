@@ -1,7 +1,7 @@
 """Where everything that happens is announced, and every viewer gets what it asked for."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from llmri_protocol.messages import (
@@ -9,6 +9,7 @@ from llmri_protocol.messages import (
     Error,
     ModelCard,
     Notice,
+    Scan,
     ServerMessage,
     Subscribe,
     TurnEnd,
@@ -33,6 +34,7 @@ class Subscription:
     dtype: WishedDtype = "native"
     every: int = 1
     prompt: bool = True
+    stats: bool = False
 
     def wants(self, scan: SharedScan) -> bool:
         """Say whether a scan of a wanted site is one of the wanted tokens."""
@@ -41,6 +43,7 @@ class Subscription:
 
 
 NOTHING = Subscription(frozenset(), ())
+TOO_LARGE = "a value of `{site}` is too large for f16, at most 65,504; such scans are sent as f32"
 FULL = Error(
     code="too_many_clients",
     message="this server has as many clients as it takes, or is ending; try again later",
@@ -54,6 +57,20 @@ class Member:
         self.outbox = outbox
         self.wish = NOTHING
         self.silent = silent
+        self._too_large: set[str] = set()
+
+    def shaped(self, scan: SharedScan) -> Iterator[Scan | Notice]:
+        """Yield a scan as the viewer wishes it at present, if at all, and what there is to say of that."""
+        wish = self.wish
+        if scan.event.site not in wish.sites:
+            return
+        message = scan.message(wish.layers, wish.dtype, stats=wish.stats)
+        if message is None:
+            return
+        yield message
+        if wish.dtype == "f16" and message.dtype != "f16" and message.site not in self._too_large:
+            self._too_large.add(message.site)
+            yield Notice(level="info", message=TOO_LARGE.format(site=message.site))
 
 
 class Hub:
@@ -196,6 +213,7 @@ class Hub:
             dtype=subscribe.dtype,
             every=subscribe.every,
             prompt=subscribe.prompt_tokens,
+            stats=subscribe.stats,
         )
 
     def _has_room(self, others: list[Member], *, silent: bool) -> bool:

@@ -2,6 +2,8 @@
 
 import math
 import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -19,31 +21,67 @@ Selection = slice | list[int]
 
 
 class SharedScan:
-    """One scan and what the senders of several viewers work out about it, each thing once.
+    """One scan and what the senders of several viewers work out about it, each thing once, if asked for.
 
     Making it costs the model's thread next to nothing; everything else happens in the senders.
+
+    Args:
+        turn: The turn's number.
+        time: When it was computed, in seconds since 1970-01-01 UTC.
+        event: What the runtime told.
+        revision: Of the edits of its pass, where that is known.
+        command: The command that it answers; None in the conversation.
+        recomputed: Whether it was computed again later.
     """
 
-    __slots__ = ("_floats", "_lock", "_stats", "event", "nbytes", "time", "turn")
+    __slots__ = (
+        "_floats",
+        "_lock",
+        "_stats",
+        "command",
+        "event",
+        "nbytes",
+        "recomputed",
+        "revision",
+        "time",
+        "turn",
+    )
 
-    def __init__(self, turn: int, time: float, event: ScanEvent) -> None:
+    def __init__(
+        self,
+        turn: int,
+        time: float,
+        event: ScanEvent,
+        *,
+        revision: int | None = None,
+        command: int | None = None,
+        recomputed: bool = False,
+    ) -> None:
         self.turn = turn
         self.time = time
         self.event = event
+        self.revision = revision
+        self.command = command
+        self.recomputed = recomputed
         self.nbytes: int = event.rows.nbytes
         self._lock = threading.Lock()
         self._floats: Floats | None = None
         self._stats: Stats | None = None
 
-    def message(self, layers: tuple[int, ...], wish: WishedDtype) -> Scan | None:
-        """Return the message for a viewer that wants these layers; None where none of them is here."""
+    def message(self, layers: tuple[int, ...], wish: WishedDtype, *, stats: bool = False) -> Scan | None:
+        """Return the message for a viewer that wants these layers; None where none of them is here.
+
+        Args:
+            layers: Which layers.
+            wish: The dtype; f16 that a value is too large for is f32.
+            stats: Whether it carries statistics; u8 always does.
+        """
         chosen, selection = choose(self.event.layers, layers)
         if not chosen:
             return None
-        wide, stats = self._described()
         native = wish in {"native", self.event.dtype}
         return scan_message(
-            (self.event.rows if native else wide)[selection],
+            (self.event.rows if native else self._wide())[selection],
             self.event.dtype if native else "f32",
             turn=self.turn,
             token=self.event.number,
@@ -52,17 +90,45 @@ class SharedScan:
             layers=chosen,
             time=self.time,
             wish="native" if native else wish,
-            stats=stats_of(stats, selection),
+            stats=stats_of(self._described(), selection) if stats or wish == "u8" else None,
+            revision=self.revision,
+            command=self.command,
+            recomputed=self.recomputed,
         )
 
-    def _described(self) -> tuple[Floats, Stats]:
-        """Return the rows as float32, and their statistics; the first sender to ask works them out."""
+    def _wide(self) -> Floats:
+        """Return the rows as float32; the first sender to ask works them out."""
         with self._lock:
-            if self._floats is None:
-                self._floats = floats(self.event.rows, self.event.dtype)
+            return self._widened()
+
+    def _described(self) -> Stats:
+        """Return the rows' statistics; the first sender to ask works them out."""
+        with self._lock:
             if self._stats is None:
-                self._stats = fast_row_stats(self._floats)
-            return self._floats, self._stats
+                self._stats = fast_row_stats(self._widened())
+            return self._stats
+
+    def _widened(self) -> Floats:
+        """Return the rows as float32; the lock is held."""
+        if self._floats is None:
+            self._floats = floats(self.event.rows, self.event.dtype)
+        return self._floats
+
+
+@dataclass(frozen=True)
+class AnswerScan:
+    """A scan that answers a command, with what that command asked for."""
+
+    scan: SharedScan
+    layers: tuple[int, ...]
+    dtype: WishedDtype
+    stats: bool
+
+    def messages(self) -> Iterator[Scan]:
+        """Yield its message, if any of the layers is there."""
+        message = self.scan.message(self.layers, self.dtype, stats=self.stats)
+        if message is not None:
+            yield message
 
 
 @lru_cache(maxsize=256)

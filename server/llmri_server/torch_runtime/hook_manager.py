@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 from llmri_protocol.messages import Edit
 from llmri_server.edits import Place
 from llmri_server.edits.baselines import Baselines
+from llmri_server.pass_runs import Applied
 from llmri_server.runtime import SiteLayers
 from llmri_server.torch_runtime.architectures import SITE_NAMES, SiteName
 from llmri_server.torch_runtime.hooks import CapturedSite, ForwardPass
@@ -44,6 +45,7 @@ class _Setting:
     """What the next pass shall do: one immutable value, so that a pass sees all of a change or nothing."""
 
     edits: Edits = ()
+    revision: int = 0
     wanted: SiteLayers = ()
     recorded: SiteLayers | None = None
     variants: tuple[Edits, ...] | None = None
@@ -81,7 +83,7 @@ class HookManager:
         self._installed: _Setting | None = None
         self._current = ForwardPass()
         self._installation = Installation(self._sites, self._current)
-        self._felt: Edits = ()
+        self._applied = Applied()
         self._prompt: int | None = None
         self._first: int | None = None
         self._receiver: Receiver | None = None
@@ -95,14 +97,14 @@ class HookManager:
         return self._setting.edits
 
     @property
-    def applied(self) -> Edits:
-        """The standing edits of the latest pass that felt them."""
-        return self._felt
+    def applied(self) -> Applied:
+        """The standing edits of the latest pass that had them, with their revision."""
+        return self._applied
 
-    def edit(self, edits: Sequence[Edit]) -> None:
+    def edit(self, edits: Sequence[Edit], revision: int = 0) -> None:
         """Apply these edits, checked before, from the next pass on."""
         with self._lock:
-            self._setting = replace(self._setting, edits=tuple(edits))
+            self._setting = replace(self._setting, edits=tuple(edits), revision=revision)
 
     def capture(self, wanted: SiteLayers) -> None:
         """Keep these sites and layers from the next pass on.
@@ -256,7 +258,7 @@ class HookManager:
         elif setting.alone is not None:
             changes = self._interventions.stand(setting.alone)
         else:
-            self._felt = setting.edits
+            self._applied = Applied(setting.edits, setting.revision)
             changes = self._interventions.stand(setting.edits)
         wanted = setting.wanted if setting.recorded is None else setting.recorded
         self._installation = Installation(self._sites, self._current, self._clock)

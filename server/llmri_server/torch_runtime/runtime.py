@@ -12,6 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from llmri_protocol.messages import AttributionMethod, Edit, ModelCard
 from llmri_server.edits import check
 from llmri_server.edits.nonfinite import who_broke
+from llmri_server.pass_runs import Runs
 from llmri_server.runtime import (
     Attributed,
     CapturePlan,
@@ -20,6 +21,7 @@ from llmri_server.runtime import (
     Measured,
     NonFiniteError,
     RepliesRead,
+    Rerun,
     Sampling,
     Sink,
     SiteLayers,
@@ -37,12 +39,13 @@ from llmri_server.torch_runtime.hook_manager import HookManager
 from llmri_server.torch_runtime.installation import Clock
 from llmri_server.torch_runtime.interventions import NO_REPLY
 from llmri_server.torch_runtime.keeping import CacheKeeping
-from llmri_server.torch_runtime.lens import lens
+from llmri_server.torch_runtime.lens import lenses
 from llmri_server.torch_runtime.measuring import measure
 from llmri_server.torch_runtime.nonfinite import breaks, few_logits
 from llmri_server.torch_runtime.prefix_cache import PrefixCache
 from llmri_server.torch_runtime.prompts import PromptWriter
 from llmri_server.torch_runtime.recording import Recording
+from llmri_server.torch_runtime.rerunning import rerun
 from llmri_server.torch_runtime.scan_transfer import ScanWriter
 from llmri_server.torch_runtime.taps import Site
 from llmri_server.torch_runtime.text import Vocabulary
@@ -89,9 +92,9 @@ class TorchRuntime:
         """Raise `EditError` for the first edit that does not fit; change nothing."""
         check(edits, self.card)
 
-    def apply_edits(self, edits: Sequence[Edit]) -> None:
-        """Make these the edits of every forward pass from the next on."""
-        self._instruments.edit(edits)
+    def apply_edits(self, edits: Sequence[Edit], revision: int = 0) -> None:
+        """Make these the edits of every forward pass from the next on, under this number."""
+        self._instruments.edit(edits, revision)
 
     def capture(self, plan: CapturePlan) -> None:
         """Make this the capture plan from the next pass on; `prompt_positions` from the next turn on.
@@ -125,7 +128,7 @@ class TorchRuntime:
         try:
             return self._speaker.hold(turn, self._memory, attach)
         except BrokenError as broken:
-            raise self._non_finite(broken, self._instruments.applied) from None
+            raise self._non_finite(broken, self._instruments.applied.edits) from None
 
     def replay(
         self,
@@ -156,6 +159,22 @@ class TorchRuntime:
         """Return the tokens of the conversation as computed; while a turn runs, all its tokens so far."""
         return self._memory.ids
 
+    def passes(self) -> Runs:
+        """Return how the positions of the conversation were computed, those of the latest turn included."""
+        return self._memory.runs
+
+    def rerun(self, request: Rerun) -> None:
+        """Compute positions again as they were computed, beside the conversation; see `Runtime.rerun`.
+
+        Raises:
+            StoppedError: `stop` was set.
+            UnsupportedError: The model's state cannot be continued from one run into the next.
+        """
+        try:
+            rerun(self.model, self._instruments, self.keeping, request)
+        finally:
+            self._instruments.converse(self._memory.ids)
+
     def stale(self) -> bool:
         """Whether any key or value that is kept was computed under other edits than those that stand.
 
@@ -181,10 +200,10 @@ class TorchRuntime:
             logits = self.model(
                 tokens, past_key_values=cache, use_cache=True, **few_logits(self.model)
             ).logits
-        edits = self._instruments.applied
+        applied = self._instruments.applied
         if not bool(logits.isfinite().all()):
-            raise self._non_finite(BrokenError(ids, NO_REPLY), edits)
-        self._memory.renew(cache, edits)
+            raise self._non_finite(BrokenError(ids, NO_REPLY), applied.edits)
+        self._memory.renew(cache, applied)
         return len(ids)
 
     def prompt_ids(self, conversation: Sequence[ChatMessage]) -> tuple[int, ...]:
@@ -301,9 +320,29 @@ class TorchRuntime:
             NonFiniteError: A logit is infinite or not a number.
             UnsupportedError: The output of the blocks was not found in this model.
         """
+        [last] = self.lenses(ids, len(ids) - 1, edits, prompt=prompt)
+        return last
+
+    def lenses(
+        self, ids: Sequence[int], first: int, edits: Sequence[Edit] = (), *, prompt: int | None = None
+    ) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield the same for each position from one on.
+
+        Raises:
+            NonFiniteError: A logit is infinite or not a number.
+            UnsupportedError: The output of the blocks was not found in this model.
+        """
         if not self.card.lens:
             raise UnsupportedError(f"`resid_post` was not found in {self.card.name}: there is no logit lens")
-        return lens(self.model, self._instruments, self._sites["resid_post"], ids, edits, prompt=prompt)
+        yield from lenses(
+            self.model,
+            self._instruments,
+            self._sites["resid_post"],
+            ids,
+            first=first,
+            edits=edits,
+            prompt=prompt,
+        )
 
     @contextmanager
     def hooked(self) -> Iterator[None]:
@@ -338,7 +377,9 @@ class TorchRuntime:
     @contextmanager
     def _watched(self, sink: Sink, new: int, prompt: int) -> Iterator[None]:
         """Let a turn's passes feel the standing edits, write their scans, and remember what they felt."""
-        writer = ScanWriter(sink, new, self._plan.prompt_positions, on_pass=self._computed)
+        writer = ScanWriter(
+            sink, new, self._plan.prompt_positions, on_pass=self._computed, revision=self._revision
+        )
         with self._instruments.attached(writer, prompt=prompt, start=prompt - new):
             yield
 
@@ -347,6 +388,9 @@ class TorchRuntime:
 
     def _computed(self, positions: int) -> None:
         self._memory.computed(self._instruments.applied, positions)
+
+    def _revision(self) -> int:
+        return self._instruments.applied.revision
 
     def _breaks(self, ids: Sequence[int], prompt: int | None, edits: Sequence[Edit]) -> bool:
         """Whether the logits after these tokens are broken under these edits alone."""

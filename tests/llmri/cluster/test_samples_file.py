@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from llmri.cluster import samples_file
-from llmri.cluster.collected import Collected
+from llmri.cluster.collection import Collected
 from llmri.cluster.errors import ClusterError
 
 

@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from llmri_protocol.messages import Bye, Notice, Phase, Subscribe
+from llmri_protocol.messages import Bye, Notice, Phase, Scan, Subscribe
 from llmri_server.broadcast.hub import Hub, Member, Subscription, SubscriptionError
 from llmri_server.broadcast.outbox import Outbox, OutboxItem, OutboxLimits
 from llmri_server.broadcast.shared_scans import SharedScan
@@ -126,3 +126,33 @@ def test_a_wish_that_can_not_be_met_is_refused_by_name(hub: Hub, fields: dict[st
 def test_a_wish_for_every_layer_and_repeated_layers(hub: Hub) -> None:
     assert hub.wish_of(Subscribe(id=1, sites=("mlp_act",))).layers == (0, 1, 2)
     assert hub.wish_of(Subscribe(id=1, sites=("mlp_act",), layers=(2, 0, 2))).layers == (0, 2)
+
+
+def shaped(member: Member, value: float, site: str = "resid_post") -> list[Scan | Notice]:
+    rows = np.full((3, 8), value, np.float32)
+    return list(member.shaped(SharedScan(1, 0.0, ScanEvent(0, "generate", site, (0, 1, 2), "f32", rows))))
+
+
+@pytest.mark.parametrize("stats", [False, True])
+def test_statistics_come_to_who_asked_for_them(hub: Hub, stats: bool) -> None:
+    member = join(hub, box())
+    hub.subscribe(member, hub.wish_of(Subscribe(id=1, sites=("resid_post",), stats=stats)))
+    (message,) = shaped(member, 2.0)
+    assert isinstance(message, Scan)
+    assert (message.stats is not None) is stats
+
+
+def test_what_is_too_large_for_f16_is_said_once_of_each_site_to_who_asked_for_f16(hub: Hub) -> None:
+    halved, whole = join(hub, box()), join(hub, box())
+    hub.subscribe(halved, wish("resid_post", "mlp_act", dtype="f16"))
+    hub.subscribe(whole, wish("resid_post", dtype="f32"))
+    scan, notice = shaped(halved, 1e5)
+    assert isinstance(scan, Scan)
+    assert isinstance(notice, Notice)
+    assert (scan.dtype, np.asarray(scan)[0, 0]) == ("f32", 1e5)
+    assert "a value of `resid_post` is too large for f16" in notice.message
+    again = [message for each in (1e5, 1.0) for message in shaped(halved, each)]
+    assert [message.dtype for message in again if isinstance(message, Scan)] == ["f32", "f16"]
+    assert len(shaped(halved, 1e5)) == 1
+    assert len(shaped(halved, 1e5, "mlp_act")) == 2
+    assert len(shaped(whole, 1e5)) == 1

@@ -34,8 +34,9 @@ def test_neighbouring_layers_copy_nothing_either(rows: Floats) -> None:
 
 
 def test_any_layers_come_with_their_own_statistics(rows: Floats) -> None:
-    message = shared(rows).message((0, 3, 9), "f32")
+    message = shared(rows).message((0, 3, 9), "f32", stats=True)
     assert message
+    assert message.stats
     assert message.layers == (0, 3)
     assert (array_of(message) == rows[[0, 3]]).all()
     assert message.stats.max == (rows[0].max(), rows[3].max())
@@ -45,7 +46,7 @@ def test_no_wanted_layer_gives_no_message(rows: Floats) -> None:
     assert shared(rows).message((9,), "native") is None
 
 
-@pytest.mark.parametrize("wish", ["native", "f32", "u8"])
+@pytest.mark.parametrize("wish", ["native", "f32", "f16", "u8"])
 @pytest.mark.parametrize("dtype", ["f32", "f16", "bf16"])
 def test_every_dtype_arrives_as_wished(rows: Floats, dtype: ScanDtype, wish: WishedDtype) -> None:
     encodings: dict[ScanDtype, Rows] = {
@@ -59,7 +60,7 @@ def test_every_dtype_arrives_as_wished(rows: Floats, dtype: ScanDtype, wish: Wis
     steps = (rows.max(axis=1) - rows.min(axis=1)) / 255
     tolerance = steps.max() if wish == "u8" else 0
     assert message
-    coarse = {"f32": 0, "f16": 2e-3, "bf16": 4e-2}[dtype]
+    coarse = {"f32": 2e-3 * (wish == "f16"), "f16": 2e-3, "bf16": 4e-2}[dtype]
     assert np.abs(array_of(message) - rows).max() <= tolerance + coarse
 
 
@@ -74,9 +75,50 @@ def test_statistics_are_worked_out_once_for_all_viewers(
 
     monkeypatch.setattr("llmri_server.broadcast.shared_scans.fast_row_stats", counted)
     scan = shared(rows)
-    for wish in ("native", "f32", "u8"):
-        scan.message(LAYERS, wish)
+    wish: WishedDtype
+    for wish in ("native", "f32", "f16"):
+        message = scan.message(LAYERS, wish)
+        assert message
+        assert message.stats is None
+    assert calls == []
+    for wish in ("native", "f32", "f16", "u8"):
+        message = scan.message(LAYERS, wish, stats=True)
+        assert message
+        assert message.stats == fast_row_stats(rows)
     assert calls == [1]
+
+
+def test_u8_always_has_the_statistics_without_which_it_means_nothing(rows: Floats) -> None:
+    message = shared(rows).message(LAYERS, "u8")
+    assert message
+    assert message.stats == fast_row_stats(rows)
+
+
+def test_what_is_too_large_for_f16_comes_as_f32(rows: Floats) -> None:
+    rows[2, 5] = 65_520.0  # rounds to infinity
+    message = shared(rows).message(LAYERS, "f16")
+    assert message
+    assert message.dtype == "f32"
+    assert (array_of(message) == rows).all()
+    message = shared(rows).message((0, 1, 3), "f16")
+    assert message
+    assert message.dtype == "f16"
+
+
+def test_an_infinity_that_is_there_stays_one_in_f16(rows: Floats) -> None:
+    rows[1, 0], rows[1, 1], rows[1, 2] = np.inf, np.nan, 65_504.0
+    message = shared(rows).message(LAYERS, "f16")
+    assert message
+    assert message.dtype == "f16"
+    assert array_of(message)[1, [0, 2]].tolist() == [np.inf, 65_504.0]
+
+
+def test_whose_pass_it_was_travels_with_the_scan(rows: Floats) -> None:
+    event = ScanEvent(7, "generate", "resid_post", LAYERS, "f32", rows)
+    scan = SharedScan(3, 1.5, event, revision=4, command=9, recomputed=True)
+    message = scan.message(LAYERS, "native")
+    assert message
+    assert (message.revision, message.command, message.recomputed) == (4, 9, True)
 
 
 @pytest.mark.parametrize(

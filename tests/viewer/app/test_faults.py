@@ -201,7 +201,7 @@ class RawServer:
                         limits = Limits(
                             client_frame=1 << 20, server_frame=256 << 20, queue=64, prompt_positions=9
                         )
-                        welcome = Welcome(protocol=1, session="raw", card=self.card, edits=(), limits=limits)
+                        welcome = Welcome(protocol=2, session="raw", card=self.card, edits=(), limits=limits)
                         for buffer in talk.send(welcome):
                             sock.sendall(buffer)
                         self.talks.append(talk)

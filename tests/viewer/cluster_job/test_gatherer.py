@@ -47,7 +47,7 @@ def test_another_session_begins_anew(told: Desk) -> None:
     take = told.session.cluster_builder.take
     limits = Limits(client_frame=1 << 20, server_frame=1 << 20, queue=1, prompt_positions=1)
     for session, kept in (("one", True), ("two", False)):
-        welcome = Welcome(protocol=1, session=session, card=told.server.card, edits=(), limits=limits)
+        welcome = Welcome(protocol=2, session=session, card=told.server.card, edits=(), limits=limits)
         assert (take(welcome, told.state, told.session.store).gathered.samples > 0) == kept
 
 
@@ -90,7 +90,7 @@ def test_what_was_found_while_the_connection_was_gone_leaves_it_too(told: Desk) 
     unit = ProtectedUnit(site="mlp_act", layer=2, unit=7, test="loss", evidence="1.0 to 9.0 nats")
     limits = Limits(client_frame=1 << 20, server_frame=1 << 20, queue=1, prompt_positions=1)
     card = msgspec.structs.replace(told.server.card, protected=(unit,))
-    welcome = Welcome(protocol=1, session=told.state.session, card=card, edits=(), limits=limits)
+    welcome = Welcome(protocol=2, session=told.state.session, card=card, edits=(), limits=limits)
     told.session.receive(welcome)
     assert left_out(told) == [2 * 512 + 7]
 

@@ -75,7 +75,7 @@ class Heard:
 
 def welcome(edits: tuple[Edit, ...] = NONE, session: str = "one", *, stale: bool = False) -> Welcome:
     limits = Limits(client_frame=1 << 20, server_frame=1 << 28, queue=64, prompt_positions=256)
-    return Welcome(protocol=1, session=session, card=CARD, edits=edits, limits=limits, stale_cache=stale)
+    return Welcome(protocol=2, session=session, card=CARD, edits=edits, limits=limits, stale_cache=stale)
 
 
 def stand(edits: tuple[Edit, ...], *, stale: bool = False, by: str = "me") -> Edits:

@@ -5,7 +5,7 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from llmri_clustering.collecting import Collection, Transcript
+from llmri_clustering.collecting import SAMPLES_KEPT, Collection, Transcript
 from llmri_clustering.units import UnitSet
 from llmri_protocol.messages import Edits, Notice, Scan, ServerMessage, Token, TurnEnd, TurnStart, Welcome
 from llmri_protocol.protection import FOUND
@@ -13,7 +13,6 @@ from llmri_viewer.model.clusters.gathered import NEEDED, Gathered, together
 from llmri_viewer.model.history.store import ScanRows, ScanStore, TokenRef
 from llmri_viewer.model.state import LinkStatus, ViewState
 
-SAMPLES = 4096  # of a site, as many as `llmri cluster` keeps
 SITE_BYTES = 64 << 20
 ALL_BYTES = 256 << 20
 TURNS = 4096  # whose text is kept
@@ -108,7 +107,7 @@ class Gatherer:
         return Collection(
             units,
             left_out=_protected(units, state),
-            keep=max(NEEDED, min(SAMPLES, SITE_BYTES // (4 * max(1, len(units))))),
+            keep=max(NEEDED, min(SAMPLES_KEPT, SITE_BYTES // (4 * max(1, len(units))))),
             transcript=self._transcript,
             read_again=False,
         )

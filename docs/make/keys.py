@@ -1,6 +1,6 @@
 """Write the pages that the key table gives.
 
-`python -m llmri_look.keys.page > docs/keys.md` prints the page of all keys; `--readme [FILE]` renews the
+`python -m docs.make.keys > docs/keys.md` prints the page of all keys; `--readme [FILE]` renews the
 short table between the marks in README.md.
 """
 
@@ -13,7 +13,7 @@ from llmri_look.keys.bindings import Bindings
 from llmri_look.keys.keynames import shown
 from llmri_look.keys.keysheet import Line
 
-BEGIN = "<!-- keys: made by `python -m llmri_look.keys.page --readme` -->"
+BEGIN = "<!-- keys: made by `python -m docs.make.keys --readme` -->"
 END = "<!-- /keys -->"
 
 
@@ -22,7 +22,7 @@ def page(table: Bindings) -> str:
     lines = [
         "# Keys of `llmri view`",
         "",
-        "Made from `configs/keys.toml` by `python -m llmri_look.keys.page`.",
+        "Made from `configs/keys.toml` by `python -m docs.make.keys`.",
         "The help overlay (F1) shows the same rows, those of the present view first.",
         "",
         "The keys of a view hold besides the general ones, and before them.",

@@ -1,6 +1,6 @@
 """The page `docs/protocol.md`, made from the message classes.
 
-Run `python -m llmri_protocol.documentation > docs/protocol.md`.
+Run `python -m docs.make.protocol > docs/protocol.md`.
 """
 
 import sys
@@ -8,12 +8,13 @@ import sys
 import msgspec
 import numpy as np
 
-from llmri_protocol.arrays import scan_message
+from docs.make.protocol_template import TEMPLATE
+from docs.make.reference import dump, native_dump, overview, parts_of, sections, table
+from llmri_protocol.arrays import row_stats, scan_message
 from llmri_protocol.catalogue import ClientEntry, Message
 from llmri_protocol.errors import CODES, PASSING
 from llmri_protocol.frames import CLIENT_LIMIT, LENGTH, SERVER_LIMIT
 from llmri_protocol.messages import CLIENT_KINDS, PROTOCOL_VERSION, SERVER_KINDS, Hello, Scan, type_of
-from llmri_protocol.page_template import TEMPLATE
 from llmri_protocol.plain import (
     HANDSHAKE,
     PLAIN_CLIENT_KINDS,
@@ -22,7 +23,6 @@ from llmri_protocol.plain import (
     PlainIntervention,
     encode_plain,
 )
-from llmri_protocol.reference import dump, native_dump, overview, parts_of, sections, table
 from llmri_protocol.states import NATIVE, ROLES, STATES, Kinds
 
 PARTS = parts_of((*CLIENT_KINDS, *SERVER_KINDS))
@@ -68,7 +68,16 @@ def example_scan() -> Scan:
     values = np.array([[1.0, -2.0, 0.5, 0.0], [0.0, 4.0, 8.0, -1.0]], np.float32)
     bits = (values.view(np.uint32) >> 16).astype(np.uint16)
     return scan_message(
-        bits, "bf16", turn=5, token=12, phase="generate", site="resid_post", layers=(22, 23), time=1.5
+        bits,
+        "bf16",
+        turn=5,
+        token=12,
+        phase="generate",
+        site="resid_post",
+        layers=(22, 23),
+        time=1.5,
+        stats=row_stats(bits, "bf16"),
+        revision=3,
     )
 
 

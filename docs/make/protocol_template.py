@@ -3,7 +3,7 @@
 TEMPLATE = """\
 # The LLMRI protocol, version {version}
 
-<!-- Made by `python -m llmri_protocol.documentation`; change the program, not this file. -->
+<!-- Made by `python -m docs.make.protocol`; change the program, not this file. -->
 
 A server runs a language model and tells its clients what happens inside it, token by token; clients send
 edits back. This page is enough to write either end. Both speak over one TCP (or TLS) connection.
@@ -45,9 +45,37 @@ at, and the error is `too_many_clients`.
 
 ## Native dialect
 
-A body is a MessagePack map; its entry `type` names the message. Keys may come in any order; a server
-sends `data` as the last of a `scan`. Unknown keys, missing keys and values out of range are refused. A
-field with a default may be left out. Floats may be sent as 32 or 64 bits, or as integers.
+A body is a MessagePack map; its entry `type` names the message. Keys may come in any order; a sender puts
+arrays last. Missing keys and values out of range are refused; what is not known is treated as the next
+section says. A field with a default may be left out. Floats may be sent as 32 or 64 bits, or as integers.
+
+### What may be added within version {version}
+
+Messages, optional fields, dtypes, sites, kinds of positions, reasons and other words of a list may be added
+without a new version. So that both ends live with a later peer:
+
+| who | what it does not know | what it does |
+| --- | --- | --- |
+| client | a message | passes over it |
+| client | a field | passes over it |
+| client | a value in a list of words | takes the field's default, or for `turn_end.reason` `end`, for \
+`notice.level` `info`, for `card.dtype` `f32`; otherwise passes over the message, such as a `scan` of an \
+unknown `dtype` |
+| client | anything in an edit that stands | never reads it as another edit: it says that edits stand which \
+it cannot read (in words in `unread`, which a server leaves empty) |
+| server | a command | answers `unknown_type`, with its `id` |
+| server | a field of a command, or of a part of one | skips it and names it in `reply.skipped`, \
+such as `sampling.mood` |
+| server | a value in a command | answers `bad_field`, with its `id` |
+| server | anything in an edit | answers `bad_field`, with its `id`; nothing is applied |
+
+The connection lives on in each case. Edits are whole or nothing, since an edit without a field is another
+edit; the same holds for documents of edits. A sender leaves a command's field out where it has its default,
+so that an older server hears only of what is really asked for. `welcome.answers` lists the commands that a
+server answers; a command of this version that it cannot answer gets the error `unsupported`.
+
+A field is never taken away, gets no other meaning and does not become required within a version. A field
+added to an edit is sent only where it is not its default.
 
 ### Handshake
 
@@ -77,6 +105,15 @@ new tokens, then the generated ones. A `token` of phase `generate` is told when 
 with its number is what the forward pass computed with that token as input, so it comes later, and the
 last token of a turn may have none. Messages of one turn are in order: `turn_start`, the prompt's tokens
 and scans, tokens and scans, `turn_end`. Scans show activations after the edits at that site were applied.
+`revision` says which edits these were: a scan names the edits of the pass that computed it, a chosen token
+those of the pass that chose it, and a token that was read names none.
+
+`chat` says one `text` after what was said before, or brings all `messages` of a conversation, which then are
+the conversation; `sampling` holds for that one reply, and what is null in it is as in `welcome.sampling`.
+
+Statistics of rows cost time, so they come where `subscribe` asks for them, and with `u8`, which means nothing
+without. Where a finite value is too large for `f16`, the scan comes as `f32` and a `notice` says so once for
+each site.
 
 Nothing waits for a slow client: when its queue is full its oldest scans are dropped, never another
 message, and a `notice` tells how many. Of a long prompt only the last positions are scanned
@@ -97,7 +134,7 @@ otherwise the error is `protected`.
 
 A server may still look for such units when a client joins: a `notice` after `welcome` then begins with
 `looking for protected units`. Until the search is over no edit is checked against what it will find, and a
-`notice` before the `reply` says so. What it finds comes in a `notice`, and belongs to the card from then on:
+`notice` before the `reply` says so. What it finds is on the `card` that is sent then, and said in a `notice`:
 `protected from now on: unit 5 of `resid_post` in layers 0-2,7 (massive); unit 9 of `mlp_act` in layer 3
 (loss)`. Otherwise one begins with `no protected units were found`, or with `the search for protected units`
 where it was stopped or failed. A `stop` without `command` ends the search where no turn runs or waits.
@@ -112,6 +149,24 @@ with `command` ends it: that `stop` has a `reply` of its own, and the measuremen
 `logit_lens` is answered where `card.lens` says so. Each layer's output at one position goes the way of the
 last layer's, through the final norm and the unembedding (nostalgebraist 2020, "interpreting GPT: the logit
 lens"), under the edits that stand; the last layer is the model's own answer.
+
+`logit_lens` with `first` reads every token from there to `token`: a `logit_lens_map` each, in order, then one
+`reply`.
+
+### Beside the conversation
+
+`scan_text` reads a text or a conversation and generates nothing: its `token`s and `scan`s carry the command's
+id in `command`, and `turn` 0; pieces of `logits` follow where they were asked for, then `scanned_text`. A
+token's `logprob`, `entropy` and `top` are of the distribution it came from, as in a reply, so the first token
+has none. `replay_site` computes scans of an earlier turn again: they carry `command`, their own turn, token
+and revision, and `recomputed`. Both wait for turns and are ended by `stop` as measurements are. Who shows a
+conversation passes over what has a `command`.
+
+### Recordings
+
+A server that plays a recording tells `playback` after every change: whether it goes on by itself, where it is
+and how fast. `playback` from a controller changes it for everybody. It answers what `welcome.answers` lists,
+which is neither `chat` nor edits.
 
 ### From a client
 
@@ -141,15 +196,17 @@ shape[1] * size` bytes, where
 | `bf16` | 2 | bfloat16: the upper 16 bits of a single. As float32: `(bits as uint32) << 16` |
 | `u8` | 1 | `min + q * (max - min) / 255` with the row's own `stats.min` and `stats.max` |
 
-`native` scans have the dtype `card.dtype`. Sent as `u8`, `q = round((x - min) / (max - min) * 255)`, 0
+`native` scans have the dtype `card.dtype`, and those asked for as `f16` are `f32` where they do not fit.
+Sent as `u8`, `q = round((x - min) / (max - min) * 255)`, 0
 where `max` equals `min` and for NaN, and infinities become the nearest end. `stats` cover the finite
 values of each row (all zero where there is none) and are of the values before they were scaled.
 
-The `data` of `influence_map` and `attribution` is always `f32`, of `shape` and of one row.
+The `data` of `influence_map`, `logits` and `attribution` is always `f32`, of `shape` and of one row.
 
 Because `data` is the last entry, a frame is a short prefix followed by the array's own memory: a sender
 writes both with one `sendmsg` and copies nothing; a receiver reads the body into memory of its own and
-lays an array over the end of it. The binary header is `c4`, `c5` or `c6` with a length of 1, 2 or 4
+lays an array over the end of it. A message may have several arrays,
+which are its last entries. The binary header is `c4`, `c5` or `c6` with a length of 1, 2 or 4
 bytes, the shortest that fits.
 
 ### Worked example

@@ -1,26 +1,41 @@
-"""The collection as a user sees it: connect, listen, and a bar that moves."""
+"""The collection: a server's messages into a collector, until there is enough or somebody ends it."""
 
-from collections.abc import Callable, Mapping, Sequence
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from llmri.client import Client
-from llmri.cluster.collected import Collected, collected
-from llmri.cluster.collector import Collector
+from llmri.cluster.collection import BY_USER, Collected, Collector, collected
 from llmri.cluster.errors import ClusterError
-from llmri.cluster.listening import BY_USER, Goal, collect, hangs_up_on_interrupt
 from llmri.cluster.prompts import Prompt
-from llmri.cluster.wanted import protected, units_of
+from llmri.cluster.units import protected, units_of
 from llmri_client.errors import ConnectionEndedError, RefusedError
 from llmri_client.options import Credentials
 from llmri_client.reaching import reach
 from llmri_clustering.collecting import plural
-from llmri_protocol.messages import Role
+from llmri_protocol.messages import Bye, Notice, Role, ServerMessage, TurnEnd
+from llmri_protocol.protection import FOUND
 
 FEWEST_SAMPLES = 4  # to halve them, a correlation in each half
+
+
+@dataclass(frozen=True)
+class Goal:
+    """When there is enough: at so many turns or samples, whichever comes first; None is no bound."""
+
+    turns: int | None = None
+    samples: int | None = None
+
+    def reached(self, collector: Collector) -> bool:
+        """Say whether there is enough."""
+        turns = self.turns is not None and collector.turns >= self.turns
+        return turns or (self.samples is not None and collector.count >= self.samples)
 
 
 @dataclass(frozen=True)
@@ -58,7 +73,7 @@ class CollectingPlan:
         return min((bound for bound in (said, self.goal.turns) if bound is not None), default=None)
 
 
-def gather(plan: CollectingPlan, console: Console, check_model: Callable[[str], None]) -> Collected:
+def collect(plan: CollectingPlan, console: Console, check_model: Callable[[str], None]) -> Collected:
     """Collect from a running server.
 
     Args:
@@ -85,7 +100,7 @@ def gather(plan: CollectingPlan, console: Console, check_model: Callable[[str], 
         )
         _subscribe(client, collector)
         console.print(Text(_greeting(plan, card.name, collector)))
-        ended = _listen(client, collector, plan, console)
+        ended = _listen_with_bar(client, collector, plan, console)
         if not ended and client.searching:
             ended = _wait_until_searched(client, collector, console)
     if collector.count < FEWEST_SAMPLES:
@@ -113,7 +128,7 @@ def _greeting(plan: CollectingPlan, model: str, collector: Collector) -> str:
     return f"Listening to {where} while others talk to it at {plan.address}.{first} Ctrl-C ends it early."
 
 
-def _listen(client: Client, collector: Collector, plan: CollectingPlan, console: Console) -> str:
+def _listen_with_bar(client: Client, collector: Collector, plan: CollectingPlan, console: Console) -> str:
     """Collect with a bar; give why it ended early, empty where it did not."""
     by_samples = plan.goal.samples is not None and plan.goal.turns is None and not plan.prompts
     total = plan.goal.samples if by_samples else plan.goal.turns or len(plan.prompts)
@@ -125,7 +140,7 @@ def _listen(client: Client, collector: Collector, plan: CollectingPlan, console:
             done = collector.count if by_samples else collector.turns
             progress.update(bar, completed=done, description=_state(collector))
 
-        return collect(client, collector, plan.goal, plan.prompts, shown)
+        return listen(client, collector, plan.goal, plan.prompts, shown)
 
 
 def _wait_until_searched(client: Client, collector: Collector, console: Console) -> str:
@@ -143,3 +158,92 @@ def _wait_until_searched(client: Client, collector: Collector, console: Console)
 
 def _state(collector: Collector) -> str:
     return f"{plural(collector.turns, 'turn')}, {plural(collector.count, 'sample')}"
+
+
+def listen(
+    client: Client, collector: Collector, goal: Goal, prompts: Sequence[Prompt], shown: Callable[[], None]
+) -> str:
+    """Take messages until there is enough, saying the prompts, each in a conversation of its own.
+
+    Args:
+        client: Subscribed to what the collector wants.
+        collector: Takes the messages.
+        goal: When there is enough.
+        prompts: What to say; without any, others talk.
+        shown: Is called after each message.
+
+    Returns:
+        Why it ended early, as a clause; empty where the goal was reached.
+    """
+    waiting = iter(prompts)
+    try:
+        with hangs_up_on_interrupt(client) as interrupted:
+            collector.take(client.welcome)
+            ours = _say(client, collector, waiting)
+            for message in _messages(client):
+                collector.take(message)
+                if isinstance(message, Notice) and message.message.startswith(FOUND):
+                    collector.leave_out(protected(client.welcome.card, collector.units))
+                shown()
+                if interrupted.came:
+                    break
+                if goal.reached(collector):
+                    return ""
+                if isinstance(message, Bye):
+                    return f"the server ended: {message.reason}"
+                if ours is not None and isinstance(message, TurnEnd) and message.turn == ours:
+                    ours = _say(client, collector, waiting)
+                    if ours is None:
+                        return ""
+    except (ConnectionEndedError, RefusedError, TimeoutError) as error:
+        why = str(error)
+    else:
+        why = "the server ended the connection"
+    return BY_USER if interrupted.came else why
+
+
+@dataclass
+class Interrupted:
+    """Whether Ctrl-C came: a plain attribute, because a signal's handler must take no lock."""
+
+    came: bool = False
+
+
+@contextmanager
+def hangs_up_on_interrupt(client: Client) -> Iterator[Interrupted]:
+    """Close the connection at the first Ctrl-C, so that the next message never comes; a second one ends all.
+
+    What was being taken in is so taken in to its end. What is given says whether there was a first.
+    """
+    interrupted = Interrupted()
+
+    def hang_up(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        interrupted.came = True
+        client.close()
+
+    before = signal.signal(signal.SIGINT, hang_up)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _messages(client: Client) -> Iterator[ServerMessage]:
+    """Yield messages for as long as there is a connection, however long nobody says anything."""
+    while True:
+        try:
+            yield from client
+            return
+        except TimeoutError:
+            continue
+
+
+def _say(client: Client, collector: Collector, waiting: Iterator[Prompt]) -> int | None:
+    """Say the next prompt and give its turn; None where there is none left."""
+    prompt = next(waiting, None)
+    if prompt is None:
+        return None
+    turn = client.say(prompt.text, new=True)
+    collector.announce(turn, prompt.group)
+    return turn

@@ -8,14 +8,14 @@ import msgspec
 from msgspec import inspect
 
 from llmri_protocol.catalogue import Message, type_of
-from llmri_protocol.codec import encode
+from llmri_protocol.codec import KNOWN, encode
 from llmri_protocol.frames import LENGTH
 
 Kind = type[msgspec.Struct]
 
 BYTES_A_LINE = 16
 LONGEST_NOTE = 60
-POWERS = {2**exponent: f"2^{exponent}" for exponent in (20, 31, 32, 53)}
+POWERS = {2**exponent: f"2^{exponent}" for exponent in (16, 20, 31, 32, 53, 62)}
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -57,10 +57,13 @@ def parts_of(kinds: Iterable[Kind]) -> tuple[Kind, ...]:
 
 
 def title(kind: Kind) -> str:
-    """Return the heading of a class: a message's type, a part's name; plain ones are told apart."""
+    """Return the heading of a class: a message's type, a part's name; namesakes are told apart."""
     if not issubclass(kind, Message):
         return kind.__name__
-    return f"`{type_of(kind)}` (plain)" if kind.dialect == "plain" else f"`{type_of(kind)}`"
+    if kind.dialect == "plain":
+        return f"`{type_of(kind)}` (plain)"
+    both_ways = kind.sender == "server" and type_of(kind) in KNOWN["client"]
+    return f"`{type_of(kind)}` (from the server)" if both_ways else f"`{type_of(kind)}`"
 
 
 def anchor(kind: Kind) -> str:
@@ -75,7 +78,10 @@ def summary(kind: Kind) -> str:
 
 def default(field: inspect.Field) -> str:
     """Return a field's default as it would be written in JSON."""
-    return "required" if field.required else f"`{msgspec.json.encode(field.default).decode()}`"
+    if field.required:
+        return "required"
+    made = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+    return f"`{msgspec.json.encode(made).decode()}`"
 
 
 def meaning(info: inspect.Type) -> str:

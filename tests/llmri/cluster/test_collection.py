@@ -5,8 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from llmri.cluster.collected import collected
-from llmri.cluster.collector import Collector
+from llmri.cluster.collection import Collector, collected
 from llmri_clustering.samples import TurnText
 from llmri_clustering.units import UnitSet
 from llmri_protocol.arrays import array_of

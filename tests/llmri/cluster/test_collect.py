@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from llmri.client import Client, connect
-from llmri.cluster.collector import Collector
-from llmri.cluster.listening import Goal, collect
+from llmri.cluster.collect import Goal, listen
+from llmri.cluster.collection import Collector
 from llmri.cluster.prompts import Prompt
 from llmri_clustering.units import UnitSet
 from llmri_server import Server, Settings
@@ -54,7 +54,7 @@ def test_prompts_are_said_one_after_another_in_conversations_of_their_own(
     client: Client, runtime: FakeRuntime
 ) -> None:
     ours = collector(announced_only=True)
-    assert not collect(client, ours, Goal(), PROMPTS, nothing)
+    assert not listen(client, ours, Goal(), PROMPTS, nothing)
     assert [conversation[-1]["content"] for conversation in runtime.conversations] == [
         prompt.text for prompt in PROMPTS
     ]
@@ -66,7 +66,7 @@ def test_prompts_are_said_one_after_another_in_conversations_of_their_own(
 def test_what_others_say_meanwhile_does_not_count(client: Client, server: Server) -> None:
     server.chat("before")
     ours = collector(announced_only=True)
-    assert not collect(client, ours, Goal(), PROMPTS[:1], nothing)
+    assert not listen(client, ours, Goal(), PROMPTS[:1], nothing)
     assert len(ours.samples().texts) == 1
     assert ours.count == WORDS
 
@@ -74,7 +74,7 @@ def test_what_others_say_meanwhile_does_not_count(client: Client, server: Server
 def test_it_waits_for_others_however_long_they_are_silent(client: Client, server: Server) -> None:
     ours = collector()
     later(lambda: [server.chat("hello") for _ in range(3)])  # after more than the client's patience
-    assert not collect(client, ours, Goal(turns=2), (), nothing)
+    assert not listen(client, ours, Goal(turns=2), (), nothing)
     assert ours.turns == 2
 
 
@@ -82,7 +82,7 @@ def test_so_many_samples_are_enough(client: Client, server: Server) -> None:
     ours = collector()
     for _ in range(4):
         server.chat("hello")
-    assert not collect(client, ours, Goal(turns=100, samples=5), (), nothing)
+    assert not listen(client, ours, Goal(turns=100, samples=5), (), nothing)
     assert ours.count == 5
 
 
@@ -95,14 +95,14 @@ def test_the_first_ctrl_c_ends_the_collection_and_keeps_what_there_is(client: Cl
         if ours.count == 2:
             signal.raise_signal(signal.SIGINT)
 
-    assert collect(client, ours, Goal(turns=9), (), shown) == "you ended it"
+    assert listen(client, ours, Goal(turns=9), (), shown) == "you ended it"
     assert 2 <= ours.count <= WORDS
     assert signal.getsignal(signal.SIGINT) == before
 
 
 def test_ctrl_c_ends_it_while_nobody_says_anything(client: Client) -> None:
     later(lambda: signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT))
-    assert collect(client, collector(), Goal(turns=9), (), nothing) == "you ended it"
+    assert listen(client, collector(), Goal(turns=9), (), nothing) == "you ended it"
 
 
 def test_a_second_ctrl_c_ends_the_program(client: Client, server: Server) -> None:
@@ -113,12 +113,12 @@ def test_a_second_ctrl_c_ends_the_program(client: Client, server: Server) -> Non
         signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        collect(client, collector(), Goal(turns=9), (), shown)
+        listen(client, collector(), Goal(turns=9), (), shown)
 
 
 def test_the_servers_end_ends_it_and_says_so(client: Client, server: Server) -> None:
     ours = collector()
     server.chat("hello").reply(30)
     later(server.close)
-    assert collect(client, ours, Goal(turns=9), (), nothing).startswith("the server ended: ")
+    assert listen(client, ours, Goal(turns=9), (), nothing).startswith("the server ended: ")
     assert ours.count == WORDS

@@ -1,13 +1,19 @@
-"""What is made of a server's messages: samples, the text around them, and what was left out."""
+"""What is made of a server's messages: samples, the text around them, and what it came to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from llmri_clustering.collecting import Collection
+from llmri_clustering.collecting import Collection, plural
 from llmri_clustering.correlation import RunningCorrelation
+from llmri_clustering.samples import Samples
 from llmri_clustering.units import UnitSet
 from llmri_protocol.arrays import array_of
 from llmri_protocol.messages import Edits, Notice, Scan, ServerMessage, Token, TurnEnd, TurnStart, Welcome
+
+BY_USER = "you ended it"
 
 
 class Collector(Collection):
@@ -79,3 +85,86 @@ class Collector(Collection):
         if scan.site != self.units.site or scan.layers != self._layers:
             return None
         return array_of(scan).ravel()
+
+
+@dataclass(frozen=True, eq=False)
+class Collected:
+    """Samples, and where they come from.
+
+    Attributes:
+        model: The model's name.
+        units: Which unit each value of a sample is.
+        samples: Those kept.
+        correlation: Of all samples, also of those not kept.
+        left_out: What was left out, in words.
+        warnings: What a reader should know, one sentence each.
+        broken_off: Why it ended early though nobody wanted that, as a clause; empty where it did not.
+    """
+
+    model: str
+    units: UnitSet
+    samples: Samples
+    correlation: RunningCorrelation
+    left_out: tuple[str, ...]
+    warnings: tuple[str, ...]
+    broken_off: str = ""
+
+
+def collected(
+    collector: Collector, model: str, groups: Mapping[str, tuple[int, ...]], ended: str = ""
+) -> Collected:
+    """Return what a collector has.
+
+    Args:
+        collector: It.
+        model: The model's name.
+        groups: Turns by what they were about, counted from 1 in the order they were heard.
+        ended: Why the collection ended early, as a clause; empty where it did not.
+    """
+    samples = collector.samples(groups)
+    return Collected(
+        model=model,
+        units=collector.units,
+        samples=samples,
+        correlation=collector.correlation,
+        left_out=left_out(collector),
+        warnings=(*warnings(collector, ended), *unheard(groups, len(samples.texts))),
+        broken_off="" if ended == BY_USER else ended,
+    )
+
+
+def left_out(collector: Collector) -> tuple[str, ...]:
+    """Say what was left out, and of how many samples the rest is told."""
+    said = list(collector.tally.left_out())
+    protected = int(collector.left_out.sum())
+    if protected:
+        said.append(f"protected units: {protected}")
+    if collector.kept < collector.count:
+        said.append(
+            f"from labels, stability and null: all but {collector.kept} of {collector.count} samples, "
+            "chosen by chance"
+        )
+    return tuple(said)
+
+
+def warnings(collector: Collector, ended: str) -> tuple[str, ...]:
+    """Say what went otherwise than it should, one sentence each."""
+    if not ended:
+        return collector.tally.warnings()
+    turns, samples = plural(collector.turns, "turn"), plural(collector.count, "sample")
+    return (f"The collection ended after {turns} and {samples}: {ended}.", *collector.tally.warnings())
+
+
+def unheard(groups: Mapping[str, tuple[int, ...]], turns: int) -> tuple[str, ...]:
+    """Say which turns were named and never came, one sentence a name.
+
+    Args:
+        groups: Turns by what they were about, counted from 1.
+        turns: How many turns came.
+    """
+    missing = {name: [turn for turn in named if turn > turns] for name, named in groups.items()}
+    return tuple(
+        f"Of the turns named {name!r} {len(late)} never came, the first of them turn {late[0]}."
+        for name, late in missing.items()
+        if late
+    )
