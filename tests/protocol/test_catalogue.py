@@ -17,6 +17,7 @@ from llmri_protocol.catalogue import (
     type_of,
 )
 from llmri_protocol.codec import KNOWN, WITH_ARRAY, sent_apart
+from llmri_protocol.documentation import example_scan
 from llmri_protocol.states import NATIVE, PLAIN, ROLES
 
 WHOLE_CLIENT: dict[str, Any] = {"role": "viewer", "answer": "reply", "check": None}
@@ -114,5 +115,7 @@ def test_what_a_message_holds_weighs_in_a_queue() -> None:
     edit = Edit(site="resid_post", layer=0, op="steer", direction=(1.0,) * 1000)
     edits = messages.Edits(edits=(edit,) * 3, revision=1, undoable=1, redoable=0, by="x")
     assert messages.Edits.entry.weight(edits) > 3 * 9000
+    scan = example_scan()
+    assert messages.Scan.entry.weight(scan) == len(scan.data)
     history = messages.EditHistory(id=1, changes=())
     assert messages.EditHistory.entry.weight(history) == 0

@@ -18,7 +18,7 @@ class Drafts:
     def sent(self, number: int, request: Request) -> None:
         """Note a request that goes out with an id."""
         if isinstance(request, Chat):
-            self._sent[number] = request.text
+            self._sent[number] = request.text or ""
 
     def take(self, event: ServerMessage | LinkStatus, state: ViewState, store: ScanStore) -> ViewState:
         """Take an event, after the store has; give the state with the words in it that came to nothing."""
