@@ -15,7 +15,6 @@ from llmri_protocol.catalogue import (
     Numbers,
     ServerEntry,
     ServerMessage,
-    small,
 )
 from llmri_protocol.edits import Edit, Unread, weight_of
 from llmri_protocol.fields import (
