@@ -24,7 +24,7 @@ from llmri_look.colours.theme import THEMES
 from llmri_look.keys import bindings
 from llmri_protocol.messages import Chat
 from llmri_viewer.app.application import Application
-from llmri_viewer.app.timings import WORST, at_share
+from llmri_viewer.app.meter import WORST, at_share
 from llmri_viewer.app.window import Window
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.options import Options
@@ -157,7 +157,9 @@ class Watching:
         leave = threading.Timer(seconds, lambda: pygame.event.post(pygame.event.Event(pygame.QUIT)))
         leave.start()
         self._window.run()
-        self.session.state = replace(self.session.state, quit=False)
+        self.session.state = replace(
+            self.session.state, window=replace(self.session.state.window, quit=False)
+        )
         self._window.frame()
 
     def look(self) -> Look:

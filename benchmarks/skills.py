@@ -17,7 +17,7 @@ from benchmarks.conversation import NUMBERS, hold, prompts
 from benchmarks.report import Account
 from benchmarks.runs import Advance, Track
 from benchmarks.skills_table import COLUMNS, HOW, QUESTIONS, described, rows_of, told
-from llmri.cluster.collected import Collected
+from llmri.cluster.collection import Collected
 from llmri.experiment.clusters import leading
 from llmri_clustering.build import BuildOptions, build
 from llmri_clustering.clusters import Cluster, Clustering
@@ -30,7 +30,7 @@ from llmri_server.experiments.ablation import (
 )
 from llmri_server.experiments.profiles import example_profile
 from llmri_server.experiments.selectivity import Mask, most_selective, random_units
-from llmri_server.pocket.score import questions
+from llmri_server.pocket.questions import questions
 from llmri_server.pocket.skills import SKILLS, Skill
 from llmri_server.torch_runtime import TorchRuntime, load
 

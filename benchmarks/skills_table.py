@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from benchmarks.conversation import NUMBERS
-from llmri.cluster.collected import Collected
+from llmri.cluster.collection import Collected
 from llmri_clustering.clusters import Cluster, Clustering
 from llmri_server.experiments.ablation import SITE, ConditionScores
 from llmri_server.pocket.skills import SKILLS

@@ -47,7 +47,7 @@ def connect(
     """Connect to a model server.
 
     Args:
-        address: `HOST:PORT`.
+        address: `HOST:PORT` or `unix:PATH`.
         role: A `viewer` looks, a `controller` may also chat and edit.
         token: The server's access token, where it has one.
         timeout: Seconds to wait for any one message before `TimeoutError`; None waits for ever.

@@ -12,9 +12,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from llmri.cluster import destination, samples_file
-from llmri.cluster.collected import Collected
+from llmri.cluster.collect import CollectingPlan, collect
+from llmri.cluster.collection import Collected
 from llmri.cluster.errors import ClusterError
-from llmri.cluster.gathering import CollectingPlan, gather
 from llmri.cluster.summary import groups, summary
 from llmri_clustering.build import BuildOptions, build
 from llmri_clustering.clusters import Clustering
@@ -61,7 +61,7 @@ def make(
         _check_turns(source)
         if rank:
             _check_group(rank, {prompt.group for prompt in source.prompts} - {""} | set(source.groups))
-        collected = gather(source, console, partial(destination.check_model, before))
+        collected = collect(source, console, partial(destination.check_model, before))
     else:
         collected = samples_file.load(source)
         destination.check_model(before, collected.model)
@@ -105,6 +105,7 @@ def _built(
                 created=datetime.now(UTC).isoformat(timespec="seconds"),
                 options=options,
                 correlation=collected.correlation,
+                not_taking_part=collected.protected,
                 previous=before,
                 left_out=collected.left_out,
                 progress=shown,

@@ -4,7 +4,6 @@ import json
 import random
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -27,9 +26,12 @@ from llmri_server.experiments.ablation import (
     run_condition,
 )
 from llmri_server.experiments.profiles import example_profile
-from llmri_server.pocket.score import questions
+from llmri_server.experiments.results import installed_versions
+from llmri_server.pocket.questions import questions
 from llmri_server.pocket.skills import SKILLS
-from llmri_server.torch_runtime import TorchRuntime, load
+from llmri_server.runtime import LoadError, Runtime
+from llmri_server.runtimes.registry import load_runtime
+from llmri_server.settings import Settings
 
 app = application()
 
@@ -38,6 +40,7 @@ app = application()
 class DemoPlan:
     """What the experiment does, and all that is needed to do it again."""
 
+    model: str
     share: float
     draws: int
     questions: int
@@ -47,6 +50,9 @@ class DemoPlan:
 
 @app.command()
 def demo(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="As `llmri serve` takes it, such as a GGUF file.")
+    ] = "pocket",
     *,
     out: Annotated[Path, typer.Option(help="Folder for pictures and tables.")] = Path("demo-out"),
     share: Annotated[float, typer.Option(min=0.001, max=1.0, help="Share of the units to ablate.")] = 0.2,
@@ -55,15 +61,16 @@ def demo(
     examples: Annotated[int, typer.Option(min=1, help="Training examples a skill, to choose units.")] = 60,
     seed: Annotated[int, typer.Option(help="Seed of questions and random sets.")] = 0,
 ) -> None:
-    """Watch the bundled model lose a skill: a conversation, an ablation, pictures and a table."""
+    """Watch a model, by default the bundled one, lose a skill: a conversation, pictures and a table."""
     console = Console()
-    with one_sentence("llmri demo", DemoError, OSError):
+    with one_sentence("llmri demo", DemoError, LoadError, OSError):
         out.mkdir(parents=True, exist_ok=True)
-        laboratory = Laboratory(DemoPlan(share, draws, each, examples, seed), console)
+        laboratory = Laboratory(DemoPlan(model, share, draws, each, examples, seed), console)
         play(
             out,
             laboratory.edits,
             console,
+            model=model,
             screen=has_screen(),
             afterwards=lambda: report(laboratory.outcomes(), laboratory.plan, out, console),
         )
@@ -103,8 +110,8 @@ class Laboratory:
         return outcomes
 
     @cached_property
-    def _runtime(self) -> TorchRuntime:
-        return load("pocket", device="cpu", dtype="float32")
+    def _runtime(self) -> Runtime:
+        return load_runtime(Settings(model=self.plan.model, device="cpu"))
 
     @cached_property
     def _conditions(self) -> tuple[AblationCondition, ...]:
@@ -131,10 +138,10 @@ def report(outcomes: list[ConditionScores], plan: DemoPlan, out: Path, console: 
     names = [skill.name for skill in SKILLS]
     console.print(Fitting(results_table(outcomes, names)))
     write_csv(outcomes, names, out / "ablation.csv")
-    draw_chart(outcomes, names, out / "ablation.png")
+    draw_chart(outcomes, names, out / "ablation.png", plan.model)
     record = {
         "plan": plan.__dict__,
-        "versions": {name: version(name) for name in ("llmri", "torch", "transformers", "numpy")},
+        "versions": installed_versions(),
         "outcomes": [
             {"condition": outcome.condition, "units": outcome.units, "marks": outcome.marks}
             for outcome in outcomes

@@ -43,7 +43,9 @@ def write_csv(outcomes: Sequence[ConditionScores], skills: Sequence[str], path: 
                 )
 
 
-def draw_chart(outcomes: Sequence[ConditionScores], skills: Sequence[str], path: Path) -> None:
+def draw_chart(
+    outcomes: Sequence[ConditionScores], skills: Sequence[str], path: Path, model: str = "pocket"
+) -> None:
     """Draw grouped bars, a group a skill; whiskers span the draws."""
     figure, axes = plt.subplots(figsize=(12, 5), layout="constrained")
     width = 0.84 / len(outcomes)
@@ -54,7 +56,7 @@ def draw_chart(outcomes: Sequence[ConditionScores], skills: Sequence[str], path:
         _whiskers(axes, outcome, skills, left)
     axes.set(
         xticks=range(len(skills)), xticklabels=skills, ylim=(0, 104), ylabel="answered rightly (%)",
-        title="pocket: what is lost when units of mlp_act are set to zero",
+        title=f"{Path(model).name}: what is lost when units of mlp_act are set to zero",
     )  # fmt: skip
     plain(axes)
     figure.legend(loc="outside lower center", ncols=min(3, len(outcomes)), frameon=False)

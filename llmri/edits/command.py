@@ -17,7 +17,7 @@ from llmri_client.errors import ConnectionEndedError, RefusedError
 from llmri_client.options import Credentials, Tls, TlsCa, TokenError, TokenFile, Where
 from llmri_client.reaching import UnreachableError, reach
 from llmri_client.tls import CertificateError
-from llmri_protocol.addresses import DEFAULT_ADDRESS
+from llmri_protocol.addresses import DEFAULT_ADDRESS, UNIX
 from llmri_protocol.command_line import Fitting, application, one_sentence
 from llmri_protocol.edit_fit import another_model, fits
 from llmri_protocol.edit_hooks import as_hooks
@@ -172,6 +172,8 @@ def _readable(welcome: Welcome, name: str = "", otherwise: str = "") -> EditSet:
 
 
 def _is_file(source: str) -> bool:
+    if source.startswith(UNIX):
+        return False
     return Path(source).suffix in files.FORMATS or Path(source).is_file()
 
 

@@ -59,10 +59,7 @@ class AsyncChannel:
         """
         try:
             async with asyncio.timeout(timeout):
-                host = address.host if address.tls else None
-                reader, writer = await asyncio.open_connection(
-                    address.host, address.port, ssl=address.tls, server_hostname=host
-                )
+                reader, writer = await _streams(address)
                 channel = cls(reader, writer, limit=limit)
                 try:
                     await channel._greet(client, address.role, address.token)
@@ -145,3 +142,10 @@ class AsyncChannel:
             self._writer.write(b"".join(self._arrivals.connection.hello(client, role, token)))
             await self._writer.drain()
         self._arrivals.greeted(await self.receive())
+
+
+async def _streams(address: Address) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    if address.path is not None:
+        return await asyncio.open_unix_connection(address.path)
+    host = address.host if address.tls else None
+    return await asyncio.open_connection(address.host, address.port, ssl=address.tls, server_hostname=host)

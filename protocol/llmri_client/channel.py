@@ -81,9 +81,8 @@ class Channel:
             RefusedError: The server does not let this client in.
             TimeoutError: There was no answer in time.
         """
-        sock = socket.create_connection((address.host, address.port), timeout)
+        sock = address.connected(timeout)
         try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             stream = secured(sock, address.tls, address.host, _after(timeout))
         except BaseException:
             sock.close()

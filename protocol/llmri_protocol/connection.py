@@ -17,6 +17,7 @@ One thread may receive while another sends.
 """
 
 import hmac
+from collections.abc import Callable
 
 import msgspec
 
@@ -196,6 +197,7 @@ class ClientConnection(Endpoint[ServerMessage]):
         limit: Longest body the server may send, in bytes; a security limit.
 
     Attributes:
+        tap: Called with every body that is a message, known or not, before it is taken.
         welcome: What the server said of itself, once it has.
         skipped: How often it said something that this end does not know, by what it was in words: messages,
             values and edits of a later server of the same version. Fields that are not known are not counted.
@@ -207,6 +209,7 @@ class ClientConnection(Endpoint[ServerMessage]):
     def __init__(self, limit: int = SERVER_LIMIT) -> None:
         super().__init__(limit, "native")
         self.welcome: Welcome | None = None
+        self.tap: Callable[[memoryview], None] | None = None
         self.skipped: dict[str, int] = {}
         self._send_limit = CLIENT_LIMIT
 
@@ -251,6 +254,8 @@ class ClientConnection(Endpoint[ServerMessage]):
             raise
         if skipped:
             self._count(skipped)
+        if self.tap is not None:
+            self.tap(body)
         if message is None:
             return None
         self._check_incoming(message, "server")

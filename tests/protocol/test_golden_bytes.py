@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from docs.make.protocol import example_scan
 from llmri_protocol import (
     Chat,
     Edit,
@@ -23,7 +24,6 @@ from llmri_protocol import (
     encode,
     encode_plain,
 )
-from llmri_protocol.documentation import example_scan
 
 HELLO = (
     "00000033"

@@ -2,6 +2,8 @@
 
 import math
 import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -111,6 +113,22 @@ class SharedScan:
         if self._floats is None:
             self._floats = floats(self.event.rows, self.event.dtype)
         return self._floats
+
+
+@dataclass(frozen=True)
+class AnswerScan:
+    """A scan that answers a command, with what that command asked for."""
+
+    scan: SharedScan
+    layers: tuple[int, ...]
+    dtype: WishedDtype
+    stats: bool
+
+    def messages(self) -> Iterator[Scan]:
+        """Yield its message, if any of the layers is there."""
+        message = self.scan.message(self.layers, self.dtype, stats=self.stats)
+        if message is not None:
+            yield message
 
 
 @lru_cache(maxsize=256)

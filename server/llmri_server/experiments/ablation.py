@@ -8,12 +8,14 @@ import numpy.typing as npt
 
 from llmri_protocol.messages import Edit
 from llmri_server.experiments.choosing import places_of
+from llmri_server.experiments.replies import conversation_of
 from llmri_server.experiments.selectivity import Mask, most_selective, random_units, within_layer
-from llmri_server.pocket.score import mark
+from llmri_server.pocket.questions import SPARE_TOKENS
 from llmri_server.pocket.skills import Example, Skill
-from llmri_server.torch_runtime import TorchRuntime
+from llmri_server.runtime import Runtime
 
 SITE = "mlp_act"
+BATCH = 100  # questions asked at once
 
 Questions = Sequence[tuple[Skill, Sequence[Example]]]
 Magnitudes = npt.NDArray[np.floating]
@@ -103,21 +105,30 @@ def edits_of(units: Mask, site: str = SITE) -> tuple[Edit, ...]:
 
 
 def run_condition(
-    runtime: TorchRuntime, condition: AblationCondition, questions: Questions, progress: Progress
+    runtime: Runtime, condition: AblationCondition, questions: Questions, progress: Progress
 ) -> ConditionScores:
-    """Mark every skill under every draw of a condition; leaves the runtime without edits."""
-    marks = []
-    try:
-        for units in condition.draws:
-            runtime.apply_edits(edits_of(units))
-            marks.append(dict(_mark_all(runtime, questions, progress)))
-    finally:
-        runtime.apply_edits(())
+    """Mark every skill under every draw of a condition."""
+    marks = [dict(_mark_all(runtime, edits_of(units), questions, progress)) for units in condition.draws]
     return ConditionScores(condition.name, int(condition.draws[0].sum()), tuple(marks))
 
 
-def _mark_all(runtime: TorchRuntime, questions: Questions, progress: Progress) -> Iterator[tuple[str, float]]:
-    with runtime.hooked():
-        for skill, examples in questions:
-            progress(skill.name)
-            yield skill.name, mark(runtime.model, runtime.tokenizer, skill, examples).share
+def _mark_all(
+    runtime: Runtime, edits: tuple[Edit, ...], questions: Questions, progress: Progress
+) -> Iterator[tuple[str, float]]:
+    for skill, examples in questions:
+        progress(skill.name)
+        yield skill.name, _share(runtime, skill, examples, edits)
+
+
+def _share(runtime: Runtime, skill: Skill, examples: Sequence[Example], edits: tuple[Edit, ...]) -> float:
+    """Ask every question, each in a conversation of its own; give the share that is answered rightly."""
+    right = 0
+    for first in range(0, len(examples), BATCH):
+        asked = examples[first : first + BATCH]
+        prompts = [runtime.prompt_ids(conversation_of(example.prompt)) for example in asked]
+        longest = max(len(runtime.text_ids(example.reply)) for example in asked)
+        replies = runtime.greedy_replies(prompts, longest + SPARE_TOKENS, edits)
+        right += sum(
+            skill.check(example.prompt, reply) for example, reply in zip(asked, replies, strict=True)
+        )
+    return right / len(examples)

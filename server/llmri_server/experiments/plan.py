@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from llmri_protocol.edits import Positions
+from llmri_server.settings import Dtype
 
 Measure = Literal["score", "loss", "kl"]
 Named = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -165,7 +166,7 @@ class Plan(Part, frozen=True, kw_only=True):
     about: str = ""
     model: str = "pocket"
     device: str = "auto"
-    dtype: str = "auto"
+    dtype: Dtype = "auto"
     groups: Annotated[tuple[Group, ...], Meta(min_length=1)]
     units: Units
     operations: Annotated[tuple[Operation, ...], Meta(min_length=1)]

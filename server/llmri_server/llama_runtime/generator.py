@@ -13,7 +13,9 @@ from llmri_server.llama_runtime.prompts import PromptWriter
 from llmri_server.llama_runtime.sampling import Sampler, sampler
 from llmri_server.llama_runtime.sequence_reading import chunks
 from llmri_server.llama_runtime.vocabulary import Vocabulary
+from llmri_server.pass_runs import Applied
 from llmri_server.runtime import NonFiniteError, ScanEvent, SiteLayers, StoppedError, TokenEvent, TurnOutcome
+from llmri_server.runtimes.common.reply_text import ReplyText
 from llmri_server.runtimes.common.turn_request import BrokenError, TurnRequest, end_reason
 
 Floats = npt.NDArray[np.float32]
@@ -57,7 +59,9 @@ class Generator:
             memory.forget()
             raise
         memory.settle()
-        reason = end_reason(reply.ids, self._vocabulary.ends, stopped=stop.is_set(), full=full)
+        reason = end_reason(
+            reply.ids, self._vocabulary.ends, ended=reply.ended, stopped=stop.is_set(), full=full
+        )
         anew = not (turn.begins or memory.goes_on)
         return TurnOutcome(reply.text, len(reply.ids), reason, prompt.trimmed, anew=anew)
 
@@ -83,14 +87,20 @@ class _Reply:
         self._direction = direction
         self._vocabulary = vocabulary
         self._decoder = vocabulary.start()
-        self._texts: list[str] = []
+        self._reply = ReplyText(turn.sampling.stop)
         self._known = 0
+        self._revision = 0
         self.ids: list[int] = []
 
     @property
     def text(self) -> str:
-        """What was said, without special tokens."""
-        return "".join(self._texts)
+        """What was said, without special tokens, and before the text that ended it."""
+        return self._reply.text
+
+    @property
+    def ended(self) -> bool:
+        """Whether a text ended it."""
+        return self._reply.ended
 
     def generate(self, limit: int) -> None:
         """Read the prompt, then choose at most `limit` tokens and read all but the last.
@@ -105,7 +115,7 @@ class _Reply:
         with sampler(self._memory.watch.context, self._turn.sampling) as chain:
             while logits is not None:
                 token = self._choose(chain, logits)
-                ended = token in self._vocabulary.ends or len(self.ids) == limit
+                ended = token in self._vocabulary.ends or self._reply.ended or len(self.ids) == limit
                 logits = None if ended or self._turn.stop.is_set() else self._read([token], "generate", 1)
 
     def _announce_prompt(self) -> None:
@@ -139,14 +149,17 @@ class _Reply:
             kept=kept,
             logits=int(first + len(ids) >= len(self._prompt)),
         )
-        memory.computed(compiled.edits, len(ids))
+        self._revision = compiled.revision
+        memory.computed(Applied(compiled.edits, compiled.revision), len(ids))
         self._scan(rows, wanted, phase, first + len(ids) - kept - self._known)
         return logits[-1] if len(logits) else logits
 
     def _scan(self, rows: Mapping[str, Floats], wanted: SiteLayers, phase: Phase, number: int) -> None:
         for site, layers in wanted:
             for offset, each in enumerate(rows[site]):
-                self._turn.sink.scan(ScanEvent(number + offset, phase, site, layers, "f32", each))
+                self._turn.sink.scan(
+                    ScanEvent(number + offset, phase, site, layers, "f32", each, self._revision)
+                )
 
     def _choose(self, chain: Sampler, logits: Floats) -> int:
         distribution = Distribution(logits)
@@ -157,6 +170,8 @@ class _Reply:
         self.ids.append(token)
         self._memory.read(token)
         if token not in self._vocabulary.special:
-            self._texts.append(text)
-        self._turn.sink.token(TokenEvent(number, "generate", token, text, logprob, entropy, top))
+            self._reply.add(text)
+        self._turn.sink.token(
+            TokenEvent(number, "generate", token, text, logprob, entropy, top, self._revision)
+        )
         return token

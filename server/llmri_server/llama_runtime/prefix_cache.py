@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from llmri_protocol.messages import Edit
 from llmri_server.edits.computed import Computed
 from llmri_server.edits.provenance import Provenance
 from llmri_server.llama_runtime.watch import Watch
+from llmri_server.pass_runs import Applied, PassLog, Runs
 from llmri_server.runtimes.common.keeping import Keeping
 
 
@@ -28,6 +28,7 @@ class Memory:
         self.watch = watch
         self._keeping = keeping
         self._ids: list[int] = []
+        self._log = PassLog()
         self._computed = Computed(layers)
 
     @property
@@ -50,9 +51,15 @@ class Memory:
         """How many positions were computed."""
         return self._computed.length
 
+    @property
+    def runs(self) -> Runs:
+        """How the positions of the latest turn and those before it were computed."""
+        return self._log.runs
+
     def forget(self) -> None:
         """Keep nothing, so that the next prompt is computed from its first token."""
         self._cut(0)
+        self._log = PassLog()
 
     def take(self, prompt: Sequence[int]) -> int:
         """Keep what a prompt shares with the conversation; give how many of its first tokens are computed.
@@ -64,11 +71,13 @@ class Memory:
         shared = min(self.length if same is None else same, len(prompt) - 1)
         self._cut(shared if self._may_be_cut(shared) else 0)
         self._ids = list(prompt)
+        self._log.turn(self.length, prompt)
         return self.length
 
-    def computed(self, edits: tuple[Edit, ...], positions: int) -> None:
+    def computed(self, applied: Applied, positions: int) -> None:
         """Learn that so many further positions were computed under these edits."""
-        self._computed.add(edits, positions)
+        self._computed.add(applied.edits, positions)
+        self._log.add(applied.edits, applied.revision, positions)
 
     def read(self, token: int) -> None:
         """Learn of a token that the running turn will compute next."""
@@ -80,11 +89,12 @@ class Memory:
         if not self.goes_on:
             self._computed.cut(0)
 
-    def renewed(self, watch: Watch, ids: Sequence[int], edits: tuple[Edit, ...]) -> None:
+    def renewed(self, watch: Watch, ids: Sequence[int], applied: Applied) -> None:
         """Keep another context's keys and values of these tokens, all computed under these edits."""
         self.watch = watch
         self._ids = list(ids)
-        self._computed.renew(edits, len(ids))
+        self._computed.renew(applied.edits, len(ids))
+        self._log.renew(applied.edits, applied.revision, ids)
 
     def _may_be_cut(self, length: int) -> bool:
         """Whether the memory may be continued behind its first positions; what was forgotten is lost."""

@@ -6,7 +6,7 @@ from typing import Protocol
 from llmri_protocol.messages import Notice
 from llmri_server.broadcast.hub import Member
 from llmri_server.broadcast.outbox import Outbox, OutboxBatch, Outgoing
-from llmri_server.broadcast.shared_scans import SharedScan
+from llmri_server.broadcast.shared_scans import AnswerScan, SharedScan
 from llmri_server.network.transport import Buffers, Transport
 
 MOST_BUFFERS = 512  # in one system call; Linux takes 1024
@@ -46,7 +46,9 @@ def send_all(
 def messages_of(batch: OutboxBatch, member: Member | None) -> Iterator[Outgoing]:
     """Yield what to send for a batch: scans shaped to the viewer's present wish, and how many it lost."""
     for parcel in batch.parcels:
-        if not isinstance(parcel, SharedScan):
+        if isinstance(parcel, AnswerScan):
+            yield from parcel.messages()
+        elif not isinstance(parcel, SharedScan):
             yield parcel
         elif member is not None:
             yield from member.shaped(parcel)

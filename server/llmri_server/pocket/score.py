@@ -1,6 +1,5 @@
 """Score a checkpoint on held-out questions: `python -m llmri_server.pocket.score [FOLDER]`."""
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from llmri_protocol.command_line import FAILED
 from llmri_server.pocket import WEIGHTS
 from llmri_server.pocket.answers import greedy_replies
+from llmri_server.pocket.questions import SPARE_TOKENS, questions
 from llmri_server.pocket.skills import SKILLS, Example, Skill
 
-SPARE_TOKENS = 16  # a wrong reply may run on for so long beyond the longest right one
 QUESTIONS = 300
 REQUIRED = {
     "addition": 0.97,
@@ -44,18 +43,6 @@ class SkillScore:
     def share(self) -> float:
         """The share answered rightly, from 0 to 1."""
         return self.right / self.asked
-
-
-def questions(skill: Skill, each: int, seed: int) -> list[Example]:
-    """Draw held-out questions, no question twice where the skill has enough of them."""
-    rng = random.Random(f"{skill.name}/{seed}")
-    drawn: dict[str, Example] = {}
-    for _ in range(20 * each):
-        example = skill.sample(rng, "held_out")
-        drawn.setdefault(example.prompt, example)
-        if len(drawn) == each:
-            break
-    return list(drawn.values())
 
 
 def mark(

@@ -27,20 +27,28 @@ class Caller:
     member: Member
 
 
+Handle = Callable[[Caller, Any], Outgoing | Work | None]
+
+
 class Handlers:
     """Carries out the commands of clients, from any thread; every one is answered exactly once.
 
     Args:
         submit: Queues work for the model's thread.
         refuse: Words a failure for the client.
+        otherwise: Carries out what has no handler of its own; without it everything must have one.
     """
 
     def __init__(
-        self, submit: Callable[[ClientTask], None], refuse: Callable[[BaseException, int | None], Error]
+        self,
+        submit: Callable[[ClientTask], None],
+        refuse: Callable[[BaseException, int | None], Error],
+        otherwise: Handle | None = None,
     ) -> None:
         self._submit = submit
         self._refuse = refuse
-        self._table: dict[type[Message], Callable[[Caller, Any], Outgoing | Work | None]] = {}
+        self._otherwise = otherwise
+        self._table: dict[type[Message], Handle] = {}
 
     def add(self, kind: type[Asked], handle: Callable[[Caller, Asked], Outgoing | Work | None]) -> None:
         """Let a function carry out a command.
@@ -79,7 +87,7 @@ class Handlers:
     def answer(self, caller: Caller, command: Command | PlainClientMessage) -> Outgoing | None:
         """Carry out a command and return its answer; None where that comes when the work is done."""
         number = command.id if isinstance(command, Command) else None
-        handle = self._table.get(type(command))
+        handle = self._table.get(type(command), self._otherwise)
         if handle is None:
             known = "`welcome.answers` lists what it answers"
             return Error(

@@ -11,10 +11,11 @@ from llmri_protocol.messages import Chat, Notice, Reply, Stop, TurnEnd, TurnStar
 from llmri_server.broadcast.hub import Hub
 from llmri_server.broadcast.outbox import Outbox
 from llmri_server.network.threads import GuardedThread, described
-from llmri_server.runtime import Runtime, Sampling, StoppedError
+from llmri_server.runtime import ChatMessage, Runtime, Sampling, StoppedError
 from llmri_server.service.client_tasks import ClientTask
 from llmri_server.service.conversation import Conversation
 from llmri_server.service.handlers import Caller, Handlers
+from llmri_server.service.sayings import said, sampled
 from llmri_server.service.turns import PendingTurn
 
 log = logging.getLogger(__name__)
@@ -89,9 +90,16 @@ class ModelWorker:
             stop: Ends what goes on and is nobody's own: a reply, or else the search for protected units.
         """
 
-        def chat(caller: Caller, command: Chat) -> Reply:  # noqa: ARG001 - a handler
-            turn = self.submit(command.text or "", new=command.new).number
-            return Reply(id=command.id, turn=turn, time=time.time())
+        def chat(caller: Caller, command: Chat) -> Reply:
+            messages = None if command.messages is None else said(command.messages)
+            turn = self.submit(
+                messages[-1]["content"] if messages else command.text or "",
+                new=command.new,
+                messages=messages,
+                sampling=sampled(self.conversation.sampling, command.sampling),
+                client=command.client or caller.name,
+            )
+            return Reply(id=command.id, turn=turn.number, time=time.time())
 
         def end(caller: Caller, command: Stop) -> None:
             if command.command is None:
@@ -107,8 +115,23 @@ class ModelWorker:
         self._idle = idle
         self._thread.start()
 
-    def submit(self, text: str, *, new: bool = False) -> PendingTurn:
+    def submit(
+        self,
+        text: str,
+        *,
+        new: bool = False,
+        messages: tuple[ChatMessage, ...] | None = None,
+        sampling: Sampling | None = None,
+        client: str = "",
+    ) -> PendingTurn:
         """Queue a turn; it has its number from now on.
+
+        Args:
+            text: What is said.
+            new: Forget the conversation so far first.
+            messages: The whole conversation, `text` being its last message, in place of the present one.
+            sampling: How the reply is chosen; None as always.
+            client: Who says it.
 
         Raises:
             TooManyTurnsError: The queue is full.
@@ -117,7 +140,7 @@ class ModelWorker:
         with self._changed:
             self._check_room(PendingTurn, "turns")
             self._numbers += 1
-            turn = PendingTurn(self._numbers, text, new)
+            turn = PendingTurn(self._numbers, text, new, messages, sampling, client)
             self._queue(turn)
             return turn
 
@@ -235,7 +258,7 @@ class ModelWorker:
         try:
             now = time.time()
             self._hub.fail(
-                TurnStart(turn=turn.number, prompt=turn.text, new=turn.new, time=now),
+                TurnStart(turn=turn.number, prompt=turn.text, new=turn.new, client=turn.client, time=now),
                 Notice(level="warning", message=why),
                 TurnEnd(turn=turn.number, reason="error", text="", tokens=0, seconds=0.0),
             )

@@ -5,20 +5,24 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from llmri_server.runtime import TurnOutcome
+from llmri_server.runtime import ChatMessage, Sampling, TurnOutcome
 
 
 @dataclass(eq=False)
 class PendingTurn:
     """A prompt on its way to a reply.
 
-    `stop` may be set at any time, before it starts too. `outcome` and `failure` hold nothing until
-    `done` is set; then one of them does.
+    `messages`, where there are some, become the conversation, and `text` is the last one's; `sampling`
+    replaces the server's; `client` says it. `stop` may be set at any time, before it starts too. `outcome`
+    and `failure` hold nothing until `done` is set; then one of them does.
     """
 
     number: int
     text: str
     new: bool = False
+    messages: tuple[ChatMessage, ...] | None = None
+    sampling: Sampling | None = None
+    client: str = ""
     stop: threading.Event = field(default_factory=threading.Event)
     done: threading.Event = field(default_factory=threading.Event)
     outcome: TurnOutcome | None = None

@@ -62,23 +62,31 @@ class Generator:
         if turn.begins:
             memory.forget()
         try:
-            ids, text = self._reply(turn, prompt.ids, limit, memory, attach)
+            ids, text, ended = self._reply(turn, prompt.ids, limit, memory, attach)
         except BaseException:
             memory.forget()
             raise
-        reason = end_reason(ids, self._ends, stopped=stop.is_set(), full=full)
+        reason = end_reason(ids, self._ends, ended=ended, stopped=stop.is_set(), full=full)
         return TurnOutcome(text, len(ids), reason, prompt.trimmed, anew=not (turn.begins or memory.goes_on))
 
     def _reply(
         self, turn: TurnRequest, prompt: list[int], limit: int, memory: PrefixCache, attach: Attach
-    ) -> tuple[list[int], str]:
-        """Return the reply's tokens and its text; what was computed is kept."""
+    ) -> tuple[list[int], str, bool]:
+        """Return the reply's tokens, its text, and whether that ended it; what was computed is kept."""
         cache, known = memory.take(prompt)
         announce_prompt(turn.sink, self._vocabulary, prompt, known)
         self._instruments.converse(prompt)
         new = len(prompt) - known
         distribution = Distribution()
-        announcer = Announcer(turn.sink, self._vocabulary, distribution, first=new, heard=memory.read)
+        announcer = Announcer(
+            turn.sink,
+            self._vocabulary,
+            distribution,
+            first=new,
+            heard=memory.read,
+            revision=lambda: self._instruments.applied.revision,
+            stops=turn.sampling.stop,
+        )
         try:
             with attach(new, len(prompt)):
                 reply = reply_to(
@@ -94,4 +102,4 @@ class Generator:
         except NonFiniteError:
             raise BrokenError([*prompt, *announcer.ids], len(prompt)) from None
         memory.keep(cache, prompt + reply.ids)
-        return reply.ids, reply.text
+        return reply.ids, reply.text, announcer.stopped

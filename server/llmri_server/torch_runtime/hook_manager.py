@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 from llmri_protocol.messages import Edit
 from llmri_server.edits import Place
 from llmri_server.edits.baselines import Baselines
+from llmri_server.pass_runs import Applied
 from llmri_server.runtime import SiteLayers
 from llmri_server.torch_runtime.architectures import SITE_NAMES, SiteName
 from llmri_server.torch_runtime.hooks import CapturedSite, ForwardPass
@@ -44,9 +45,11 @@ class _Setting:
     """What the next pass shall do: one immutable value, so that a pass sees all of a change or nothing."""
 
     edits: Edits = ()
+    revision: int = 0
     wanted: SiteLayers = ()
     recorded: SiteLayers | None = None
     variants: tuple[Edits, ...] | None = None
+    alone: Edits | None = None
 
 
 class HookManager:
@@ -80,7 +83,7 @@ class HookManager:
         self._installed: _Setting | None = None
         self._current = ForwardPass()
         self._installation = Installation(self._sites, self._current)
-        self._felt: Edits = ()
+        self._applied = Applied()
         self._prompt: int | None = None
         self._first: int | None = None
         self._receiver: Receiver | None = None
@@ -90,18 +93,18 @@ class HookManager:
 
     @property
     def edits(self) -> Edits:
-        """The edits that stand: what the next pass feels, unless it has variants."""
+        """The edits that stand: what the next pass feels, unless others replace them."""
         return self._setting.edits
 
     @property
-    def applied(self) -> Edits:
-        """The standing edits of the latest pass that felt them."""
-        return self._felt
+    def applied(self) -> Applied:
+        """The standing edits of the latest pass that had them, with their revision."""
+        return self._applied
 
-    def edit(self, edits: Sequence[Edit]) -> None:
+    def edit(self, edits: Sequence[Edit], revision: int = 0) -> None:
         """Apply these edits, checked before, from the next pass on."""
         with self._lock:
-            self._setting = replace(self._setting, edits=tuple(edits))
+            self._setting = replace(self._setting, edits=tuple(edits), revision=revision)
 
     def capture(self, wanted: SiteLayers) -> None:
         """Keep these sites and layers from the next pass on.
@@ -128,6 +131,8 @@ class HookManager:
         variants: Sequence[Sequence[Edit]] | None = None,
         prompt: int | None = None,
         start: int | None = None,
+        *,
+        alone: Edits | None = None,
     ) -> Iterator[None]:
         """Let passes inside feel the edits, and hand what they leave to the receiver.
 
@@ -141,6 +146,7 @@ class HookManager:
                 empty cache be the prompt.
             start: How many positions were computed before the first pass; the passes are counted from there.
                 None asks each pass's cache, which some models keep elsewhere.
+            alone: Replaces the standing edits in every row.
 
         Raises:
             ValueError: What shall be recorded is not there; or, when a pass begins, its batch has another
@@ -148,10 +154,10 @@ class HookManager:
         """
         self._check(recorded or ())
         outer = (self._receiver, self._prompt, self._first)
-        replaced = (self._setting.recorded, self._setting.variants)
+        replaced = (self._setting.recorded, self._setting.variants, self._setting.alone)
         self._receiver, self._prompt, self._first = receiver, prompt, start
         applied = replaced[1] if variants is None else tuple(tuple(edits) for edits in variants)
-        self._replace(recorded, applied)
+        self._replace(recorded, applied, replaced[2] if alone is None else alone)
         try:
             with self._watching():
                 yield
@@ -177,9 +183,11 @@ class HookManager:
                 if not 0 <= layer < there:
                     raise ValueError(f"there is no layer {layer}; this model has layers 0 to {there - 1}")
 
-    def _replace(self, recorded: SiteLayers | None, variants: tuple[Edits, ...] | None) -> None:
+    def _replace(
+        self, recorded: SiteLayers | None, variants: tuple[Edits, ...] | None, alone: Edits | None
+    ) -> None:
         with self._lock:
-            self._setting = replace(self._setting, recorded=recorded, variants=variants)
+            self._setting = replace(self._setting, recorded=recorded, variants=variants, alone=alone)
 
     @contextmanager
     def _watching(self) -> Iterator[None]:
@@ -245,11 +253,13 @@ class HookManager:
     def _install(self, setting: _Setting) -> None:
         """Hook exactly the places that are edited or kept."""
         self._uninstall()
-        if setting.variants is None:
-            self._felt = setting.edits
-            changes = self._interventions.stand(setting.edits)
-        else:
+        if setting.variants is not None:
             changes = self._interventions.vary(setting.variants)
+        elif setting.alone is not None:
+            changes = self._interventions.stand(setting.alone)
+        else:
+            self._applied = Applied(setting.edits, setting.revision)
+            changes = self._interventions.stand(setting.edits)
         wanted = setting.wanted if setting.recorded is None else setting.recorded
         self._installation = Installation(self._sites, self._current, self._clock)
         self._installation.put(changes, wanted, copied=setting.recorded is not None)

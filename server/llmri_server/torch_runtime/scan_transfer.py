@@ -28,7 +28,7 @@ class ScanWriter:
     """Makes the scans of one turn, whose first position has number 0.
 
     `prompt` positions come first; at most the last `prompt_scans` of them are scanned. `on_pass` is told of
-    every pass and its positions.
+    every pass and its positions, and `revision` gives that of the present pass.
     """
 
     def __init__(
@@ -37,9 +37,11 @@ class ScanWriter:
         prompt: int,
         prompt_scans: int,
         on_pass: Callable[[int], None] = lambda _positions: None,
+        revision: Callable[[], int] = lambda: 0,
     ) -> None:
         self._sink = sink
         self._on_pass = on_pass
+        self._revision = revision
         self._prompt = prompt
         self._prompt_scans = prompt_scans
         self._number = 0
@@ -52,15 +54,16 @@ class ScanWriter:
             rows = on_host(kept.rows).reshape(len(layers), -1)
             # Freeing tensors lets go of the interpreter: before the sink wakes a sender, nobody takes it.
             kept.forget()
-            self._sink.scan(ScanEvent(self._number, "generate", name, layers, dtype, rows))
+            self._sink.scan(ScanEvent(self._number, "generate", name, layers, dtype, rows, self._revision()))
             return
         count = min(self._prompt, self._prompt_scans)
         if not count:
             return
+        revision = self._revision()
         positions = on_host([last_positions(kept.tensors, count)])
         kept.forget()
         for number, rows in enumerate(positions, start=self._prompt - count):
-            self._sink.scan(ScanEvent(number, "prompt", name, layers, dtype, rows))
+            self._sink.scan(ScanEvent(number, "prompt", name, layers, dtype, rows, revision))
 
     def passed(self, positions: int) -> None:
         """Count the positions of a pass."""

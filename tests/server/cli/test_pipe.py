@@ -3,7 +3,7 @@ import io
 import pytest
 
 from llmri_server import Server
-from llmri_server.cli.pipe import answer_lines
+from llmri_server.cli.console import answer_lines
 from llmri_server.runtime import TurnOutcome
 from llmri_server.service.model_worker import ClosedError, TooManyTurnsError
 from llmri_server.service.turns import PendingTurn

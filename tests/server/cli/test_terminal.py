@@ -50,7 +50,10 @@ def test_an_unknown_command_is_not_sent_to_the_model(
 
 def test_edits_are_listed(terminal: Terminal, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     terminal.handle("/edits")
-    server.journal.add([Edit(site="mlp_act", layer=2, units=tuple(range(12)), value=1.5)], "x")
+    edit = Edit(site="mlp_act", layer=2, units=tuple(range(12)), value=1.5)
+    added = server.journal.add([edit], "x")
+    assert added is not None
+    server.journal.commit(added)
     terminal.handle("/edits")
     none, one = capsys.readouterr().out.splitlines()
     assert none == "no edits stand"

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from llmri_server.network.access import ServeError, access_token, bind, shown
+from llmri_server.network.access import ServeError, access_token
+from llmri_server.network.tcp import bind
 
 
 def test_a_token_comes_from_a_file_before_the_environment(
@@ -53,8 +54,3 @@ def test_a_host_that_is_nobody_is_told() -> None:
 def test_an_address_of_another_machine_is_told() -> None:
     with pytest.raises(ServeError, match=r"cannot listen on 192\.0\.2\.1"):
         bind("192.0.2.1", 0, "a long token")
-
-
-def test_ipv6_hosts_are_shown_in_brackets() -> None:
-    assert shown(("::1", 9999)) == "[::1]:9999"
-    assert shown(("127.0.0.1", 9999)) == "127.0.0.1:9999"

@@ -135,7 +135,7 @@ def test_a_site_that_is_not_there_is_refused_and_the_old_wish_stays(
 def test_a_bug_is_answered_too_and_logged_for_the_operator(
     viewer: Viewer, runtime: FakeRuntime, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(edits: object) -> None:
+    def fail(edits: object, revision: int) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(runtime, "apply_edits", fail)

@@ -18,7 +18,7 @@ from llmri_protocol.frames import header
 from llmri_protocol.messages import Error, Reply, Role, Subscribe, TurnEnd, Welcome
 from llmri_server import Server, Settings
 from llmri_server.network.access import tls_context
-from llmri_server.network.listener import STRANGERS
+from llmri_server.network.admission import STRANGERS
 from tests.server.fakes import Connect, Eventually, FakeRuntime, Viewer
 
 PATIENCE = 60

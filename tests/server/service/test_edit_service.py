@@ -1,4 +1,5 @@
 import threading
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import msgspec
@@ -21,7 +22,7 @@ from llmri_server.broadcast.outbox import Outbox
 from llmri_server.protection import ProtectedError
 from llmri_server.runtime import EditError
 from llmri_server.service.edit_service import EditService
-from tests.server.fakes import CARD, WIDTH, FakeRuntime
+from tests.server.fakes import CARD, PATIENCE, WIDTH, FakeRuntime
 
 LIMITS = Limits(client_frame=1, server_frame=1, queue=1, prompt_positions=1)
 GUARDED = ProtectedUnit(site="resid_post", layer=2, unit=3, test="massive", evidence="812")
@@ -174,20 +175,78 @@ def test_force_counts_only_where_the_server_allows_it(desk: Desk) -> None:
     assert allowing.standing == (ablation,)
 
 
-def test_everybody_is_told_the_revisions_in_one_order(desk: Desk) -> None:
+def test_everybody_is_told_every_revision_in_the_order_of_the_changes(desk: Desk) -> None:
     def work(name: str) -> None:
         for step in range(30):
             desk.intervene(edit(step % WIDTH, value=step + 2.0), by=name)
             desk.desk.announce()
+            desk.desk.undo(name)
+            desk.desk.clear(name)
 
     threads = [threading.Thread(target=work, args=(name,)) for name in ("a", "b", "c")]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    revisions = [told.revision for told in desk.hub.told]
-    assert revisions == sorted(revisions)
-    assert desk.hub.told[-1].edits == desk.standing
+    told = list({each.revision: each for each in desk.hub.told}.values())
+    changes = desk.desk.journal.changes
+    assert [each.revision for each in desk.hub.told] == sorted(each.revision for each in desk.hub.told)
+    assert [each.revision for each in told if each.revision] == list(range(1, len(changes) + 1))
+    assert [each.by for each in told if each.revision] == [change.by for change in changes]
+    assert told[-1].edits == desk.standing
+
+
+def test_a_runtime_that_takes_edits_may_wait_for_who_reads_them(desk: Desk) -> None:
+    """What applies edits may need its own thread, which reads the journal and lets viewers in meanwhile."""
+    apply, read = desk.runtime.apply_edits, list[object]()
+
+    def slowly(edits: Sequence[Edit], revision: int = 0) -> None:
+        def reader() -> None:
+            read.append(desk.desk.journal.state.revision)
+            read.append(len(desk.desk.journal.changes))
+            desk.desk.join(cast("Outbox", None))
+            desk.desk.announce()
+
+        thread = threading.Thread(target=reader, daemon=True)
+        thread.start()
+        thread.join(PATIENCE)
+        assert not thread.is_alive(), "a reader waits for a change that waits for it"
+        apply(edits, revision)
+
+    desk.runtime.apply_edits = slowly  # type: ignore[method-assign]
+    desk.intervene(edit(0, value=2.0))
+    desk.desk.undo("bob")
+    desk.desk.clear("cy")
+    assert read == [0, 0, 1, 1]  # as it stood before each change; clear changed nothing
+    assert [welcome.edits for welcome in desk.hub.welcomes] == [(), (edit(0, value=2.0),)]
+    assert [told.revision for told in desk.hub.told] == [0, 1, 1, 2]
+
+
+@pytest.mark.parametrize("change", ["intervene", "replace", "clear", "undo", "redo"])
+def test_a_change_that_cannot_be_put_in_force_is_none(desk: Desk, change: str) -> None:
+    desk.intervene(edit(1, value=2.0))
+    desk.intervene(edit(2, value=3.0))
+    desk.desk.undo("ann")
+    before = desk.desk.journal.state, desk.desk.journal.changes, list(desk.hub.told)
+    apply = desk.runtime.apply_edits
+
+    def refuse(edits: Sequence[Edit], revision: int = 0) -> None:
+        raise MemoryError
+
+    desk.runtime.apply_edits = refuse  # type: ignore[method-assign]
+    changes: dict[str, Callable[[], object]] = {
+        "intervene": lambda: desk.intervene(edit(5, value=9.0)),
+        "replace": lambda: desk.desk.replace(PlainIntervention(interventions={3: 0.5}, layer=0), "bob"),
+        "clear": lambda: desk.desk.clear("bob"),
+        "undo": lambda: desk.desk.undo("bob"),
+        "redo": lambda: desk.desk.redo("bob"),
+    }
+    with pytest.raises(MemoryError):
+        changes[change]()
+    assert (desk.desk.journal.state, desk.desk.journal.changes, desk.hub.told) == before
+    desk.runtime.apply_edits = apply  # type: ignore[method-assign]
+    desk.desk.redo("ann")
+    assert desk.standing == (edit(1, value=2.0), edit(2, value=3.0))
 
 
 FOUND = ProtectedUnit(site="mlp_act", layer=0, unit=1, test="loss", evidence="1.00 to 9.00 nats")

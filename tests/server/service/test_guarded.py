@@ -64,7 +64,7 @@ def test_a_turn_ends_with_a_reason_wherever_anything_is_raised(
             case "begin":
                 patch.setattr(server.hub, "begin", raising(error))
             case "remember":
-                patch.setattr(server.worker.conversation, "_remember", raising(error))
+                patch.setattr(server.worker.conversation._history, "remember", raising(error))
         viewer.tell(Chat, text="hello")
         told = viewer.until(TurnEnd)
         end = told[-1]
@@ -134,7 +134,7 @@ def test_a_model_thread_that_cannot_go_on_says_so_to_everybody(
 def test_a_listener_that_cannot_go_on_says_so_to_everybody(
     server: Server, viewer: Viewer, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server._listener, "_admit", raising(PanicError("no")))
+    monkeypatch.setattr(server._admission, "_admit", raising(PanicError("no")))
     connect()
     assert "lets clients in ended by an error (PanicError: no)" in viewer.last(Bye).reason
     assert server.failure
@@ -155,7 +155,7 @@ def test_a_connection_whose_thread_fails_is_closed_and_the_others_live(
         broken = connect()
         with pytest.raises((EOFError, ConnectionResetError)):
             broken.receive()
-        eventually(lambda: len(server.hub) == 0 and not server._listener._clients)
+        eventually(lambda: len(server.hub) == 0 and not server._admission._clients)
     assert isinstance(connect().receive(), Welcome)
     assert server.failure is None
 

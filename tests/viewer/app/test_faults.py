@@ -53,17 +53,17 @@ def at_desk(port: int, table: Bindings, atlas: Atlas | None = None) -> Iterator[
 def until(desk: Desk, met: Callable[[], bool]) -> None:
     limit = time.monotonic() + PATIENCE
     while not met():
-        assert time.monotonic() < limit, desk.state.link
+        assert time.monotonic() < limit, desk.state.connection.link
         desk.window.frame()
         time.sleep(0.002)
 
 
 def lost(desk: Desk) -> None:
-    until(desk, lambda: desk.state.link.link is not Link.CONNECTED)
+    until(desk, lambda: desk.state.connection.link.link is not Link.CONNECTED)
 
 
 def found(desk: Desk) -> None:
-    until(desk, lambda: desk.state.link.link is Link.CONNECTED)
+    until(desk, lambda: desk.state.connection.link.link is Link.CONNECTED)
 
 
 VIEWS = ("h", "o", "f", "n", "a", "k", "v")
@@ -79,15 +79,15 @@ def look_around(desk: Desk) -> None:
 def test_a_server_that_dies_leaves_its_scans_to_be_looked_at(table: Bindings) -> None:
     with SyntheticServer() as server, at_desk(server.port, table) as desk:
         desk.play(STORY_TOLD)
-        shown = desk.state.at
+        shown = desk.state.time.at
         server.close()
         lost(desk)
-        assert desk.state.at == shown
+        assert desk.state.time.at == shown
         look_around(desk)
         desk.play("left")
-        assert desk.state.at is not None
-        assert desk.state.at != shown
-        assert not desk.state.quit
+        assert desk.state.time.at is not None
+        assert desk.state.time.at != shown
+        assert not desk.state.window.quit
 
 
 OTHERS = {
@@ -112,19 +112,23 @@ def test_a_server_that_comes_back_with_another_model_is_seen_as_it_is(
             with SyntheticServer(port=port, session="two", name="another", **other) as second:  # type: ignore[arg-type]
                 found(desk)
                 state = desk.state
-                assert state.card == second.card
-                assert 0 <= state.layer < second.card.layers
-                assert (state.selection, state.camera, state.at) == (frozenset(), None, None)
+                assert state.connection.card == second.card
+                assert 0 <= state.pane.layer < second.card.layers
+                assert (state.selection.units, state.pane.camera, state.time.at) == (
+                    frozenset(),
+                    None,
+                    None,
+                )
                 if "layers" in other and other["layers"] > server.card.layers:  # their units are there, too
-                    assert "the clusters were made from pocket" in state.notice
+                    assert "the clusters were made from pocket" in state.overlays.notice
                 else:
-                    assert state.clusters is None
-                    assert "the clusters stay hidden" in state.notice
+                    assert state.atlas is None
+                    assert "the clusters stay hidden" in state.overlays.notice
                 assert not desk.session.store.turns
                 desk.play('say:"hello" wait:turn_end')
                 look_around(desk)
                 desk.play("click:unit=0 b wait:edits")
-                assert desk.state.selection == {(desk.state.layer, 0)}
+                assert desk.state.selection.units == {(desk.state.pane.layer, 0)}
 
 
 def test_a_server_that_comes_back_without_its_turns_says_that_they_are_gone(table: Bindings) -> None:
@@ -136,8 +140,11 @@ def test_a_server_that_comes_back_without_its_turns_says_that_they_are_gone(tabl
             lost(desk)
             with SyntheticServer(port=port, session="two"):
                 found(desk)
-                assert desk.state.notice == "the server began a new session: 2 turns of the last one are gone"
-                assert desk.state.warning
+                assert (
+                    desk.state.overlays.notice
+                    == "the server began a new session: 2 turns of the last one are gone"
+                )
+                assert desk.state.overlays.warning
 
 
 def test_a_server_that_comes_back_without_the_shown_site_shows_another(table: Bindings) -> None:
@@ -154,9 +161,9 @@ def test_a_server_that_comes_back_without_the_shown_site_shows_another(table: Bi
             )
             with second:
                 found(desk)
-                assert desk.state.site == "resid_post"
-                assert "has no site mlp_act" in desk.state.notice
-                assert desk.state.layer < second.card.layers
+                assert desk.state.pane.site == "resid_post"
+                assert "has no site mlp_act" in desk.state.overlays.notice
+                assert desk.state.pane.layer < second.card.layers
                 look_around(desk)
 
 
@@ -241,14 +248,14 @@ def test_garbage_is_a_notice_and_the_viewer_lives_on(data: bytes, table: Binding
         said: list[str] = []
 
         def told() -> bool:
-            said.extend([desk.state.notice, desk.state.link.sentence])
+            said.extend([desk.state.overlays.notice, desk.state.connection.link.sentence])
             return any(word in sentence for sentence in said for word in ("odd", "understood", "passes over"))
 
         until(desk, told)
         found(desk)
         server.send(TurnStart(turn=1, prompt="still there?", time=0.0))
         until(desk, lambda: 1 in desk.session.store.turns)
-        assert not desk.state.quit
+        assert not desk.state.window.quit
 
 
 def scan(
@@ -290,9 +297,9 @@ def test_what_cannot_be_of_this_model_is_left_out_and_said(message: ServerMessag
         found(desk)
         until(desk, lambda: bool(server.callers))
         server.send(message)
-        until(desk, lambda: "something odd" in desk.state.notice)
-        assert desk.state.at is None
-        assert not desk.state.standing.edits
+        until(desk, lambda: "something odd" in desk.state.overlays.notice)
+        assert desk.state.time.at is None
+        assert not desk.state.editing.standing.edits
         look_around(desk)
 
 
@@ -302,7 +309,7 @@ def test_scans_of_nothing_but_nan_are_drawn(table: Bindings) -> None:
         until(desk, lambda: bool(server.callers))
         for token in range(4):
             server.send(scan(token=token))
-        until(desk, lambda: desk.state.at is not None)
+        until(desk, lambda: desk.state.time.at is not None)
         look_around(desk)
 
 
@@ -316,7 +323,7 @@ def test_a_model_that_cannot_be_is_no_end_of_the_viewer(change: dict[str, object
                 desk.window.frame()
                 time.sleep(0.002)
             look_around(desk)
-            assert not desk.state.quit
+            assert not desk.state.window.quit
 
 
 def test_what_never_was_a_server_of_ours_ends_the_waiting(table: Bindings) -> None:
@@ -324,7 +331,7 @@ def test_what_never_was_a_server_of_ours_ends_the_waiting(table: Bindings) -> No
     with listener, at_desk(listener.getsockname()[1], table) as desk:
         sock, _ = listener.accept()
         sock.sendall(GARBAGE["text"] * 8)
-        until(desk, lambda: desk.state.link.link is Link.REFUSED)
+        until(desk, lambda: desk.state.connection.link.link is Link.REFUSED)
         desk.window.draw()
         assert "No connection" in [text.text for text in desk.window.canvas.written]
         sock.close()

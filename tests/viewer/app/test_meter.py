@@ -1,7 +1,6 @@
 import pytest
 
-from llmri_viewer.app.meter import Meter
-from llmri_viewer.app.timings import Timings, at_share
+from llmri_viewer.app.meter import Meter, Timings, at_share
 
 
 def test_scans_of_the_last_second_are_counted() -> None:

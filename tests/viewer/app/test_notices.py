@@ -10,7 +10,7 @@ import pytest
 from llmri_look.keys import bindings
 from llmri_protocol.messages import Error, Notice
 from llmri_viewer.app import user_paths
-from llmri_viewer.app.notices import NoticeClock, seconds
+from llmri_viewer.app.application import NoticeClock, notice_seconds
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.options import Options
 from tests.viewer.conftest import Desk
@@ -25,45 +25,49 @@ def move(desk: Desk, at: tuple[int, int]) -> None:
 
 
 def test_a_warning_shows_longer_than_news_and_a_long_text_longer_than_a_short_one() -> None:
-    assert seconds("saved", warning=False) < seconds("saved", warning=True) < seconds(LONG, warning=True)
+    assert (
+        notice_seconds("saved", warning=False)
+        < notice_seconds("saved", warning=True)
+        < notice_seconds(LONG, warning=True)
+    )
 
 
 def test_a_notice_goes_when_its_time_is_over(told: Desk) -> None:
     told.session.tell("saved a.png")
-    told.session.glide(seconds("saved a.png", warning=False) - 0.1)
-    assert told.state.notice == "saved a.png"
+    told.session.glide(notice_seconds("saved a.png", warning=False) - 0.1)
+    assert told.state.overlays.notice == "saved a.png"
     told.session.glide(0.2)
-    assert told.state.notice == ""
+    assert told.state.overlays.notice == ""
 
 
 def test_a_notice_told_again_has_its_whole_time_again(told: Desk) -> None:
     event = Notice(level="warning", message="slow")
     told.session.receive(event)
-    whole = seconds("slow", warning=True)
+    whole = notice_seconds("slow", warning=True)
     told.session.glide(whole - 0.1)
     told.session.receive(event)
     told.session.glide(whole - 0.1)
-    assert told.state.notice == "slow"
+    assert told.state.overlays.notice == "slow"
 
 
 def test_other_messages_do_not_make_a_notice_last(told: Desk) -> None:
     told.session.receive(Error(code="refused", message="no", id=1))
-    told.session.glide(seconds("no", warning=True) - 0.1)
+    told.session.glide(notice_seconds("no", warning=True) - 0.1)
     told.server.speak("again")
     told.play("wait:turn_end")
     told.session.glide(0.2)
-    assert told.state.notice == ""
+    assert told.state.overlays.notice == ""
 
 
 def test_a_moving_mouse_leaves_a_notice_and_a_key_clears_it(told: Desk) -> None:
     told.play("escape b")
-    assert told.state.notice
-    view = face.of(told.state.size).view
+    assert told.state.overlays.notice
+    view = face.of(told.state.window.size).view
     move(told, (view.x + 20, view.y + 20))
-    assert told.state.pointer == (view.x + 20, view.y + 20)
-    assert told.state.notice
+    assert told.state.window.pointer == (view.x + 20, view.y + 20)
+    assert told.state.overlays.notice
     told.play("up")
-    assert told.state.notice == ""
+    assert told.state.overlays.notice == ""
 
 
 def test_a_notices_end_is_one_redraw_and_then_there_is_none(
@@ -73,7 +77,7 @@ def test_a_notices_end_is_one_redraw_and_then_there_is_none(
     original = told.window.draw
 
     def draw() -> None:
-        drawn.append(told.state.notice)
+        drawn.append(told.state.overlays.notice)
         original()
 
     monkeypatch.setattr(told.window, "draw", draw)
@@ -92,7 +96,7 @@ def test_a_long_notice_is_whole_and_leaves_the_view_alone(told: Desk, size: str,
     told.session.tell(LONG, warning=True)
     told.window.draw()
     written = told.window.canvas.written
-    parts = face.of(told.state.size)
+    parts = face.of(told.state.window.size)
     below = [text for text in written if text.taken.y >= parts.below.y]
     whole = " ".join(text.text for text in below)
     assert LONG.strip() in whole
@@ -104,20 +108,20 @@ def test_a_long_notice_is_whole_and_leaves_the_view_alone(told: Desk, size: str,
 def test_the_clock_counts_only_while_something_shows(told: Desk) -> None:
     clock = NoticeClock()
     assert not clock.over(100.0)
-    clock.see(replace(told.state, notice="now"))
+    clock.see(replace(told.state, overlays=replace(told.state.overlays, notice="now")))
     assert not clock.over(0.1)
     assert clock.over(100.0)
 
 
 def test_the_first_hint_shows_four_keys_of_the_table_until_one_is_pressed(told: Desk) -> None:
-    told.session.state = replace(told.state, hint=True)
+    told.session.state = replace(told.state, overlays=replace(told.state.overlays, hint=True))
     told.window.draw()
     written = [text.text for text in told.window.canvas.written]
     assert {"T", "Up  Down", "click", "F1"} <= set(written)
     move(told, (400, 300))
-    assert told.state.hint
+    assert told.state.overlays.hint
     told.play("up")
-    assert not told.state.hint
+    assert not told.state.overlays.hint
     assert "To begin with" not in [text.text for text in told.window.canvas.written]
 
 

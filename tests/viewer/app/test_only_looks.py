@@ -40,14 +40,14 @@ def looking(server: SyntheticServer, table: Bindings) -> Iterator[Desk]:
 )
 def test_what_changes_the_model_is_refused_in_plain_words_and_not_sent(looking: Desk, keys: str) -> None:
     looking.play(f"{keys} sleep:0.1")
-    assert looking.state.notice == ONLY_LOOKS
+    assert looking.state.overlays.notice == ONLY_LOOKS
     assert "--read-only" in ONLY_LOOKS
     assert not [each for each in looking.server.received[1:] if not isinstance(each, Ping | Subscribe)]
 
 
 def test_views_of_measurements_ask_for_none(looking: Desk) -> None:
     looking.play("n sleep:0.1 n v sleep:0.1 v k sleep:0.1 k")
-    assert looking.state.notice == ""
+    assert looking.state.overlays.notice == ""
     assert not looking.state.measurements.failures
     assert not [each for each in looking.server.received[1:] if not isinstance(each, Ping | Subscribe)]
 
@@ -55,17 +55,17 @@ def test_views_of_measurements_ask_for_none(looking: Desk) -> None:
 def test_words_typed_after_t_are_no_commands(looking: Desk) -> None:
     before = looking.state
     looking.play("t")
-    assert looking.state.notice == ONLY_LOOKS
+    assert looking.state.overlays.notice == ONLY_LOOKS
     for letter in "halfdog":
         looking.play(letter)
-    assert looking.state.chat == "halfdog"
-    assert (looking.state.view, looking.state.log, looking.state.difference) == (
-        before.view, before.log, before.difference,
+    assert looking.state.typing.chat == "halfdog"
+    assert (looking.state.pane.view, looking.state.look.log, looking.state.look.difference) == (
+        before.pane.view, before.look.log, before.look.difference,
     )  # fmt: skip
     looking.play("return")
-    assert (looking.state.chat, looking.state.notice) == ("halfdog", ONLY_LOOKS)
+    assert (looking.state.typing.chat, looking.state.overlays.notice) == ("halfdog", ONLY_LOOKS)
     looking.play("escape")
-    assert looking.state.chat is None
+    assert looking.state.typing.chat is None
 
 
 def test_the_box_says_what_it_is_and_how_to_leave_it(looking: Desk) -> None:
@@ -75,4 +75,4 @@ def test_the_box_says_what_it_is_and_how_to_leave_it(looking: Desk) -> None:
 
 def test_a_server_that_takes_nothing_from_us_is_told_in_our_own_words(told: Desk) -> None:
     told.session.receive(Error(code="not_allowed", message="a viewer may not send `intervene`", id=9))
-    assert told.state.notice == MAY_ONLY_LOOK
+    assert told.state.overlays.notice == MAY_ONLY_LOOK

@@ -13,7 +13,7 @@ import pytest
 from llmri_look.colours import colour
 from llmri_look.keys.bindings import Bindings
 from llmri_viewer.app import window
-from llmri_viewer.drawing import painters
+from llmri_viewer.drawing import scene
 from llmri_viewer.drawing.palettes import palette
 from llmri_viewer.model.layout import face
 from llmri_viewer.model.options import Options
@@ -27,7 +27,7 @@ VIEW = GridView()
 
 def drag(desk: Desk, dx: int, dy: int, mods: int = pygame.KMOD_NONE) -> None:
     """Press the left button in the view, move, and release."""
-    view = face.of(desk.state.size).view
+    view = face.of(desk.state.window.size).view
     start = (view.x + view.width // 2, view.y + view.height // 2)
     end = (start[0] + dx, start[1] + dy)
     pygame.key.set_mods(mods)
@@ -62,8 +62,8 @@ def test_every_pixel_of_a_unit_tells_its_value_to_within_a_level(told: Desk, key
     picture = picture_of(state, told.session.store)
     assert picture is not None
     pixels = pygame.surfarray.array3d(canvas.surface).astype(int)
-    colours = np.asarray(palette(state.colour_map, canvas.theme))[: colour.LEVELS]
-    bar = face.of(state.size).bar
+    colours = np.asarray(palette(state.look.colour_map, canvas.theme))[: colour.LEVELS]
+    bar = face.of(state.window.size).bar
     ramp = pixels[bar.x + 1 : bar.right - 1, bar.y + 6]
     stage, rng, seen = VIEW.stage(state), np.random.default_rng(0), 0
     truth = picture.scale.position(picture.values) * (colour.LEVELS - 1)
@@ -106,7 +106,7 @@ def test_zero_stays_in_the_middle_of_a_diverging_map_whatever_is_dragged(told: D
 def test_a_drag_without_ctrl_moves_the_picture(told: Desk) -> None:
     before = limits(told)
     drag(told, 40, 20)
-    assert told.state.camera is not None
+    assert told.state.pane.camera is not None
     assert limits(told) == before
 
 
@@ -119,7 +119,7 @@ def fine(request: pytest.FixtureRequest, server: SyntheticServer, table: Binding
 
 
 def test_a_fine_screen_shows_the_same_layout_with_more_pixels(fine: Desk) -> None:
-    scale, size = fine.window.canvas.scale, fine.state.size
+    scale, size = fine.window.canvas.scale, fine.state.window.size
     assert size == (900, 600)
     assert fine.window.canvas.surface.get_size() == (scale * 900, scale * 600)
     assert all(text.taken.right <= 900 and text.taken.bottom <= 600 for text in fine.window.canvas.written)
@@ -127,14 +127,14 @@ def test_a_fine_screen_shows_the_same_layout_with_more_pixels(fine: Desk) -> Non
 
 def test_on_a_fine_screen_a_unit_is_hit_where_it_is_drawn(fine: Desk) -> None:
     fine.play("g click:unit=127")
-    assert fine.state.selection == {(4, 127)}
+    assert fine.state.selection.units == {(4, 127)}
     fine.play("escape")
     box, scale = VIEW.box_of(fine.state, 200), fine.window.canvas.scale
     picture = picture_of(fine.state, fine.session.store)
     assert box is not None
     assert picture is not None
     fine.window.draw()
-    ink = palette(fine.state.colour_map, fine.window.canvas.theme)[picture.levels[200]]
+    ink = palette(fine.state.look.colour_map, fine.window.canvas.theme)[picture.levels[200]]
     for x, y in ((box.x, box.y), (box.right - 1, box.bottom - 1)):
         for corner in (0, scale - 1):
             at = (scale * x + corner, scale * y + corner)
@@ -145,7 +145,7 @@ def test_a_fine_window_is_resized_in_the_layouts_pixels(fine: Desk) -> None:
     scale = fine.window.canvas.scale
     pygame.event.post(pygame.event.Event(pygame.VIDEORESIZE, w=scale * 1000, h=scale * 700, size=(0, 0)))
     fine.window.frame()
-    assert fine.state.size == (1000, 700)
+    assert fine.state.window.size == (1000, 700)
     assert fine.window.canvas.surface.get_size() == (scale * 1000, scale * 700)
 
 
@@ -154,7 +154,7 @@ def test_a_window_that_is_made_too_small_is_drawn_back(told: Desk, keys: str) ->
     told.play(keys)
     pygame.event.post(pygame.event.Event(pygame.VIDEORESIZE, w=70, h=120, size=(70, 120)))
     told.window.frame()
-    assert told.state.size == told.window.canvas.surface.get_size() == (480, 360)
+    assert told.state.window.size == told.window.canvas.surface.get_size() == (480, 360)
 
 
 def test_a_full_disk_at_a_screenshot_is_told_and_the_viewer_lives_on(
@@ -165,11 +165,11 @@ def test_a_full_disk_at_a_screenshot_is_told_and_the_viewer_lives_on(
 
     monkeypatch.setattr(Path, "open", full)
     told.play("s")
-    assert "no space left" in told.state.notice
-    assert told.state.warning
+    assert "no space left" in told.state.overlays.notice
+    assert told.state.overlays.warning
     monkeypatch.undo()
     told.play("down")
-    assert told.state.layer == 5
+    assert told.state.pane.layer == 5
 
 
 def test_no_screenshot_is_written_over(told: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,8 +187,8 @@ def test_a_folder_that_is_none_at_a_screenshot_is_told(told: Desk, tmp_path: Pat
     (tmp_path / "file").write_text("not a folder")
     told.window.shot_file = tmp_path / "file" / "shot.png"
     told.play("s")
-    assert "cannot be saved" in told.state.notice
-    assert told.state.warning
+    assert "cannot be saved" in told.state.overlays.notice
+    assert told.state.overlays.warning
 
 
 def test_a_view_that_fails_says_so_in_its_place_and_the_rest_is_drawn(
@@ -197,7 +197,8 @@ def test_a_view_that_fails_says_so_in_its_place_and_the_rest_is_drawn(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("by nothing")
 
-    monkeypatch.setattr(painters, "PAINTERS", {**painters.PAINTERS, "grid": broken})
+    known = scene.painters()
+    monkeypatch.setattr(scene, "painters", lambda: {**known, "grid": broken})
     for _ in range(3):
         shown = texts(told)
         assert "This view cannot be drawn" in shown

@@ -52,14 +52,14 @@ def full(desk: Desk, folder: Path) -> Desk:
     for number in range(6):
         desk.server.story = tuple(f" {number}-{word}" for word in range(45))
         desk.play('say:"Go on." wait:turn_end')
-    assert desk.state.gathered.enough
+    assert desk.state.clusters.gathered.enough
     return desk
 
 
 def until(desk: Desk, met: Callable[[], bool]) -> None:
     limit = time.monotonic() + PATIENCE
     while not met():
-        assert time.monotonic() < limit, (desk.state.job, desk.state.notice)
+        assert time.monotonic() < limit, (desk.state.clusters.job, desk.state.overlays.notice)
         desk.window.frame()
         time.sleep(0.005)
 
@@ -82,32 +82,32 @@ def gone(pid: int) -> bool:
 
 def test_o_builds_clusters_with_progress_and_shows_them(full: Desk, folder: Path) -> None:
     full.play("o")
-    assert full.state.job is not None
+    assert full.state.clusters.job is not None
     steps = []
-    while full.state.job is not None:
-        steps.append(full.state.job)
-        until(full, lambda: full.state.job != steps[-1])
+    while full.state.clusters.job is not None:
+        steps.append(full.state.clusters.job)
+        until(full, lambda: full.state.clusters.job != steps[-1])
     shares = [step.done / max(1, step.of) for step in steps]
     assert shares == sorted(shares)
     assert len({step.step for step in steps}) >= 4
-    atlas = full.state.clusters
+    atlas = full.state.atlas
     assert atlas is not None
     assert len(atlas.clustering.units) == LAYERS * WIDTH
     assert atlas.layers == tuple(range(LAYERS))
-    assert atlas.clustering.provenance.samples == full.state.gathered.samples
-    assert "scans of 6 turns" in full.state.notice
+    assert atlas.clustering.provenance.samples == full.state.clusters.gathered.samples
+    assert "scans of 6 turns" in full.state.overlays.notice
     np.testing.assert_array_equal(atlas.packing.units, Atlas.of(atlas.whole).packing.units)
     assert list(folder.iterdir()) == []
 
 
 def test_before_there_are_samples_enough_o_says_how_many_there_are(desk: Desk) -> None:
     desk.play('wait:connected say:"Hello." wait:turn_end o')
-    assert desk.state.job is None
+    assert desk.state.clusters.job is None
     texts = " ".join(text.text for text in desk.window.canvas.written)
-    assert f"{desk.state.gathered.needed} scans of mlp_act" in texts
-    assert str(desk.state.gathered.samples) in texts
+    assert f"{desk.state.clusters.gathered.needed} scans of mlp_act" in texts
+    assert str(desk.state.clusters.gathered.samples) in texts
     desk.play("shift+o")
-    assert desk.state.notice.startswith("clusters need 200 scans of mlp_act; there are ")
+    assert desk.state.overlays.notice.startswith("clusters need 200 scans of mlp_act; there are ")
 
 
 @pytest.mark.parametrize("key", ["escape", "shift+o", "shift+l"])
@@ -115,29 +115,29 @@ def test_a_building_is_stopped_by_a_key_and_begun_again(full: Desk, folder: Path
     full.play("o")
     pid = working(full)
     full.play(key)
-    assert full.state.job is None
-    assert full.state.view == "circles"
+    assert full.state.clusters.job is None
+    assert full.state.pane.view == "circles"
     until(full, lambda: gone(pid) and not list(folder.iterdir()))
-    assert full.state.clusters is None
+    assert full.state.atlas is None
     full.play("shift+o wait:clusters")
-    assert full.state.clusters is not None
+    assert full.state.atlas is not None
 
 
 def test_the_shown_layer_alone_can_be_built(full: Desk) -> None:
     full.play("down o escape shift+l wait:clusters")
-    assert full.state.clusters is not None
-    assert full.state.clusters.layers == (full.state.layer,)
-    assert len(full.state.clusters.clustering.units) == WIDTH
+    assert full.state.atlas is not None
+    assert full.state.atlas.layers == (full.state.pane.layer,)
+    assert len(full.state.atlas.clustering.units) == WIDTH
 
 
 def test_a_worker_that_is_killed_gives_a_notice_and_the_viewer_lives_on(full: Desk, folder: Path) -> None:
     full.play("o")
     os.kill(working(full), signal.SIGKILL)
-    until(full, lambda: full.state.job is None)
-    assert full.state.notice == (
+    until(full, lambda: full.state.clusters.job is None)
+    assert full.state.overlays.notice == (
         "building clusters failed: its process was killed by signal 9, perhaps for want of memory"
     )
-    assert full.state.warning
+    assert full.state.overlays.warning
     until(full, lambda: not list(folder.iterdir()))
     full.play("shift+o wait:clusters")
 
@@ -148,8 +148,8 @@ def test_a_full_disk_gives_a_notice(full: Desk, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(Task, "write", fails)
     full.play("o")
-    until(full, lambda: full.state.job is None)
-    assert full.state.notice == "building clusters failed: [Errno 28] No space left on device"
+    until(full, lambda: full.state.clusters.job is None)
+    assert full.state.overlays.notice == "building clusters failed: [Errno 28] No space left on device"
 
 
 FAILING = """
@@ -188,8 +188,8 @@ def test_a_crash_is_told_by_its_last_line(full: Desk, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(Task, "write", spoilt)
     full.play("o")
-    until(full, lambda: full.state.job is None)
-    assert "Object missing required field `what`" in full.state.notice
+    until(full, lambda: full.state.clusters.job is None)
+    assert "Object missing required field `what`" in full.state.overlays.notice
 
 
 def test_closing_the_window_in_the_middle_leaves_no_process_and_no_file(full: Desk, folder: Path) -> None:
@@ -252,36 +252,36 @@ def test_a_viewer_that_is_killed_takes_its_worker_along(tmp_path: Path) -> None:
 
 def test_clusters_are_saved_under_the_time_and_can_be_opened(full: Desk, folder: Path) -> None:
     full.play("o wait:clusters shift+s")
-    until(full, lambda: full.state.notice.startswith("saved "))
+    until(full, lambda: full.state.overlays.notice.startswith("saved "))
     (file,) = folder.glob("clusters-*.llmri")
-    assert full.state.notice == f"saved {file.name}: llmri view --clusters {file.name} shows it"
-    assert full.state.clusters is not None
-    saved, built = load(file), full.state.clusters.whole
+    assert full.state.overlays.notice == f"saved {file.name}: llmri view --clusters {file.name} shows it"
+    assert full.state.atlas is not None
+    saved, built = load(file), full.state.atlas.whole
     np.testing.assert_array_equal(saved.labels, built.labels)
     np.testing.assert_array_equal(saved.nesting.parent, built.nesting.parent)
 
 
 def test_clusters_that_are_ready_leave_the_grid_as_it_is(full: Desk) -> None:
     full.play("o o + + up")
-    seen = (full.state.view, full.state.camera, full.state.layer)
+    seen = (full.state.pane.view, full.state.pane.camera, full.state.pane.layer)
     assert seen[1] is not None
     full.play("wait:clusters")
-    assert (full.state.view, full.state.camera, full.state.layer) == seen
+    assert (full.state.pane.view, full.state.pane.camera, full.state.pane.layer) == seen
 
 
 def test_a_disk_that_takes_no_clusters_gives_a_notice(full: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     full.play("o wait:clusters")
     monkeypatch.setattr(full.session.cluster_builder, "_folder", Path("/proc/none"))
     full.play("shift+s")
-    until(full, lambda: "not saved" in full.state.notice)
-    assert full.state.warning
+    until(full, lambda: "not saved" in full.state.overlays.notice)
+    assert full.state.overlays.warning
 
 
 def test_numbers_and_colours_of_clusters_stay_over_a_rebuild(full: Desk) -> None:
     full.play("o wait:clusters")
-    before = full.state.clusters
+    before = full.state.atlas
     full.play("shift+o wait:clusters")
-    after = full.state.clusters
+    after = full.state.atlas
     assert before is not None
     assert after is not None
     assert after is not before
@@ -295,10 +295,10 @@ def test_another_server_ends_the_building(full: Desk) -> None:
     full.server.close()
     with SyntheticServer(layers=2, hidden=8, mlp=16, session="two", port=port):
         until(full, lambda: full.session.tally.welcomes == 2)
-        assert full.state.job is None
-        assert "the server began anew" in full.state.notice
+        assert full.state.clusters.job is None
+        assert "the server began anew" in full.state.overlays.notice
         until(full, lambda: gone(pid))
-        assert full.state.gathered.samples == 0
+        assert full.state.clusters.gathered.samples == 0
 
 
 def test_clusters_of_a_file_get_their_correlations_from_what_is_seen(
@@ -307,14 +307,14 @@ def test_clusters_of_a_file_get_their_correlations_from_what_is_seen(
     made = Atlas.of(clusters.clustering(layers=LAYERS, width=WIDTH, clusters=6, quiet=2, below=1))
     desk = Desk(server, Options(), table, made)
     desk.play("wait:connected h shift+h")
-    assert desk.state.notice == "lines of correlation need 200 scans of mlp_act; there are 0"
-    assert not desk.state.edges
+    assert desk.state.overlays.notice == "lines of correlation need 200 scans of mlp_act; there are 0"
+    assert not desk.state.look.edges
     for number in range(6):
         desk.server.story = tuple(f" {number}-{word}" for word in range(45))
         desk.play('say:"Go on." wait:turn_end')
     desk.play("shift+h")
-    until(desk, lambda: desk.state.partners is not None)
-    assert desk.state.clusters is made
+    until(desk, lambda: desk.state.clusters.partners is not None)
+    assert desk.state.atlas is made
     assert any("strongest correlations, |r| " in text.text for text in desk.window.canvas.written)
     desk.close()
 
@@ -323,7 +323,7 @@ def test_too_many_units_are_built_a_layer_at_a_time_and_that_is_said(table: Bind
     with SyntheticServer(layers=9, hidden=8, mlp=1024) as large:
         desk = Desk(large, Options(), table)
         desk.play('wait:connected say:"Hello." wait:turn_end o')
-        assert desk.state.gathered.layers == (desk.state.layer,)
+        assert desk.state.clusters.gathered.layers == (desk.state.pane.layer,)
         texts = " ".join(text.text for text in desk.window.canvas.written)
         assert "all 9 layers together are too many units" in texts
         desk.close()
@@ -332,4 +332,4 @@ def test_too_many_units_are_built_a_layer_at_a_time_and_that_is_said(table: Bind
 def test_commands_ask_for_a_building_only_where_it_can_be(full: Desk) -> None:
     store, state = full.session.store, full.state
     assert ShowView("circles").apply(state, store).effects == (BuildClusters(),)
-    assert Rebuild(alone=True).apply(state, store).effects == (BuildClusters((state.layer,)),)
+    assert Rebuild(alone=True).apply(state, store).effects == (BuildClusters((state.pane.layer,)),)

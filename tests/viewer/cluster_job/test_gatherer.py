@@ -15,21 +15,21 @@ from tests.viewer.synthetic import SyntheticServer
 
 def test_every_scan_but_first_tokens_counts_and_the_turn_with_them(told: Desk) -> None:
     scans = len(told.session.store.moments(1, "mlp_act"))
-    got = told.state.gathered
+    got = told.state.clusters.gathered
     assert (got.site, got.samples, got.turns, got.needed) == ("mlp_act", scans - 1, 1, NEEDED)
     assert got.layers == tuple(range(8))
     assert not got.enough
 
 
 def test_a_site_keeps_its_samples_while_another_is_shown(told: Desk) -> None:
-    before = told.state.gathered
+    before = told.state.clusters.gathered
     told.play("tab")
-    assert (told.state.gathered.site, told.state.gathered.samples) == ("attn_out", 0)
+    assert (told.state.clusters.gathered.site, told.state.clusters.gathered.samples) == ("attn_out", 0)
     told.play(STORY_TOLD.removeprefix("wait:connected "))
-    there = told.state.gathered
+    there = told.state.clusters.gathered
     assert (there.site, there.samples > 30, there.turns) == ("attn_out", True, 1)
     told.play("tab tab")
-    assert told.state.gathered == before
+    assert told.state.clusters.gathered == before
 
 
 def test_samples_are_the_scans_in_the_order_they_came_with_their_text(told: Desk) -> None:
@@ -48,7 +48,7 @@ def test_another_session_begins_anew(told: Desk) -> None:
     limits = Limits(client_frame=1 << 20, server_frame=1 << 20, queue=1, prompt_positions=1)
     for session, kept in (("one", True), ("two", False)):
         welcome = Welcome(protocol=2, session=session, card=told.server.card, edits=(), limits=limits)
-        assert (take(welcome, told.state, told.session.store).gathered.samples > 0) == kept
+        assert (take(welcome, told.state, told.session.store).clusters.gathered.samples > 0) == kept
 
 
 def test_protected_units_are_left_out(server: SyntheticServer, table: Bindings) -> None:
@@ -80,17 +80,17 @@ def test_what_is_found_later_leaves_a_collection_that_began_before_and_stands_on
     assert left_out(told) == []
     told.session.receive(FOUND)
     assert left_out(told) == [2 * 512 + 7, 3 * 512 + 7]
-    assert told.state.card is not None
-    places = [(unit.site, unit.layer, unit.unit) for unit in told.state.card.protected]
+    assert told.state.connection.card is not None
+    places = [(unit.site, unit.layer, unit.unit) for unit in told.state.connection.card.protected]
     assert places == [("mlp_act", 2, 7), ("mlp_act", 3, 7), ("resid_post", 2, 9)]
-    assert told.state.notice == FOUND.message
+    assert told.state.overlays.notice == FOUND.message
 
 
 def test_what_was_found_while_the_connection_was_gone_leaves_it_too(told: Desk) -> None:
     unit = ProtectedUnit(site="mlp_act", layer=2, unit=7, test="loss", evidence="1.0 to 9.0 nats")
     limits = Limits(client_frame=1 << 20, server_frame=1 << 20, queue=1, prompt_positions=1)
     card = msgspec.structs.replace(told.server.card, protected=(unit,))
-    welcome = Welcome(protocol=2, session=told.state.session, card=card, edits=(), limits=limits)
+    welcome = Welcome(protocol=2, session=told.state.connection.session, card=card, edits=(), limits=limits)
     told.session.receive(welcome)
     assert left_out(told) == [2 * 512 + 7]
 
@@ -102,7 +102,7 @@ def test_the_search_is_followed_until_it_is_over(told: Desk) -> None:
         ("no protected units were found", False),
     ):
         told.session.receive(Notice(level="info", message=sentence))
-        assert told.state.searching == searching
+        assert told.state.connection.searching == searching
 
 
 def test_what_grew_longest_ago_goes_where_all_is_too_much(

@@ -44,15 +44,15 @@ def written(desk: Desk) -> str:
 def until(desk: Desk, met: Callable[[], bool]) -> None:
     limit = time.monotonic() + 20
     while not met():
-        assert time.monotonic() < limit, desk.state.notice
+        assert time.monotonic() < limit, desk.state.overlays.notice
         desk.window.frame()
         time.sleep(0.002)
 
 
 def test_words_without_room_are_in_the_open_box_again_and_their_turn_says_why(short: Desk) -> None:
     short.play(f'{STORY_TOLD} t type:"{LONG}" return wait:turn_end')
-    assert short.state.chat == LONG
-    assert "say something shorter" in short.state.notice
+    assert short.state.typing.chat == LONG
+    assert "say something shorter" in short.state.overlays.notice
     said = written(short)
     assert "Turn 2 has no reply: what was said is too long for the model's context of 512 tokens." in said
     assert "Make it shorter: it is in the chat box." in said
@@ -62,20 +62,20 @@ def test_words_without_room_are_in_the_open_box_again_and_their_turn_says_why(sh
 def test_a_box_that_was_left_has_the_words_when_it_is_opened_again(short: Desk) -> None:
     short.play(f'wait:connected say:"{LONG}"')
     until(short, lambda: bool(short.session.tally.turn_ends))
-    assert short.state.chat is None, "no box opens by itself: keys would become letters"
+    assert short.state.typing.chat is None, "no box opens by itself: keys would become letters"
     assert "Make it shorter: T has it in the chat box." in written(short)
     short.play("t")
-    assert short.state.chat == LONG
+    assert short.state.typing.chat == LONG
     short.play("escape t")
-    assert short.state.chat == ""
+    assert short.state.typing.chat == ""
 
 
 def test_what_is_being_typed_meanwhile_stays_as_it_is(short: Desk) -> None:
     short.play(f'wait:connected t type:"{LONG}" return type:"And now"')
     until(short, lambda: bool(short.session.tally.turn_ends))
-    assert short.state.chat == "And now"
+    assert short.state.typing.chat == "And now"
     short.play("escape t")
-    assert short.state.chat == LONG
+    assert short.state.typing.chat == LONG
 
 
 def test_a_script_says_its_own_words_and_none_that_were_left(short: Desk) -> None:
@@ -109,7 +109,7 @@ def test_what_somebody_else_said_is_not_put_in_our_box(short: Desk) -> None:
     server = short.server
     server.speak(LONG)
     until(short, lambda: bool(short.session.tally.turn_ends))
-    assert short.state.chat == ""
+    assert short.state.typing.chat == ""
     assert "Turn 1 has no reply" in written(short)
 
 
@@ -117,8 +117,8 @@ def test_words_that_are_refused_are_in_the_box_again(desk: Desk) -> None:
     desk.play("wait:connected")
     desk.server.refuse = "64 turns wait already, at most 64 may; try later"
     desk.play("t type:hello return")
-    until(desk, lambda: desk.state.chat == "hello")
-    assert desk.state.notice == desk.server.refuse
+    until(desk, lambda: desk.state.typing.chat == "hello")
+    assert desk.state.overlays.notice == desk.server.refuse
 
 
 def test_words_that_the_server_had_not_begun_to_read_when_it_was_lost_are_kept(
@@ -126,15 +126,15 @@ def test_words_that_the_server_had_not_begun_to_read_when_it_was_lost_are_kept(
 ) -> None:
     monkeypatch.setattr(desk.server, "speak", lambda _text: 0)
     desk.play("wait:connected t type:hello return sleep:0.1")
-    assert desk.state.chat == ""
+    assert desk.state.typing.chat == ""
     desk.server.hang_up()
-    until(desk, lambda: desk.state.link.link is not Link.CONNECTED)
-    assert desk.state.chat == "hello"
+    until(desk, lambda: desk.state.connection.link.link is not Link.CONNECTED)
+    assert desk.state.typing.chat == "hello"
 
 
 def test_an_answered_turn_gives_nothing_back_when_the_server_is_lost(told: Desk) -> None:
     told.server.hang_up()
-    until(told, lambda: told.state.link.link is not Link.CONNECTED)
-    assert told.state.draft == ""
+    until(told, lambda: told.state.connection.link.link is not Link.CONNECTED)
+    assert told.state.typing.draft == ""
     told.play("t")
-    assert told.state.chat == ""
+    assert told.state.typing.chat == ""

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import get_args
 
 import pygame
 import pytest
@@ -78,11 +77,11 @@ Change = Callable[[ViewState], ViewState]
 
 def toggled(name: str) -> Judge:
     """Judge a key that shows a view: pressed in that view, it leads back to the grid."""
-    return lambda p: p.after.view == ("grid" if p.mode == name else name)
+    return lambda p: p.after.pane.view == ("grid" if p.mode == name else name)
 
 
 def tenth_of_the_depth(tenth: int) -> Judge:
-    return lambda p: p.after.layer == (0, 1, 2, 3, 4, 4, 5, 6, 7)[tenth - 1]
+    return lambda p: p.after.pane.layer == (0, 1, 2, 3, 4, 4, 5, 6, 7)[tenth - 1]
 
 
 def moved(press: Press) -> bool:
@@ -91,7 +90,7 @@ def moved(press: Press) -> bool:
 
 
 def looks(state: ViewState) -> tuple[object, ...]:
-    return state.camera, state.lens, state.reach
+    return state.pane.camera, state.pane.disc_camera, state.pane.reach
 
 
 PATIENCE = 20  # looks at what a key has done; the first is enough where nothing else runs
@@ -99,19 +98,22 @@ UNZOOMED = {"tokens", "compare"}
 UNITLESS = {"tokens", "compare"}  # nothing there is one unit's
 NO_LASSO = {*UNITLESS, "spectral"}  # its units stand in a line
 JUDGES: dict[str, Judge] = {
-    "layer.previous": lambda p: p.after.layer == p.before.layer - 1,
-    "layer.next": lambda p: p.after.layer == p.before.layer + 1,
+    "layer.previous": lambda p: p.after.pane.layer == p.before.pane.layer - 1,
+    "layer.next": lambda p: p.after.pane.layer == p.before.pane.layer + 1,
     **{f"layer.tenth{tenth}": tenth_of_the_depth(tenth) for tenth in range(1, 10)},
     "site.next": lambda p: (
-        p.after.site != p.before.site or (p.mode in {"hebbian", "circles"} and p.after.warning)
+        p.after.pane.site != p.before.pane.site
+        or (p.mode in {"hebbian", "circles"} and p.after.overlays.warning)
     ),
-    "goto.open": lambda p: p.after.goto == "" and p.after.mode == "goto",
+    "goto.open": lambda p: p.after.typing.goto == "" and p.after.mode == "goto",
     "zoom.pointer": moved,
     "zoom.in": moved,
     "zoom.out": moved,
     "view.pan": moved,
-    "zoom.fit": lambda p: (p.after.camera, p.after.lens, p.after.reach) == (None, None, Reach()),
-    "view.out": lambda p: p.after.view == "grid" and (p.mode != "view" or not p.after.selection),
+    "zoom.fit": lambda p: (
+        (p.after.pane.camera, p.after.pane.disc_camera, p.after.pane.reach) == (None, None, Reach())
+    ),
+    "view.out": lambda p: p.after.pane.view == "grid" and (p.mode != "view" or not p.after.selection.units),
     "hebbian.toggle": toggled("hebbian"),
     "circles.toggle": toggled("circles"),
     "spectral.toggle": toggled("spectral"),
@@ -119,78 +121,84 @@ JUDGES: dict[str, Judge] = {
     "layers.toggle": toggled("layers"),
     "tokens.toggle": toggled("tokens"),
     "compare.toggle": toggled("compare"),
-    "spectrum.next": lambda p: p.after.spectrum != p.before.spectrum,
-    "spectrum.order": lambda p: p.after.by_layout != p.before.by_layout,
+    "spectrum.next": lambda p: p.after.look.spectrum != p.before.look.spectrum,
+    "spectrum.order": lambda p: p.after.look.by_layout != p.before.look.by_layout,
     "influence.measure": lambda p: p.asked(MeasureInfluence),
-    "influence.scale": lambda p: p.after.fixed != p.before.fixed,
-    "layers.scale": lambda p: p.after.per_layer != p.before.per_layer,
-    "cluster.select": lambda p: len(p.after.selection) > 1 and p.after.picked is not None,
-    "cluster.add": lambda p: p.after.selection > p.before.selection and p.after.picked is not None,
-    "cluster.enter": lambda p: p.after.focus > 0,
-    "clusters.most_active": lambda p: (
-        p.after.ranking is not None
-        and p.after.picked == p.after.ranking.order[0]
-        and len(p.after.selection) > 1
+    "influence.scale": lambda p: p.after.look.fixed != p.before.look.fixed,
+    "layers.scale": lambda p: p.after.look.per_layer != p.before.look.per_layer,
+    "cluster.select": lambda p: len(p.after.selection.units) > 1 and p.after.selection.picked is not None,
+    "cluster.add": lambda p: (
+        p.after.selection.units > p.before.selection.units and p.after.selection.picked is not None
     ),
-    "clusters.build": lambda p: p.after.job is not None or p.after.warning,
-    "clusters.build_layer": lambda p: p.after.job is not None or p.after.warning,
-    "edges.toggle": lambda p: p.after.edges != p.before.edges or "scans" in p.after.notice,
-    "token.previous": lambda p: p.after.at == TokenRef(2, at(p).token - 1) and p.after.paused,
-    "token.next": lambda p: p.after.notice == "this is the newest scan",
-    "turn.previous": lambda p: at(p).turn == 2 and p.after.at is not None and p.after.at.turn == 1,
-    "turn.next": lambda p: p.after.notice == "this is the newest turn",
-    "time.first": lambda p: p.after.at == TokenRef(1, 0) and p.after.paused,
-    "time.last": lambda p: p.after.at == p.before.at and p.after.paused,
-    "replay.toggle": lambda p: p.after.replaying and not p.before.replaying,
-    "follow.toggle": lambda p: p.after.paused and not p.before.paused,
-    "difference.toggle": lambda p: p.after.difference and not p.before.difference,
+    "cluster.enter": lambda p: p.after.pane.focus > 0,
+    "clusters.most_active": lambda p: (
+        p.after.clusters.ranking is not None
+        and p.after.selection.picked == p.after.clusters.ranking.order[0]
+        and len(p.after.selection.units) > 1
+    ),
+    "clusters.build": lambda p: p.after.clusters.job is not None or p.after.overlays.warning,
+    "clusters.build_layer": lambda p: p.after.clusters.job is not None or p.after.overlays.warning,
+    "edges.toggle": lambda p: p.after.look.edges != p.before.look.edges or "scans" in p.after.overlays.notice,
+    "token.previous": lambda p: p.after.time.at == TokenRef(2, at(p).token - 1) and p.after.time.paused,
+    "token.next": lambda p: p.after.overlays.notice == "this is the newest scan",
+    "turn.previous": lambda p: at(p).turn == 2 and p.after.time.at is not None and p.after.time.at.turn == 1,
+    "turn.next": lambda p: p.after.overlays.notice == "this is the newest turn",
+    "time.first": lambda p: p.after.time.at == TokenRef(1, 0) and p.after.time.paused,
+    "time.last": lambda p: p.after.time.at == p.before.time.at and p.after.time.paused,
+    "replay.toggle": lambda p: p.after.time.replaying and not p.before.time.replaying,
+    "follow.toggle": lambda p: p.after.time.paused and not p.before.time.paused,
+    "difference.toggle": lambda p: p.after.look.difference and not p.before.look.difference,
     "unit.select": lambda p: p.after != p.before,
-    "unit.add": lambda p: p.after.selection > p.before.selection or p.mode in UNITLESS,
-    "units.lasso": lambda p: (len(p.after.selection) > 1 or p.mode in NO_LASSO) and not p.after.lasso,
+    "unit.add": lambda p: p.after.selection.units > p.before.selection.units or p.mode in UNITLESS,
+    "units.lasso": lambda p: (
+        (len(p.after.selection.units) > 1 or p.mode in NO_LASSO) and not p.after.selection.lasso
+    ),
     "edit.boost": lambda p: p.asked(Intervene) and factors(p) == {1.5},
     "edit.ablate": lambda p: p.asked(Intervene) and factors(p) == {0.0},
-    "amount.less": lambda p: p.after.amount == p.before.amount - p.before.amount_step,
-    "amount.more": lambda p: p.after.amount == p.before.amount + p.before.amount_step,
+    "amount.less": lambda p: p.after.editing.amount == p.before.editing.amount - p.before.editing.amount_step,
+    "amount.more": lambda p: p.after.editing.amount == p.before.editing.amount + p.before.editing.amount_step,
     "edit.clear": lambda p: p.asked(ClearInterventions),
     "edit.undo": lambda p: p.asked(Undo),
     "edit.redo": lambda p: p.asked(Redo),
     "cache.reread": lambda p: p.asked(RePrefill),
-    "protected.toggle": lambda p: p.after.protected_shown,
-    "colour.next": lambda p: p.after.colour_map != p.before.colour_map,
-    "scale.log": lambda p: p.after.log,
-    "scale.clip": lambda p: not p.after.clip,
-    "window.adjust": lambda p: p.after.limits is not None or not views.of(p.before).scaled,
-    "window.auto": lambda p: p.after.limits is None,
-    "grid.toggle": lambda p: not p.after.grid,
-    "chat.open": lambda p: p.after.chat == "" and p.after.mode == "chat",
+    "protected.toggle": lambda p: p.after.look.protected_shown,
+    "colour.next": lambda p: p.after.look.colour_map != p.before.look.colour_map,
+    "scale.log": lambda p: p.after.look.log,
+    "scale.clip": lambda p: not p.after.look.clip,
+    "window.adjust": lambda p: p.after.look.limits is not None or not views.of(p.before).scaled,
+    "window.auto": lambda p: p.after.look.limits is None,
+    "grid.toggle": lambda p: not p.after.look.grid,
+    "chat.open": lambda p: p.after.typing.chat == "" and p.after.mode == "chat",
     "shot.take": lambda p: [file.suffix for file in p.files] == [".png"],
     "shown.export": lambda p: ".png" in {f.suffix for f in p.files} and len(p.files) > 1,
-    "film.record": lambda p: p.after.recording,
-    "timings.toggle": lambda p: p.after.timings,
-    "help.toggle": lambda p: p.after.help != p.before.help,
-    "program.quit": lambda p: p.after.quit,
-    "chat.send": lambda p: p.after.chat == "" and chats(p) == [False],
-    "chat.send_new": lambda p: p.after.chat == "" and chats(p) == [True],
-    "chat.erase": lambda p: p.after.chat == "h",
-    "chat.leave": lambda p: p.after.chat is None and p.before.chat == "hi",
-    "goto.erase": lambda p: p.after.goto == "4:9",
-    "goto.go": lambda p: p.after.goto is None and p.after.selection == {(4, 99)},
-    "goto.paste": lambda p: p.after.goto == p.before.goto and not p.after.notice,
-    "chat.paste": lambda p: p.after.chat == p.before.chat and not p.after.notice,
+    "film.record": lambda p: p.after.overlays.recording,
+    "timings.toggle": lambda p: p.after.overlays.timings,
+    "help.toggle": lambda p: p.after.overlays.help != p.before.overlays.help,
+    "program.quit": lambda p: p.after.window.quit,
+    "chat.send": lambda p: p.after.typing.chat == "" and chats(p) == [False],
+    "chat.send_new": lambda p: p.after.typing.chat == "" and chats(p) == [True],
+    "chat.erase": lambda p: p.after.typing.chat == "h",
+    "chat.leave": lambda p: p.after.typing.chat is None and p.before.typing.chat == "hi",
+    "goto.erase": lambda p: p.after.typing.goto == "4:9",
+    "goto.go": lambda p: p.after.typing.goto is None and p.after.selection.units == {(4, 99)},
+    "goto.paste": lambda p: p.after.typing.goto == p.before.typing.goto and not p.after.overlays.notice,
+    "chat.paste": lambda p: p.after.typing.chat == p.before.typing.chat and not p.after.overlays.notice,
     "clusters.save": lambda p: [file.suffix for file in p.files] == [".llmri"],
-    "compare.up": lambda p: p.after.scroll == p.before.scroll - 1,
-    "compare.down": lambda p: p.after.scroll == p.before.scroll + 1,
-    "compare.scroll": lambda p: p.after.scroll < p.before.scroll,
+    "compare.up": lambda p: p.after.pane.scroll == p.before.pane.scroll - 1,
+    "compare.down": lambda p: p.after.pane.scroll == p.before.pane.scroll + 1,
+    "compare.scroll": lambda p: p.after.pane.scroll < p.before.pane.scroll,
     "compare.measure": lambda p: p.asked(Compare),
-    "help.next": lambda p: p.after.help_page == 1,
-    "help.previous": lambda p: p.after.help_page == -1,
-    "goto.leave": lambda p: p.after.goto is None and p.after.selection == p.before.selection,
+    "help.next": lambda p: p.after.overlays.help_page == 1,
+    "help.previous": lambda p: p.after.overlays.help_page == -1,
+    "goto.leave": lambda p: (
+        p.after.typing.goto is None and p.after.selection.units == p.before.selection.units
+    ),
 }
 
 
 def at(press: Press) -> TokenRef:
-    assert press.before.at is not None
-    return press.before.at
+    assert press.before.time.at is not None
+    return press.before.time.at
 
 
 def factors(press: Press) -> set[float]:
@@ -212,28 +220,34 @@ def closer(state: ViewState) -> ViewState:
 
 def scrolled(state: ViewState) -> ViewState:
     """Return the comparison half scrolled, in a window too low for it."""
-    return replace(state, size=(480, 360), scroll=1)
+    return replace(state, window=replace(state.window, size=(480, 360)), pane=replace(state.pane, scroll=1))
 
 
 FIRST: dict[str, Change] = {
-    "cache.reread": lambda state: replace(state, standing=replace(state.standing, stale=True)),
-    "window.auto": lambda s: replace(s, limits=(-1.0, 1.0)),
+    "cache.reread": lambda state: replace(
+        state, editing=replace(state.editing, standing=replace(state.editing.standing, stale=True))
+    ),
+    "window.auto": lambda s: replace(s, look=replace(s.look, limits=(-1.0, 1.0))),
     "zoom.fit": closer,
     "zoom.out": closer,
     "view.pan": closer,
-    "unit.add": lambda s: closer(s) if s.view in {"layers", "influence"} else s,
+    "unit.add": lambda s: closer(s) if s.pane.view in {"layers", "influence"} else s,
     "compare.up": scrolled,
     "compare.down": scrolled,
     "compare.scroll": scrolled,
-    "clusters.build": lambda s: replace(s, gathered=Gathered(s.site, 8, 1, 400), job=None),
-    "clusters.build_layer": lambda s: replace(s, gathered=Gathered(s.site, 8, 1, 400), job=None),
+    "clusters.build": lambda s: replace(
+        s, clusters=replace(s.clusters, gathered=Gathered(s.pane.site, 8, 1, 400), job=None)
+    ),
+    "clusters.build_layer": lambda s: replace(
+        s, clusters=replace(s.clusters, gathered=Gathered(s.pane.site, 8, 1, 400), job=None)
+    ),
 }
 """What a key needs to find, so that it has something to do."""
 
 
 def test_every_row_of_the_table_is_judged_here() -> None:
     assert {row.command for row in TABLE.rows} == set(JUDGES)
-    assert set(BEGIN) == set(get_args(Mode))
+    assert set(BEGIN) == set(bindings.modes())
 
 
 @pytest.fixture(scope="module")
@@ -292,7 +306,7 @@ def test_a_key_does_what_its_row_says_in_every_mode(  # noqa: PLR0917 - fixtures
 ) -> None:
     monkeypatch.chdir(tmp_path)
     desk, begun = desks(mode)
-    begun = replace(begun, standing=desk.state.standing)
+    begun = replace(begun, editing=replace(begun.editing, standing=desk.state.editing.standing))
     before = FIRST.get(command, unchanged)(begun)
     desk.session.state = before
     desk.window.frame()
@@ -355,12 +369,14 @@ def target(desk: Desk, key: str) -> tuple[int, int]:
     else:
         for index in range(40, len(subject), 7):
             box = view.box_of(state, index)
-            if box is None or subject.place(index) in state.selection:
+            if box is None or subject.place(index) in state.selection.units:
                 continue
             at = (box.x + box.width // 2, box.y + box.height // 2)
-            if view.unit_at(state, at) == index and (state.view != "circles" or view.cluster_at(state, at)):
+            if view.unit_at(state, at) == index and (
+                state.pane.view != "circles" or view.cluster_at(state, at)
+            ):
                 return at
-    row = face.layer_row(face.of(state.size).layers, 8, 2)
+    row = face.layer_row(face.of(state.window.size).layers, 8, 2)
     return row.x + row.width // 2, row.y + row.height // 2
 
 

@@ -18,7 +18,7 @@ def sent(desk: Desk, kind: type) -> list[object]:
 
 
 def multipliers(desk: Desk) -> dict[tuple[str, int, int], float]:
-    return {place: edit.value for place, edit in desk.state.standing.units.items()}
+    return {place: edit.value for place, edit in desk.state.editing.standing.units.items()}
 
 
 def test_boost_and_ablate_edit_the_selected_units_and_tints_come_from_the_server(told: Desk) -> None:
@@ -37,37 +37,37 @@ def test_boost_and_ablate_edit_the_selected_units_and_tints_come_from_the_server
 
 def test_undo_redo_and_clear_reach_the_server_and_its_answer_is_shown(told: Desk) -> None:
     told.play("b wait:edits z wait:edits")
-    assert (told.state.standing.edits, told.state.standing.redoable) == ((), 1)
+    assert (told.state.editing.standing.edits, told.state.editing.standing.redoable) == ((), 1)
     told.play("y wait:edits")
-    assert told.state.standing.undoable == 1
+    assert told.state.editing.standing.undoable == 1
     told.play("\\ wait:edits")
-    assert told.state.standing.edits == ()
+    assert told.state.editing.standing.edits == ()
     assert [len(sent(told, kind)) for kind in (Undo, Redo, ClearInterventions)] == [1, 1, 1]
 
 
 def test_a_refused_edit_tints_nothing_and_says_why(told: Desk) -> None:
     told.server.refuse = "a viewer may not edit"
     told.play("b wait:connected sleep:0.2")
-    assert told.state.standing.edits == ()
-    assert (told.state.notice, told.state.warning) == ("a viewer may not edit", True)
+    assert told.state.editing.standing.edits == ()
+    assert (told.state.overlays.notice, told.state.overlays.warning) == ("a viewer may not edit", True)
 
 
 def test_nothing_is_edited_where_nothing_is_selected(told: Desk) -> None:
     told.play("escape b")
-    assert told.state.notice == "no unit is selected; click one first"
+    assert told.state.overlays.notice == "no unit is selected; click one first"
     assert not sent(told, Intervene)
 
 
 def test_the_whole_selection_is_edited_in_one_request_with_one_edit_a_layer(told: Desk) -> None:
     told.play("add:unit=3 down down add:unit=9 add:unit=2 up b wait:edits")
-    assert told.state.layer == 5
+    assert told.state.pane.layer == 5
     (asked,) = sent(told, Intervene)
     assert isinstance(asked, Intervene)
     assert [(edit.layer, edit.units, edit.value) for edit in asked.edits] == [
         (4, (3, 127), 1.5),
         (6, (2, 9), 1.5),
     ]
-    assert set(told.state.standing.units) == {
+    assert set(told.state.editing.standing.units) == {
         ("mlp_act", layer, unit) for layer, unit in ((4, 3), (4, 127), (6, 2), (6, 9))
     }
     assert "4 units in 2 layers" in [text.text for text in told.window.canvas.written]
@@ -75,7 +75,7 @@ def test_the_whole_selection_is_edited_in_one_request_with_one_edit_a_layer(told
 
 def test_a_site_that_cannot_be_edited_says_so(told: Desk) -> None:
     told.play('tab say:"again" wait:turn_end click:unit=1 x')
-    assert "not edited" in told.state.notice
+    assert "not edited" in told.state.overlays.notice
     assert not sent(told, Intervene)
 
 
@@ -88,45 +88,45 @@ def test_the_next_site_is_subscribed_with_all_its_layers(told: Desk) -> None:
 
 def test_typing_reaches_the_model_and_keys_of_the_view_are_letters_meanwhile(desk: Desk) -> None:
     desk.play("wait:connected t type:hi q x b")
-    assert desk.state.chat == "hiqxb"
+    assert desk.state.typing.chat == "hiqxb"
     desk.play("backspace return")
-    assert desk.state.chat == ""
+    assert desk.state.typing.chat == ""
     desk.play("wait:turn_end escape")
-    assert desk.state.chat is None
+    assert desk.state.typing.chat is None
     asked = sent(desk, Chat)
     assert [message.text for message in asked if isinstance(message, Chat)] == ["hiqx"]
 
 
 def test_the_arrows_walk_through_time_and_space_follows_again(told: Desk) -> None:
-    newest = told.state.at
+    newest = told.state.time.at
     told.play("left left left right")
     assert newest is not None
-    assert told.state.at == TokenRef(1, newest.token - 2)
+    assert told.state.time.at == TokenRef(1, newest.token - 2)
     told.play("space")
-    assert (told.state.at, told.state.paused) == (newest, False)
+    assert (told.state.time.at, told.state.time.paused) == (newest, False)
 
 
 def test_while_paused_new_scans_do_not_move_the_picture(told: Desk) -> None:
     told.play("space")
-    held = told.state.at
+    held = told.state.time.at
     told.server.speak("again")
     told.play("wait:turn_end")
-    assert told.state.at == held
+    assert told.state.time.at == held
     told.play("space")
-    assert told.state.at is not None
-    assert told.state.at.turn == 2
+    assert told.state.time.at is not None
+    assert told.state.time.at.turn == 2
 
 
 def test_shift_click_adds_a_unit_and_takes_it_out_again(told: Desk) -> None:
     told.play("add:unit=130")
-    assert told.state.selection == {(4, 127), (4, 130)}
+    assert told.state.selection.units == {(4, 127), (4, 130)}
     told.play("add:unit=127")
-    assert told.state.selection == {(4, 130)}
+    assert told.state.selection.units == {(4, 130)}
 
 
 def test_clicking_a_layer_shows_it_and_clicking_a_token_goes_there(told: Desk) -> None:
     told.play("click:layer=6 click:token=12")
-    assert (told.state.layer, told.state.at, told.state.paused) == (6, TokenRef(1, 12), True)
+    assert (told.state.pane.layer, told.state.time.at, told.state.time.paused) == (6, TokenRef(1, 12), True)
 
 
 def mouse(kind: int, at: tuple[int, int], rel: tuple[int, int] = (0, 0)) -> None:
@@ -134,15 +134,15 @@ def mouse(kind: int, at: tuple[int, int], rel: tuple[int, int] = (0, 0)) -> None
 
 
 def test_dragging_moves_the_picture_and_selects_nothing(told: Desk) -> None:
-    view = face.of(told.state.size).view
+    view = face.of(told.state.window.size).view
     start = (view.x + 300, view.y + 200)
     home = fitting(grid_of(512), view)
     mouse(pygame.MOUSEBUTTONDOWN, start)
     mouse(pygame.MOUSEMOTION, (start[0] + 40, start[1] + 25), (40, 25))
     mouse(pygame.MOUSEBUTTONUP, (start[0] + 40, start[1] + 25))
     told.window.frame()
-    assert told.state.camera == replace(home, x=home.x + 40, y=home.y + 25)
-    assert told.state.selection == {(4, 127)}
+    assert told.state.pane.camera == replace(home, x=home.x + 40, y=home.y + 25)
+    assert told.state.selection.units == {(4, 127)}
 
 
 def test_the_wheel_zooms_at_the_pointer_with_shift_only(told: Desk) -> None:
@@ -151,35 +151,35 @@ def test_the_wheel_zooms_at_the_pointer_with_shift_only(told: Desk) -> None:
         pygame.key.set_mods(mods)
         pygame.event.post(pygame.event.Event(pygame.MOUSEWHEEL, x=0, y=2))
         told.window.frame()
-        assert (told.state.camera is not None) == zoomed
+        assert (told.state.pane.camera is not None) == zoomed
     pygame.key.set_mods(pygame.KMOD_NONE)
-    view, grid, pointer = face.of(told.state.size).view, grid_of(512), told.state.pointer
-    assert told.state.camera is not None
+    view, grid, pointer = face.of(told.state.window.size).view, grid_of(512), told.state.window.pointer
+    assert told.state.pane.camera is not None
     assert pointer is not None
-    assert told.state.camera.unit_at(grid, view, *pointer) == 200
+    assert told.state.pane.camera.unit_at(grid, view, *pointer) == 200
 
 
 def test_dragging_along_the_scrubber_moves_through_time(told: Desk) -> None:
-    box = face.of(told.state.size).scrubber
+    box = face.of(told.state.window.size).scrubber
     mouse(pygame.MOUSEBUTTONDOWN, (box.x + 2, box.y + 6))
     mouse(pygame.MOUSEMOTION, (box.x + 12, box.y + 6), (10, 0))
     mouse(pygame.MOUSEBUTTONUP, (box.x + 12, box.y + 6))
     told.window.frame()
-    assert told.state.at == TokenRef(1, 0)
+    assert told.state.time.at == TokenRef(1, 0)
 
 
 def test_a_resized_window_is_laid_out_anew(told: Desk) -> None:
     pygame.event.post(pygame.event.Event(pygame.VIDEORESIZE, w=900, h=600, size=(900, 600)))
     told.window.frame()
-    assert told.state.size == told.window.canvas.surface.get_size() == (900, 600)
+    assert told.state.window.size == told.window.canvas.surface.get_size() == (900, 600)
 
 
 def test_letters_do_not_repeat_while_held_but_arrows_do(told: Desk) -> None:
     for key in (pygame.K_l, pygame.K_l, pygame.K_l, pygame.K_UP, pygame.K_UP):
         pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=key, mod=0, unicode=""))
     told.window.frame()
-    assert told.state.log
-    assert told.state.layer == 2
+    assert told.state.look.log
+    assert told.state.pane.layer == 2
 
 
 @pytest.mark.parametrize("mods", [pygame.KMOD_RALT, pygame.KMOD_MODE, pygame.KMOD_LCTRL | pygame.KMOD_RALT])
@@ -187,29 +187,32 @@ def test_signs_that_a_keyboard_has_behind_altgr_are_keys(told: Desk, mods: int) 
     altgr_9 = {"key": pygame.K_9, "mod": mods, "unicode": "]"}  # as on a German keyboard
     pygame.event.post(pygame.event.Event(pygame.KEYDOWN, altgr_9))
     told.window.frame()
-    assert told.state.amount == told.session.options.boost + told.session.options.boost_step
-    assert told.state.layer == 4
+    assert told.state.editing.amount == told.session.options.boost + told.session.options.boost_step
+    assert told.state.pane.layer == 4
 
 
 def test_a_lost_server_is_waited_for_and_nothing_is_sent_meanwhile(told: Desk) -> None:
     told.server.hang_up()
-    while told.state.link.link is Link.CONNECTED:
+    while told.state.connection.link.link is Link.CONNECTED:
         told.window.frame()
     told.play("b")
-    assert told.state.notice == "not connected: nothing was sent"
+    assert told.state.overlays.notice == "not connected: nothing was sent"
     told.play("wait:connected")
-    assert told.state.at is not None, "the same session's scans are still there"
+    assert told.state.time.at is not None, "the same session's scans are still there"
 
 
 def test_words_typed_while_the_server_is_away_stay_in_the_box(told: Desk) -> None:
     told.play("t type:hello")
     told.server.hang_up()
-    while told.state.link.link is Link.CONNECTED:
+    while told.state.connection.link.link is Link.CONNECTED:
         told.window.frame()
     told.play("return")
-    assert (told.state.chat, told.state.notice) == ("hello", "not connected: nothing was sent")
+    assert (told.state.typing.chat, told.state.overlays.notice) == (
+        "hello",
+        "not connected: nothing was sent",
+    )
     told.play("wait:connected return wait:turn_end")
-    assert told.state.chat == ""
+    assert told.state.typing.chat == ""
 
 
 def test_a_changed_amount_is_told_where_no_panel_shows_it(told: Desk) -> None:
@@ -218,6 +221,6 @@ def test_a_changed_amount_is_told_where_no_panel_shows_it(told: Desk) -> None:
 
 
 def test_a_window_that_only_looks_has_a_flag(told: Desk) -> None:
-    told.session.state = replace(told.state, read_only=True)
+    told.session.state = replace(told.state, connection=replace(told.state.connection, read_only=True))
     told.window.draw()
     assert "read only" in [text.text for text in told.window.canvas.written]

@@ -7,7 +7,7 @@ from llmri_look.edit_words import amount, conditions, where
 from llmri_look.words import TIMES
 from llmri_protocol.messages import Edit, Edits, Notice, Schedule
 from llmri_viewer.drawing.panels.edits import STALE
-from llmri_viewer.model.state import Standing
+from llmri_viewer.model.state_groups import Standing
 from llmri_viewer.scripts.pilot import Pilot
 from tests.viewer.conftest import Desk
 
@@ -107,7 +107,7 @@ def test_of_more_edits_than_have_room_the_newest_are_shown(desk: Desk) -> None:
     assert any(text.endswith(" earlier") for text in shown)
     assert "steer -1.50" in shown
     rows = [text.taken for text in desk.window.canvas.written if text.text == "steer -1.50"]
-    assert all(taken.bottom <= desk.state.size[1] for taken in rows)
+    assert all(taken.bottom <= desk.state.window.size[1] for taken in rows)
 
 
 def test_without_edits_a_stale_cache_is_still_told(desk: Desk) -> None:
@@ -143,7 +143,7 @@ def test_a_careful_script_edits_only_when_the_search_is_over(told: Desk) -> None
     frame, frames = told.window.frame, []
 
     def counted() -> None:
-        frames.append(len(told.state.standing.edits))
+        frames.append(len(told.state.editing.standing.edits))
         if len(frames) == 5:
             told.session.receive(Notice(level="info", message="no protected units were found"))
         frame()
@@ -151,4 +151,4 @@ def test_a_careful_script_edits_only_when_the_search_is_over(told: Desk) -> None
     told.window.frame = counted  # type: ignore[method-assign]
     told.play("x wait:edits")
     assert frames[:5] == [0] * 5
-    assert len(told.state.standing.edits) == 1
+    assert len(told.state.editing.standing.edits) == 1

@@ -81,9 +81,9 @@ def test_an_npz_holds_the_shown_values_and_where_they_are_from(told: Desk, folde
         assert (read["edit_now"][3], json.loads(read["edits_now"].item())) == ("", [])
         scale = json.loads(read["scale"].item())
         assert (scale["low"], scale["high"]) == (picture.scale.low, picture.scale.high)
-    assert Image.open(only(folder, ".png")).size == told.state.size
+    assert Image.open(only(folder, ".png")).size == told.state.window.size
     assert (
-        told.state.notice
+        told.state.overlays.notice
         == f"exported {only(folder, '.npz').name}, 512 rows, and {only(folder, '.png').name}"
     )
 
@@ -112,7 +112,7 @@ def test_the_change_is_exported_where_the_change_is_shown(told: Desk) -> None:
 
 
 def test_clusters_come_with_their_places_and_numbers(clustered: Desk) -> None:
-    atlas = clustered.state.clusters
+    atlas = clustered.state.atlas
     circles = table_of(clustered.state, clustered.session.store)
     clustered.play("h")
     layout = table_of(clustered.state, clustered.session.store)
@@ -129,7 +129,7 @@ def test_clusters_come_with_their_places_and_numbers(clustered: Desk) -> None:
 def test_all_layers_are_exported_layer_after_layer(told: Desk) -> None:
     told.play("a")
     table = table_of(told.state, told.session.store)
-    sheet = told.session.store.sheet(told.state.at, "mlp_act")
+    sheet = told.session.store.sheet(told.state.time.at, "mlp_act")
     assert table is not None
     assert sheet is not None
     np.testing.assert_array_equal(table.columns["value"].reshape(8, 512), sheet.rows)
@@ -148,7 +148,7 @@ def test_a_spectrum_is_exported_by_frequency(told: Desk, keys: str, columns: int
 
 def test_the_candidates_and_the_lens_are_exported_in_their_order(told: Desk) -> None:
     told.play("left k")
-    at, store = told.state.at, told.session.store
+    at, store = told.state.time.at, told.session.store
     assert at is not None
     came = store.turns[1].tokens[at.token + 1]
     table = table_of(told.state, store)
@@ -171,7 +171,7 @@ def test_a_comparison_is_exported_a_token_a_row(told: Desk) -> None:
         id=1, prompt="hi", plain=plain, edited=plain[:2], plain_text=" a b c", edited_text=" a b",
         first_difference=2, kl=(0.0, 0.5, 1.0), seconds=1.0,
     ))  # fmt: skip
-    told.session.state = replace(told.state, view="compare")
+    told.session.state = replace(told.state, pane=replace(told.state.pane, view="compare"))
     table = table_of(told.state, told.session.store)
     assert table is not None
     assert table.columns["plain"].tolist() == [" a", " b", " c"]
@@ -185,7 +185,7 @@ def test_a_measured_influence_is_exported_a_unit_a_row(told: Desk) -> None:
         id=1, site="mlp_act", layers=(5, 6, 7), shape=(3, 512), positions=9, kl=0.25, gains=(), losses=(),
         seconds=1.0, data=changes.tobytes(),
     ))  # fmt: skip
-    told.session.state = replace(told.state, view="influence")
+    told.session.state = replace(told.state, pane=replace(told.state.pane, view="influence"))
     table = table_of(told.state, told.session.store)
     assert table is not None
     np.testing.assert_array_equal(table.columns["change"], changes)
@@ -193,7 +193,7 @@ def test_a_measured_influence_is_exported_a_unit_a_row(told: Desk) -> None:
 
 
 def test_co_activation_is_exported_where_nothing_was_measured(told: Desk) -> None:
-    told.session.state = replace(told.state, view="influence")
+    told.session.state = replace(told.state, pane=replace(told.state.pane, view="influence"))
     table, shown = table_of(told.state, told.session.store), influence_map(told.state, told.session.store)
     assert table is not None
     assert shown is not None
@@ -202,16 +202,20 @@ def test_co_activation_is_exported_where_nothing_was_measured(told: Desk) -> Non
 
 
 def test_an_influence_map_of_nothing_has_no_numbers(told: Desk) -> None:
-    told.session.state = replace(told.state, view="influence", selection=frozenset())
+    told.session.state = replace(
+        told.state,
+        pane=replace(told.state.pane, view="influence"),
+        selection=replace(told.state.selection, units=frozenset()),
+    )
     assert table_of(told.state, told.session.store) is None
 
 
 def answered(desk: Desk, answer: Comparison | Influence | LogitLens) -> None:
-    edits = desk.state.standing.edits
+    edits = desk.state.editing.standing.edits
     request = {Comparison: Compare(id=1), LogitLens: ReadLens(id=1, turn=1, token=1)}.get(
         type(answer), MeasureInfluence(id=1, edits=(), site="mlp_act")
     )
-    asked = Measurements().asked(Asked(request, desk.state.at, edits), 1)
+    asked = Measurements().asked(Asked(request, desk.state.time.at, edits), 1)
     desk.session.state = replace(desk.state, measurements=asked.received(answer))
 
 
@@ -219,7 +223,7 @@ def test_a_view_without_numbers_gives_the_picture_alone_and_says_so(desk: Desk, 
     desk.play("wait:connected")
     export(desk)
     assert [path.suffix for path in folder.iterdir()] == [".png"]
-    assert "no numbers" in desk.state.notice
+    assert "no numbers" in desk.state.overlays.notice
 
 
 def test_files_are_written_beside_the_loop_and_the_end_is_told(
@@ -233,15 +237,15 @@ def test_files_are_written_beside_the_loop_and_the_end_is_told(
 
     monkeypatch.setattr(files_export, "write_picture", slowly)
     told.play("e down")
-    assert told.state.layer == 5, "the window goes on meanwhile"
+    assert told.state.pane.layer == 5, "the window goes on meanwhile"
     assert not list(folder.glob("*.png"))
     told.play("e")
-    assert told.state.notice == "exporting what is shown …"
+    assert told.state.overlays.notice == "exporting what is shown …"
     slow.set()
     told.window.effect_runner.finish()
-    assert told.state.notice.startswith("exported llmri-")
+    assert told.state.overlays.notice.startswith("exported llmri-")
     with Image.open(sorted(folder.glob("*.png"))[0]) as picture:
-        assert picture.size == told.state.size
+        assert picture.size == told.state.window.size
     assert len(list(folder.glob("*.npz"))) == 2
 
 
@@ -253,8 +257,8 @@ def test_an_export_that_memory_has_no_room_for_is_a_notice(
 
     monkeypatch.setattr(files_export, "write_picture", fails)
     export(told)
-    assert told.state.notice == "what is shown cannot be exported: there is not enough memory"
-    assert told.state.warning
+    assert told.state.overlays.notice == "what is shown cannot be exported: there is not enough memory"
+    assert told.state.overlays.warning
     assert list(folder.iterdir()) == []
 
 
@@ -300,7 +304,7 @@ def test_numbers_do_not_stay_where_their_picture_has_no_room(
     monkeypatch.setattr(Path, "open", without_room)
     export(told)
     assert list(folder.iterdir()) == []
-    assert told.state.notice == "what is shown cannot be exported: no space left on device"
+    assert told.state.overlays.notice == "what is shown cannot be exported: no space left on device"
 
 
 @pytest.mark.parametrize("keys", ["e", "s", "r sleep:0.3 r"])
@@ -315,11 +319,11 @@ def test_a_full_disk_is_a_notice_and_nothing_stays(
     monkeypatch.setattr(FullDisk, "__exit__", lambda self, *why: self._file.close(), raising=False)
     told.play(keys)
     told.window.effect_runner.finish()
-    assert "no space left on device" in told.state.notice
-    assert told.state.warning
+    assert "no space left on device" in told.state.overlays.notice
+    assert told.state.overlays.warning
     assert list(folder.iterdir()) == []
     told.play("down")
-    assert told.state.layer == 5
+    assert told.state.pane.layer == 5
 
 
 @pytest.mark.parametrize("keys", ["e", "s", "r sleep:0.3 r"])
@@ -327,10 +331,10 @@ def test_a_missing_folder_is_a_notice_and_the_viewer_lives_on(told: Desk, folder
     folder.rmdir()
     told.play(keys)
     told.window.effect_runner.finish()
-    assert told.state.warning
-    assert "no such file or directory" in told.state.notice
+    assert told.state.overlays.warning
+    assert "no such file or directory" in told.state.overlays.notice
     told.play("down")
-    assert told.state.layer == 5
+    assert told.state.pane.layer == 5
 
 
 def test_what_fails_half_way_leaves_the_old_file_as_it_was(folder: Path) -> None:

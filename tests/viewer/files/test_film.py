@@ -102,13 +102,13 @@ def test_the_frame_loop_never_waits_for_the_writing(folder: Path, monkeypatch: p
 
 def test_r_records_what_is_drawn_and_r_again_writes_it(told: Desk, folder: Path) -> None:
     told.play("r sleep:0.2")
-    assert told.state.recording
+    assert told.state.overlays.recording
     assert any(text.text.startswith("recording 00:0") for text in told.window.canvas.written)
     told.play("c sleep:0.2 down sleep:0.2 left sleep:0.2 r")
-    assert not told.state.recording
+    assert not told.state.overlays.recording
     told.window.effect_runner.finish()
     (path,) = folder.iterdir()
-    assert told.state.notice.startswith(f"recorded {path.name}, ")
+    assert told.state.overlays.notice.startswith(f"recorded {path.name}, ")
     with Image.open(path) as read:
         assert read.size == (960, 600)
         assert getattr(read, "n_frames", 1) >= 4

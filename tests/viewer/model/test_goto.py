@@ -1,6 +1,5 @@
 """Going to a place by typing it: what is understood, what is refused, and what moves."""
 
-from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -58,10 +57,10 @@ def test_a_mistake_is_answered_with_what_there_is_and_nothing_moves(
     told.play(f"type:{typed}" if '"' not in typed else f"type:'{typed}'")
     before = told.state
     told.play("return")
-    assert told.state.goto == typed
-    assert sentence in told.state.notice
-    assert told.state.warning
-    assert replace(told.state, notice="", warning=False) == replace(before, notice="", warning=False)
+    assert told.state.typing.goto == typed
+    assert sentence in told.state.overlays.notice
+    assert told.state.overlays.warning
+    assert told.state.noticing("") == before.noticing("")
     told.window.draw()
     assert any(text.text.startswith(sentence[:20]) for text in told.window.canvas.written)
 
@@ -75,34 +74,38 @@ def test_what_is_only_begun_is_no_mistake_yet(told: Desk, typed: str) -> None:
 def test_keys_are_letters_while_a_place_is_typed_and_escape_goes_nowhere(told: Desk) -> None:
     before = told.state
     told.play("/ q 4 backspace x")
-    assert told.state.goto == "qx"
+    assert told.state.typing.goto == "qx"
     told.play("escape")
-    assert told.state.goto is None
-    assert (told.state.layer, told.state.selection, told.state.quit) == (
-        before.layer,
-        before.selection,
+    assert told.state.typing.goto is None
+    assert (told.state.pane.layer, told.state.selection.units, told.state.window.quit) == (
+        before.pane.layer,
+        before.selection.units,
         False,
     )
 
 
 def test_going_to_a_unit_selects_it_in_its_layer_and_brings_it_in_sight(told: Desk) -> None:
     told.play("+ + + + + + + + / type:2:511 return")
-    assert (told.state.layer, set(told.state.selection), told.state.goto) == (2, {(2, 511)}, None)
+    assert (told.state.pane.layer, set(told.state.selection.units), told.state.typing.goto) == (
+        2,
+        {(2, 511)},
+        None,
+    )
     view = views.of(told.state)
     box, stage = view.box_of(told.state, 511), view.stage(told.state)
     assert box is not None
     assert stage.holds(box.x, box.y)
     assert stage.holds(box.right - 1, box.bottom - 1)
-    camera = told.state.camera
+    camera = told.state.pane.camera
     told.play("/ type:510 return")
-    assert told.state.camera == camera, "it was in sight already"
+    assert told.state.pane.camera == camera, "it was in sight already"
 
 
 def test_going_to_a_layer_or_a_token_moves_there(told: Desk) -> None:
     told.play("/ type:l7 return")
-    assert told.state.layer == 7
+    assert told.state.pane.layer == 7
     told.play("/ type:t3 return")
-    assert (told.state.at, told.state.paused) == (TokenRef(1, 3), True)
+    assert (told.state.time.at, told.state.time.paused) == (TokenRef(1, 3), True)
 
 
 def test_searching_again_goes_on_to_the_next_and_around_over_the_turns(told: Desk) -> None:
@@ -110,36 +113,40 @@ def test_searching_again_goes_on_to_the_next_and_around_over_the_turns(told: Des
     seen = []
     for _ in range(4):
         told.play("/ type:'\"fox\"' return")
-        seen.append(told.state.at)
+        seen.append(told.state.time.at)
     assert seen == [TokenRef(1, 5), TokenRef(1, FOX), TokenRef(2, FOX - 4), TokenRef(1, 5)]
 
 
 def test_going_to_a_cluster_selects_it_and_flies_there(clustered: Desk) -> None:
     clustered.play("h h / type:c5 return")
     clustered.land()
-    atlas = clustered.state.clusters
+    atlas = clustered.state.atlas
     assert atlas is not None
     assert read("c5", clustered.state, clustered.session.store).place == ClusterPlace(5)
-    assert (clustered.state.view, clustered.state.picked) == ("circles", 5)
-    assert clustered.state.selection == atlas.places(5)
-    assert clustered.state.focus == atlas.cluster_group[5]
+    assert (clustered.state.pane.view, clustered.state.selection.picked) == ("circles", 5)
+    assert clustered.state.selection.units == atlas.places(5)
+    assert clustered.state.pane.focus == atlas.cluster_group[5]
 
 
 @pytest.mark.parametrize("key", ["k", "h", "o"])
 def test_a_unit_is_shown_in_the_grid_where_the_view_has_no_place_for_it(told: Desk, key: str) -> None:
     told.play(f"{key} / type:2:3 return")
-    assert (told.state.view, told.state.layer, set(told.state.selection)) == ("grid", 2, {(2, 3)})
+    assert (told.state.pane.view, told.state.pane.layer, set(told.state.selection.units)) == (
+        "grid",
+        2,
+        {(2, 3)},
+    )
 
 
 def test_text_is_pasted_with_its_line_ends_as_spaces(told: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pygame.scrap.get_text", lambda: "l3\n")
     told.play("/ ctrl+v")
-    assert told.state.goto == "l3"
+    assert told.state.typing.goto == "l3"
     monkeypatch.setattr("pygame.scrap.get_text", lambda: "你好\r\nworld")
     told.play("escape t ctrl+v")
-    assert told.state.chat == "你好 world"
+    assert told.state.typing.chat == "你好 world"
     told.play("ctrl+v backspace")
-    assert told.state.chat == "你好 world你好 worl"
+    assert told.state.typing.chat == "你好 world你好 worl"
 
 
 @pytest.mark.parametrize("size", ["900x600", "640x400", "1920x1080"])
@@ -150,7 +157,7 @@ def test_the_box_keeps_its_text_inside_and_apart(told: Desk, size: str, typed: s
     written = told.window.canvas.written
     box = written[next(at for at, text in enumerate(written) if text.text == "Go to") :]
     assert len(box) >= 3
-    view = face.of(told.state.size).view
+    view = face.of(told.state.window.size).view
     for text in box:
         assert view.x <= text.taken.x
         assert text.taken.right <= min(view.right, text.room.right)

@@ -10,9 +10,8 @@ from llmri_look.colours import palette
 from llmri_look.colours.theme import blend
 from llmri_look.keys.bindings import Bindings
 from llmri_viewer import views
-from llmri_viewer.app import reference as reference_file
-from llmri_viewer.app.ranker import REFRESH_SECONDS
-from llmri_viewer.app.reference import Reference
+from llmri_viewer.app import ranker as reference_file
+from llmri_viewer.app.ranker import REFRESH_SECONDS, Reference
 from llmri_viewer.drawing.panels.legend import BAR, FULL, SCALE, SIGN
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.clusters.ranking import TOGETHER, Ranking
@@ -33,13 +32,13 @@ def ranked(clustered: Desk) -> Desk:
 
 
 def ranking_of(desk: Desk) -> Ranking:
-    assert desk.state.ranking is not None
-    return desk.state.ranking
+    assert desk.state.clusters.ranking is not None
+    return desk.state.clusters.ranking
 
 
 def reference(desk: Desk) -> dict[int, float]:
     """Return each cluster's mean |z| over the reply, unit by unit."""
-    store, atlas = desk.session.store, desk.state.clusters
+    store, atlas = desk.session.store, desk.state.atlas
     assert atlas is not None
     rows = {
         (turn, token): store.sheet(TokenRef(turn, token), "mlp_act").rows.ravel()  # type: ignore[union-attr]
@@ -105,7 +104,7 @@ def test_what_the_store_forgets_no_longer_counts(ranked: Desk) -> None:
 
 def test_the_grid_needs_no_ranking(ranked: Desk) -> None:
     ranked.play("o")
-    assert ranked.state.ranking is None
+    assert ranked.state.clusters.ranking is None
 
 
 @pytest.mark.parametrize("view", ["circles", "hebbian"])
@@ -117,28 +116,28 @@ def test_a_click_in_the_legend_selects_the_cluster_and_a_pointer_tells_its_size(
         ranked.land()
     (first, box), (second, other) = legend.rows(ranked.state)[:2]
     ranked.play(f"click:{box.x + 60},{box.y + 9}")
-    atlas = ranked.state.clusters
+    atlas = ranked.state.atlas
     assert atlas is not None
-    assert ranked.state.selection == atlas.places(first)
-    assert ranked.state.picked == first
+    assert ranked.state.selection.units == atlas.places(first)
+    assert ranked.state.selection.picked == first
     units = atlas.clustering.cluster(first).units
     texts = [text.text for text in ranked.window.canvas.written]
     assert any(
         text.startswith(f"cluster {first}  {units} units, layers 0\N{EN DASH}7  mean |z| ") for text in texts
     )
     ranked.play(f"add:{other.x + 60},{other.y + 9}")
-    assert ranked.state.selection == atlas.places(first) | atlas.places(second)
+    assert ranked.state.selection.units == atlas.places(first) | atlas.places(second)
 
 
 def test_a_double_click_in_the_legend_zooms_into_the_cluster(ranked: Desk) -> None:
     number, box = legend.rows(ranked.state)[3]
     ranked.play(f"double:{box.x + 60},{box.y + 9}")
-    assert ranked.state.clusters is not None
-    assert ranked.state.focus == ranked.state.clusters.cluster_group[number]
+    assert ranked.state.atlas is not None
+    assert ranked.state.pane.focus == ranked.state.atlas.cluster_group[number]
 
 
 def union(desk: Desk, numbers: tuple[int, ...]) -> frozenset[tuple[int, int]]:
-    atlas = desk.state.clusters
+    atlas = desk.state.atlas
     assert atlas is not None
     return frozenset().union(*map(atlas.places, numbers))
 
@@ -150,19 +149,19 @@ def test_one_key_selects_the_most_active_clusters_and_again_as_many_more(ranked:
         ranked.land()
     order = ranking_of(ranked).order
     ranked.play("shift+m")
-    assert ranked.state.selection == union(ranked, order[:TOGETHER])
-    assert ranked.state.picked == order[0]
-    assert f"the {min(TOGETHER, len(order))} clusters most active in reply 2" in ranked.state.notice
+    assert ranked.state.selection.units == union(ranked, order[:TOGETHER])
+    assert ranked.state.selection.picked == order[0]
+    assert f"the {min(TOGETHER, len(order))} clusters most active in reply 2" in ranked.state.overlays.notice
     ranked.play("shift+m")
-    assert ranked.state.selection == union(ranked, order[: 2 * TOGETHER])
+    assert ranked.state.selection.units == union(ranked, order[: 2 * TOGETHER])
     ranked.play("shift+m " * (len(order) // TOGETHER + 1))
-    assert ranked.state.selection == union(ranked, order)
+    assert ranked.state.selection.units == union(ranked, order)
 
 
 def test_a_key_for_the_most_active_takes_the_place_of_another_selection(ranked: Desk) -> None:
     order = ranking_of(ranked).order
     ranked.play("click:ranked=3 shift+m")
-    assert ranked.state.selection == union(ranked, order[:TOGETHER])
+    assert ranked.state.selection.units == union(ranked, order[:TOGETHER])
 
 
 @pytest.mark.parametrize("view", ["circles", "hebbian"])
@@ -174,9 +173,9 @@ def test_a_click_on_the_heading_does_as_the_key_and_the_selected_are_marked(rank
     assert heading is not None
     ranked.play(f"click:{heading.x + 40},{heading.y + 9}")
     order = ranking_of(ranked).order
-    assert ranked.state.selection == union(ranked, order[:TOGETHER])
+    assert ranked.state.selection.units == union(ranked, order[:TOGETHER])
     ranked.play("add:ranked=2")
-    assert ranked.state.selection == union(ranked, (order[0], *order[2:TOGETHER]))
+    assert ranked.state.selection.units == union(ranked, (order[0], *order[2:TOGETHER]))
     picture = pygame.surfarray.array3d(ranked.window.canvas.surface)
     accent = ranked.window.canvas.theme.accent
     marked = [
@@ -189,8 +188,8 @@ def test_a_click_on_the_heading_does_as_the_key_and_the_selected_are_marked(rank
 
 def test_without_clusters_or_talk_the_key_says_what_is_missing(desk: Desk) -> None:
     desk.play("wait:connected o shift+m")
-    assert "no clusters" in desk.state.notice
-    assert desk.state.warning
+    assert "no clusters" in desk.state.overlays.notice
+    assert desk.state.overlays.warning
 
 
 def test_before_anything_was_said_no_cluster_is_the_most_active(
@@ -198,8 +197,8 @@ def test_before_anything_was_said_no_cluster_is_the_most_active(
 ) -> None:
     desk = Desk(server, Options(), table, atlas)
     desk.play("wait:connected o shift+m")
-    assert "nothing was said" in desk.state.notice
-    assert not desk.state.selection
+    assert "nothing was said" in desk.state.overlays.notice
+    assert not desk.state.selection.units
     desk.close()
 
 
@@ -234,7 +233,7 @@ def drag(desk: Desk, corners: list[tuple[int, int]], *, shift: bool = False) -> 
     for corner in corners[1:]:
         post(Event(pygame.MOUSEMOTION, pos=corner, rel=(9, 9), buttons=(0, 0, 1)))
     desk.window.frame()
-    assert len(desk.state.lasso) == len(corners)
+    assert len(desk.state.selection.lasso) == len(corners)
     accent = np.asarray(desk.window.canvas.theme.accent)
     picture = pygame.surfarray.array3d(desk.window.canvas.surface)
     along = [
@@ -266,12 +265,12 @@ def test_a_lasso_selects_units_of_many_layers(ranked: Desk, view: str) -> None:
     around = (np.abs(middles - (x, y)) < 92).all(axis=1)
     sure = {subject.place(index) for index in np.flatnonzero(inside).tolist()}
     maybe = {subject.place(index) for index in np.flatnonzero(around).tolist()}
-    assert sure <= ranked.state.selection <= maybe
-    assert len({layer for layer, _ in ranked.state.selection}) == 8
-    assert not ranked.state.lasso
-    before = ranked.state.selection
+    assert sure <= ranked.state.selection.units <= maybe
+    assert len({layer for layer, _ in ranked.state.selection.units}) == 8
+    assert not ranked.state.selection.lasso
+    before = ranked.state.selection.units
     drag(ranked, [(x - 40, y - 150), (x + 40, y - 150), (x + 40, y - 100), (x - 40, y - 100)], shift=True)
-    assert before < ranked.state.selection
+    assert before < ranked.state.selection.units
 
 
 @pytest.mark.parametrize("key", ["", "h"])
@@ -281,7 +280,7 @@ def test_the_bars_of_the_legend_stand_over_their_scale_or_are_not_there(
 ) -> None:
     ranked.play(f"{key} size:{size}")
     ranked.land()
-    atlas, scale, canvas = ranked.state.clusters, legend.scale(ranked.state), ranked.window.canvas
+    atlas, scale, canvas = ranked.state.atlas, legend.scale(ranked.state), ranked.window.canvas
     picture = picture_of(ranked.state, ranked.session.store)
     assert atlas is not None
     assert picture is not None

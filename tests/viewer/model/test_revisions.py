@@ -27,12 +27,13 @@ from llmri_protocol.messages import (
 )
 from llmri_viewer.app.events import received
 from llmri_viewer.cluster_job.gatherer import Gatherer
+from llmri_viewer.drawing.panels import edits as panel
 from llmri_viewer.drawing.panels.edits import STALE
-from llmri_viewer.model import footing
 from llmri_viewer.model.history import revisions
 from llmri_viewer.model.history.revisions import Revisions
 from llmri_viewer.model.history.store import ScanRows, ScanStore, TokenRef
 from llmri_viewer.model.history.timeline import changed_in, edit_changes, timeline_of
+from llmri_viewer.model.history.under import UNKNOWN
 from llmri_viewer.model.measured.measuring import Asked
 from llmri_viewer.model.options import Options
 from llmri_viewer.model.state import ViewState, first
@@ -65,7 +66,7 @@ class Heard:
     def take(self, *messages: ServerMessage) -> None:
         for message in messages:
             state = received(self.state, self.store, message).state
-            self.state = replace(state, under=self.store.under(state.at))
+            self.state = replace(state, time=replace(state.time, under=self.store.under(state.time.at)))
             self.gatherer.take(message, self.state, self.store)
 
     def of(self, turn: int, token: int) -> tuple[Edit, ...] | None:
@@ -208,7 +209,10 @@ def test_the_same_edits_again_are_no_change() -> None:
     assert edit_changes(line, heard.store).tolist() == [line.starts[2]]
     assert changed_in(heard.store, 2).tolist() == []
     assert changed_in(heard.store, 3).tolist() == [0]
-    assert not replace(heard.state, at=TokenRef(3, 2), under=heard.store.under(TokenRef(3, 2))).apart
+    assert not replace(
+        heard.state,
+        time=replace(heard.state.time, at=TokenRef(3, 2), under=heard.store.under(TokenRef(3, 2))),
+    ).apart
 
 
 def test_the_table_stays_within_its_bounds_and_says_what_it_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,7 +249,10 @@ def test_exports_tell_the_edits_of_the_token_and_those_of_now_apart() -> None:
 
     def shown(number: int, token: int) -> ViewState:
         return replace(
-            heard.state, at=TokenRef(number, token), under=heard.store.under(TokenRef(number, token))
+            heard.state,
+            time=replace(
+                heard.state.time, at=TokenRef(number, token), under=heard.store.under(TokenRef(number, token))
+            ),
         )
 
     facts = {name: json.loads(str(value).lower()) for name, value in edit_facts(shown(2, 2)).items()}
@@ -272,7 +279,7 @@ def test_clusters_say_from_how_many_states_of_the_edits_their_samples_come() -> 
 
 def test_what_was_measured_as_edits_changed_is_of_neither() -> None:
     heard = Heard(welcome(), *turn(1))
-    asked = Asked(ReadLens(id=5, turn=1, token=2), heard.state.at, NONE)
+    asked = Asked(ReadLens(id=5, turn=1, token=2), heard.state.time.at, NONE)
     heard.state = replace(heard.state, measurements=heard.state.measurements.asked(asked, 5))
     heard.take(stand(ABLATED), stand(NONE))
     (pending,) = heard.state.measurements.pending.values()
@@ -287,7 +294,10 @@ def test_what_was_measured_as_edits_changed_is_of_neither() -> None:
 def test_a_window_without_panels_says_it_in_a_few_words(number: int, said: str) -> None:
     heard = Heard(welcome(), *turn(1), stand(ABLATED), *turn(2), stand(BOOSTED))
     at = TokenRef(number, 2)
-    assert footing.brief(replace(heard.state, at=at, under=heard.store.under(at))) == said
+    assert (
+        panel.brief(replace(heard.state, time=replace(heard.state.time, at=at, under=heard.store.under(at))))
+        == said
+    )
 
 
 def words(desk: Desk) -> set[str]:
@@ -321,10 +331,10 @@ def test_older_edits_in_the_cache_are_told_and_a_key_reads_all_anew(told: Desk) 
     told.play("sleep:0.2")
     assert [type(each) for each in told.server.received[-3:]].count(RePrefill) == 1
     told.session.receive(stand(NONE))
-    assert "read anew" in told.state.notice
+    assert "read anew" in told.state.overlays.notice
     assert TRAINED in words(told)
     told.play("u")
-    assert "nothing to read anew" in told.state.notice
+    assert "nothing to read anew" in told.state.overlays.notice
 
 
 def test_a_picture_file_says_what_it_is_of(told: Desk, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
@@ -335,3 +345,26 @@ def test_a_picture_file_says_what_it_is_of(told: Desk, tmp_path, monkeypatch) ->
     with Image.open(path) as picture:
         assert [edit["units"] for edit in json.loads(picture.info["edits"])] == [[127]]
         assert json.loads(picture.info["edits_now"]) == []
+
+
+def test_the_number_that_comes_with_a_pass_wins_over_the_order_of_the_news() -> None:
+    table = Revisions()
+    first, second = (Edit(site="mlp_act", layer=0, units=(unit,)) for unit in (1, 2))
+    one = table.welcomed((first,), number=7)
+    table.begin(new=False)
+    table.passing(0)
+    two = table.told((second,), number=8)
+    assert table.flight.revisions == (one, two), "by the order alone it may be of either"
+    assert table.passing(1, 7).revisions == (one,)
+    assert table.chosen(1, 8).revisions == (two,)
+    assert table.passing(2, 8).edits == (second,)
+    assert table.passing(2, 6).revisions == (UNKNOWN,), "told of by nobody"
+    assert table.passing(2).revisions == (two,), "a server that numbers nothing"
+
+
+def test_a_new_conversation_keeps_the_number_of_the_edits_that_stand() -> None:
+    table = Revisions()
+    table.welcomed((Edit(site="mlp_act", layer=0, units=(1,)),), stale=True, number=3)
+    table.reading()
+    table.begin(new=True)
+    assert not table.passing(0, 3).stale

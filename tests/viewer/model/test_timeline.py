@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from llmri_look.keys.bindings import Bindings
 from llmri_protocol.messages import Token
-from llmri_viewer.drawing.charts.sparkline import thinned
 from llmri_viewer.drawing.panels import strip, timeline
+from llmri_viewer.drawing.panels.side import thinned
 from llmri_viewer.model.history.store import ScanRows, ScanStore, TokenRef
 from llmri_viewer.model.history.timeline import (
     EMPTY,
@@ -46,7 +46,8 @@ def told_store(turns: dict[int, tuple[int, int]], budget: int = 1 << 30) -> Scan
 
 
 def state_at(at: TokenRef | None, **changes: object) -> ViewState:
-    return replace(first(Options(), "here", site="a"), at=at, **changes)  # type: ignore[arg-type]
+    state = first(Options(), "here", site="a")
+    return replace(state, time=replace(state.time, at=at, **changes))  # type: ignore[arg-type]
 
 
 @given(st.dictionaries(st.integers(1, 9), st.tuples(st.integers(1, 5), st.integers(1, 9)), min_size=1))
@@ -100,36 +101,36 @@ def test_a_replay_goes_at_the_pace_the_tokens_had_within_what_an_eye_can_follow(
 def test_a_replay_shows_every_token_once_and_follows_at_the_end() -> None:
     store, player = told_store({1: (2, 4), 2: (2, 2)}), Player()
     state = state_at(TokenRef(1, 2), paused=True, replaying=True)
-    seen = [state.at]
+    seen = [state.time.at]
     for _ in range(1000):
         state = player.advance(state, store, 0.05)
-        if state.at != seen[-1]:
-            seen.append(state.at)
+        if state.time.at != seen[-1]:
+            seen.append(state.time.at)
     assert seen == [
         TokenRef(1, 2),
         TokenRef(1, 3),
         TokenRef(1, 4),
         *(TokenRef(2, token) for token in range(3)),
     ]
-    assert (state.paused, state.replaying) == (False, False)
+    assert (state.time.paused, state.time.replaying) == (False, False)
     assert player.advance(state, store, 0.05) is state
 
 
 def test_nothing_that_comes_while_time_is_held_is_lost(told: Desk) -> None:
     told.play("home right right")
-    held = told.state.at
+    held = told.state.time.at
     told.server.speak("one more")
     told.play("wait:turn_end sleep:0.1")
     store = told.session.store
-    assert told.state.at == held
+    assert told.state.time.at == held
     assert len(store.moments(2, "mlp_act")) == len(store.turns[2].tokens) - 1
     came = len(store.moments(2, "mlp_act"))
     told.window.draw()
     assert f"{came} new tokens" in [text.text for text in told.window.canvas.written]
     told.play("end")
-    assert told.state.at == TokenRef(2, came - 1)
+    assert told.state.time.at == TokenRef(2, came - 1)
     told.play("left space")
-    assert (told.state.at, told.state.paused) == (TokenRef(2, came - 1), False)
+    assert (told.state.time.at, told.state.time.paused) == (TokenRef(2, came - 1), False)
 
 
 def test_what_is_shown_being_let_go_is_told(server: SyntheticServer, table: Bindings) -> None:
@@ -138,28 +139,28 @@ def test_what_is_shown_being_let_go_is_told(server: SyntheticServer, table: Bind
     desk.play(STORY_TOLD + "home")
     desk.server.speak("one more")
     desk.play("wait:turn_end sleep:0.1")
-    assert "let go" in desk.state.notice
+    assert "let go" in desk.state.overlays.notice
     desk.window.draw()
     said = [text.text for text in desk.window.canvas.written]
     assert "This scan was let go" in said
     assert any("scans let go" in text for text in said)
     desk.play("home")
-    assert desk.session.store.sheet(desk.state.at, "mlp_act") is not None
+    assert desk.session.store.sheet(desk.state.time.at, "mlp_act") is not None
     desk.close()
 
 
 def test_shift_space_replays_and_space_holds_it(told: Desk) -> None:
     told.play("home shift+space")
-    assert (told.state.replaying, told.state.at) == (True, TokenRef(1, 0))
+    assert (told.state.time.replaying, told.state.time.at) == (True, TokenRef(1, 0))
     told.play("sleep:0.3")
-    assert told.state.at is not None
-    assert 0 < told.state.at.token < 10
+    assert told.state.time.at is not None
+    assert 0 < told.state.time.at.token < 10
     told.play("space")
-    at = told.state.at
+    at = told.state.time.at
     told.play("sleep:0.2")
-    assert (told.state.replaying, told.state.paused, told.state.at) == (False, True, at)
+    assert (told.state.time.replaying, told.state.time.paused, told.state.time.at) == (False, True, at)
     told.play("end shift+space")
-    assert told.state.at == TokenRef(1, 0), "at the newest, its turn begins anew"
+    assert told.state.time.at == TokenRef(1, 0), "at the newest, its turn begins anew"
 
 
 def mouse(kind: int, at: tuple[int, int]) -> None:
@@ -168,31 +169,31 @@ def mouse(kind: int, at: tuple[int, int]) -> None:
 
 def test_the_scrubber_is_dragged_over_all_turns_even_where_the_pointer_leaves_it(told: Desk) -> None:
     told.play("say:again wait:turn_end")
-    box = face.of(told.state.size).scrubber
+    box = face.of(told.state.window.size).scrubber
     line = timeline.track(box)
     mouse(pygame.MOUSEBUTTONDOWN, (line.x + 2, line.y + 2))
     told.window.frame()
-    assert told.state.at == TokenRef(1, 0)
+    assert told.state.time.at == TokenRef(1, 0)
     mouse(pygame.MOUSEMOTION, (line.right - 1, line.y - 200))
     told.window.frame()
     newest = told.session.store.newest("mlp_act")
-    assert told.state.at == newest
+    assert told.state.time.at == newest
     mouse(pygame.MOUSEMOTION, (line.x + line.width // 4, 3))
     mouse(pygame.MOUSEBUTTONUP, (line.x + line.width // 4, 3))
     told.window.frame()
-    assert told.state.at is not None
-    assert told.state.at.turn == 1
-    assert told.state.paused
+    assert told.state.time.at is not None
+    assert told.state.time.at.turn == 1
+    assert told.state.time.paused
 
 
 def test_every_cell_of_the_strip_leads_to_its_token(told: Desk) -> None:
-    parts = face.of(told.state.size)
+    parts = face.of(told.state.window.size)
     cells = strip.cells(told.window.canvas, parts.strip, told.state, told.session.store)
     for cell in cells:
         middle = (cell.box.x + cell.box.width // 2, cell.box.y + cell.box.height // 2)
         assert told.window.moment_at(*middle) == TokenRef(1, cell.token)
     told.play(f"click:token={cells[3].token}")
-    assert told.state.at == TokenRef(1, cells[3].token)
+    assert told.state.time.at == TokenRef(1, cells[3].token)
 
 
 @pytest.mark.parametrize("where", ["home", "left left left", "end"])
@@ -202,7 +203,7 @@ def test_the_strip_is_scrolled_to_the_shown_token(
     server.story = server.story * 12
     desk = Desk(server, Options(), table)
     desk.play(STORY_TOLD + where)
-    parts, at = face.of(desk.state.size), desk.state.at
+    parts, at = face.of(desk.state.window.size), desk.state.time.at
     cells = strip.cells(desk.window.canvas, parts.strip, desk.state, desk.session.store)
     assert at is not None
     assert at.token in {cell.token for cell in cells}
@@ -211,7 +212,7 @@ def test_the_strip_is_scrolled_to_the_shown_token(
 
 
 def test_what_was_laid_out_stays_where_it_was_as_tokens_come(told: Desk) -> None:
-    store, parts = told.session.store, face.of(told.state.size)
+    store, parts = told.session.store, face.of(told.state.window.size)
     told.play("home")
     before = strip.cells(told.window.canvas, parts.strip, told.state, store)
     store.add_token(Token(turn=1, token=500, phase="generate", id=1, text=" more"))
@@ -235,7 +236,7 @@ def test_the_greys_of_the_line_have_their_key_beside_it(told: Desk, size: str) -
     told.play(f"size:{size}")
     told.window.draw()
     canvas, turn = told.window.canvas, told.session.store.turns[1]
-    place = timeline.track(face.of(told.state.size).scrubber)
+    place = timeline.track(face.of(told.state.window.size).scrubber)
     written = turn.generated()
     greys = {at: canvas.colour_at((place.x + round(at * place.width), place.y + 5)) for at in (0.05, 0.6)}
     for said, ink in ((f"{turn.length - written} read", greys[0.05]), (f"{written} written", greys[0.6])):
@@ -246,12 +247,12 @@ def test_the_greys_of_the_line_have_their_key_beside_it(told: Desk, size: str) -
 
 
 def test_the_pointed_layers_strength_is_told_in_numbers(told: Desk) -> None:
-    assert told.state.at is not None
-    box = face.of(told.state.size).layers
+    assert told.state.time.at is not None
+    box = face.of(told.state.window.size).layers
     for layer in (0, 5):
         row = face.layer_row(box, 8, layer)
         told.play(f"point:{row.x + 40},{row.y + row.height // 2}")
         told.window.draw()
-        values = told.server.rows(*told.state.at, told.state.site)[layer]
+        values = told.server.rows(*told.state.time.at, told.state.pane.site)[layer]
         said = f"rms {np.sqrt(np.mean(values**2)):.3g}"
         assert said in [text.text for text in told.window.canvas.written]

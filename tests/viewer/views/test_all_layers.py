@@ -37,18 +37,18 @@ def pixels_of(desk: Desk) -> np.ndarray:
 
 
 def truth(desk: Desk) -> np.ndarray:
-    assert desk.state.at is not None
-    return desk.server.rows(*desk.state.at, desk.state.site)
+    assert desk.state.time.at is not None
+    return desk.server.rows(*desk.state.time.at, desk.state.pane.site)
 
 
 def test_a_shows_all_layers_and_a_or_escape_leave(spread: Desk) -> None:
-    assert (spread.state.view, spread.state.mode) == ("layers", "layers")
+    assert (spread.state.pane.view, spread.state.mode) == ("layers", "layers")
     spread.play("a")
-    assert spread.state.view == "grid"
+    assert spread.state.pane.view == "grid"
     spread.play("a + escape")
-    assert (spread.state.view, spread.state.reach) == ("layers", Reach())
+    assert (spread.state.pane.view, spread.state.pane.reach) == ("layers", Reach())
     spread.play("escape")
-    assert spread.state.view == "grid"
+    assert spread.state.pane.view == "grid"
 
 
 @pytest.mark.parametrize("keys", ["shift+a", "shift+a p", "shift+a l p c c", "p"])
@@ -60,11 +60,11 @@ def test_a_pixel_read_through_the_colour_bar_gives_the_strongest_of_its_units(
     picture = picture_of(state, spread.session.store)
     assert picture is not None
     assert seen is not None
-    colours, bands, bar = pixels_of(spread), VIEW.bands(state), face.of(state.size).bar
+    colours, bands, bar = pixels_of(spread), VIEW.bands(state), face.of(state.window.size).bar
     ramp = colours[bar.x + 1 : bar.right - 1, bar.y + 6]
     rows = truth(spread)
     np.testing.assert_array_equal(picture.values.reshape(rows.shape), rows)
-    for layer in range(8) if not state.per_layer else (state.layer,):
+    for layer in range(8) if not state.look.per_layer else (state.pane.layer,):
         row = bands.row(layer)
         for pixel in range(5, row.width, 61):
             ink = colours[row.x + pixel, row.y + row.height // 2]
@@ -95,7 +95,7 @@ def test_each_layer_has_its_own_scale_until_shift_a_gives_all_the_same(spread: D
     assert own.scales[7].high > 2 * own.scales[0].high, "later layers are stronger in the synthetic model"
     picture = picture_of(spread.state, spread.session.store)
     assert picture is not None
-    assert picture.scale == own.scales[spread.state.layer], "the colour bar is of the shown layer"
+    assert picture.scale == own.scales[spread.state.pane.layer], "the colour bar is of the shown layer"
     spread.play("shift+a")
     shared = all_rows(spread.state, spread.session.store)
     assert shared is not None
@@ -105,7 +105,7 @@ def test_each_layer_has_its_own_scale_until_shift_a_gives_all_the_same(spread: D
 def test_percentiles_are_those_of_each_layer_over_the_turn(spread: Desk) -> None:
     found = all_rows(spread.state, spread.session.store)
     assert found is not None
-    assert spread.state.at is not None
+    assert spread.state.time.at is not None
     tokens = spread.session.store.moments(1, "mlp_act")
     values = np.stack([spread.server.rows(1, token, "mlp_act") for token in tokens])
     for layer in (0, 5):
@@ -125,8 +125,8 @@ def test_the_scale_stays_while_time_is_scrubbed(spread: Desk) -> None:
 
 def test_the_difference_is_of_every_layer(spread: Desk) -> None:
     spread.play("d")
-    assert spread.state.at is not None
-    turn, token = spread.state.at
+    assert spread.state.time.at is not None
+    turn, token = spread.state.time.at
     found = all_rows(spread.state, spread.session.store)
     assert found is not None
     change = truth(spread) - spread.server.rows(turn, token - 1, "mlp_act")
@@ -136,30 +136,30 @@ def test_the_difference_is_of_every_layer(spread: Desk) -> None:
 def test_a_click_goes_to_a_layer_and_selects_a_unit_where_units_are_wide_enough(spread: Desk) -> None:
     row = VIEW.bands(spread.state).row(6)
     spread.play(f"click:{row.x + 300},{row.y + 4}")
-    assert spread.state.layer == 6
-    assert spread.state.selection == {(4, 127)}
+    assert spread.state.pane.layer == 6
+    assert spread.state.selection.units == {(4, 127)}
     spread.play("+ + + + + + + +")
     row = VIEW.bands(spread.state).row(2)
     at = (row.x + 300, row.y + 4)
     unit = VIEW.unit_at(spread.state, at)
     assert unit is not None
     spread.play(f"add:{at[0]},{at[1]}")
-    assert spread.state.selection == {(4, 127), divmod(unit, 512)}
-    assert spread.state.layer == 6
+    assert spread.state.selection.units == {(4, 127), divmod(unit, 512)}
+    assert spread.state.pane.layer == 6
 
 
 def test_zoom_pan_and_fit_move_along_the_units_only(spread: Desk) -> None:
     box = VIEW.bands(spread.state).box
     spread.play("+ + + +")
-    near = spread.state.reach
+    near = spread.state.pane.reach
     assert near.length == pytest.approx(1.25**-4)
     mouse(pygame.MOUSEBUTTONDOWN, (box.x + 300, box.y + 60))
     mouse(pygame.MOUSEMOTION, (box.x + 360, box.y + 90), (60, 30))
     mouse(pygame.MOUSEBUTTONUP, (box.x + 360, box.y + 90))
     spread.window.frame()
-    assert spread.state.reach.start == pytest.approx(near.start - near.length * 60 / box.width)
+    assert spread.state.pane.reach.start == pytest.approx(near.start - near.length * 60 / box.width)
     spread.play("0")
-    assert spread.state.reach == Reach()
+    assert spread.state.pane.reach == Reach()
 
 
 def test_a_unit_is_hit_where_it_is_drawn(spread: Desk) -> None:
@@ -189,9 +189,9 @@ def test_the_selection_and_edits_of_every_layer_are_marked_above_their_rows(spre
 
 def test_protected_units_are_marked_at_the_foot_of_their_row_when_m_shows_them(spread: Desk) -> None:
     unit = ProtectedUnit(site="mlp_act", layer=2, unit=77, evidence="massive")
-    assert spread.state.card is not None
-    card = msgspec.structs.replace(spread.state.card, protected=(unit,))
-    spread.session.state = replace(spread.state, card=card)
+    assert spread.state.connection.card is not None
+    card = msgspec.structs.replace(spread.state.connection.card, protected=(unit,))
+    spread.session.state = replace(spread.state, connection=replace(spread.state.connection, card=card))
     row, seen = VIEW.bands(spread.state).row(2), VIEW.columns(spread.state)
     assert seen is not None
     start, _ = seen.pixels(77)
@@ -220,17 +220,17 @@ def test_a_lasso_selects_over_layers(spread: Desk) -> None:
         pygame.event.post(pygame.event.Event(kind, pos=at, rel=(0, 9), buttons=(0, 0, 1), button=3))
     pygame.event.post(pygame.event.Event(pygame.MOUSEBUTTONUP, pos=corners[-1], button=3))
     spread.window.frame()
-    units = {unit for _, unit in spread.state.selection}
-    assert {layer for layer, _ in spread.state.selection} == {2, 3, 4}
+    units = {unit for _, unit in spread.state.selection.units}
+    assert {layer for layer, _ in spread.state.selection.units} == {2, 3, 4}
     middles = seen.middles(512)
     assert units == set(np.flatnonzero((middles >= 100) & (middles < 131)).tolist())
 
 
 def test_a_layer_that_the_scan_lacks_is_blank_and_said(spread: Desk) -> None:
     state, store = spread.state, spread.session.store
-    assert state.at is not None
+    assert state.time.at is not None
     rows = truth(spread)
-    store.add_scan(state.at, "mlp_act", ScanRows((0, 1, 2, 4, 5, 6, 7), np.delete(rows, 3, axis=0)))
+    store.add_scan(state.time.at, "mlp_act", ScanRows((0, 1, 2, 4, 5, 6, 7), np.delete(rows, 3, axis=0)))
     found = all_rows(state, store)
     assert found is not None
     assert found.blank == {3}
@@ -258,8 +258,8 @@ def test_it_is_drawn_from_the_smallest_window_to_the_largest(spread: Desk) -> No
         spread.play(f"size:{size}")
         spread.window.draw()
     spread.play(f"size:1280x800 {STORY_TOLD.removeprefix('wait:connected ')}")
-    assert spread.state.at is not None
-    assert spread.state.at.turn == 2
+    assert spread.state.time.at is not None
+    assert spread.state.time.at.turn == 2
 
 
 @pytest.mark.parametrize("keys", ["a", "click:unit=200 n wait:measured"])

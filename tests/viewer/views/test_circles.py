@@ -37,8 +37,8 @@ VIEW = CirclesView()
 
 
 def atlas_of(desk: Desk) -> Atlas:
-    assert desk.state.clusters is not None
-    return desk.state.clusters
+    assert desk.state.atlas is not None
+    return desk.state.atlas
 
 
 def pixels(desk: Desk) -> npt.NDArray[np.int64]:
@@ -87,11 +87,11 @@ def test_a_circle_read_through_the_colour_bar_gives_its_units_value(clustered: D
     clustered.land()
     picture = picture_of(clustered.state, clustered.session.store)
     assert picture is not None
-    colours, bar = pixels(clustered), face.of(clustered.state.size).bar
+    colours, bar = pixels(clustered), face.of(clustered.state.window.size).bar
     ramp = colours[bar.x + 1 : bar.right - 1, bar.y + 6]
     members = atlas_of(clustered).clustering.members(5)
-    truth = clustered.server.rows(1, clustered.state.at.token, "mlp_act").ravel()  # type: ignore[union-attr]
-    if not clustered.state.difference:
+    truth = clustered.server.rows(1, clustered.state.time.at.token, "mlp_act").ravel()  # type: ignore[union-attr]
+    if not clustered.state.look.difference:
         np.testing.assert_array_equal(picture.values, truth)
     for unit in members[-60::9]:
         ink = colours[middle(clustered, int(unit))]
@@ -100,9 +100,9 @@ def test_a_circle_read_through_the_colour_bar_gives_its_units_value(clustered: D
 
 
 def test_o_shows_circles_and_o_again_the_grid(clustered: Desk) -> None:
-    assert (clustered.state.view, clustered.state.mode) == ("circles", "circles")
+    assert (clustered.state.pane.view, clustered.state.mode) == ("circles", "circles")
     clustered.play("o")
-    assert clustered.state.view == "grid"
+    assert clustered.state.pane.view == "grid"
 
 
 def test_o_goes_to_the_site_of_the_clusters_and_asks_for_its_scans(
@@ -110,35 +110,35 @@ def test_o_goes_to_the_site_of_the_clusters_and_asks_for_its_scans(
 ) -> None:
     desk = Desk(server, Options(), table, atlas)
     desk.play("wait:connected tab tab click:layer=1 o " + STORY_TOLD)
-    assert (desk.state.site, desk.state.view) == ("mlp_act", "circles")
+    assert (desk.state.pane.site, desk.state.pane.view) == ("mlp_act", "circles")
     assert picture_of(desk.state, desk.session.store) is not None
     desk.play("tab")
-    assert desk.state.site == "mlp_act"
-    assert "another site can be seen in the grid" in desk.state.notice
+    assert desk.state.pane.site == "mlp_act"
+    assert "another site can be seen in the grid" in desk.state.overlays.notice
     desk.close()
 
 
 def test_a_click_selects_the_cluster_over_all_its_layers(clustered: Desk) -> None:
     clustered.play("click:cluster=16")
-    assert clustered.state.selection == atlas_of(clustered).places(16)
-    assert len({layer for layer, _ in clustered.state.selection}) == 8
-    assert clustered.state.picked == 16
+    assert clustered.state.selection.units == atlas_of(clustered).places(16)
+    assert len({layer for layer, _ in clustered.state.selection.units}) == 8
+    assert clustered.state.selection.picked == 16
 
 
 def test_shift_click_adds_a_cluster_and_takes_it_out_again(clustered: Desk) -> None:
     clustered.play("click:cluster=16 add:cluster=5")
     atlas = atlas_of(clustered)
-    assert chosen_clusters(atlas, clustered.state.selection) == (5, 16)
+    assert chosen_clusters(atlas, clustered.state.selection.units) == (5, 16)
     assert any(text.endswith("Cluster 5") for text in written(clustered))
     clustered.play("add:cluster=5")
-    assert chosen_clusters(atlas, clustered.state.selection) == (16,)
+    assert chosen_clusters(atlas, clustered.state.selection.units) == (16,)
     assert any(text.endswith("Cluster 16") for text in written(clustered))
 
 
 def test_a_click_beside_all_circles_selects_nothing(clustered: Desk) -> None:
     stage = stage_of(clustered.state)
     clustered.play(f"click:cluster=16 click:{stage.x + 2},{stage.y + 2}")
-    assert not clustered.state.selection
+    assert not clustered.state.selection.units
 
 
 def test_a_unit_of_no_cluster_is_selected_alone(clustered: Desk) -> None:
@@ -146,25 +146,25 @@ def test_a_unit_of_no_cluster_is_selected_alone(clustered: Desk) -> None:
     unit = int(np.flatnonzero(atlas.drawn & (atlas.clustering.labels < 0))[0])
     x, y = middle(clustered, unit)
     clustered.play(f"click:{x},{y}")
-    assert clustered.state.selection == {atlas.place(unit)}
+    assert clustered.state.selection.units == {atlas.place(unit)}
 
 
 def test_a_double_click_zooms_in_and_escape_out_level_by_level_and_then_leaves(clustered: Desk) -> None:
     atlas = atlas_of(clustered)
     clustered.play("double:cluster=5")
     inside = atlas.cluster_group[5]
-    assert clustered.state.focus == inside
+    assert clustered.state.pane.focus == inside
     clustered.land()
     box = cluster_box(clustered.state, 5)
     assert box is not None
     assert box.height >= 0.95 * stage_of(clustered.state).height
     x, y = middle(clustered, int(atlas.clustering.members(5)[0]))
     clustered.play(f"sleep:0.5 double:{x},{y}")
-    assert atlas.clustering.nesting.parent[clustered.state.focus] == inside
+    assert atlas.clustering.nesting.parent[clustered.state.pane.focus] == inside
     seen = []
     for _ in range(4):
         clustered.play("escape")
-        seen.append((clustered.state.view, clustered.state.focus))
+        seen.append((clustered.state.pane.view, clustered.state.pane.focus))
     family = int(atlas.clustering.nesting.parent[inside])
     assert seen == [("circles", inside), ("circles", family), ("circles", 0), ("grid", 0)]
 
@@ -174,7 +174,7 @@ def test_the_camera_glides_to_its_place(clustered: Desk) -> None:
     start = lens_of(clustered.state, atlas)
     clustered.session.do(EnterGroup(atlas.cluster_group[5]))
     radii = []
-    while clustered.state.flight:
+    while clustered.state.pane.flight:
         radii.append(lens_of(clustered.state, atlas).radius)
         clustered.session.glide(0.02)
         clustered.window.draw()
@@ -200,7 +200,7 @@ def test_wheel_keys_and_drag_move_the_camera_and_0_shows_everything(clustered: D
     clustered.window.frame()
     moved = lens_of(clustered.state, atlas)
     assert (moved.x - whole.x) * moved.scale(stage) == pytest.approx(-30)
-    assert not clustered.state.selection
+    assert not clustered.state.selection.units
     clustered.play("0")
     clustered.land()
     assert lens_of(clustered.state, atlas) == whole
@@ -211,7 +211,9 @@ def test_ablating_a_cluster_edits_every_layer_of_it_and_tints_its_circles(cluste
     assert not (pixels(clustered) == theme.ablated).all(axis=2).any()
     clustered.play("click:cluster=16 x wait:edits")
     (asked,) = [message for message in clustered.server.received if isinstance(message, Intervene)]
-    assert {(edit.layer, unit) for edit in asked.edits for unit in edit.units} == clustered.state.selection
+    assert {
+        (edit.layer, unit) for edit in asked.edits for unit in edit.units
+    } == clustered.state.selection.units
     assert [edit.layer for edit in asked.edits] == list(range(8))
     assert (pixels(clustered) == theme.ablated).all(axis=2).sum() > 500
     assert not (pixels(clustered) == theme.boosted).all(axis=2).any()
@@ -343,7 +345,7 @@ def test_before_any_scan_the_circles_are_unlit_and_say_why(
 ) -> None:
     desk = Desk(server, Options(), table, atlas)
     desk.play("wait:connected o click:cluster=5")
-    assert desk.state.selection == atlas.places(5)
+    assert desk.state.selection.units == atlas.places(5)
     assert any(text.startswith("Unlit. Connected to pocket. Say something") for text in written(desk))
     desk.close()
 
@@ -356,7 +358,7 @@ def test_without_clusters_o_and_h_say_how_to_get_them(told: Desk) -> None:
         assert "`llmri cluster`" in text
         assert "--clusters FILE" in text
         told.play("click:640,300 + 0 escape")
-        assert told.state.view == "grid"
+        assert told.state.pane.view == "grid"
 
 
 def test_clusters_of_another_model_stay_hidden_and_say_what_differs(
@@ -366,11 +368,16 @@ def test_clusters_of_another_model_stay_hidden_and_say_what_differs(
     desk = Desk(server, Options(), table, other)
     desk.play("wait:connected")
     sentence = "the clusters are of 64 units a layer at mlp_act; pocket has 512"
-    assert (desk.state.notice, desk.state.warning) == (f"the clusters stay hidden: {sentence}", True)
+    assert (desk.state.overlays.notice, desk.state.overlays.warning) == (
+        f"the clusters stay hidden: {sentence}",
+        True,
+    )
     desk.play(STORY_TOLD + "o + 0 h")
     assert "These clusters are of another model" in written(desk)
-    assert desk.state.clusters is None
-    desk.session.state = replace(desk.state, job=Job("correlating all pairs of units", 1, 9))
+    assert desk.state.atlas is None
+    desk.session.state = replace(
+        desk.state, clusters=replace(desk.state.clusters, job=Job("correlating all pairs of units", 1, 9))
+    )
     desk.window.draw()
     assert "Building clusters" in written(desk)
     desk.close()
@@ -379,8 +386,8 @@ def test_clusters_of_another_model_stay_hidden_and_say_what_differs(
 def test_clusters_of_a_namesake_are_shown_with_a_word(server: SyntheticServer, table: Bindings) -> None:
     desk = Desk(server, Options(), table, Atlas.of(clusters.clustering(model="pocket-2")))
     desk.play("wait:connected")
-    assert desk.state.notice == "the clusters were made from pocket-2, this model is pocket"
-    assert desk.state.clusters is not None
+    assert desk.state.overlays.notice == "the clusters were made from pocket-2, this model is pocket"
+    assert desk.state.atlas is not None
     desk.close()
 
 
@@ -439,7 +446,10 @@ def test_a_new_selection_keeps_the_picture_whole_while_its_outline_is_worked_out
         slow.let_go()
         pixels(clustered)
         slow.hold()
-        clustered.session.state = replace(clustered.state, selection=cluster_places(clustered, 5))
+        clustered.session.state = replace(
+            clustered.state,
+            selection=replace(clustered.state.selection, units=cluster_places(clustered, 5)),
+        )
         waiting = stage_pixels(clustered)
         slow.let_go()
         outlined = stage_pixels(clustered)
@@ -461,7 +471,7 @@ def test_the_line_over_the_view_is_whole_at_900_pixels_whatever_is_pointed_at(
     clustered: Desk, view: str, keys: str
 ) -> None:
     clustered.play(f"size:900x600 {keys} {view}")
-    line = face.of(clustered.state.size).caption
+    line = face.of(clustered.state.window.size).caption
     clustered.land()
     at = views.of(clustered.state).stage(clustered.state)
     for x, y in ((at.x + at.width // 2, at.y + at.height // 2), (10, 590), (line.x + 40, at.y + 160)):

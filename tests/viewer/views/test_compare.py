@@ -88,7 +88,7 @@ def test_edits_that_changed_since_are_told_and_enter_compares_anew(compared: Des
     compared.play("z wait:edits")
     assert "measured under the edits below; no edit stands now" in words(compared)
     compared.play("return")
-    assert compared.state.notice == "no edit stands: both replies would be the same"
+    assert compared.state.overlays.notice == "no edit stands: both replies would be the same"
     compared.play("b wait:edits")
     assert "other edits stand now; Enter compares anew" in words(compared)
     compared.play("return wait:measured")
@@ -147,15 +147,15 @@ def test_long_replies_scroll_by_key_and_wheel_within_their_length(compared: Desk
     assert most > 10
     first = words(compared)
     compared.play("up")
-    assert compared.state.scroll == 0
+    assert compared.state.pane.scroll == 0
     compared.play("down down down")
-    assert compared.state.scroll == 3
+    assert compared.state.pane.scroll == 3
     assert words(compared) != first
     compared.play(" ".join(["down"] * most))
-    assert compared.state.scroll == most
+    assert compared.state.pane.scroll == most
     assert " word299" in words(compared)
     compared.play("up")
-    assert compared.state.scroll == most - 1
+    assert compared.state.pane.scroll == most - 1
 
 
 def msgspec_replaced(found: Comparison, tokens: tuple[ComparedToken, ...]) -> Comparison:

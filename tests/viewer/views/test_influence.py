@@ -36,7 +36,7 @@ def answer(desk: Desk) -> Influence:
 
 
 def shown(desk: Desk) -> str:
-    return desk.state.view
+    return desk.state.pane.view
 
 
 def requests(desk: Desk) -> list[MeasureInfluence]:
@@ -51,7 +51,7 @@ def words(desk: Desk) -> str:
 def test_it_is_measured_by_ablating_the_selection_up_to_the_shown_token(told: Desk) -> None:
     told.play("add:unit=5 n wait:measured")
     (asked,) = requests(told)
-    at = told.state.at
+    at = told.state.time.at
     assert at is not None
     assert asked.edits == (Edit(site="mlp_act", layer=4, units=(5, 127), value=0.0),)
     assert (asked.site, asked.turn, asked.token) == ("mlp_act", at.turn, at.token)
@@ -104,7 +104,7 @@ def test_a_click_selects_the_unit_that_changed_most_there(told: Desk) -> None:
     at = (bands.box.x + 100, row.y + row.height // 2)
     unit = columns.strongest_at(array_of(answer(told))[2], 100)
     told.play(f"click:{at[0]},{at[1]}")
-    assert told.state.selection == {(6, unit)}
+    assert told.state.selection.units == {(6, unit)}
     assert f"layer 6  unit {unit}" in words(told)
 
 
@@ -126,7 +126,7 @@ def test_what_was_measured_is_not_measured_again_by_opening_the_view(told: Desk)
 
 def test_a_site_that_cannot_be_edited_shows_what_fires_together_and_says_so(told: Desk) -> None:
     told.play('tab say:"And another." wait:turn_end')
-    assert told.state.site == "attn_out"
+    assert told.state.pane.site == "attn_out"
     told.session.do(Select(frozenset({(3, 7)})))
     told.play("n")
     assert not requests(told)
@@ -139,7 +139,7 @@ def test_a_site_that_cannot_be_edited_shows_what_fires_together_and_says_so(told
     assert "0.00" in (text.text for text in told.window.canvas.written)
     assert "attn_out cannot be edited" in said
     told.play("return")
-    assert told.state.warning
+    assert told.state.overlays.warning
     assert not requests(told)
 
 
@@ -149,7 +149,7 @@ def test_nothing_selected_and_nothing_said_say_what_to_do_next(desk: Desk) -> No
     desk.play('say:"A story." wait:turn_end')
     assert "No unit is selected" in words(desk)
     desk.play("return")
-    assert desk.state.notice == "no unit is selected; select some first"
+    assert desk.state.overlays.notice == "no unit is selected; select some first"
 
 
 @pytest.fixture
@@ -203,7 +203,11 @@ def test_texts_stay_in_their_rooms(server: SyntheticServer, table: Bindings, siz
 
 def test_the_parts_lie_side_by_side_within_the_view(told: Desk) -> None:
     for size in ((480, 360), (900, 600), (1280, 800), (3840, 2160)):
-        state = replace(told.state, size=size, view="influence")
+        state = replace(
+            told.state,
+            window=replace(told.state.window, size=size),
+            pane=replace(told.state.pane, view="influence"),
+        )
         places, view = parts(state), views.VIEWS["grid"].stage(state)
         boxes = [places.stage, places.norms, *([places.effects] if places.effects else [])]
         assert all(box.x >= view.x and box.right <= view.right and box.bottom <= view.bottom for box in boxes)

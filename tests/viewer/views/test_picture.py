@@ -13,7 +13,7 @@ from tests.viewer.conftest import STORY_TOLD, Desk
 
 def read_back(desk: Desk, unit: int) -> float:
     """Return the value that a cell's colour stands for, looked up in the colour bar's own pixels."""
-    parts = face.of(desk.state.size)
+    parts = face.of(desk.state.window.size)
     cell = fitting(grid_of(desk.state.width), parts.view).cell_box(
         grid_of(desk.state.width), parts.view, unit
     )
@@ -30,10 +30,13 @@ def read_back(desk: Desk, unit: int) -> float:
 def test_a_units_pixels_read_through_the_colour_bar_give_its_value(desk: Desk, keys: str) -> None:
     desk.play("wait:connected " + keys + " say:again wait:turn_end escape sleep:0")
     state, store = desk.state, desk.session.store
-    assert state.at is not None
-    truth = desk.server.rows(state.at.turn, state.at.token, state.site)[state.layer]
-    if state.difference:
-        truth = truth - desk.server.rows(state.at.turn, state.at.token - 1, state.site)[state.layer]
+    assert state.time.at is not None
+    truth = desk.server.rows(state.time.at.turn, state.time.at.token, state.pane.site)[state.pane.layer]
+    if state.look.difference:
+        truth = (
+            truth
+            - desk.server.rows(state.time.at.turn, state.time.at.token - 1, state.pane.site)[state.pane.layer]
+        )
     picture = picture_of(state, store)
     assert picture is not None
     np.testing.assert_array_equal(picture.values, truth)
@@ -45,10 +48,10 @@ def test_a_units_pixels_read_through_the_colour_bar_give_its_value(desk: Desk, k
 
 
 def test_a_clicked_cell_selects_the_unit_whose_value_it_shows(told: Desk) -> None:
-    assert told.state.selection == {(4, 127)}
+    assert told.state.selection.units == {(4, 127)}
     written = [text.text for text in told.window.canvas.written]
-    assert told.state.at is not None
-    value = told.server.rows(*told.state.at, "mlp_act")[4, 127]
+    assert told.state.time.at is not None
+    value = told.server.rows(*told.state.time.at, "mlp_act")[4, 127]
     assert f"{value:+.3f}" in written
 
 
@@ -88,7 +91,7 @@ def test_the_difference_of_a_turns_first_scan_is_explained(told: Desk) -> None:
 def test_the_scale_stays_while_time_is_scrubbed(told: Desk) -> None:
     scales = set()
     for _ in range(5):
-        told.play("left p" if told.state.clip else "left")
+        told.play("left p" if told.state.look.clip else "left")
         picture = picture_of(told.state, told.session.store)
         assert picture is not None
         scales.add((picture.scale.low, picture.scale.high))
@@ -98,8 +101,8 @@ def test_the_scale_stays_while_time_is_scrubbed(told: Desk) -> None:
 def test_a_picture_in_every_map_is_colourful(desk: Desk) -> None:
     desk.play(STORY_TOLD)
     for name in colour.NAMES:
-        assert desk.state.colour_map == name
-        view = face.of(desk.state.size).view
+        assert desk.state.look.colour_map == name
+        view = face.of(desk.state.window.size).view
         pixels = pygame.surfarray.array3d(desk.window.canvas.surface)[
             view.x : view.right, view.y : view.bottom
         ]

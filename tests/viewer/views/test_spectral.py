@@ -34,23 +34,27 @@ def texts(desk: Desk) -> list[str]:
 
 
 def test_f_shows_the_spectrum_shift_f_the_next_kind_and_f_or_escape_leave(shown: Desk) -> None:
-    assert (shown.state.view, shown.state.mode, shown.state.spectrum) == ("spectral", "spectral", "units")
+    assert (shown.state.pane.view, shown.state.mode, shown.state.look.spectrum) == (
+        "spectral",
+        "spectral",
+        "units",
+    )
     kinds = []
     for _ in range(3):
         shown.play("shift+f")
-        kinds.append(shown.state.spectrum)
+        kinds.append(shown.state.look.spectrum)
     assert kinds == ["tokens", "spectrogram", "units"]
     shown.play("f")
-    assert shown.state.view == "grid"
+    assert shown.state.pane.view == "grid"
     shown.play("f + escape escape")
-    assert shown.state.view == "grid"
+    assert shown.state.pane.view == "grid"
 
 
 def test_the_curve_over_units_is_scipys_fft_of_the_layer_with_a_hann_window(shown: Desk) -> None:
     signal = signals.over_units(shown.state, shown.session.store)
     assert signal is not None
-    assert shown.state.at is not None
-    row = shown.server.rows(*shown.state.at, "mlp_act")[4].astype(np.float64)
+    assert shown.state.time.at is not None
+    row = shown.server.rows(*shown.state.time.at, "mlp_act")[4].astype(np.float64)
     window = scipy.signal.get_window("hann", 512)
     transformed = scipy.fft.rfft(scipy.signal.detrend(row) * window)
     expected = 2 * np.abs(transformed) / window.sum()
@@ -71,7 +75,7 @@ def test_short_signals_have_no_spectrum_and_the_view_says_how_many_are_needed(de
             TokenRef(9, token), "mlp_act", ScanRows(tuple(range(8)), np.ones((8, 512), np.float32))
         )
     assert not any("No spectrum" in text for text in texts(desk))
-    desk.session.state = replace(desk.state, at=TokenRef(9, 2))
+    desk.session.state = replace(desk.state, time=replace(desk.state.time, at=TokenRef(9, 2)))
     assert any("needs 8 at least" in text for text in texts(desk))
 
 
@@ -94,9 +98,9 @@ def test_selected_units_of_several_layers_are_read_in_their_own_layers(shown: De
 
 def test_without_a_selection_the_shown_layer_is_taken(shown: Desk) -> None:
     shown.play("shift+f escape f")
-    assert shown.state.selection
+    assert shown.state.selection.units
     shown.play("escape escape f")
-    assert not shown.state.selection
+    assert not shown.state.selection.units
     found = signals.over_tokens(shown.state, shown.session.store)
     assert found is not None
     assert len(found.units) == 512
@@ -107,8 +111,8 @@ def test_the_difference_takes_the_spectrum_of_the_change(shown: Desk) -> None:
     shown.play("d")
     signal = signals.over_units(shown.state, shown.session.store)
     assert signal is not None
-    assert shown.state.at is not None
-    turn, token = shown.state.at
+    assert shown.state.time.at is not None
+    turn, token = shown.state.time.at
     change = shown.server.rows(turn, token, "mlp_act") - shown.server.rows(turn, token - 1, "mlp_act")
     np.testing.assert_array_equal(signal.values[:, 0], change[4])
     assert "change of the activation of each unit" in texts(shown)
@@ -120,20 +124,20 @@ def test_the_difference_takes_the_spectrum_of_the_change(shown: Desk) -> None:
 
 def test_without_clusters_shift_h_says_why_and_keeps_index_order(shown: Desk) -> None:
     shown.play("shift+h")
-    assert not shown.state.by_layout
-    assert shown.state.warning
-    assert "no clusters yet" in shown.state.notice
+    assert not shown.state.look.by_layout
+    assert shown.state.overlays.warning
+    assert "no clusters yet" in shown.state.overlays.notice
 
 
 def test_in_hebbian_order_each_units_cell_is_beside_the_one_before(clustered: Desk) -> None:
     clustered.play("f shift+h")
-    assert clustered.state.by_layout
+    assert clustered.state.look.by_layout
     signal = signals.over_units(clustered.state, clustered.session.store)
     assert signal is not None
     assert sorted(signal.places.tolist()) == list(range(512))
-    assert clustered.state.clusters is not None
-    clustering = clustered.state.clusters.clustering
-    here = clustering.units.layer == clustered.state.layer
+    assert clustered.state.atlas is not None
+    clustering = clustered.state.atlas.clustering
+    here = clustering.units.layer == clustered.state.pane.layer
     cells = dict(
         zip(clustering.units.index[here].tolist(), clustering.placement.cells[here].tolist(), strict=True)
     )
@@ -145,7 +149,7 @@ def test_in_hebbian_order_each_units_cell_is_beside_the_one_before(clustered: De
         assert columns == sorted(columns, reverse=row % 2 == 1)
     assert any("Hebbian order" in text for text in texts(clustered))
     clustered.play("shift+h")
-    assert not clustered.state.by_layout
+    assert not clustered.state.look.by_layout
 
 
 def test_the_pointer_reads_the_frequency_and_amplitude_of_the_curve(shown: Desk) -> None:
@@ -165,8 +169,8 @@ def test_the_highest_pixel_of_the_curve_is_the_peak_at_every_zoom(shown: Desk) -
     for keys in ("", "+ + +", "p + +"):
         shown.play(keys)
         state, plot = shown.state, VIEW.parts(shown.state).plot
-        across = Axis(state.reach.start * 0.5, state.reach.stop * 0.5, plot.x, plot.right)
-        up = graph.vertical(found, plot, log=state.log, clip=state.clip)
+        across = Axis(state.pane.reach.start * 0.5, state.pane.reach.stop * 0.5, plot.x, plot.right)
+        up = graph.vertical(found, plot, log=state.look.log, clip=state.look.clip)
         drawn = graph.image(Graph(found, plot, across, up))
         rows, _ = np.nonzero((drawn % graph.SHADES) > graph.SHADES // 2)
         value = up.value(plot.y + rows.min())
@@ -176,17 +180,17 @@ def test_the_highest_pixel_of_the_curve_is_the_peak_at_every_zoom(shown: Desk) -
 
 def test_zoom_and_pan_move_along_the_axis_and_zero_fits(shown: Desk) -> None:
     shown.play("+ + + +")
-    assert shown.state.reach.length == pytest.approx(1.25**-4)
-    before = shown.state.reach
+    assert shown.state.pane.reach.length == pytest.approx(1.25**-4)
+    before = shown.state.pane.reach
     shown.session.state = VIEW.panned(shown.state, 40, 25)
-    assert shown.state.reach.start < before.start
+    assert shown.state.pane.reach.start < before.start
     shown.play("0")
-    assert shown.state.reach == Reach()
+    assert shown.state.pane.reach == Reach()
 
 
 def test_units_are_clicked_and_marked_in_the_signal(shown: Desk) -> None:
     shown.play("click:unit=300")
-    assert shown.state.selection == {(4, 300)}
+    assert shown.state.selection.units == {(4, 300)}
     shown.play("x wait:edits add:unit=20")
     box, theme = VIEW.parts(shown.state).signal, shown.window.canvas.theme
     assert box is not None
@@ -215,8 +219,8 @@ def test_a_window_set_by_hand_is_refused_in_words(shown: Desk) -> None:
         pygame.event.post(pygame.event.Event(kind, pos=pos, rel=(30, 0), buttons=(1, 0, 0), button=1))
     shown.window.frame()
     pygame.key.set_mods(pygame.KMOD_NONE)
-    assert "its own scale" in shown.state.notice
-    assert shown.state.limits is None
+    assert "its own scale" in shown.state.overlays.notice
+    assert shown.state.look.limits is None
 
 
 @pytest.mark.parametrize("size", ["480x360", "640x400", "900x600", "3840x2160"])
@@ -224,7 +228,7 @@ def test_a_window_set_by_hand_is_refused_in_words(shown: Desk) -> None:
 def test_texts_keep_to_their_places(shown: Desk, size: str, kinds: str) -> None:
     shown.play(f"size:{size} {kinds}")
     shown.window.draw()
-    view = face.of(shown.state.size)
+    view = face.of(shown.state.window.size)
     written = [text for text in shown.window.canvas.written if view.view.y <= text.taken.y < view.bar.bottom]
     for one in written:
         assert one.taken.right <= view.window.right
@@ -244,7 +248,7 @@ def test_the_octave_bars_are_full_at_all_of_the_power(shown: Desk, kinds: str) -
     signal = signals.over_tokens(state, store) if kinds else signals.over_units(state, store)
     found = curve(signal or along_tokens(np.ones(9)))
     assert found is not None
-    bar, count = face.of(state.size).bar, len(found.shares)
+    bar, count = face.of(state.window.size).bar, len(found.shares)
     y, each = bar.y + octave_bars.LINE + 3, (bar.width + octave_bars.GAP) // count
     for band, share in enumerate(found.shares.tolist()):
         left = bar.x + band * each

@@ -80,7 +80,7 @@ def test_no_text_leaves_its_box_or_covers_another(desk: Desk, size: str, scene: 
     desk.play(f'size:{size} wait:connected say:"Tell me a story" wait:turn_end {scene}')
     desk.window.draw()
     written = desk.window.canvas.written
-    check(written, face.of(desk.state.size).window)
+    check(written, face.of(desk.state.window.size).window)
 
 
 @pytest.mark.parametrize("size", [*SIZES, "560x900"])
@@ -91,7 +91,7 @@ def test_no_text_of_clusters_leaves_its_box_or_covers_another(
     desk = Desk(server, Options(), table, Atlas.of(clusters.few()))
     desk.play(f'size:{size} wait:connected say:"Tell me a story" wait:turn_end {scene}')
     desk.land()
-    check(desk.window.canvas.written, face.of(desk.state.size).window)
+    check(desk.window.canvas.written, face.of(desk.state.window.size).window)
     desk.close()
 
 
@@ -105,7 +105,7 @@ def test_no_text_leaves_its_box_on_a_fine_screen(
     for scene in ("click:unit=127 b wait:edits", "a", "f", "k", "f1"):
         desk.play(scene)
         desk.window.draw()
-        check(desk.window.canvas.written, face.of(desk.state.size).window)
+        check(desk.window.canvas.written, face.of(desk.state.window.size).window)
     desk.close()
 
 
@@ -113,10 +113,10 @@ def test_no_text_leaves_its_box_on_a_fine_screen(
 def test_no_text_of_the_empty_window_leaves_its_box(desk: Desk, size: str) -> None:
     desk.play(f"size:{size}")
     desk.window.draw()
-    check(desk.window.canvas.written, face.of(desk.state.size).window)
+    check(desk.window.canvas.written, face.of(desk.state.window.size).window)
     desk.play("wait:connected")
     desk.window.draw()
-    check(desk.window.canvas.written, face.of(desk.state.size).window)
+    check(desk.window.canvas.written, face.of(desk.state.window.size).window)
 
 
 @pytest.mark.parametrize("view", ["", "o", "f"])
@@ -126,7 +126,7 @@ def test_the_help_is_whole_over_its_pages(desk: Desk, size: str, most: int, view
     written: list[str] = []
     for _ in range(most):
         written += [text.text for text in desk.window.canvas.written]
-        check(desk.window.canvas.written, face.of(desk.state.size).window)
+        check(desk.window.canvas.written, face.of(desk.state.window.size).window)
         desk.play("right")
     assert not any("…" in text for text in written if text != "1 … 9")
     for sections in sections_for(desk.table, desk.state.view_mode):
@@ -170,7 +170,7 @@ def test_a_turns_tokens_are_all_reachable_in_the_strip(desk: Desk) -> None:
     scanned = desk.session.store.moments(1, "mlp_act")
     for token in reversed(scanned[:-1]):
         desk.play(f"left click:token={token}")
-        assert desk.state.at == (1, token)
+        assert desk.state.time.at == (1, token)
 
 
 @pytest.mark.parametrize("height", [-100, 0, 20])

@@ -33,7 +33,7 @@ def opened(told: Desk) -> Desk:
 
 
 def test_the_shown_tokens_lens_is_asked_for_once(opened: Desk) -> None:
-    at = opened.state.at
+    at = opened.state.time.at
     assert at is not None
     opened.play("sleep:0.1 k k sleep:0.1")
     (asked,) = lenses(opened)
@@ -42,7 +42,7 @@ def test_the_shown_tokens_lens_is_asked_for_once(opened: Desk) -> None:
 
 def test_it_is_asked_for_again_where_another_token_is_held(opened: Desk) -> None:
     opened.play("left wait:measured")
-    at = opened.state.at
+    at = opened.state.time.at
     assert at is not None
     assert len(lenses(opened)) == 2
     assert (lenses(opened)[-1].turn, lenses(opened)[-1].token) == at
@@ -54,7 +54,7 @@ def test_it_is_never_asked_for_of_each_token_that_comes(opened: Desk) -> None:
     opened.play('say:"Another." wait:turn_end wait:measured sleep:0.1')
     asked = lenses(opened)
     assert [each.turn for each in asked] == [1, 2]
-    assert TokenRef(2, asked[-1].token or 0) == opened.state.at
+    assert TokenRef(2, asked[-1].token or 0) == opened.state.time.at
 
 
 def test_while_a_turn_runs_nothing_is_asked(opened: Desk) -> None:
@@ -73,7 +73,7 @@ def test_two_are_never_under_way_at_once(told: Desk) -> None:
     told.server.holding = False
     told.play("escape wait:measured sleep:0.1 wait:measured")
     assert len(lenses(told)) == 2
-    assert (lenses(told)[-1].turn, lenses(told)[-1].token) == told.state.at
+    assert (lenses(told)[-1].turn, lenses(told)[-1].token) == told.state.time.at
 
 
 def test_a_refusal_is_told_and_not_asked_for_again(told: Desk) -> None:
@@ -88,7 +88,7 @@ def test_after_a_lost_connection_it_is_asked_for_again(told: Desk) -> None:
     told.play("k sleep:0.2")
     assert "lens" in told.state.measurements.pending
     told.server.hang_up()
-    while told.state.link.link is Link.CONNECTED:
+    while told.state.connection.link.link is Link.CONNECTED:
         told.window.frame()
     told.server.holding = False
     told.play("wait:connected wait:measured")
@@ -121,7 +121,7 @@ def test_a_runtime_without_a_lens_is_not_asked_and_the_view_says_so(blind: Desk)
 
 def test_candidates_come_with_both_numbers_and_the_entropy_in_both_units(opened: Desk) -> None:
     opened.play("left")
-    at = opened.state.at
+    at = opened.state.time.at
     assert at is not None
     came = opened.session.store.turns[at.turn].tokens[at.token + 1]
     said = words(opened)
@@ -149,11 +149,11 @@ def test_the_shown_layer_is_in_sight_and_a_click_on_a_row_goes_there(opened: Des
     for layer in range(8):
         opened.play("down" if layer else "1 up up up up up up up up")
         rows = rows_of(opened.state)
-        assert rows.first <= opened.state.layer < rows.first + rows.count
+        assert rows.first <= opened.state.pane.layer < rows.first + rows.count
     row = rows_of(opened.state).row(2)
     assert TokensView().layer_at(opened.state, (row.x + 60, row.y + 5)) == 2
     opened.play(f"click:{row.x + 60},{row.y + 5}")
-    assert opened.state.layer == 2
+    assert opened.state.pane.layer == 2
 
 
 @pytest.fixture
@@ -170,8 +170,8 @@ def test_many_layers_are_shown_around_the_shown_one(deep: Desk) -> None:
         deep.play(key)
         rows = rows_of(deep.state)
         assert rows.count < 64
-        assert rows.first <= deep.state.layer < rows.first + rows.count
-        assert f" {deep.state.layer} |" in words(deep)
+        assert rows.first <= deep.state.pane.layer < rows.first + rows.count
+        assert f" {deep.state.pane.layer} |" in words(deep)
 
 
 def test_nothing_said_says_what_to_do_next(desk: Desk) -> None:

@@ -1,27 +1,26 @@
 """Every view is laid out, drawn and left in the same ways."""
 
 from dataclasses import replace
-from typing import get_args
 
 import msgspec
 import pygame
 import pytest
 
-from llmri_look.keys.bindings import load
+from llmri_look.keys.bindings import load, view_titles
 from llmri_look.view_names import ViewName
 from llmri_look.words import layers, number
 from llmri_protocol.messages import ProtectedUnit
 from llmri_viewer import views
-from llmri_viewer.drawing.painters import PAINTERS
+from llmri_viewer.drawing.scene import painters
 from tests.viewer.conftest import Desk
 
-NAMES = get_args(ViewName)
+NAMES = {"grid", "hebbian", "circles", "spectral", "influence", "layers", "tokens", "compare"}
 
 
 def test_every_view_has_a_layout_a_painter_and_a_way_out() -> None:
-    assert set(views.VIEWS) == set(PAINTERS) == set(NAMES)
+    assert set(views.VIEWS) == set(painters()) == {views.HOME, *view_titles()} == NAMES
     table = load()
-    for name in set(NAMES) - {"grid"}:
+    for name in NAMES - {"grid"}:
         assert f"{name}.toggle" in {row.command for row in table.rows if row.mode == "view"}
         assert table.command(name, "escape") == "view.out"
 
@@ -31,7 +30,7 @@ def test_a_unit_is_hit_where_it_is_drawn_in_every_view(clustered: Desk, keys: st
     clustered.play(keys)
     state = clustered.state
     shown = views.of(state)
-    assert state.view == view
+    assert state.pane.view == view
     subject = shown.subject(state)
     assert subject is not None
     found = 0
@@ -47,18 +46,22 @@ def test_a_unit_is_hit_where_it_is_drawn_in_every_view(clustered: Desk, keys: st
 
 @pytest.mark.parametrize("keys", ["o", "h sleep:1", "", "a", "f", "n"])
 def test_m_marks_protected_units_in_every_view_of_units(clustered: Desk, keys: str) -> None:
-    card, circles = clustered.state.card, views.VIEWS["circles"]
+    card, circles = clustered.state.connection.card, views.VIEWS["circles"]
     assert card is not None
     shown = next(at for at in range(3584, 4096) if circles.box_of(clustered.state, at))  # of the last layer
     layer, unit = views.VIEWS["circles"].subject(clustered.state).place(shown)  # type: ignore[union-attr]
     guarded = ProtectedUnit(site="mlp_act", layer=layer, unit=unit, evidence="massive")
     card = msgspec.structs.replace(card, protected=(guarded,))
-    clustered.session.state = replace(clustered.state, card=card, layer=layer)
+    clustered.session.state = replace(
+        clustered.state,
+        connection=replace(clustered.state.connection, card=card),
+        pane=replace(clustered.state.pane, layer=layer),
+    )
     clustered.play(keys if keys != "n" else f"o click:unit={unit} n wait:measured")
     before = amber(clustered)
     clustered.play("m")
     assert amber(clustered) > before
-    assert clustered.state.notice == f"1 protected unit at mlp_act, 1 in layer {layer}"
+    assert clustered.state.overlays.notice == f"1 protected unit at mlp_act, 1 in layer {layer}"
 
 
 def amber(desk: Desk) -> int:
@@ -74,9 +77,9 @@ def test_every_view_zooms_pans_and_fits(clustered: Desk) -> None:
         start = clustered.state
         shown = views.of(start)
         moved = shown.panned(shown.zoomed(start, 2, None), 10, 5)
-        assert (moved.camera, moved.lens) != (start.camera, start.lens)
+        assert (moved.pane.camera, moved.pane.disc_camera) != (start.pane.camera, start.pane.disc_camera)
         fitted = shown.fitted(moved)
-        assert (fitted.camera, fitted.lens) == (None, None)
+        assert (fitted.pane.camera, fitted.pane.disc_camera) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,6 @@ from llmri_viewer import views
 from llmri_viewer.app import events
 from llmri_viewer.app.drafts import Drafts
 from llmri_viewer.app.meter import Meter
-from llmri_viewer.app.notices import NoticeClock
 from llmri_viewer.app.ranker import Ranker
 from llmri_viewer.cluster_job.builder import ClusterBuilder
 from llmri_viewer.commands import Command, update
@@ -29,10 +28,10 @@ from llmri_viewer.model.measured.measuring import Asked
 from llmri_viewer.model.options import Options
 from llmri_viewer.model.playback import Player
 from llmri_viewer.model.state import Link, LinkStatus, ViewState
-from llmri_viewer.views.circles import glided
-from llmri_viewer.views.lattice import settled
 
 PING_SECONDS = 2.0
+NEWS_SECONDS, WARNING_SECONDS = 3.0, 6.0
+LETTERS_A_SECOND = 20.0  # of slow, unhurried reading
 MESSAGES_A_FRAME = 512  # more wait for the next frame, so that keys are never slow
 
 
@@ -45,6 +44,31 @@ class Tally:
     scans: int = 0
     turn_ends: int = 0
     edits: int = 0
+
+
+def notice_seconds(sentence: str, *, warning: bool) -> float:
+    """Return how long a notice shows."""
+    return (WARNING_SECONDS if warning else NEWS_SECONDS) + len(sentence) / LETTERS_A_SECOND
+
+
+@dataclass
+class NoticeClock:
+    """Counts down the time of the notice that shows."""
+
+    _shown: tuple[str, bool] = ("", False)
+    _left: float = 0.0
+
+    def see(self, state: ViewState, *, anew: bool = False) -> None:
+        """Begin to count where another notice shows, or the same one was told `anew`."""
+        shown = (state.overlays.notice, state.overlays.warning)
+        if anew or shown != self._shown:
+            self._shown = shown
+            self._left = notice_seconds(state.overlays.notice, warning=state.overlays.warning)
+
+    def over(self, passed: float) -> bool:
+        """Let so many seconds pass; tell whether a notice has shown for long enough."""
+        self._left -= passed
+        return bool(self._shown[0]) and self._left <= 0
 
 
 class Application:
@@ -91,8 +115,10 @@ class Application:
 
     @state.setter
     def state(self, state: ViewState) -> None:
-        under = self.store.under(state.at)
-        self._state = state if state.under == under else replace(state, under=under)
+        under = self.store.under(state.time.at)
+        self._state = (
+            state if state.time.under == under else replace(state, time=replace(state.time, under=under))
+        )
 
     def poll(self) -> None:
         """Take in what arrived since, and ask for the server's clock now and then."""
@@ -102,7 +128,7 @@ class Application:
             except queue.Empty:
                 break
             self.receive(event)
-            if isinstance(event, Scan) and self.state.at == (event.turn, event.token):
+            if isinstance(event, Scan) and self.state.time.at == (event.turn, event.token):
                 self.meter.timings.taken(self.link.inbox.arrived)
         self._carry_out(self.cluster_builder.poll(self.state, self.store))
         self._notices.see(self.state)
@@ -110,7 +136,7 @@ class Application:
         if wanted is not None:
             self._carry_out(Step(self.state, (wanted,)))
         now = time.time()
-        if self.state.link.link is Link.CONNECTED and now - self._last_ping > PING_SECONDS:
+        if self.state.connection.link.link is Link.CONNECTED and now - self._last_ping > PING_SECONDS:
             self._last_ping = now
             self._pings.append((self._send(Ping(id=0)), now))
 
@@ -129,15 +155,16 @@ class Application:
 
     def glide(self, seconds: float) -> None:
         """Let what moves move on for so long, and a notice go that showed for long enough."""
-        self.state = settled(glided(self.state, seconds), seconds)
+        self.state = views.of(self.state).advanced(self.state, seconds)
         self.state = self._player.advance(self.state, self.store, seconds)
-        self.state = self._ranker.advance(self.state, self.store, seconds)
+        if views.of(self.state).of_clusters or self.state.clusters.ranking is not None:
+            self.state = self._ranker.advance(self.state, self.store, seconds)
         if self._notices.over(seconds):
             self.tell("")
 
     def tell(self, sentence: str, *, warning: bool = False) -> None:
         """Show a notice."""
-        self.state = replace(self.state, notice=sentence, warning=warning)
+        self.state = self.state.noticing(sentence, warning=warning)
         self._notices.see(self.state, anew=True)
 
     def pending(self) -> bool:
@@ -155,12 +182,17 @@ class Application:
         for effect in step.effects:
             if isinstance(effect, SessionEffect):
                 self.state = self.cluster_builder.run(effect, self.state)
-        if step.requests and self.state.link.link is not Link.CONNECTED:
-            self.state = replace(self.state, notice=OFFLINE, warning=True)
+        if step.requests and self.state.connection.link.link is not Link.CONNECTED:
+            self.state = self.state.noticing(OFFLINE, warning=True)
             return
         for request in step.requests:
             number = self._send(request)
-            asked = Asked(request, self.state.at, self.state.standing.edits, max(self.store.turns, default=0))
+            asked = Asked(
+                request,
+                self.state.time.at,
+                self.state.editing.standing.edits,
+                max(self.store.turns, default=0),
+            )
             self.state = replace(self.state, measurements=self.state.measurements.asked(asked, number))
 
     def _send(self, request: Request) -> int:

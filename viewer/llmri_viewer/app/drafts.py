@@ -56,4 +56,8 @@ def is_unanswered(end: TurnEnd) -> bool:
 
 def offered(state: ViewState, text: str) -> ViewState:
     """Put words in the chat box where it is open and empty, else have them in it when it is opened next."""
-    return replace(state, chat=text) if state.chat == "" else replace(state, draft=text)
+    return (
+        replace(state, typing=replace(state.typing, chat=text))
+        if state.typing.chat == ""
+        else replace(state, typing=replace(state.typing, draft=text))
+    )

@@ -67,8 +67,11 @@ class EffectRunner:
             now = time.monotonic() - self._began
             if self._film.over(now):
                 self._end_film()
-            elif int(now) != self._application.state.recorded:
-                self._application.state = replace(self._application.state, recorded=int(now))
+            elif int(now) != self._application.state.overlays.recorded:
+                self._application.state = replace(
+                    self._application.state,
+                    overlays=replace(self._application.state.overlays, recorded=int(now)),
+                )
         for written in [each for each in self._writing if each.done()]:
             self._writing.remove(written)
             self._tell(written.result())
@@ -108,7 +111,10 @@ class EffectRunner:
             self._application.tell(f"nothing can be recorded here: {reason(error)}", warning=True)
             return
         self._began = time.monotonic()
-        self._application.state = replace(self._application.state, recording=True, recorded=0)
+        self._application.state = replace(
+            self._application.state,
+            overlays=replace(self._application.state.overlays, recording=True, recorded=0),
+        )
         self._application.tell(f"recording a film of at most {SECONDS_MOST:.0f} seconds")
 
     def _end_film(self) -> None:
@@ -116,7 +122,9 @@ class EffectRunner:
             self._film.end(time.monotonic() - self._began)
             self._ending.append(self._film)
         self._film = None
-        self._application.state = replace(self._application.state, recording=False)
+        self._application.state = replace(
+            self._application.state, overlays=replace(self._application.state.overlays, recording=False)
+        )
 
     def _tell(self, sentence: str) -> None:
         self._application.tell(sentence, warning="cannot" in sentence)

@@ -13,9 +13,9 @@ from llmri_look.colours.theme import Theme
 from llmri_look.keys.bindings import Bindings
 from llmri_viewer.app.application import Application
 from llmri_viewer.app.effect_runner import Desktop, EffectRunner
-from llmri_viewer.app.timings import FRAMES_A_SECOND
+from llmri_viewer.app.meter import FRAMES_A_SECOND
 from llmri_viewer.commands.effects import ExportShown, PasteText, SaveShot, ToggleRecording, WindowEffect
-from llmri_viewer.drawing import desktop, scene
+from llmri_viewer.drawing import scene
 from llmri_viewer.drawing.aside import Aside
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.lettering.fonts import Fonts
@@ -57,7 +57,7 @@ class Window:
             pygame.display.init()
             pygame.font.init()
             scale = scale_of(application.options.scale, _desktop())
-            surface = _opened(application.state.size, scale)
+            surface = _opened(application.state.window.size, scale)
         except pygame.error as error:
             raise WindowError(
                 f"no window can be opened here ({error}); on a machine without a screen use --headless"
@@ -67,7 +67,7 @@ class Window:
         pygame.display.set_caption("llmri view")
         pygame.key.set_repeat(REPEAT_AFTER, REPEAT_EVERY)
         self.canvas = Canvas(surface, theme, Fonts(application.options.fonts), scale)
-        self.effect_runner = EffectRunner(application, Desktop(self._rgb, desktop.clipboard))
+        self.effect_runner = EffectRunner(application, Desktop(self._rgb, _clipboard))
         application.link.inbox.wake = self._wake
 
     def frame(self) -> None:
@@ -123,13 +123,13 @@ class Window:
     def draw(self) -> None:
         """Draw the application as it is."""
         self._state = self.application.state
-        timings = self.application.meter.timings.line(time.time()) if self._state.timings else ""
+        timings = self.application.meter.timings.line(time.time()) if self._state.overlays.timings else ""
         meters = Meters(self._flow(), timings)
         scene.draw(self.canvas, self._state, self.application.store, self._table, meters)
         pygame.display.flip()
 
     def _flow(self) -> str:
-        wide = self.application.state.size[0] >= METERS_IN_WORDS_FROM
+        wide = self.application.state.window.size[0] >= METERS_IN_WORDS_FROM
         return self.application.meter.line(time.time(), wide=wide)
 
     def save(self, file: Path | None = None) -> Path:
@@ -154,7 +154,7 @@ class Window:
         return path
 
     def _rgb(self) -> tuple[tuple[int, int], bytes]:
-        return self.canvas.surface.get_size(), desktop.rgb_of(self.canvas.surface)
+        return self.canvas.surface.get_size(), pygame.image.tobytes(self.canvas.surface, "RGB")
 
     def run(self) -> None:
         """Show until somebody quits, or the server refuses."""
@@ -163,7 +163,10 @@ class Window:
         gc.freeze()  # modules and tables stay: looking through them for garbage would take several frames
         clock, whole = pygame.time.Clock(), self.canvas.aside
         with Aside(self._wake) as self.canvas.aside:
-            while not self.application.state.quit and self.application.state.link.link is not Link.REFUSED:
+            while (
+                not self.application.state.window.quit
+                and self.application.state.connection.link.link is not Link.REFUSED
+            ):
                 self.frame()
                 clock.tick(FRAMES_A_SECOND)
                 if not self.application.state.moving and not self.application.pending():
@@ -188,14 +191,14 @@ class Window:
     def moment_at(self, x: int, y: int) -> TokenRef | None:
         """Return the moment at a point of the strip, or under a point of the scrubber's height."""
         state, store = self.application.state, self.application.store
-        parts = face.of(state.size)
+        parts = face.of(state.window.size)
         if parts.scrubber.y <= y < parts.scrubber.bottom:
             return timeline.moment_at(parts.scrubber, store, x)
         return strip.moment_at(self.canvas, parts.strip, state, store, (x, y))
 
     def _follow_size(self) -> None:
         """Take a new surface where the state's size was changed, by a person or a script."""
-        size, scale = self.application.state.size, self.canvas.scale
+        size, scale = self.application.state.window.size, self.canvas.scale
         if _shrunk(self.canvas.surface.get_size(), scale) != size:
             self.canvas.surface = _opened(size, scale)
 
@@ -211,3 +214,11 @@ def _desktop() -> tuple[int, int]:
 
 def _shrunk(place: tuple[int, int], scale: int) -> tuple[int, int]:
     return place[0] // scale, place[1] // scale
+
+
+def _clipboard() -> str:
+    """Return the text that was copied last; empty where there is none, or no clipboard."""
+    try:
+        return pygame.scrap.get_text()
+    except pygame.error:
+        return ""

@@ -5,7 +5,7 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from llmri_clustering.collecting import Collection, Transcript
+from llmri_clustering.collecting import SAMPLES_KEPT, Collection, Transcript
 from llmri_clustering.units import UnitSet
 from llmri_protocol.messages import Edits, Notice, Scan, ServerMessage, Token, TurnEnd, TurnStart, Welcome
 from llmri_protocol.protection import FOUND
@@ -13,7 +13,6 @@ from llmri_viewer.model.clusters.gathered import NEEDED, Gathered, together
 from llmri_viewer.model.history.store import ScanRows, ScanStore, TokenRef
 from llmri_viewer.model.state import LinkStatus, ViewState
 
-SAMPLES = 4096  # of a site, as many as `llmri cluster` keeps
 SITE_BYTES = 64 << 20
 ALL_BYTES = 256 << 20
 TURNS = 4096  # whose text is kept
@@ -54,12 +53,12 @@ class Gatherer:
 
     def gathered(self, state: ViewState) -> Gathered:
         """Return how much there is of what is shown."""
-        if state.card is None or not state.site:
+        if state.connection.card is None or not state.pane.site:
             return Gathered()
-        layers = together(state.card, state.site, state.layer)
-        found = self._collections.get((state.site, layers))
+        layers = together(state.connection.card, state.pane.site, state.pane.layer)
+        found = self._collections.get((state.pane.site, layers))
         samples, turns = (found.count, found.turns) if found else (0, 0)
-        return Gathered(state.site, samples, turns, NEEDED, layers)
+        return Gathered(state.pane.site, samples, turns, NEEDED, layers)
 
     def collection(self, site: str, layer: int) -> Collection | None:
         """Return the collection of a site that holds a layer, the one that grew last if there are several."""
@@ -91,9 +90,9 @@ class Gatherer:
 
     def _scanned(self, scan: Scan, state: ViewState, store: ScanStore) -> None:
         sheet = store.sheet(TokenRef(scan.turn, scan.token), scan.site)
-        if state.card is None or sheet is None:
+        if state.connection.card is None or sheet is None:
             return
-        key = (scan.site, together(state.card, scan.site, state.layer))
+        key = (scan.site, together(state.connection.card, scan.site, state.pane.layer))
         collection = self._collections.pop(key, None) or self._begun(key, state, sheet.rows.shape[1])
         self._collections[key] = collection
         under = store.under(TokenRef(scan.turn, scan.token))
@@ -108,7 +107,7 @@ class Gatherer:
         return Collection(
             units,
             left_out=_protected(units, state),
-            keep=max(NEEDED, min(SAMPLES, SITE_BYTES // (4 * max(1, len(units))))),
+            keep=max(NEEDED, min(SAMPLES_KEPT, SITE_BYTES // (4 * max(1, len(units))))),
             transcript=self._transcript,
             read_again=False,
         )
@@ -126,7 +125,7 @@ class Gatherer:
 
 def _protected(units: UnitSet, state: ViewState) -> npt.NDArray[np.bool_]:
     """Mark those whose ablation breaks the model, `[units]`: they dominate every correlation."""
-    known = state.card.protected if state.card else ()
+    known = state.connection.card.protected if state.connection.card else ()
     return units.among({(unit.layer, unit.unit) for unit in known if unit.site == units.site})
 
 

@@ -18,7 +18,7 @@ class MeasureAgain(Touching):
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
         site = state.site_card
-        if not state.selection:
+        if not state.selection.units:
             return told(state, "no unit is selected; select some first")
         if site is not None and not site.editable:
             return told(state, f"units at {site.name} cannot be edited, so what they do cannot be measured")
@@ -35,13 +35,13 @@ class CompareAgain(Touching):
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        if not state.standing.edits:
+        if not state.editing.standing.edits:
             return told(state, "no edit stands: both replies would be the same")
         if not state.attended:
             return told(state, "nothing was said yet that could be replied to again")
         if "comparison" in state.measurements.pending:
             return told(state, "the replies are being written; wait for them, or stop it")
-        return Step(replace(state, scroll=0), (Compare(id=UNNUMBERED),))
+        return Step(replace(state, pane=replace(state.pane, scroll=0)), (Compare(id=UNNUMBERED),))
 
 
 @dataclass(frozen=True)
@@ -53,4 +53,9 @@ class Scroll:
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
         most = most_scroll(state)
-        return Step(replace(state, scroll=max(0, min(min(state.scroll, most) + self.lines, most))))
+        return Step(
+            replace(
+                state,
+                pane=replace(state.pane, scroll=max(0, min(min(state.pane.scroll, most) + self.lines, most))),
+            )
+        )

@@ -14,5 +14,9 @@ class OrderUnits:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        why = "" if state.by_layout else why_no_order(state)
-        return told(state, why) if why else Step(replace(state, by_layout=not state.by_layout))
+        why = "" if state.look.by_layout else why_no_order(state)
+        return (
+            told(state, why)
+            if why
+            else Step(replace(state, look=replace(state.look, by_layout=not state.look.by_layout)))
+        )

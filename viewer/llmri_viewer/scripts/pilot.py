@@ -46,7 +46,7 @@ class Pilot:
             ScriptFailedError: A wait was not met, or a target is not on the screen.
         """
         for action in actions:
-            if self._app.state.quit:
+            if self._app.state.window.quit:
                 return
             self._do(action)
             self._window.frame()
@@ -84,10 +84,11 @@ class Pilot:
         """Wait for the search for protected units; what newcomers are told of it comes before any answer."""
         application, told = self._app, False
         limit = time.monotonic() + self._patience
-        while application.state.link.link is Link.CONNECTED and (
-            application.state.searching or (not application.tally.answers and time.monotonic() < limit)
+        while application.state.connection.link.link is Link.CONNECTED and (
+            application.state.connection.searching
+            or (not application.tally.answers and time.monotonic() < limit)
         ):
-            if application.state.searching and not told:
+            if application.state.connection.searching and not told:
                 told = True
                 sys.stderr.write("waiting until the server has looked for protected units\n")
             self._window.frame()
@@ -97,12 +98,12 @@ class Pilot:
         scans = self._app.tally.scans
         limit = time.monotonic() + self._patience
         while not self._met(wait, scans):
-            if self._app.state.link.link is Link.REFUSED:
-                raise ScriptFailedError(self._app.state.link.sentence)
+            if self._app.state.connection.link.link is Link.REFUSED:
+                raise ScriptFailedError(self._app.state.connection.link.sentence)
             if time.monotonic() > limit:
                 raise ScriptFailedError(
                     f"`wait:{wait.event}` was not met in {self._patience:g} s "
-                    f"({self._app.state.link.sentence})"
+                    f"({self._app.state.connection.link.sentence})"
                 )
             self._window.frame()
             time.sleep(PAUSE)
@@ -111,13 +112,13 @@ class Pilot:
         tally, store = self._app.tally, self._app.store
         match wait.event:
             case "connected":
-                return self._app.state.link.link is Link.CONNECTED
+                return self._app.state.connection.link.link is Link.CONNECTED
             case "scan":
                 return tally.scans > scans
             case "tokens":
                 return bool(store.turns) and store.turns[max(store.turns)].generated() >= wait.count
             case "clusters":
-                return self._app.state.job is None and self._app.state.clusters is not None
+                return self._app.state.clusters.job is None and self._app.state.atlas is not None
             case "measured":
                 return not self._app.state.measurements.pending
             case "turn_end" | "edits":
@@ -134,7 +135,7 @@ class Pilot:
     def _settle(self) -> None:
         """Take in everything that has arrived, and draw it."""
         self._window.frame()
-        while self._app.pending() or self._app.state.flight or self._app.state.settling < 1:
+        while self._app.pending() or self._app.state.pane.flight or self._app.state.pane.settling < 1:
             self._window.frame()
         self._window.draw()
 
@@ -159,11 +160,11 @@ class Pilot:
     def _box(self, action: Click) -> Box | None:
         """Return where a target stands in the window, None where it is not in sight."""
         state, store = self._app.state, self._app.store
-        parts = face.of(state.size)
+        parts = face.of(state.window.size)
         if action.target == "unit":
             view = views.of(state)
             subject = view.subject(state)
-            index = subject.index((state.layer, action.number)) if subject else None
+            index = subject.index((state.pane.layer, action.number)) if subject else None
             return None if index is None else view.box_of(state, index)
         if action.target == "cluster":
             return circles.cluster_box(state, action.number)
@@ -171,10 +172,10 @@ class Pilot:
             places = (box for _, box in legend.rows(state))
             return next(islice(places, max(0, action.number - 1), None), None)
         if action.target == "layer":
-            known = state.card is not None and action.number < state.card.layers
+            known = state.connection.card is not None and action.number < state.connection.card.layers
             return (
-                face.layer_row(parts.layers, state.card.layers, action.number)
-                if known and state.card
+                face.layer_row(parts.layers, state.connection.card.layers, action.number)
+                if known and state.connection.card
                 else None
             )
         cells = strip.cells(self._window.canvas, parts.strip, state, store)

@@ -7,5 +7,5 @@ from llmri_viewer.model.state import ViewState
 
 def whole(state: ViewState) -> Box:
     """Return the view's part of the window and the colour bar's together."""
-    parts = face.of(state.size)
+    parts = face.of(state.window.size)
     return Box(parts.view.x, parts.view.y, parts.view.width, max(1, parts.bar.bottom - parts.view.y))

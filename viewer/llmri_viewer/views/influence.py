@@ -39,7 +39,7 @@ class Parts:
 
 def parts(state: ViewState) -> Parts:
     """Divide the view."""
-    view = face.of(state.size).view
+    view = face.of(state.window.size).view
     rest = Box(view.x, view.y + NOTE, view.width, max(1, view.height - NOTE))
     effects = None
     room = rest.width
@@ -53,11 +53,17 @@ def parts(state: ViewState) -> Parts:
 
 def asked_of(state: ViewState) -> tuple[MeasureInfluence, ...]:
     """Ask what ablating the selection does up to the shown token; nothing where it cannot be measured."""
-    site, at = state.site_card, state.at
-    if state.read_only or not state.selection or site is None or not site.editable or at is None:
+    site, at = state.site_card, state.time.at
+    if (
+        state.connection.read_only
+        or not state.selection.units
+        or site is None
+        or not site.editable
+        or at is None
+    ):
         return ()
     edits = state.scaling(0.0)
-    return (MeasureInfluence(id=UNNUMBERED, edits=edits, site=state.site, turn=at.turn, token=at.token),)
+    return (MeasureInfluence(id=UNNUMBERED, edits=edits, site=state.pane.site, turn=at.turn, token=at.token),)
 
 
 class InfluenceView(AllLayersView):
@@ -100,9 +106,9 @@ class InfluenceView(AllLayersView):
 
     def why_empty(self, state: ViewState, store: ScanStore, /) -> Words:
         """See `View`: what to do next where nothing can be shown."""
-        if state.card is None or state.at is None:
+        if state.connection.card is None or state.time.at is None:
             return super().why_empty(state, store)
-        if not state.selection:
+        if not state.selection.units:
             return (
                 "No unit is selected",
                 "Select units in the grid (click, or drag a line around them with the right button) or a "
@@ -117,11 +123,11 @@ class InfluenceView(AllLayersView):
     def title(self, state: ViewState, /) -> tuple[str, str]:
         """See `View`."""
         if measured(state) is not None:
-            return "Causal influence", f"of ablating units, at {state.site}"
-        if state.selection:
+            return "Causal influence", f"of ablating units, at {state.pane.site}"
+        if state.selection.units:
             return (
                 "Co-activation",
-                f"with {words.count(len(state.selection), 'selected unit')}, at {state.site}",
+                f"with {words.count(len(state.selection.units), 'selected unit')}, at {state.pane.site}",
             )
         return "Influence map", ""
 
@@ -143,3 +149,6 @@ class InfluenceView(AllLayersView):
         """See `View`. None where nothing was measured."""
         index = super().read_at(state, at, values)
         return None if index is None or np.isnan(values[index]) else index
+
+
+VIEWS = (InfluenceView(),)

@@ -23,10 +23,11 @@ from llmri_server.llama_runtime.interventions.steps import (
 
 @dataclass(frozen=True, eq=False)
 class Compiled:
-    """Edits, and the program of each place that they name."""
+    """Edits with their revision, and the program of each place that they name."""
 
     edits: tuple[Edit, ...] = ()
     programs: Mapping[Place, Program] = field(default_factory=dict)
+    revision: int = 0
 
 
 class Compiler:
@@ -35,12 +36,12 @@ class Compiler:
     def __init__(self, baselines: Baselines[Floats]) -> None:
         self._baselines = baselines
 
-    def compile(self, edits: Sequence[Edit]) -> Compiled:
+    def compile(self, edits: Sequence[Edit], revision: int = 0) -> Compiled:
         """Return what these edits do; this may take an unedited pass of the model."""
         resolved = resolve(edits)
         self._baselines.prepare(resolved)
         programs = {place: Program(list(self._steps(place, here))) for place, here in resolved.items()}
-        return Compiled(tuple(edits), programs)
+        return Compiled(tuple(edits), programs, revision)
 
     def _steps(self, place: Place, here: PlaceEdits) -> Iterator[tuple[Gate, Step]]:
         """Yield every steer, then a step for every gate and operation."""

@@ -32,16 +32,19 @@ class BrokenError(Exception):
         self.prompt = prompt
 
 
-def end_reason(ids: Sequence[int], ends: frozenset[int], *, stopped: bool, full: bool) -> EndReason:
-    """Say why a reply ended: at an end token, because it was stopped, or at a limit.
+def end_reason(
+    ids: Sequence[int], ends: frozenset[int], *, ended: bool = False, stopped: bool, full: bool
+) -> EndReason:
+    """Say why a reply ended: at an end token or text, because it was stopped, or at a limit.
 
     Args:
         ids: Its tokens.
         ends: The tokens that end a reply.
+        ended: Whether a text ended it.
         stopped: Whether somebody stopped it.
         full: Whether the limit was the context, and not the longest reply.
     """
-    if ids and ids[-1] in ends:
+    if ended or (ids and ids[-1] in ends):
         return "end"
     if stopped:
         return "stopped"

@@ -6,7 +6,7 @@ from llmri_clustering.clusters import Cluster, TokenLabel
 from llmri_look import words
 from llmri_look.colours import palette
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.drawing.panels.section import HEADING, heading
+from llmri_viewer.drawing.panels.side import HEADING, heading
 from llmri_viewer.model.clusters import cluster_words
 from llmri_viewer.model.clusters.atlas import Atlas, chosen_clusters
 from llmri_viewer.model.layout.face import UNIT
@@ -22,17 +22,17 @@ Column = tuple[str, str, str]
 
 def shown(state: ViewState) -> Cluster | None:
     """Return the cluster that the panel is about: the one selected last, or else the lowest."""
-    atlas = state.clusters
+    atlas = state.atlas
     if atlas is None:
         return None
-    whole = chosen_clusters(atlas, state.selection)
-    number = state.picked if state.picked in whole else next(iter(whole), None)
+    whole = chosen_clusters(atlas, state.selection.units)
+    number = state.selection.picked if state.selection.picked in whole else next(iter(whole), None)
     return None if number is None else atlas.clustering.cluster(number)
 
 
 def draw(canvas: Canvas, box: Box, state: ViewState, atlas: Atlas, cluster: Cluster) -> None:
     """Draw as many rows as there is room for, the boost amount in the last."""
-    others = len(chosen_clusters(atlas, state.selection)) - 1
+    others = len(chosen_clusters(atlas, state.selection.units)) - 1
     note = f"and {words.count(others, 'other')}" if others else ""
     body = heading(canvas, box, "", note, first=True)
     colour = palette.of_cluster(cluster.number, canvas.theme.name)
@@ -41,7 +41,7 @@ def draw(canvas: Canvas, box: Box, state: ViewState, atlas: Atlas, cluster: Clus
     canvas.text(title, f"Cluster {cluster.number}", face="bold")
     amount = Box(body.x, box.bottom - ROW - UNIT // 2, body.width, ROW)
     canvas.text(amount, "boost amount", colour=canvas.theme.dim)
-    canvas.text(amount, words.factor(state.amount), face="mono", align="right")
+    canvas.text(amount, words.factor(state.editing.amount), face="mono", align="right")
     rows = Box(body.x, body.y, body.width, amount.y - body.y)
     top = _evidence(canvas, rows, atlas, cluster)
     top = _when(canvas, rows, top, cluster)

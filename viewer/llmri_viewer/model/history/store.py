@@ -9,8 +9,9 @@ from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass, field
 
 from llmri_protocol.messages import Edits, Token, TurnEnd, TurnStart, Welcome
-from llmri_viewer.model.history.revisions import UNKNOWN, Revision, Revisions, Under
+from llmri_viewer.model.history.revisions import Revisions
 from llmri_viewer.model.history.turns import Rows, ScanRows, TokenRef, Turn, TurnScans
+from llmri_viewer.model.history.under import UNKNOWN, Revision, Under
 
 __all__ = ["Rows", "ScanRows", "ScanStore", "TokenRef", "Turn"]
 
@@ -81,12 +82,10 @@ class ScanStore:
     def stand(self, message: Welcome | Edits) -> Revision:
         """Take the edits that stand from now on."""
         self.revision += 1
-        name, take = (
-            (message.edit_set, self.revisions.welcomed)
-            if isinstance(message, Welcome)
-            else (message.name, self.revisions.told)
-        )
-        return take(message.edits, name, stale=message.stale_cache)
+        stale = message.stale_cache
+        if isinstance(message, Welcome):
+            return self.revisions.welcomed(message.edits, message.edit_set, stale=stale)
+        return self.revisions.told(message.edits, message.name, stale=stale, number=message.revision)
 
     def begin(self, start: TurnStart) -> None:
         """Begin a turn; one that was begun before is the same."""
@@ -98,8 +97,11 @@ class ScanStore:
         self.turn(end.turn).end = end
         self.revisions.end()
 
-    def add_token(self, token: Token) -> None:
-        """Keep a token; one that was chosen tells that the pass over the token before it is over."""
+    def add_token(self, token: Token, revision: int | None = None) -> None:
+        """Keep a token; one that was chosen tells that the pass over the token before it is over.
+
+        `revision` is the server's number for the edits of that pass, where it came with one.
+        """
         turn = self.turn(token.turn)
         before = turn.text_bytes
         turn.say(token)
@@ -107,16 +109,20 @@ class ScanStore:
         if token.phase == "prompt":
             self.revisions.reading()
         else:
-            turn.passes.mark(token.token - 1, self.revisions.chosen(token.token - 1))
+            turn.passes.mark(token.token - 1, self.revisions.chosen(token.token - 1, revision))
         self._keep_to_budget()
 
-    def add_scan(self, moment: TokenRef, site: str, sheet: ScanRows) -> None:
-        """Keep a scan, and let the oldest go until all fit the budget; the newest always stays."""
+    def add_scan(self, moment: TokenRef, site: str, sheet: ScanRows, revision: int | None = None) -> None:
+        """Keep a scan, and let the oldest go until all fit the budget; the newest always stays.
+
+        `revision` is the server's number for the edits of its pass, where it came with one.
+        """
         turn = self.turn(moment.turn)
         if not self.moments(moment.turn, site):
             insort(self._scanned.setdefault(site, []), moment.turn)
         replaced = turn.take(moment.token, site, sheet)
-        turn.passes.mark(moment.token, self.revisions.passing(moment.token), anew=replaced is not None)
+        under = self.revisions.passing(moment.token, revision)
+        turn.passes.mark(moment.token, under, anew=replaced is not None)
         self.bytes += sheet.bytes - (replaced.bytes if replaced else 0)
         if replaced is None:
             self._ring.append((moment.turn, site, moment.token))

@@ -7,9 +7,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from llmri_viewer.model.history.passes import Passes
-from llmri_viewer.model.history.revisions import Under
 from llmri_viewer.model.history.store import NOTHING, ScanStore, TokenRef
+from llmri_viewer.model.history.under import Passes, Under
 
 Codes = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.intp]

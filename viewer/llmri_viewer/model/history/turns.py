@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from llmri_protocol.messages import Token, TurnEnd
-from llmri_viewer.model.history.passes import Passes
+from llmri_viewer.model.history.under import Passes
 
 Rows = npt.NDArray[np.float32]
 SHEET_OBJECTS = 400  # bytes of the Python objects around a scan, about
