@@ -5,7 +5,7 @@ import numpy as np
 
 from llmri_protocol.arrays import scan_message
 from llmri_protocol.messages import Card, Edits, ProtectedUnit, Token
-from llmri_viewer.model.history.revisions import UNKNOWN
+from llmri_viewer.model.history.under import UNKNOWN
 from tests.viewer.conftest import Desk
 
 FOUND = ProtectedUnit(site="mlp_act", layer=0, unit=1, test="loss", evidence="1 to 9 nats")
