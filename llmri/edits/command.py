@@ -22,9 +22,11 @@ from llmri_protocol.command_line import Fitting, application, from_options, one_
 from llmri_protocol.edit_fit import another_model, fits
 from llmri_protocol.edit_hooks import as_hooks
 from llmri_protocol.edit_sets import EditSet, EditSetError, edit_set
-from llmri_protocol.messages import Notice
+from llmri_protocol.messages import Notice, Welcome
 from llmri_protocol.printable import printable
 from llmri_protocol.protection import UNCHECKED
+
+MOST_NAMED = 3  # edits that cannot be read, in a sentence
 
 app = application("Keep sets of edits in files, and bring them back.", commands=True)
 
@@ -83,9 +85,11 @@ def show(options: ShowOptions) -> None:
             if options.journal:
                 Console().print(Fitting(journal_table(client.journal())))
                 return
-            _show(_standing(client))
-            stale = client.welcome.stale_cache
-        if stale:
+            welcome = client.welcome
+        _show(_readable(welcome))
+        if welcome.unread:
+            _say(_unread(welcome))
+        if welcome.stale_cache:
             _say("Keys and values of earlier tokens come from older edits; re-prefill cures it.")
 
 
@@ -113,8 +117,23 @@ def export(options: ExportOptions) -> None:
 
 
 def _standing(client: Client, name: str = "", otherwise: str = "") -> EditSet:
-    """Return the edits that stand, under this name, their own, or another where they have none."""
-    welcome = client.welcome
+    """Return the edits that stand, under this name, their own, or another where they have none.
+
+    Raises:
+        EditsError: Some cannot be read; a set without them would be another set.
+    """
+    if client.welcome.unread:
+        raise EditsError(_unread(client.welcome))
+    return _readable(client.welcome, name, otherwise)
+
+
+def _unread(welcome: Welcome) -> str:
+    named = ", ".join(welcome.unread[:MOST_NAMED])
+    more = f" and {len(welcome.unread) - MOST_NAMED} more" if len(welcome.unread) > MOST_NAMED else ""
+    return f"edits stand that this version cannot read ({named}{more}); update llmri to match the server"
+
+
+def _readable(welcome: Welcome, name: str = "", otherwise: str = "") -> EditSet:
     called = name or welcome.edit_set or otherwise
     return edit_set(welcome.edits, welcome.card, name=called, made=datetime.now(UTC).date())
 

@@ -15,7 +15,6 @@ from llmri_protocol.catalogue import (
     Numbers,
     ServerEntry,
     ServerMessage,
-    small,
 )
 from llmri_protocol.edits import Edit, Unread, weight_of
 from llmri_protocol.fields import (
@@ -229,7 +228,7 @@ def _plain_scans(scan: "Scan") -> Iterator[PlainScan]:
 class Scan(Numbers, ServerMessage, frozen=True, kw_only=True, tag="scan"):
     """The activations of some layers at one site, at one token's position."""
 
-    entry = ServerEntry(plain=_plain_scans, weight=small, check=_sizes_of_scan)
+    entry = ServerEntry(plain=_plain_scans, weight=lambda scan: len(scan.data), check=_sizes_of_scan)
 
     turn: TurnNumber
     token: Annotated[Count, Meta(description="the token that stood here as input, by its number in the turn")]

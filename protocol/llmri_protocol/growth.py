@@ -112,7 +112,7 @@ class _Reading:
         self.fields += [f"{path}{_short(name)}" for name in entries if name not in known]
         if self.values and "unread" in fields:
             known |= self._unread(known)
-        for name in known.keys() & fields.keys():
+        for name in [name for name in fields if name in known]:
             try:
                 known[name] = self._value(known[name], fields[name].type, f"{path}{name}")
             except _UnknownValueError as unknown:

@@ -118,8 +118,8 @@ def received(sock: socket.socket) -> dict[str, Any]:
     return message
 
 
-@pytest.fixture
-def later() -> Iterator[int]:
+@contextlib.contextmanager
+def later_server() -> Iterator[int]:
     """Yield the port of a server that welcomes, answers one command, and says all of `SAID`."""
 
     def serve(listening: socket.socket) -> None:
@@ -142,6 +142,12 @@ def later() -> Iterator[int]:
         thread.start()
         yield listening.getsockname()[1]
     thread.join(10)
+
+
+@pytest.fixture
+def later() -> Iterator[int]:
+    with later_server() as port:
+        yield port
 
 
 def check(messages: list[ServerMessage], welcome: Welcome) -> None:

@@ -4,6 +4,7 @@ from typing import Any, get_args
 
 import pytest
 
+from docs.make.protocol import example_scan
 from llmri_protocol import Edit, catalogue, messages, plain
 from llmri_protocol.catalogue import (
     CatalogueError,
@@ -114,5 +115,7 @@ def test_what_a_message_holds_weighs_in_a_queue() -> None:
     edit = Edit(site="resid_post", layer=0, op="steer", direction=(1.0,) * 1000)
     edits = messages.Edits(edits=(edit,) * 3, revision=1, undoable=1, redoable=0, by="x")
     assert messages.Edits.entry.weight(edits) > 3 * 9000
+    scan = example_scan()
+    assert messages.Scan.entry.weight(scan) == len(scan.data)
     history = messages.EditHistory(id=1, changes=())
     assert messages.EditHistory.entry.weight(history) == 0

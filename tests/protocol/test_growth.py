@@ -5,6 +5,8 @@ from typing import Any
 import msgpack  # type: ignore[import-untyped]
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from llmri_protocol import (
     Chat,
@@ -24,6 +26,8 @@ from llmri_protocol import (
     Welcome,
     encode,
 )
+from llmri_protocol.growth import read_command, read_report
+from tests.protocol.strategies import CLIENT_KINDS, SERVER_KINDS, Kind, messages
 from tests.protocol.test_connection import WELCOME, joined, opened, raw
 
 WELCOMED = joined(encode(WELCOME))
@@ -296,3 +300,33 @@ def test_a_field_at_its_default_is_not_sent_so_that_an_older_server_hears_nothin
     _, client = opened()
     body = msgpack.unpackb(joined(client.send(Subscribe(id=1, sites=("z",))))[4:])
     assert body == {"type": "subscribe", "id": 1, "sites": ["z"]}
+
+
+LATER = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**31), 2**31) | st.text(max_size=5) | st.binary(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def with_field(message: Any, value: Any) -> bytes:
+    """Return the body of a message with a field of a later version in it, in front of its arrays."""
+    fields = msgpack.unpackb(joined(encode(message))[4:], strict_map_key=False)
+    body: bytes = msgpack.packb({"later": value} | fields)
+    return body
+
+
+@pytest.mark.parametrize("kind", SERVER_KINDS)
+@settings(max_examples=8)
+@given(data=st.data())
+def test_any_report_with_a_later_field_reads_as_it_would_without(kind: Kind, data: st.DataObject) -> None:
+    message = data.draw(messages(kind))
+    assert read_report(with_field(message, data.draw(LATER))) == (message, ())
+
+
+@pytest.mark.parametrize("kind", CLIENT_KINDS)
+@settings(max_examples=8)
+@given(data=st.data())
+def test_any_command_with_a_later_field_is_taken_and_the_field_named(kind: Kind, data: st.DataObject) -> None:
+    message = data.draw(messages(kind))
+    assert read_command(with_field(message, data.draw(LATER))) == (message, ("later",))

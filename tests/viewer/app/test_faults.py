@@ -249,7 +249,7 @@ def test_garbage_is_a_notice_and_the_viewer_lives_on(data: bytes, table: Binding
 
         def told() -> bool:
             said.extend([desk.state.overlays.notice, desk.state.connection.link.sentence])
-            return any("odd" in word or "understood" in word for word in said)
+            return any(word in sentence for sentence in said for word in ("odd", "understood", "passes over"))
 
         until(desk, told)
         found(desk)

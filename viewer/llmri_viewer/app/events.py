@@ -7,6 +7,7 @@ import msgspec
 from llmri_look import words
 from llmri_protocol.arrays import array_of
 from llmri_protocol.messages import (
+    Card,
     Comparison,
     Edits,
     Error,
@@ -52,7 +53,7 @@ def received(state: ViewState, store: ScanStore, event: ServerMessage | LinkStat
             state = _linked(state, event)
         case Edits():
             state = _edited(state, store, event)
-        case Notice():
+        case Notice() | Card():
             state = _noticed(state, event)
         case Progress() | Influence() | Comparison() | LogitLens():
             state = replace(state, measurements=state.measurements.received(event))
@@ -78,12 +79,16 @@ def _edited(state: ViewState, store: ScanStore, edits: Edits) -> ViewState:
 def _standing(store: ScanStore, message: Welcome | Edits) -> Standing:
     """Return what stands; the very edits that the store has, so that they are soon found to be the same."""
     known = store.stand(message).edits
+    if message.unread:  # others act besides, which nothing here can show
+        store.revisions.lost()
     told = Standing.told(message)
     return told if known is None else replace(told, edits=known)
 
 
-def _noticed(state: ViewState, notice: Notice) -> ViewState:
+def _noticed(state: ViewState, notice: Notice | Card) -> ViewState:
     """Show a notice, and follow the search for protected units: what it finds belongs to the model's card."""
+    if isinstance(notice, Card):
+        return replace(state, connection=replace(state.connection, card=notice.card))
     phase = phase_of(notice)
     return replace(
         state,
@@ -117,7 +122,7 @@ def _told(store: ScanStore, event: TurnStart | Token | TurnEnd) -> None:
     match event:
         case TurnStart():
             store.begin(event)
-        case Token():
+        case Token() if event.command is None:  # otherwise it answers one, and is none of the conversation
             store.add_token(event)
         case TurnEnd():
             store.end(event)
@@ -202,6 +207,8 @@ def _default_site(card: ModelCard) -> str:
 
 
 def _scanned(state: ViewState, store: ScanStore, scan: Scan) -> ViewState:
+    if scan.command is not None:  # it answers a command, and is none of the conversation
+        return state
     moment = TokenRef(scan.turn, scan.token)
     had = store.sheet(state.time.at, state.pane.site) is not None
     store.add_scan(moment, scan.site, ScanRows(scan.layers, array_of(scan), scan.time))
