@@ -33,6 +33,7 @@ from llmri_viewer.model.history import revisions
 from llmri_viewer.model.history.revisions import Revisions
 from llmri_viewer.model.history.store import ScanRows, ScanStore, TokenRef
 from llmri_viewer.model.history.timeline import changed_in, edit_changes, timeline_of
+from llmri_viewer.model.history.under import UNKNOWN
 from llmri_viewer.model.measured.measuring import Asked
 from llmri_viewer.model.options import Options
 from llmri_viewer.model.state import ViewState, first
@@ -197,7 +198,7 @@ def test_scans_that_were_let_go_keep_their_edits() -> None:
     heard = Heard(welcome(), *turn(1, 9), stand(ABLATED), *turn(2, 9), stand(NONE))
     heard.store.budget = heard.store.bytes
     heard.take(*turn(3))
-    assert heard.store.sheet(TokenRef(1, 3), "mlp_act") is None, "it had to go for newer ones"
+    assert heard.store.scan(TokenRef(1, 3), "mlp_act") is None, "it had to go for newer ones"
     assert (heard.of(1, 3), heard.of(2, 3), heard.of(3, 3)) == (NONE, ABLATED, NONE)
 
 
@@ -357,7 +358,7 @@ def test_the_number_that_comes_with_a_pass_wins_over_the_order_of_the_news() -> 
     assert table.passing(1, 7).revisions == (one,)
     assert table.chosen(1, 8).revisions == (two,)
     assert table.passing(2, 8).edits == (second,)
-    assert table.passing(2, 6).revisions == (revisions.UNKNOWN,), "told of by nobody"
+    assert table.passing(2, 6).revisions == (UNKNOWN,), "told of by nobody"
     assert table.passing(2).revisions == (two,), "a server that numbers nothing"
 
 

@@ -45,7 +45,7 @@ def received(state: ViewState, store: ScanStore, event: ServerMessage | LinkStat
         return _left_out(state, store, event, odd)
     match event:
         case TurnStart() | Token() | TurnEnd():
-            _told(store, event)
+            _keep(store, event)
         case Scan():
             state = _scanned(state, store, event)
         case LinkStatus():
@@ -78,8 +78,8 @@ def _edited(state: ViewState, store: ScanStore, edits: Edits) -> ViewState:
 def _standing(store: ScanStore, message: Welcome | Edits) -> Standing:
     """Return what stands; the very edits that the store has, so that they are soon found to be the same."""
     known = store.stand(message).edits
-    told = Standing.told(message)
-    return told if known is None else replace(told, edits=known)
+    standing = Standing.of(message)
+    return standing if known is None else replace(standing, edits=known)
 
 
 def _noticed(state: ViewState, notice: Notice) -> ViewState:
@@ -112,7 +112,7 @@ def _left_out(state: ViewState, store: ScanStore, event: ServerMessage, odd: str
     return _refused(state, odd)
 
 
-def _told(store: ScanStore, event: TurnStart | Token | TurnEnd) -> None:
+def _keep(store: ScanStore, event: TurnStart | Token | TurnEnd) -> None:
     """Keep what was said."""
     match event:
         case TurnStart():
@@ -203,9 +203,9 @@ def _default_site(card: ModelCard) -> str:
 
 def _scanned(state: ViewState, store: ScanStore, scan: Scan) -> ViewState:
     moment = TokenRef(scan.turn, scan.token)
-    had = store.sheet(state.time.at, state.pane.site) is not None
+    had = store.scan(state.time.at, state.pane.site) is not None
     store.add_scan(moment, scan.site, ScanRows(scan.layers, array_of(scan), scan.time))
-    if had and store.sheet(state.time.at, state.pane.site) is None and state.time.paused:
+    if had and store.scan(state.time.at, state.pane.site) is None and state.time.paused:
         sentence = f"the shown scan was let go for newer ones: all fit {store.budget >> 20} MiB"
         return state.noticing(sentence, warning=True)
     if scan.site != state.pane.site or (state.time.paused and state.time.at is not None):
