@@ -30,7 +30,7 @@ from llmri_viewer.app.window import Window
 from llmri_viewer.drawing.palettes import palette
 from llmri_viewer.drawing.plane import circles, lattice
 from llmri_viewer.drawing.plane.inks import inks
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.disc_camera import DiscCamera, Flight
 from llmri_viewer.model.layout.geometry import Box, fitting
 from llmri_viewer.model.options import Options
@@ -120,7 +120,7 @@ def images(window: Window) -> dict[str, Callable[[], object]]:
     scale, place = Scale(-3, 3), in_order(SIDE * SIDE)
     colours, table = palette("viridis", canvas.theme), colour.table("viridis", "dark")
     whole = Box(0, 0, *SIZE)
-    stage = face.of(SIZE).view
+    stage = window_parts.of(SIZE).view
     camera = fitting(place.grid, stage)
 
     def levels() -> npt.NDArray[np.uint8]:

@@ -59,7 +59,7 @@ VIEWS = (ToyView(),)
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.overlays import waiting
 from llmri_viewer.model.history.store import ScanStore
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.picture import Picture
 
@@ -68,7 +68,7 @@ def draw(
     canvas: Canvas, state: ViewState, _store: ScanStore, picture: Picture | None, why: waiting.Why
 ) -> None:
     """Draw it."""
-    view = face.of(state.window.size).view
+    view = window_parts.of(state.window.size).view
     if picture is None:
         waiting.say(canvas, view, *why())
         return

@@ -20,12 +20,12 @@ from llmri_viewer.app import user_paths
 from llmri_viewer.app.application import Application
 from llmri_viewer.model import options
 from llmri_viewer.model.clusters.atlas import Atlas
-from llmri_viewer.model.layout.density import DensityWish
+from llmri_viewer.model.layout.density import DensityOption
 from llmri_viewer.model.state import Link
 from llmri_viewer.scripts import script
 
 ScaleWord = Literal["auto", "1", "2", "3"]
-DENSITIES: dict[ScaleWord | None, DensityWish] = {"auto": "auto", "1": 1, "2": 2, "3": 3}
+DENSITIES: dict[ScaleWord | None, DensityOption] = {"auto": "auto", "1": 1, "2": 2, "3": 3}
 
 app = application()
 

@@ -11,7 +11,7 @@ from llmri_look.keys import bindings
 from llmri_protocol.messages import Error, Notice
 from llmri_viewer.app import user_paths
 from llmri_viewer.app.application import NoticeClock, notice_seconds
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.options import Options
 from tests.viewer.conftest import Desk
 from tests.viewer.synthetic import SyntheticServer
@@ -62,7 +62,7 @@ def test_other_messages_do_not_make_a_notice_last(told: Desk) -> None:
 def test_a_moving_mouse_leaves_a_notice_and_a_key_clears_it(told: Desk) -> None:
     told.play("escape b")
     assert told.state.overlays.notice
-    view = face.of(told.state.window.size).view
+    view = window_parts.of(told.state.window.size).view
     move(told, (view.x + 20, view.y + 20))
     assert told.state.window.pointer == (view.x + 20, view.y + 20)
     assert told.state.overlays.notice
@@ -96,7 +96,7 @@ def test_a_long_notice_is_whole_and_leaves_the_view_alone(told: Desk, size: str,
     told.session.tell(LONG, warning=True)
     told.window.draw()
     written = told.window.canvas.written
-    parts = face.of(told.state.window.size)
+    parts = window_parts.of(told.state.window.size)
     below = [text for text in written if text.taken.y >= parts.below.y]
     whole = " ".join(text.text for text in below)
     assert LONG.strip() in whole

@@ -15,7 +15,7 @@ from llmri_look.keys.bindings import Bindings
 from llmri_viewer.app import window
 from llmri_viewer.drawing import scene
 from llmri_viewer.drawing.palettes import palette
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.options import Options
 from llmri_viewer.views import picture_of
 from llmri_viewer.views.lattice import GridView
@@ -27,7 +27,7 @@ VIEW = GridView()
 
 def drag(desk: Desk, dx: int, dy: int, mods: int = pygame.KMOD_NONE) -> None:
     """Press the left button in the view, move, and release."""
-    view = face.of(desk.state.window.size).view
+    view = window_parts.of(desk.state.window.size).view
     start = (view.x + view.width // 2, view.y + view.height // 2)
     end = (start[0] + dx, start[1] + dy)
     pygame.key.set_mods(mods)
@@ -63,7 +63,7 @@ def test_every_pixel_of_a_unit_tells_its_value_to_within_a_level(told: Desk, key
     assert picture is not None
     pixels = pygame.surfarray.array3d(canvas.surface).astype(int)
     colours = np.asarray(palette(state.look.colour_map, canvas.theme))[: colour.LEVELS]
-    bar = face.of(state.window.size).bar
+    bar = window_parts.of(state.window.size).bar
     ramp = pixels[bar.x + 1 : bar.right - 1, bar.y + 6]
     stage, rng, seen = VIEW.stage(state), np.random.default_rng(0), 0
     truth = picture.scale.position(picture.values) * (colour.LEVELS - 1)

@@ -29,7 +29,7 @@ from llmri_viewer import views
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.clusters.gathered import Gathered
 from llmri_viewer.model.history.store import TokenRef
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.layout.reach import Reach
 from llmri_viewer.model.options import Options
@@ -376,7 +376,7 @@ def target(desk: Desk, key: str) -> tuple[int, int]:
                 state.pane.view != "circles" or view.cluster_at(state, at)
             ):
                 return at
-    row = face.layer_row(face.of(state.window.size).layers, 8, 2)
+    row = window_parts.layer_row(window_parts.of(state.window.size).layers, 8, 2)
     return row.x + row.width // 2, row.y + row.height // 2
 
 

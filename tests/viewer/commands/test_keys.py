@@ -7,7 +7,7 @@ import pytest
 
 from llmri_protocol.messages import Chat, ClearInterventions, Intervene, Redo, Subscribe, Undo
 from llmri_viewer.model.history.store import TokenRef
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.geometry import fitting, grid_of
 from llmri_viewer.model.state import Link
 from tests.viewer.conftest import Desk
@@ -134,7 +134,7 @@ def mouse(kind: int, at: tuple[int, int], rel: tuple[int, int] = (0, 0)) -> None
 
 
 def test_dragging_moves_the_picture_and_selects_nothing(told: Desk) -> None:
-    view = face.of(told.state.window.size).view
+    view = window_parts.of(told.state.window.size).view
     start = (view.x + 300, view.y + 200)
     home = fitting(grid_of(512), view)
     mouse(pygame.MOUSEBUTTONDOWN, start)
@@ -153,14 +153,18 @@ def test_the_wheel_zooms_at_the_pointer_with_shift_only(told: Desk) -> None:
         told.window.frame()
         assert (told.state.pane.camera is not None) == zoomed
     pygame.key.set_mods(pygame.KMOD_NONE)
-    view, grid, pointer = face.of(told.state.window.size).view, grid_of(512), told.state.window.pointer
+    view, grid, pointer = (
+        window_parts.of(told.state.window.size).view,
+        grid_of(512),
+        told.state.window.pointer,
+    )
     assert told.state.pane.camera is not None
     assert pointer is not None
     assert told.state.pane.camera.unit_at(grid, view, *pointer) == 200
 
 
 def test_dragging_along_the_scrubber_moves_through_time(told: Desk) -> None:
-    box = face.of(told.state.window.size).scrubber
+    box = window_parts.of(told.state.window.size).scrubber
     mouse(pygame.MOUSEBUTTONDOWN, (box.x + 2, box.y + 6))
     mouse(pygame.MOUSEMOTION, (box.x + 12, box.y + 6), (10, 0))
     mouse(pygame.MOUSEBUTTONUP, (box.x + 12, box.y + 6))

@@ -7,6 +7,7 @@ from llmri_look.edit_words import amount, conditions, where
 from llmri_look.words import TIMES
 from llmri_protocol.messages import Edit, Edits, Notice, Schedule
 from llmri_viewer.drawing.panels.edits import STALE
+from llmri_viewer.drawing.panels.layers import layers_of
 from llmri_viewer.model.state_groups import Standing
 from llmri_viewer.scripts.pilot import Pilot
 from tests.viewer.conftest import Desk
@@ -122,9 +123,9 @@ def test_without_edits_a_stale_cache_is_still_told(desk: Desk) -> None:
 
 
 def test_a_layer_is_marked_for_all_that_is_done_in_it() -> None:
-    standing = Standing.told(Edits(edits=EVERY, revision=1, undoable=1, redoable=0, by="a"))
-    assert standing.layers("mlp_act") == {4: {"more", "off", "other"}, 5: {"other"}}
-    assert standing.layers("resid_post") == {6: {"steer"}}
+    standing = Standing.of(Edits(edits=EVERY, revision=1, undoable=1, redoable=0, by="a"))
+    assert layers_of(standing.edits, "mlp_act") == {4: {"more", "off", "other"}, 5: {"other"}}
+    assert layers_of(standing.edits, "resid_post") == {6: {"steer"}}
 
 
 def test_an_edit_of_a_unit_that_was_found_protected_is_marked_and_no_other(told: Desk) -> None:

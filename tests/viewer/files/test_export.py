@@ -129,7 +129,7 @@ def test_clusters_come_with_their_places_and_numbers(clustered: Desk) -> None:
 def test_all_layers_are_exported_layer_after_layer(told: Desk) -> None:
     told.play("a")
     table = table_of(told.state, told.session.store)
-    sheet = told.session.store.sheet(told.state.time.at, "mlp_act")
+    sheet = told.session.store.scan(told.state.time.at, "mlp_act")
     assert table is not None
     assert sheet is not None
     np.testing.assert_array_equal(table.columns["value"].reshape(8, 512), sheet.rows)

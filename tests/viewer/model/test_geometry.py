@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.geometry import Box, Camera, fitting, grid_of
 
 widths = st.integers(1, 20_000)
@@ -59,7 +59,7 @@ def test_panning_never_loses_the_picture(box: Box, x: float, y: float, cell: int
 
 @given(st.integers(480, 4000), st.integers(360, 3000))
 def test_panels_stay_in_the_window_and_apart(width: int, height: int) -> None:
-    parts = face.of((width, height))
+    parts = window_parts.of((width, height))
     panels = [
         parts.status,
         parts.layers,
@@ -71,7 +71,7 @@ def test_panels_stay_in_the_window_and_apart(width: int, height: int) -> None:
         parts.footer,
     ]
     panels += [parts.side] if parts.side else []
-    assert (parts.side is None) == (width < face.FOLD_WIDTH)
+    assert (parts.side is None) == (width < window_parts.FOLD_WIDTH)
     for number, one in enumerate(panels):
         assert one.x >= 0
         assert one.y >= 0
@@ -88,7 +88,7 @@ def test_panels_stay_in_the_window_and_apart(width: int, height: int) -> None:
 def test_a_layers_row_is_hit_as_that_layer(count: int, height: int) -> None:
     box = Box(0, 40, 88, height)
     for layer in {0, count // 2, count - 1}:
-        row = face.layer_row(box, count, layer)
-        hit = face.layer_at(box, count, row.y)
+        row = window_parts.layer_row(box, count, layer)
+        hit = window_parts.layer_at(box, count, row.y)
         assert hit is not None
-        assert face.layer_row(box, count, hit).y == row.y
+        assert window_parts.layer_row(box, count, hit).y == row.y

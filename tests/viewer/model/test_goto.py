@@ -7,7 +7,7 @@ import pytest
 from llmri_viewer import views
 from llmri_viewer.model.goto import ClusterPlace, LayerPlace, MomentPlace, UnitPlace, read
 from llmri_viewer.model.history.store import TokenRef
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from tests.viewer.conftest import Desk
 
 FOX = 7 + 7  # the story's eighth word, after a prompt of seven
@@ -46,7 +46,7 @@ REFUSED = [
 @pytest.mark.parametrize(("typed", "place"), UNDERSTOOD)
 def test_a_place_is_understood_however_it_is_written(told: Desk, typed: str, place: object) -> None:
     told.play("home")
-    assert read(typed, told.state, told.session.store).place == place
+    assert read(typed, told.state, told.session.store).destination == place
 
 
 @pytest.mark.parametrize(("typed", "sentence"), REFUSED)
@@ -68,7 +68,7 @@ def test_a_mistake_is_answered_with_what_there_is_and_nothing_moves(
 @pytest.mark.parametrize("typed", ["l", "lay", "layer ", "4:", "c", "t", "tok", "turn", "1.", '"', "u"])
 def test_what_is_only_begun_is_no_mistake_yet(told: Desk, typed: str) -> None:
     reading = read(typed, told.state, told.session.store)
-    assert (reading.place, reading.wrong) == (None, typed == "c")
+    assert (reading.destination, reading.wrong) == (None, typed == "c")
 
 
 def test_keys_are_letters_while_a_place_is_typed_and_escape_goes_nowhere(told: Desk) -> None:
@@ -122,7 +122,7 @@ def test_going_to_a_cluster_selects_it_and_flies_there(clustered: Desk) -> None:
     clustered.land()
     atlas = clustered.state.atlas
     assert atlas is not None
-    assert read("c5", clustered.state, clustered.session.store).place == ClusterPlace(5)
+    assert read("c5", clustered.state, clustered.session.store).destination == ClusterPlace(5)
     assert (clustered.state.pane.view, clustered.state.selection.picked) == ("circles", 5)
     assert clustered.state.selection.units == atlas.places(5)
     assert clustered.state.pane.focus == atlas.cluster_group[5]
@@ -157,7 +157,7 @@ def test_the_box_keeps_its_text_inside_and_apart(told: Desk, size: str, typed: s
     written = told.window.canvas.written
     box = written[next(at for at, text in enumerate(written) if text.text == "Go to") :]
     assert len(box) >= 3
-    view = face.of(told.state.window.size).view
+    view = window_parts.of(told.state.window.size).view
     for text in box:
         assert view.x <= text.taken.x
         assert text.taken.right <= min(view.right, text.room.right)

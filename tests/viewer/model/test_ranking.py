@@ -41,7 +41,7 @@ def reference(desk: Desk) -> dict[int, float]:
     store, atlas = desk.session.store, desk.state.atlas
     assert atlas is not None
     rows = {
-        (turn, token): store.sheet(TokenRef(turn, token), "mlp_act").rows.ravel()  # type: ignore[union-attr]
+        (turn, token): store.scan(TokenRef(turn, token), "mlp_act").rows.ravel()  # type: ignore[union-attr]
         for turn in (1, 2)
         for token in store.moments(turn, "mlp_act")
         if token > 0

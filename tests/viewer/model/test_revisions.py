@@ -198,7 +198,7 @@ def test_scans_that_were_let_go_keep_their_edits() -> None:
     heard = Heard(welcome(), *turn(1, 9), stand(ABLATED), *turn(2, 9), stand(NONE))
     heard.store.budget = heard.store.bytes
     heard.take(*turn(3))
-    assert heard.store.sheet(TokenRef(1, 3), "mlp_act") is None, "it had to go for newer ones"
+    assert heard.store.scan(TokenRef(1, 3), "mlp_act") is None, "it had to go for newer ones"
     assert (heard.of(1, 3), heard.of(2, 3), heard.of(3, 3)) == (NONE, ABLATED, NONE)
 
 

@@ -28,7 +28,7 @@ def kept(store: ScanStore, site: str) -> list[TokenRef]:
 
 
 def held(store: ScanStore) -> int:
-    sheets = (store.sheet(moment, site) for site in "ab" for moment in kept(store, site))
+    sheets = (store.scan(moment, site) for site in "ab" for moment in kept(store, site))
     return sum(sheet.bytes for sheet in sheets if sheet) + sum(t.text_bytes for t in store.turns.values())
 
 
@@ -38,7 +38,7 @@ def test_scans_never_outgrow_the_budget_and_the_newest_stays(scans: Places, budg
     for turn, token, site in scans:
         store.add_scan(TokenRef(turn, token), site, sheet())
         assert store.bytes == held(store) <= max(budget, ONE)
-        assert store.sheet(TokenRef(turn, token), site) is not None
+        assert store.scan(TokenRef(turn, token), site) is not None
 
 
 @given(PLACES)

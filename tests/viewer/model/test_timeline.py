@@ -23,7 +23,7 @@ from llmri_viewer.model.history.timeline import (
     codes,
     timeline_of,
 )
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.options import Options
 from llmri_viewer.model.playback import QUICKEST, SLOWEST, Player, pace, time_word
 from llmri_viewer.model.state import ViewState, first
@@ -145,7 +145,7 @@ def test_what_is_shown_being_let_go_is_told(server: SyntheticServer, table: Bind
     assert "This scan was let go" in said
     assert any("scans let go" in text for text in said)
     desk.play("home")
-    assert desk.session.store.sheet(desk.state.time.at, "mlp_act") is not None
+    assert desk.session.store.scan(desk.state.time.at, "mlp_act") is not None
     desk.close()
 
 
@@ -169,7 +169,7 @@ def mouse(kind: int, at: tuple[int, int]) -> None:
 
 def test_the_scrubber_is_dragged_over_all_turns_even_where_the_pointer_leaves_it(told: Desk) -> None:
     told.play("say:again wait:turn_end")
-    box = face.of(told.state.window.size).scrubber
+    box = window_parts.of(told.state.window.size).scrubber
     line = timeline.track(box)
     mouse(pygame.MOUSEBUTTONDOWN, (line.x + 2, line.y + 2))
     told.window.frame()
@@ -187,7 +187,7 @@ def test_the_scrubber_is_dragged_over_all_turns_even_where_the_pointer_leaves_it
 
 
 def test_every_cell_of_the_strip_leads_to_its_token(told: Desk) -> None:
-    parts = face.of(told.state.window.size)
+    parts = window_parts.of(told.state.window.size)
     cells = strip.cells(told.window.canvas, parts.strip, told.state, told.session.store)
     for cell in cells:
         middle = (cell.box.x + cell.box.width // 2, cell.box.y + cell.box.height // 2)
@@ -203,7 +203,7 @@ def test_the_strip_is_scrolled_to_the_shown_token(
     server.story = server.story * 12
     desk = Desk(server, Options(), table)
     desk.play(STORY_TOLD + where)
-    parts, at = face.of(desk.state.window.size), desk.state.time.at
+    parts, at = window_parts.of(desk.state.window.size), desk.state.time.at
     cells = strip.cells(desk.window.canvas, parts.strip, desk.state, desk.session.store)
     assert at is not None
     assert at.token in {cell.token for cell in cells}
@@ -212,7 +212,7 @@ def test_the_strip_is_scrolled_to_the_shown_token(
 
 
 def test_what_was_laid_out_stays_where_it_was_as_tokens_come(told: Desk) -> None:
-    store, parts = told.session.store, face.of(told.state.window.size)
+    store, parts = told.session.store, window_parts.of(told.state.window.size)
     told.play("home")
     before = strip.cells(told.window.canvas, parts.strip, told.state, store)
     store.add_token(Token(turn=1, token=500, phase="generate", id=1, text=" more"))
@@ -236,7 +236,7 @@ def test_the_greys_of_the_line_have_their_key_beside_it(told: Desk, size: str) -
     told.play(f"size:{size}")
     told.window.draw()
     canvas, turn = told.window.canvas, told.session.store.turns[1]
-    place = timeline.track(face.of(told.state.window.size).scrubber)
+    place = timeline.track(window_parts.of(told.state.window.size).scrubber)
     written = turn.generated()
     greys = {at: canvas.colour_at((place.x + round(at * place.width), place.y + 5)) for at in (0.05, 0.6)}
     for said, ink in ((f"{turn.length - written} read", greys[0.05]), (f"{written} written", greys[0.6])):
@@ -248,9 +248,9 @@ def test_the_greys_of_the_line_have_their_key_beside_it(told: Desk, size: str) -
 
 def test_the_pointed_layers_strength_is_told_in_numbers(told: Desk) -> None:
     assert told.state.time.at is not None
-    box = face.of(told.state.window.size).layers
+    box = window_parts.of(told.state.window.size).layers
     for layer in (0, 5):
-        row = face.layer_row(box, 8, layer)
+        row = window_parts.layer_row(box, 8, layer)
         told.play(f"point:{row.x + 40},{row.y + row.height // 2}")
         told.window.draw()
         values = told.server.rows(*told.state.time.at, told.state.pane.site)[layer]

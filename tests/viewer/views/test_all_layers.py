@@ -11,7 +11,7 @@ from llmri_protocol.messages import ProtectedUnit
 from llmri_viewer import views
 from llmri_viewer.drawing.charts import unit_ticks
 from llmri_viewer.model.history.store import ScanRows
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.columns import columns
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.layout.reach import Reach
@@ -60,7 +60,7 @@ def test_a_pixel_read_through_the_colour_bar_gives_the_strongest_of_its_units(
     picture = picture_of(state, spread.session.store)
     assert picture is not None
     assert seen is not None
-    colours, bands, bar = pixels_of(spread), VIEW.bands(state), face.of(state.window.size).bar
+    colours, bands, bar = pixels_of(spread), VIEW.bands(state), window_parts.of(state.window.size).bar
     ramp = colours[bar.x + 1 : bar.right - 1, bar.y + 6]
     rows = truth(spread)
     np.testing.assert_array_equal(picture.values.reshape(rows.shape), rows)

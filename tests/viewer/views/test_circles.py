@@ -23,7 +23,7 @@ from llmri_viewer.drawing.plane.inks import grounds
 from llmri_viewer.drawing.plane.raster import rasterised
 from llmri_viewer.model.clusters.atlas import Atlas, chosen_clusters
 from llmri_viewer.model.clusters.gathered import Job
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.disc_camera import DiscCamera
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.options import Options
@@ -87,7 +87,7 @@ def test_a_circle_read_through_the_colour_bar_gives_its_units_value(clustered: D
     clustered.land()
     picture = picture_of(clustered.state, clustered.session.store)
     assert picture is not None
-    colours, bar = pixels(clustered), face.of(clustered.state.window.size).bar
+    colours, bar = pixels(clustered), window_parts.of(clustered.state.window.size).bar
     ramp = colours[bar.x + 1 : bar.right - 1, bar.y + 6]
     members = atlas_of(clustered).clustering.members(5)
     truth = clustered.server.rows(1, clustered.state.time.at.token, "mlp_act").ravel()  # type: ignore[union-attr]
@@ -471,7 +471,7 @@ def test_the_line_over_the_view_is_whole_at_900_pixels_whatever_is_pointed_at(
     clustered: Desk, view: str, keys: str
 ) -> None:
     clustered.play(f"size:900x600 {keys} {view}")
-    line = face.of(clustered.state.window.size).caption
+    line = window_parts.of(clustered.state.window.size).caption
     clustered.land()
     at = views.of(clustered.state).stage(clustered.state)
     for x, y in ((at.x + at.width // 2, at.y + at.height // 2), (10, 590), (line.x + 40, at.y + 160)):

@@ -5,7 +5,7 @@ import pygame
 import pytest
 
 from llmri_look.colours.theme import THEMES, ThemeName
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.views import picture_of
 from llmri_viewer.views.lattice import HebbianView, hebbian
 from tests.viewer.conftest import Desk
@@ -41,7 +41,7 @@ def test_every_unit_has_a_cell_where_the_clustering_placed_it(laid: Desk) -> Non
 def test_a_cells_pixels_read_through_the_colour_bar_give_its_units_value(laid: Desk) -> None:
     laid.window.draw()
     colours = pygame.surfarray.array3d(laid.window.canvas.surface).astype(int)
-    bar = face.of(laid.state.window.size).bar
+    bar = window_parts.of(laid.state.window.size).bar
     ramp = colours[bar.x + 1 : bar.right - 1, bar.y + 6]
     picture = picture_of(laid.state, laid.session.store)
     assert picture is not None

@@ -5,7 +5,7 @@ import pygame
 import pytest
 
 from llmri_look.colours import colour
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.geometry import fitting, grid_of
 from llmri_viewer.views import picture_of
 from tests.viewer.conftest import STORY_TOLD, Desk
@@ -13,7 +13,7 @@ from tests.viewer.conftest import STORY_TOLD, Desk
 
 def read_back(desk: Desk, unit: int) -> float:
     """Return the value that a cell's colour stands for, looked up in the colour bar's own pixels."""
-    parts = face.of(desk.state.window.size)
+    parts = window_parts.of(desk.state.window.size)
     cell = fitting(grid_of(desk.state.width), parts.view).cell_box(
         grid_of(desk.state.width), parts.view, unit
     )
@@ -102,7 +102,7 @@ def test_a_picture_in_every_map_is_colourful(desk: Desk) -> None:
     desk.play(STORY_TOLD)
     for name in colour.NAMES:
         assert desk.state.look.colour_map == name
-        view = face.of(desk.state.window.size).view
+        view = window_parts.of(desk.state.window.size).view
         pixels = pygame.surfarray.array3d(desk.window.canvas.surface)[
             view.x : view.right, view.y : view.bottom
         ]

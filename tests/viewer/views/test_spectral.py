@@ -11,7 +11,7 @@ from llmri_viewer.drawing.charts.axes import Axis
 from llmri_viewer.drawing.spectra import graph, octave_bars
 from llmri_viewer.drawing.spectra.graph import Graph
 from llmri_viewer.model.history.store import ScanRows, TokenRef
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.reach import Reach
 from llmri_viewer.views.spectral import SpectralView
 from llmri_viewer.views.values import signals
@@ -228,7 +228,7 @@ def test_a_window_set_by_hand_is_refused_in_words(shown: Desk) -> None:
 def test_texts_keep_to_their_places(shown: Desk, size: str, kinds: str) -> None:
     shown.play(f"size:{size} {kinds}")
     shown.window.draw()
-    view = face.of(shown.state.window.size)
+    view = window_parts.of(shown.state.window.size)
     written = [text for text in shown.window.canvas.written if view.view.y <= text.taken.y < view.bar.bottom]
     for one in written:
         assert one.taken.right <= view.window.right
@@ -248,7 +248,7 @@ def test_the_octave_bars_are_full_at_all_of_the_power(shown: Desk, kinds: str) -
     signal = signals.over_tokens(state, store) if kinds else signals.over_units(state, store)
     found = curve(signal or along_tokens(np.ones(9)))
     assert found is not None
-    bar, count = face.of(state.window.size).bar, len(found.shares)
+    bar, count = window_parts.of(state.window.size).bar, len(found.shares)
     y, each = bar.y + octave_bars.LINE + 3, (bar.width + octave_bars.GAP) // count
     for band, share in enumerate(found.shares.tolist()):
         left = bar.x + band * each

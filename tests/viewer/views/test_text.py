@@ -12,7 +12,7 @@ from llmri_viewer.drawing.canvas import Written
 from llmri_viewer.drawing.lettering.fonts import Fonts
 from llmri_viewer.drawing.overlays import help as help_overlay
 from llmri_viewer.model.clusters.atlas import Atlas
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.options import Options
 from tests.viewer import clusters
@@ -80,7 +80,7 @@ def test_no_text_leaves_its_box_or_covers_another(desk: Desk, size: str, scene: 
     desk.play(f'size:{size} wait:connected say:"Tell me a story" wait:turn_end {scene}')
     desk.window.draw()
     written = desk.window.canvas.written
-    check(written, face.of(desk.state.window.size).window)
+    check(written, window_parts.of(desk.state.window.size).window)
 
 
 @pytest.mark.parametrize("size", [*SIZES, "560x900"])
@@ -91,7 +91,7 @@ def test_no_text_of_clusters_leaves_its_box_or_covers_another(
     desk = Desk(server, Options(), table, Atlas.of(clusters.few()))
     desk.play(f'size:{size} wait:connected say:"Tell me a story" wait:turn_end {scene}')
     desk.land()
-    check(desk.window.canvas.written, face.of(desk.state.window.size).window)
+    check(desk.window.canvas.written, window_parts.of(desk.state.window.size).window)
     desk.close()
 
 
@@ -105,7 +105,7 @@ def test_no_text_leaves_its_box_on_a_fine_screen(
     for scene in ("click:unit=127 b wait:edits", "a", "f", "k", "f1"):
         desk.play(scene)
         desk.window.draw()
-        check(desk.window.canvas.written, face.of(desk.state.window.size).window)
+        check(desk.window.canvas.written, window_parts.of(desk.state.window.size).window)
     desk.close()
 
 
@@ -113,10 +113,10 @@ def test_no_text_leaves_its_box_on_a_fine_screen(
 def test_no_text_of_the_empty_window_leaves_its_box(desk: Desk, size: str) -> None:
     desk.play(f"size:{size}")
     desk.window.draw()
-    check(desk.window.canvas.written, face.of(desk.state.window.size).window)
+    check(desk.window.canvas.written, window_parts.of(desk.state.window.size).window)
     desk.play("wait:connected")
     desk.window.draw()
-    check(desk.window.canvas.written, face.of(desk.state.window.size).window)
+    check(desk.window.canvas.written, window_parts.of(desk.state.window.size).window)
 
 
 @pytest.mark.parametrize("view", ["", "o", "f"])
@@ -126,7 +126,7 @@ def test_the_help_is_whole_over_its_pages(desk: Desk, size: str, most: int, view
     written: list[str] = []
     for _ in range(most):
         written += [text.text for text in desk.window.canvas.written]
-        check(desk.window.canvas.written, face.of(desk.state.window.size).window)
+        check(desk.window.canvas.written, window_parts.of(desk.state.window.size).window)
         desk.play("right")
     assert not any("…" in text for text in written if text != "1 … 9")
     for sections in sections_for(desk.table, desk.state.view_mode):

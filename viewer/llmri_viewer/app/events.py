@@ -46,7 +46,7 @@ def received(state: ViewState, store: ScanStore, event: ServerMessage | LinkStat
         return _left_out(state, store, event, odd)
     match event:
         case TurnStart() | Token() | TurnEnd():
-            _told(store, event)
+            _keep(store, event)
         case Scan():
             state = _scanned(state, store, event)
         case LinkStatus():
@@ -81,8 +81,8 @@ def _standing(store: ScanStore, message: Welcome | Edits) -> Standing:
     known = store.stand(message).edits
     if message.unread:  # others act besides, which nothing here can show
         store.revisions.lost()
-    told = Standing.told(message)
-    return told if known is None else replace(told, edits=known)
+    standing = Standing.of(message)
+    return standing if known is None else replace(standing, edits=known)
 
 
 def _noticed(state: ViewState, notice: Notice | Card) -> ViewState:
@@ -117,13 +117,13 @@ def _left_out(state: ViewState, store: ScanStore, event: ServerMessage, odd: str
     return _refused(state, odd)
 
 
-def _told(store: ScanStore, event: TurnStart | Token | TurnEnd) -> None:
+def _keep(store: ScanStore, event: TurnStart | Token | TurnEnd) -> None:
     """Keep what was said."""
     match event:
         case TurnStart():
             store.begin(event)
         case Token() if event.command is None:  # otherwise it answers one, and is none of the conversation
-            store.add_token(event)
+            store.add_token(event, event.revision)
         case TurnEnd():
             store.end(event)
 
@@ -210,9 +210,10 @@ def _scanned(state: ViewState, store: ScanStore, scan: Scan) -> ViewState:
     if scan.command is not None:  # it answers a command, and is none of the conversation
         return state
     moment = TokenRef(scan.turn, scan.token)
-    had = store.sheet(state.time.at, state.pane.site) is not None
-    store.add_scan(moment, scan.site, ScanRows(scan.layers, array_of(scan), scan.time))
-    if had and store.sheet(state.time.at, state.pane.site) is None and state.time.paused:
+    had = store.scan(state.time.at, state.pane.site) is not None
+    rows = ScanRows(scan.layers, array_of(scan), scan.time)
+    store.add_scan(moment, scan.site, rows, scan.revision)
+    if had and store.scan(state.time.at, state.pane.site) is None and state.time.paused:
         sentence = f"the shown scan was let go for newer ones: all fit {store.budget >> 20} MiB"
         return state.noticing(sentence, warning=True)
     if scan.site != state.pane.site or (state.time.paused and state.time.at is not None):

@@ -93,7 +93,7 @@ class Reference:
 
     def _add(self, sums: _TurnSums, store: ScanStore, moment: TokenRef) -> int:
         """Add a scan; give how many were read."""
-        sheet = store.sheet(moment, self._site)
+        sheet = store.scan(moment, self._site)
         row = self._units.read(sheet) if sheet is not None else None
         if row is None:
             return 0
@@ -174,6 +174,6 @@ def _values(atlas: Atlas, site: str, moments: list[TokenRef], store: ScanStore) 
     """Return the units of the clusters at tokens spread evenly over some, `[tokens, units]`."""
     units = AtlasUnits(atlas)
     spread = moments[:: max(1, -(-len(moments) // MOST_SCANS))]
-    sheets = [sheet for moment in spread if (sheet := store.sheet(moment, site)) is not None]
+    sheets = [sheet for moment in spread if (sheet := store.scan(moment, site)) is not None]
     rows = [row for sheet in sheets if (row := units.read(sheet)) is not None]
     return np.stack(rows) if rows else np.zeros((0, len(units)), np.float32)

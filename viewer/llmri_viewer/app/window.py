@@ -24,7 +24,7 @@ from llmri_viewer.drawing.scene import Meters
 from llmri_viewer.files.writing import reason, timed, whole
 from llmri_viewer.input.translate import Translator
 from llmri_viewer.model.history.store import TokenRef
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.density import scale_of
 from llmri_viewer.model.state import Link
 from llmri_viewer.views.values import spectra
@@ -191,7 +191,7 @@ class Window:
     def moment_at(self, x: int, y: int) -> TokenRef | None:
         """Return the moment at a point of the strip, or under a point of the scrubber's height."""
         state, store = self.application.state, self.application.store
-        parts = face.of(state.window.size)
+        parts = window_parts.of(state.window.size)
         if parts.scrubber.y <= y < parts.scrubber.bottom:
             return timeline.moment_at(parts.scrubber, store, x)
         return strip.moment_at(self.canvas, parts.strip, state, store, (x, y))

@@ -19,7 +19,7 @@ from llmri_protocol.messages import ModelCard, ServerMessage, Welcome
 from llmri_viewer.cluster_job import progress
 from llmri_viewer.cluster_job.gatherer import Gatherer
 from llmri_viewer.cluster_job.job_spec import Task, What
-from llmri_viewer.cluster_job.process import Made, WorkerProcess
+from llmri_viewer.cluster_job.process import JobResult, WorkerProcess
 from llmri_viewer.commands.base import Step
 from llmri_viewer.commands.clusters import TakeClusters
 from llmri_viewer.commands.effects import (
@@ -115,7 +115,7 @@ class ClusterBuilder:
                             look=replace(state.look, edges=False),
                         ).noticing(sentence, warning=True)
                     )
-                case Made(partners, atlas):
+                case JobResult(partners, atlas):
                     self._worker = None
                     state = replace(state, clusters=replace(state.clusters, job=None))
                     if atlas is not None:

@@ -17,7 +17,7 @@ SITE_BYTES = 64 << 20
 ALL_BYTES = 256 << 20
 TURNS = 4096  # whose text is kept
 
-Key = tuple[str, tuple[int, ...]]  # a site, and the layers of it that are collected
+CollectionKey = tuple[str, tuple[int, ...]]  # a site, and the layers of it that are collected
 
 
 class Gatherer:
@@ -27,7 +27,7 @@ class Gatherer:
         self._session = ""
         self._edited = False
         self._transcript = Transcript(TURNS)
-        self._collections: dict[Key, Collection] = {}  # the one that grew last stands last
+        self._collections: dict[CollectionKey, Collection] = {}  # the one that grew last stands last
 
     def take(self, event: ServerMessage | LinkStatus, state: ViewState, store: ScanStore) -> Gathered:
         """Take an event that led to this state; give how much there is of what is shown."""
@@ -89,7 +89,7 @@ class Gatherer:
             collection.leave_out(_protected(collection.units, state))
 
     def _scanned(self, scan: Scan, state: ViewState, store: ScanStore) -> None:
-        sheet = store.sheet(TokenRef(scan.turn, scan.token), scan.site)
+        sheet = store.scan(TokenRef(scan.turn, scan.token), scan.site)
         if state.connection.card is None or sheet is None:
             return
         key = (scan.site, together(state.connection.card, scan.site, state.pane.layer))
@@ -101,7 +101,7 @@ class Gatherer:
         collection.scan(scan.turn, scan.token, _values(sheet, key[1]))
         self._make_room()
 
-    def _begun(self, key: Key, state: ViewState, width: int) -> Collection:
+    def _begun(self, key: CollectionKey, state: ViewState, width: int) -> Collection:
         site, layers = key
         units = UnitSet.of_layers(site, layers, width)
         return Collection(

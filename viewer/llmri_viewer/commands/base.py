@@ -43,10 +43,10 @@ def update(state: ViewState, command: Command, store: ScanStore) -> Step:
         return command.apply(state, store)
     state = replace(state, overlays=replace(state.overlays, hint=False)).noticing("")
     if state.connection.read_only and isinstance(command, Touching):
-        return told(state, ONLY_LOOKS)
+        return refused(state, ONLY_LOOKS)
     return command.apply(state, store)
 
 
-def told(state: ViewState, sentence: str) -> Step:
+def refused(state: ViewState, sentence: str) -> Step:
     """Change nothing and say why."""
     return Step(state.noticing(sentence, warning=True))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from llmri_protocol.messages import Chat
-from llmri_viewer.commands.base import OFFLINE, ONLY_LOOKS, Step, Touching, told
+from llmri_viewer.commands.base import OFFLINE, ONLY_LOOKS, Step, Touching, refused
 from llmri_viewer.commands.effects import PasteText
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.measured.measuring import UNNUMBERED
@@ -26,7 +26,7 @@ class OpenChat:
         opened = replace(
             state, typing=replace(state.typing, chat=state.typing.chat or state.typing.draft, draft="")
         )
-        return told(opened, ONLY_LOOKS) if state.connection.read_only else Step(opened)
+        return refused(opened, ONLY_LOOKS) if state.connection.read_only else Step(opened)
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,9 @@ class TypeText:
         line = " ".join(self.text.splitlines())
         length = len(state.typing.chat or state.typing.goto or "") + len(line)
         if length > TYPED_MOST:
-            return told(state, f"{length} characters are too many to say at once; at most {TYPED_MOST} fit")
+            return refused(
+                state, f"{length} characters are too many to say at once; at most {TYPED_MOST} fit"
+            )
         if state.typing.chat is not None:
             return Step(replace(state, typing=replace(state.typing, chat=state.typing.chat + line)))
         return Step(
@@ -89,7 +91,7 @@ class SendChat(Touching):
         if not text:
             return Step(state)
         if state.connection.link.link is not Link.CONNECTED:
-            return told(state, OFFLINE)
+            return refused(state, OFFLINE)
         sent = replace(followed(state, store), typing=replace(state.typing, chat=""))
         return Step(sent, (Chat(id=UNNUMBERED, text=text, new=self.new),))
 

@@ -7,7 +7,7 @@ from llmri_look import words
 from llmri_look.view_names import ViewName
 from llmri_protocol.messages import Stop
 from llmri_viewer import views
-from llmri_viewer.commands.base import Step, told
+from llmri_viewer.commands.base import Step, refused
 from llmri_viewer.commands.edit import Deselect
 from llmri_viewer.commands.effects import BuildClusters, FindPartners, SaveClusters, StopBuilding
 from llmri_viewer.commands.view import at_site, subscription
@@ -107,9 +107,9 @@ class SelectMostActive:
         """See `Command`."""
         atlas, ranking = state.atlas, state.clusters.ranking
         if atlas is None:
-            return told(state, "there are no clusters yet")
+            return refused(state, "there are no clusters yet")
         if ranking is None:
-            return told(state, "nothing was said yet that clusters could fire on")
+            return refused(state, "nothing was said yet that clusters could fire on")
         leading = ranking.leading(chosen_clusters(atlas, state.selection.units))
         places: Selection = frozenset().union(*map(atlas.places, leading))
         what = f"the {words.count(len(leading), 'cluster')} most active in {ranking.where}"
@@ -136,7 +136,7 @@ class Rebuild:
             return Step(state, effects=(StopBuilding(),))
         if not state.clusters.gathered.enough:
             got = state.clusters.gathered
-            return told(state, cluster_words.missing_samples(got))
+            return refused(state, cluster_words.missing_samples(got))
         return Step(state, effects=(BuildClusters((state.pane.layer,) if self.alone else None),))
 
 
@@ -188,7 +188,9 @@ class ShowEdges:
         ):
             return Step(shown)
         if not state.clusters.gathered.enough:
-            return told(state, cluster_words.missing_samples(state.clusters.gathered, "lines of correlation"))
+            return refused(
+                state, cluster_words.missing_samples(state.clusters.gathered, "lines of correlation")
+            )
         return Step(shown, effects=(FindPartners(),))
 
 
@@ -199,5 +201,5 @@ class KeepClusters:
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
         if state.atlas is None:
-            return told(state, "there are no clusters to save yet")
+            return refused(state, "there are no clusters to save yet")
         return Step(state, effects=(SaveClusters(),))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from llmri_protocol.messages import ClearInterventions, Intervene, Redo, RePrefill, Undo
-from llmri_viewer.commands.base import OFFLINE, Silent, Step, Touching, told
+from llmri_viewer.commands.base import OFFLINE, Silent, Step, Touching, refused
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.measured.measuring import UNNUMBERED
 from llmri_viewer.model.state import Link, ViewState
@@ -73,12 +73,12 @@ class Ablate(Touching):
 
 def _scale(state: ViewState, factor: float) -> Step:
     if state.site_card and not state.site_card.editable:
-        return told(
+        return refused(
             state,
             f"units at {state.pane.site} can be looked at, not edited; {{site.next}} shows another site",
         )
     if not state.selection.units:
-        return told(state, "no unit is selected; click one first")
+        return refused(state, "no unit is selected; click one first")
     return Step(state, (Intervene(id=UNNUMBERED, edits=state.scaling(factor)),))
 
 
@@ -136,11 +136,11 @@ class Reread(Touching):
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
         if state.connection.link.link is not Link.CONNECTED:
-            return told(state, OFFLINE)
+            return refused(state, OFFLINE)
         if state.editing.rereading:
-            return told(state, "it is being read anew; wait for it")
+            return refused(state, "it is being read anew; wait for it")
         if not state.editing.standing.stale:
-            return told(state, "nothing to read anew: earlier tokens keep no edits but those that stand")
+            return refused(state, "nothing to read anew: earlier tokens keep no edits but those that stand")
         return Step(
             replace(state, editing=replace(state.editing, rereading=True)).noticing(READS),
             (RePrefill(id=UNNUMBERED),),

@@ -3,12 +3,12 @@
 from dataclasses import dataclass, replace
 
 from llmri_viewer import views
-from llmri_viewer.commands.base import Step, told
+from llmri_viewer.commands.base import Step, refused
 from llmri_viewer.commands.clusters import ShowView
 from llmri_viewer.commands.edit import Select
 from llmri_viewer.commands.tokens import GoToMoment
 from llmri_viewer.commands.view import GoToLayer
-from llmri_viewer.model.goto import ClusterPlace, LayerPlace, MomentPlace, Place, UnitPlace, read
+from llmri_viewer.model.goto import ClusterPlace, Destination, LayerPlace, MomentPlace, UnitPlace, read
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.state import ViewState
 
@@ -40,12 +40,12 @@ class Go:
         if not state.typing.goto:
             return LeaveGoto().apply(state, store)
         reading = read(state.typing.goto, state, store)
-        if reading.place is None:
-            return told(state, reading.sentence)
-        return _gone(replace(state, typing=replace(state.typing, goto=None)), store, reading.place)
+        if reading.destination is None:
+            return refused(state, reading.sentence)
+        return _gone(replace(state, typing=replace(state.typing, goto=None)), store, reading.destination)
 
 
-def _gone(state: ViewState, store: ScanStore, place: Place) -> Step:
+def _gone(state: ViewState, store: ScanStore, place: Destination) -> Step:
     match place:
         case UnitPlace():
             return Step(_at_unit(state, store, place))

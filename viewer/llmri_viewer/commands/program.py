@@ -69,7 +69,7 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Point(Silent):
+class MovePointer(Silent):
     """The pointer is elsewhere; None when it left the window."""
 
     at: tuple[int, int] | None

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from llmri_viewer.commands.base import Step, told
+from llmri_viewer.commands.base import Step, refused
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.values.signals import why_no_order
@@ -16,7 +16,7 @@ class OrderUnits:
         """See `Command`."""
         why = "" if state.look.by_layout else why_no_order(state)
         return (
-            told(state, why)
+            refused(state, why)
             if why
             else Step(replace(state, look=replace(state.look, by_layout=not state.look.by_layout)))
         )

@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
-from llmri_viewer.commands.base import Step, told
+from llmri_viewer.commands.base import Step, refused
 from llmri_viewer.model.history.store import ScanStore, TokenRef
 from llmri_viewer.model.playback import followed, held, replayed
 from llmri_viewer.model.state import ViewState
@@ -19,9 +19,9 @@ class MoveToken:
         """See `Command`."""
         at = store.step(state.time.at, state.pane.site, self.step) if state.time.at else None
         if at is None and not store.scanned_turns(state.pane.site):
-            return told(state, f"no scans of {state.pane.site} are kept yet")
+            return refused(state, f"no scans of {state.pane.site} are kept yet")
         if at is None:
-            return told(state, "no earlier scan is kept" if self.step < 0 else "this is the newest scan")
+            return refused(state, "no earlier scan is kept" if self.step < 0 else "this is the newest scan")
         return Step(held(state, store, at))
 
 
@@ -36,7 +36,7 @@ class MoveTurn:
         turns, here = store.scanned_turns(state.pane.site), state.time.at.turn if state.time.at else 0
         place = bisect_left(turns, here) - 1 if self.step < 0 else bisect_right(turns, here)
         if state.time.at is None or not 0 <= place < len(turns):
-            return told(state, "no earlier turn is kept" if self.step < 0 else "this is the newest turn")
+            return refused(state, "no earlier turn is kept" if self.step < 0 else "this is the newest turn")
         return Step(
             held(state, store, TokenRef(turns[place], store.moments(turns[place], state.pane.site)[-1]))
         )
@@ -52,7 +52,7 @@ class GoToEnd:
         """See `Command`."""
         at = store.oldest(state.pane.site) if self.end < 0 else store.newest(state.pane.site)
         if at is None:
-            return told(state, f"no scans of {state.pane.site} are kept yet")
+            return refused(state, f"no scans of {state.pane.site} are kept yet")
         return Step(held(state, store, at))
 
 
@@ -66,7 +66,7 @@ class GoToMoment:
         """See `Command`."""
         at = store.nearest(self.moment, state.pane.site)
         if at is None:
-            return told(state, f"no scans of {state.pane.site} are kept yet")
+            return refused(state, f"no scans of {state.pane.site} are kept yet")
         return Step(held(state, store, at))
 
 
@@ -89,5 +89,5 @@ class ToggleReplay:
         if state.time.replaying:
             return Step(held(state, store))
         if state.time.at is None or store.nearest(state.time.at, state.pane.site) is None:
-            return told(state, "there is nothing to replay yet")
+            return refused(state, "there is nothing to replay yet")
         return Step(replayed(state, store))

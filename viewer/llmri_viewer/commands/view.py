@@ -8,7 +8,7 @@ from llmri_look import words
 from llmri_look.colours import colour
 from llmri_protocol.messages import Subscribe
 from llmri_viewer import views
-from llmri_viewer.commands.base import Silent, Step, told
+from llmri_viewer.commands.base import Silent, Step, refused
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.layout.reach import Reach
 from llmri_viewer.model.measured.measuring import UNNUMBERED
@@ -39,7 +39,7 @@ def at_site(state: ViewState, store: ScanStore, site: str) -> ViewState:
 
     Units are selected anew, and the values choose the window.
     """
-    held = state.time.paused and store.sheet(state.time.at, site) is not None
+    held = state.time.paused and store.scan(state.time.at, site) is not None
     return replace(
         state,
         pane=replace(state.pane, site=site),
@@ -96,7 +96,9 @@ class NextSite:
         if state.pane.site not in names:
             return Step(state)
         if views.of(state).of_clusters and state.atlas:
-            return told(state, f"the clusters are of {state.pane.site}; another site can be seen in the grid")
+            return refused(
+                state, f"the clusters are of {state.pane.site}; another site can be seen in the grid"
+            )
         site = names[(names.index(state.pane.site) + self.step) % len(names)]
         shown = at_site(state, store, site)
         return Step(replace(shown, pane=replace(shown.pane, camera=None)), (subscription(site),))
@@ -223,9 +225,9 @@ class AdjustWindow:
         """See `Command`."""
         picture = views.picture_of(state, store)
         if picture is not None and not views.of(state).scaled:
-            return told(state, "this view sets its own scale")
+            return refused(state, "this view sets its own scale")
         if picture is None:
-            return told(state, "there are no colours to adjust yet")
+            return refused(state, "there are no colours to adjust yet")
         low, high = picture.scale.low, picture.scale.high
         half = min((high - low) / 2 * math.exp(self.dx / WINDOW_PIXELS), colour.MOST / 2)
         middle = (high + low) / 2

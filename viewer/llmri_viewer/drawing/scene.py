@@ -25,7 +25,7 @@ from llmri_viewer.drawing.panels import (
     timeline,
 )
 from llmri_viewer.model.history.store import ScanStore
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.picture import Picture
@@ -45,7 +45,7 @@ class Meters(NamedTuple):
 
 def draw(canvas: Canvas, state: ViewState, store: ScanStore, table: Bindings, meters: Meters) -> None:
     """Draw everything."""
-    parts = face.of(state.window.size)
+    parts = window_parts.of(state.window.size)
     canvas.written.clear()
     canvas.spelled = table.spelled
     canvas.fill(parts.window, canvas.theme.background)
@@ -112,7 +112,7 @@ def paint(
     except Exception as error:
         sentence = f"{type(error).__name__}: {error}"
         _log(state.pane.view, sentence)
-        view = face.of(state.window.size).view
+        view = window_parts.of(state.window.size).view
         canvas.clip(None)
         canvas.fill(view, canvas.theme.background)
         waiting.say(canvas, view, "This view cannot be drawn", sentence)

@@ -10,11 +10,11 @@ from llmri_viewer.commands import Command
 from llmri_viewer.commands.edit import Lasso
 from llmri_viewer.commands.measuring import Scroll
 from llmri_viewer.commands.pointing import at_pointer, lassoed
-from llmri_viewer.commands.program import Point
+from llmri_viewer.commands.program import MovePointer
 from llmri_viewer.commands.tokens import GoToMoment
 from llmri_viewer.commands.view import AdjustWindow, GoToLayer, Pan, Zoom
 from llmri_viewer.model.history.store import TokenRef
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.model.state_groups import At
 
@@ -49,11 +49,11 @@ class MouseInput:
             case pygame.MOUSEBUTTONUP if event.button == self._button:
                 return self._released(event.pos, state)
             case pygame.MOUSEMOTION:
-                return [Point(event.pos), *self._moved(event, state)]
+                return [MovePointer(event.pos), *self._moved(event, state)]
             case pygame.MOUSEWHEEL:
                 return self._wheel(event, state)
             case pygame.WINDOWLEAVE:
-                return [Point(None)]
+                return [MovePointer(None)]
         return []
 
     def _moved(self, event: pygame.event.Event, state: ViewState) -> list[Command]:
@@ -63,7 +63,7 @@ class MouseInput:
         self._dragged = self._dragged or far >= DRAG_FROM
         if not self._dragged:
             return []
-        parts = face.of(state.window.size)
+        parts = window_parts.of(state.window.size)
         if parts.view.holds(*self._pressed):
             return self._dragged_view(event, state)
         if parts.layers.holds(*self._pressed):
@@ -72,7 +72,7 @@ class MouseInput:
 
     def _scrubbed(self, at: At, state: ViewState) -> list[Command]:
         """Go to the moment over or under the pointer, where the scrubber was pressed."""
-        scrubber = face.of(state.window.size).scrubber
+        scrubber = window_parts.of(state.window.size).scrubber
         held = self._pressed is not None and scrubber.holds(*self._pressed)
         if not held or state.overlays.help or self._button != pygame.BUTTON_LEFT:
             return []
@@ -116,12 +116,12 @@ class MouseInput:
         return self._table.command(state.view_mode, gesture)
 
     def _clicked(self, at: At, state: ViewState, gesture: str) -> list[Command]:
-        parts = face.of(state.window.size)
+        parts = window_parts.of(state.window.size)
         meant = at_pointer(self._bound(state, gesture) or "", state, at)
         if meant is not None:
             return [meant]
         if parts.layers.holds(*at) and state.connection.card:
-            layer = face.layer_at(parts.layers, state.connection.card.layers, at[1])
+            layer = window_parts.layer_at(parts.layers, state.connection.card.layers, at[1])
             return [] if layer is None else [GoToLayer(layer)]
         moment = self._moment_at(*at)
         return [] if moment is None else [GoToMoment(moment)]

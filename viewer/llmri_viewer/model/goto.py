@@ -50,7 +50,7 @@ class MomentPlace:
     moment: TokenRef
 
 
-Place = UnitPlace | LayerPlace | ClusterPlace | MomentPlace
+Destination = UnitPlace | LayerPlace | ClusterPlace | MomentPlace
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Reading:
     """What a text means: a place, or none yet; in a sentence. `wrong` where more typing would not help."""
 
     sentence: str
-    place: Place | None = None
+    destination: Destination | None = None
     wrong: bool = False
 
 
@@ -80,14 +80,14 @@ def read(text: str, state: ViewState, store: ScanStore) -> Reading:
     return Reading(f'“{text}” is no place; write 127, 4:127, l4, c3, t12, 3.12 or "text"', wrong=True)
 
 
-Parts = list[str | None]
+Captured = list[str | None]
 
 
-def _unit(parts: Parts, state: ViewState, store: ScanStore) -> Reading:
+def _unit(parts: Captured, state: ViewState, store: ScanStore) -> Reading:
     return _layer_unit([str(state.pane.layer), *parts], state, store)
 
 
-def _layer_unit(parts: Parts, state: ViewState, _store: ScanStore) -> Reading:
+def _layer_unit(parts: Captured, state: ViewState, _store: ScanStore) -> Reading:
     layer, unit = parts
     number = int(layer or 0)
     last = state.connection.card.layers - 1 if state.connection.card else 0
@@ -100,7 +100,7 @@ def _layer_unit(parts: Parts, state: ViewState, _store: ScanStore) -> Reading:
     return Reading(f"select unit {int(unit)} of layer {number}", UnitPlace(number, int(unit)))
 
 
-def _layer(parts: Parts, state: ViewState, _store: ScanStore) -> Reading:
+def _layer(parts: Captured, state: ViewState, _store: ScanStore) -> Reading:
     last = state.connection.card.layers - 1 if state.connection.card else 0
     if parts[0] is None:
         return Reading(f"a layer, 0 to {last}")
@@ -116,7 +116,7 @@ def _beyond_layers(number: int, last: int) -> Reading:
     return Reading(f"layer {number}: this model has 0 to {last}", wrong=True)
 
 
-def _cluster(parts: Parts, state: ViewState, _store: ScanStore) -> Reading:
+def _cluster(parts: Captured, state: ViewState, _store: ScanStore) -> Reading:
     if state.atlas is None:
         return Reading("there are no clusters yet", wrong=True)
     numbers = sorted(cluster.number for cluster in state.atlas.clustering.clusters)
@@ -130,13 +130,13 @@ def _cluster(parts: Parts, state: ViewState, _store: ScanStore) -> Reading:
     return Reading(f"select cluster {number}, {units} units", ClusterPlace(number))
 
 
-def _token(parts: Parts, state: ViewState, store: ScanStore) -> Reading:
+def _token(parts: Captured, state: ViewState, store: ScanStore) -> Reading:
     if state.time.at is None:
         return Reading("nothing was said yet", wrong=True)
     return _turn_token([str(state.time.at.turn), *parts], state, store)
 
 
-def _turn(parts: Parts, state: ViewState, store: ScanStore) -> Reading:
+def _turn(parts: Captured, state: ViewState, store: ScanStore) -> Reading:
     if parts[0] is None and store.order:
         return Reading(f"a turn, {store.order[0]} to {store.order[-1]}")
     reading = _turn_token([*parts, None], state, store)
@@ -146,7 +146,7 @@ def _turn(parts: Parts, state: ViewState, store: ScanStore) -> Reading:
     return _to(TokenRef(int(parts[0] or 0), tokens[0]), state, store)
 
 
-def _turn_token(parts: Parts, state: ViewState, store: ScanStore) -> Reading:
+def _turn_token(parts: Captured, state: ViewState, store: ScanStore) -> Reading:
     number, token = int(parts[0] or 0), parts[1]
     turn = store.turns.get(number)
     if turn is None:
@@ -161,7 +161,7 @@ def _turn_token(parts: Parts, state: ViewState, store: ScanStore) -> Reading:
     return _to(TokenRef(number, int(token)), state, store)
 
 
-def _text(parts: Parts, state: ViewState, store: ScanStore) -> Reading:
+def _text(parts: Captured, state: ViewState, store: ScanStore) -> Reading:
     wanted = parts[0]
     if wanted is None:
         return Reading("the next token with this text")
@@ -211,7 +211,7 @@ def _written(turn: Turn, _count: int, _upset: int) -> tuple[str, list[int]]:
     return "".join(text for _, text in texts), [number for number, text in texts for _ in text]
 
 
-Reader = Callable[[Parts, ViewState, ScanStore], Reading]
+Reader = Callable[[Captured, ViewState, ScanStore], Reading]
 L, U, C, T, TURN = r"l(?:ayer)?\s*", r"u(?:nit)?\s*", r"c(?:luster)?\s*", r"t(?:oken)?\s*", r"turn\s*"
 N = r"(\d{1,9})"
 READERS: tuple[tuple[re.Pattern[str], Reader], ...] = tuple(

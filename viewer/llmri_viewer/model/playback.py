@@ -59,7 +59,7 @@ def news_words(state: ViewState, store: ScanStore) -> str:
 
 def pace(store: ScanStore, site: str, here: TokenRef, there: TokenRef) -> float:
     """Return the seconds from a token to the next as they came, at least a twelfth and at most one."""
-    one, other = store.sheet(here, site), store.sheet(there, site)
+    one, other = store.scan(here, site), store.scan(there, site)
     if one is None or other is None or not (one.time and other.time) or here.turn != there.turn:
         return QUICKEST
     return min(max(other.time - one.time, QUICKEST), SLOWEST)

@@ -8,7 +8,6 @@ from typing import Literal
 from llmri_client.link_status import LinkStatus
 from llmri_clustering.correlation import Partners
 from llmri_look.colours.theme import ColourMapName
-from llmri_look.edit_effects import EditEffect, effect_of
 from llmri_look.view_names import ViewName
 from llmri_protocol.messages import Edit, Edits, ModelCard, Welcome
 from llmri_viewer.model.clusters.atlas import Atlas
@@ -16,7 +15,6 @@ from llmri_viewer.model.clusters.gathered import Gathered, Job
 from llmri_viewer.model.clusters.ranking import Ranking
 from llmri_viewer.model.history.store import TokenRef
 from llmri_viewer.model.history.under import UNKNOWN, Under, units_of
-from llmri_viewer.model.history.under import Edits as EditSet
 from llmri_viewer.model.layout.disc_camera import DiscCamera, Flight
 from llmri_viewer.model.layout.geometry import Camera
 from llmri_viewer.model.layout.reach import Reach
@@ -126,7 +124,7 @@ class Standing:
     units: Mapping[tuple[str, int, int], Edit] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
-    def told(cls, message: Welcome | Edits) -> "Standing":
+    def of(cls, message: Welcome | Edits) -> "Standing":
         """Take what the server said; `units` gives by site, layer and unit the edit that it obeys."""
         units = units_of(message.edits)
         if isinstance(message, Welcome):
@@ -140,19 +138,6 @@ class Standing:
             stale=message.stale_cache,
             units=units,
         )
-
-    def layers(self, site: str) -> dict[int, set[EditEffect]]:
-        """Return the edited layers of a site, with what is done to units there."""
-        return layers_of(self.edits, site)
-
-
-def layers_of(edits: EditSet, site: str) -> dict[int, set[EditEffect]]:
-    """Return the layers of a site that edits touch, with what is done to units there."""
-    found: dict[int, set[EditEffect]] = {}
-    for edit in edits:
-        if edit.site == site:
-            found.setdefault(edit.layer, set()).add(effect_of(edit))
-    return found
 
 
 @dataclass(frozen=True)

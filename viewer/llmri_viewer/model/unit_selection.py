@@ -208,7 +208,7 @@ def difference(late: Rows, early: Rows) -> Rows:
 
 def values_at(subject: UnitSelection, store: ScanStore, moment: TokenRef | None, site: str) -> Rows | None:
     """Return the units' activations at a token, `[units]`; None where no scan of it is kept."""
-    sheet = store.sheet(moment, site)
+    sheet = store.scan(moment, site)
     return subject.read(sheet) if sheet else None
 
 

@@ -11,7 +11,7 @@ from llmri_viewer import views
 from llmri_viewer.app.window import Window
 from llmri_viewer.commands.view import Resize
 from llmri_viewer.drawing.panels import strip
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import Link
 from llmri_viewer.scripts.script import Action, Click, PointAt, Press, Say, Shot, Size, Sleep, Type, Wait
@@ -160,7 +160,7 @@ class Pilot:
     def _box(self, action: Click) -> Box | None:
         """Return where a target stands in the window, None where it is not in sight."""
         state, store = self._app.state, self._app.store
-        parts = face.of(state.window.size)
+        parts = window_parts.of(state.window.size)
         if action.target == "unit":
             view = views.of(state)
             subject = view.subject(state)
@@ -174,7 +174,7 @@ class Pilot:
         if action.target == "layer":
             known = state.connection.card is not None and action.number < state.connection.card.layers
             return (
-                face.layer_row(parts.layers, state.connection.card.layers, action.number)
+                window_parts.layer_row(parts.layers, state.connection.card.layers, action.number)
                 if known and state.connection.card
                 else None
             )

@@ -10,8 +10,8 @@ from llmri_look.colours.colour import Scale
 from llmri_look.view_names import ViewName
 from llmri_viewer.model.history.store import Rows, ScanStore
 from llmri_viewer.model.layout.columns import Columns, columns
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.model.unit_selection import AllUnits
 from llmri_viewer.views.base import At, Points

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from llmri_look.view_names import ViewName
 from llmri_protocol.messages import Command as Request
 from llmri_viewer.model.history.store import Rows, ScanStore
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.layout.reach import Reach
 from llmri_viewer.model.measured.measuring import Kind
@@ -227,7 +227,7 @@ class PlainView:
 
     def stage(self, state: ViewState, /) -> Box:
         """See `View`."""
-        return face.of(state.window.size).view
+        return window_parts.of(state.window.size).view
 
     def subject(self, _state: ViewState, /) -> UnitSelection | None:
         """See `View`."""

@@ -9,7 +9,7 @@ from llmri_look.view_names import ViewName
 from llmri_viewer.model.clusters import cluster_words
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.history.store import ScanStore
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.disc_camera import FLIGHT_SECONDS, DiscCamera, Flight
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import ViewState
@@ -71,7 +71,7 @@ def group_to_enter(state: ViewState, atlas: Atlas, at: At) -> int | None:
 
 def stage_of(state: ViewState) -> Box:
     """Return the part of the window that the circles have."""
-    return face.staged(face.of(state.window.size).view)[1]
+    return window_parts.staged(window_parts.of(state.window.size).view)[1]
 
 
 def cluster_box(state: ViewState, number: int) -> Box | None:
@@ -151,7 +151,7 @@ class CirclesView(PlainView):
         clusters = f"{count} cluster{'s' if count != 1 else ''}"
         missing = int((~atlas.drawn).sum())
         where = f"at {state.pane.site}, {subject.where}" + (f"; {missing} not drawn" if missing else "")
-        if face.staged(face.of(state.window.size).view)[0] is None:
+        if window_parts.staged(window_parts.of(state.window.size).view)[0] is None:
             where += f"; {cluster_words.provenance(atlas.clustering.provenance)}"
         return f"{words.units(state.site_card, int(atlas.drawn.sum()))} in {clusters}", where
 

@@ -9,8 +9,8 @@ from llmri_look import words
 from llmri_look.view_names import ViewName
 from llmri_protocol.messages import Compare, ComparedToken, Comparison
 from llmri_viewer.model.history.store import ScanStore
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.measured.measuring import UNNUMBERED
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.barless import whole
@@ -28,7 +28,7 @@ COMMON = "\u0900"  # code points from here on may have no letter, and then are d
 
 
 @dataclass(frozen=True)
-class Parts:
+class ReplyParts:
     """How the view is divided."""
 
     note: Box
@@ -52,7 +52,7 @@ class TokenPlace:
     width: int
 
 
-def parts(state: ViewState) -> Parts:
+def parts(state: ViewState) -> ReplyParts:
     """Divide the view."""
     view = whole(state)
     note = view.row(0, ROW)
@@ -65,7 +65,7 @@ def parts(state: ViewState) -> Parts:
     below = heads[0].bottom + 2
     height = max(LINE, strip.y - UNIT // 2 - below)
     texts = (Box(heads[0].x, below, half, height), Box(heads[1].x, below, half, height))
-    return Parts(note, edits, heads, texts, strip)
+    return ReplyParts(note, edits, heads, texts, strip)
 
 
 @lru_cache(maxsize=8)

@@ -10,9 +10,9 @@ from llmri_look.view_names import ViewName
 from llmri_protocol.arrays import array_of
 from llmri_protocol.messages import MeasureInfluence
 from llmri_viewer.model.history.store import Rows, ScanStore
-from llmri_viewer.model.layout import face
-from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.measured.measuring import UNNUMBERED
 from llmri_viewer.model.state import ViewState, by_layer
 from llmri_viewer.views.all_layers import AllLayersView
@@ -28,7 +28,7 @@ EFFECTS_FROM = 80 * UNIT  # pixels of width, from which that has a place
 
 
 @dataclass(frozen=True)
-class Parts:
+class MapParts:
     """How the view is divided; `effects` is None where it has no room."""
 
     note: Box
@@ -37,9 +37,9 @@ class Parts:
     effects: Box | None
 
 
-def parts(state: ViewState) -> Parts:
+def parts(state: ViewState) -> MapParts:
     """Divide the view."""
-    view = face.of(state.window.size).view
+    view = window_parts.of(state.window.size).view
     rest = Box(view.x, view.y + NOTE, view.width, max(1, view.height - NOTE))
     effects = None
     room = rest.width
@@ -48,7 +48,7 @@ def parts(state: ViewState) -> Parts:
         room -= EFFECTS + 2 * UNIT
     stage = Box(rest.x, rest.y, max(1, room - NORMS - UNIT), rest.height)
     norms = Box(stage.right + UNIT, rest.y, NORMS, rest.height)
-    return Parts(view.row(0, NOTE - UNIT // 2), stage, norms, effects)
+    return MapParts(view.row(0, NOTE - UNIT // 2), stage, norms, effects)
 
 
 def asked_of(state: ViewState) -> tuple[MeasureInfluence, ...]:

@@ -12,7 +12,7 @@ from llmri_viewer.model.clusters import cluster_words
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.clusters.edges import edges_of
 from llmri_viewer.model.history.store import ScanStore
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.geometry import Box, Camera, Grid, fitting, grid_of
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.model.unit_selection import AtlasUnits, LayerUnits, UnitSelection
@@ -146,7 +146,7 @@ class GridView(LatticeView):
 
     def stage(self, state: ViewState, /) -> Box:
         """See `View`."""
-        return face.of(state.window.size).view
+        return window_parts.of(state.window.size).view
 
     def subject(self, state: ViewState, /) -> UnitSelection | None:
         """See `View`."""
@@ -187,7 +187,7 @@ class HebbianView(LatticeView):
 
     def stage(self, state: ViewState, /) -> Box:
         """See `View`."""
-        return face.staged(face.of(state.window.size).view)[1]
+        return window_parts.staged(window_parts.of(state.window.size).view)[1]
 
     def subject(self, state: ViewState, /) -> UnitSelection | None:
         """See `View`."""
@@ -204,7 +204,7 @@ class HebbianView(LatticeView):
                 state.atlas, state.clusters.partners, state.selection.units
             )
             where += f"; {known.words if known else 'lines: correlations are being worked out'}"
-        if state.atlas and face.staged(face.of(state.window.size).view)[0] is None:
+        if state.atlas and window_parts.staged(window_parts.of(state.window.size).view)[0] is None:
             where += f"; {cluster_words.provenance(state.atlas.clustering.provenance)}"
         return words.units(state.site_card, len(subject)), where
 

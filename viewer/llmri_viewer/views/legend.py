@@ -1,8 +1,8 @@
 """Where things stand in the column beside a view of clusters, and which cluster's row is at a point."""
 
-from llmri_viewer.model.layout import face
-from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.model.state_groups import At
 
@@ -18,7 +18,7 @@ def column(state: ViewState) -> Box | None:
     """Return the column, None where there is no room for it."""
     if state.atlas is None or state.pane.view not in {"circles", "hebbian"}:
         return None
-    return face.staged(face.of(state.window.size).view)[0]
+    return window_parts.staged(window_parts.of(state.window.size).view)[0]
 
 
 def heading(state: ViewState) -> Box | None:

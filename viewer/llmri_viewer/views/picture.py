@@ -51,7 +51,7 @@ def picture_of_units(subject: UnitSelection | None, state: ViewState, store: Sca
     The scale holds for the whole turn so far, so that tokens can be compared. What depends on the same scans
     is worked out once.
     """
-    sheet = store.sheet(state.time.at, state.pane.site)
+    sheet = store.scan(state.time.at, state.pane.site)
     if subject is None or sheet is None or state.time.at is None:
         return None
     look = Look(
@@ -68,7 +68,7 @@ def picture_of_units(subject: UnitSelection | None, state: ViewState, store: Sca
 def _before(at: TokenRef, state: ViewState, store: ScanStore) -> ScanRows | None:
     """Return the scan before one, of the same turn."""
     moment = store.step(at, state.pane.site, -1)
-    return store.sheet(moment, state.pane.site) if moment and moment.turn == at.turn else None
+    return store.scan(moment, state.pane.site) if moment and moment.turn == at.turn else None
 
 
 def _ends(store: ScanStore, at: TokenRef, site: str, subject: UnitSelection) -> tuple[float, ...]:

@@ -8,9 +8,9 @@ from llmri_look import words
 from llmri_look.view_names import ViewName
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.layout.columns import Columns, columns
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.layout.reach import Reach
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.model.unit_selection import LayerUnits
 from llmri_viewer.views.base import At, Points
@@ -29,7 +29,7 @@ POINTED_FROM = 1.0  # pixels a unit, from which it can be clicked
 
 
 @dataclass(frozen=True)
-class Parts:
+class SpectrumParts:
     """The boxes of a spectrum: the signal with a line of words above it, and the plot with its own.
 
     `signal` is None where there is no room for it.
@@ -72,7 +72,7 @@ class SpectralView(ReachingView):
             where = f"{words.count(len(state.selection.units), 'selected unit')} of {words.layers(layers)}"
         return "Spectrum over tokens" if state.look.spectrum == "tokens" else "Spectrogram over tokens", where
 
-    def parts(self, state: ViewState) -> Parts:
+    def parts(self, state: ViewState) -> SpectrumParts:
         """Divide the stage: a sixth for the signal, the rest for the plot."""
         stage = self.stage(state)
         inner = Box(stage.x + GUTTER, stage.y, max(1, stage.width - GUTTER - UNIT), stage.height)
@@ -82,7 +82,7 @@ class SpectralView(ReachingView):
         heading = inner.row(top, LINE)
         over = top + 2 * LINE
         height = max(1, stage.height - over - AXIS - BAR)
-        return Parts(signal, heading, inner.row(over, height))
+        return SpectrumParts(signal, heading, inner.row(over, height))
 
     def axis(self, state: ViewState, /) -> Box:
         """See `ReachingView`."""

@@ -8,8 +8,8 @@ from llmri_look.view_names import ViewName
 from llmri_protocol.messages import Candidate, LogitLens, ReadLens
 from llmri_protocol.messages import Command as Request
 from llmri_viewer.model.history.store import ScanStore
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.measured.measuring import UNNUMBERED, Asked
 from llmri_viewer.model.state import Link, ViewState
 from llmri_viewer.views.barless import whole

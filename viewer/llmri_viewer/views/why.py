@@ -89,7 +89,7 @@ def _why_no_values(state: ViewState, store: ScanStore, card: ModelCard) -> Words
             else "Say something to the model: press {chat.open}, or type in the server's terminal."
             + (f" {KNOWS}" if card.name == BUNDLED else ""),
         )
-    if state.look.difference and store.sheet(state.time.at, state.pane.site):
+    if state.look.difference and store.scan(state.time.at, state.pane.site):
         return (
             "Nothing to compare with",
             "This is the first scan of the turn. {token.next} goes to the next one; {difference.toggle} "

@@ -3,8 +3,8 @@
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.model.goto import EXAMPLES, read
 from llmri_viewer.model.history.store import ScanStore
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.state import ViewState
 
 WIDEST = 60 * UNIT
@@ -28,7 +28,7 @@ def draw(canvas: Canvas, under: Box, typed: str, state: ViewState, store: ScanSt
     below = Box(inner.x, inner.y + LINE, inner.width, max(0, box.bottom - UNIT - inner.y - LINE))
     if typed:
         reading = read(typed, state, store)
-        ink = theme.warning if reading.wrong else theme.text if reading.place else theme.dim
+        ink = theme.warning if reading.wrong else theme.text if reading.destination else theme.dim
         canvas.text(below.row(0, ROW), reading.sentence, colour=ink)
         return
     for number, (example, meaning) in enumerate(EXAMPLES[: below.height // ROW]):

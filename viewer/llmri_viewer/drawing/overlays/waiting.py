@@ -5,9 +5,9 @@ from collections.abc import Callable
 from llmri_look.colours.theme import LARGE
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.model.clusters.gathered import Job
-from llmri_viewer.model.layout import face
-from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.measured.measuring import Kind
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.picture import Words
@@ -39,7 +39,7 @@ def is_waiting(canvas: Canvas, state: ViewState, why: Why) -> bool:
     """Tell whether a view of clusters has none yet; then say how far they have come."""
     if state.atlas is not None:
         return False
-    clusters(canvas, face.of(state.window.size).view, state, why())
+    clusters(canvas, window_parts.of(state.window.size).view, state, why())
     return True
 
 

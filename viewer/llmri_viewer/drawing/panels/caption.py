@@ -8,9 +8,9 @@ from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.charts import colour_bar
 from llmri_viewer.drawing.panels import cluster
 from llmri_viewer.model.clusters import cluster_words
-from llmri_viewer.model.layout import face
-from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.views import legend
 from llmri_viewer.views.picture import Picture
@@ -81,7 +81,7 @@ def _reading(state: ViewState, picture: Picture | None) -> Variants:
 
 def _folded(state: ViewState) -> bool:
     """Tell whether several units are selected, and there is no side panel to say so."""
-    return len(state.selection.units) > 1 and face.of(state.window.size).side is None
+    return len(state.selection.units) > 1 and window_parts.of(state.window.size).side is None
 
 
 def _listed(state: ViewState) -> Variants:
@@ -100,7 +100,7 @@ def _listed(state: ViewState) -> Variants:
 def _cluster_reading(state: ViewState) -> Variants:
     """Return the selected cluster's evidence beside its null, where the side panel is folded away."""
     found = cluster.shown(state) if views.of(state).of_clusters else None
-    if found is None or state.atlas is None or face.of(state.window.size).side is not None:
+    if found is None or state.atlas is None or window_parts.of(state.window.size).side is not None:
         return ()
     null = words.number(found.null.inside)
     below = "" if found.real else ", below null"

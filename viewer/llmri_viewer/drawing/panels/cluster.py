@@ -9,15 +9,15 @@ from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.panels.side import HEADING, heading
 from llmri_viewer.model.clusters import cluster_words
 from llmri_viewer.model.clusters.atlas import Atlas, chosen_clusters
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.state import ViewState
 
 ROW = 19
 NUMBER = 9 * UNIT
 HEIGHT = HEADING + 20 * ROW + 2 * UNIT
 TOKENS, TURNS = 5, 3  # written out at most
-Column = tuple[str, str, str]
+Cells = tuple[str, str, str]
 
 
 def shown(state: ViewState) -> Cluster | None:
@@ -127,7 +127,7 @@ def _rows(body: Box, top: int, count: int) -> Iterator[Box]:
         yield body.row(top + number * ROW, ROW)
 
 
-def _row(canvas: Canvas, row: Box, cells: Column, *, dim: bool = False) -> None:
+def _row(canvas: Canvas, row: Box, cells: Cells, *, dim: bool = False) -> None:
     theme = canvas.theme
     canvas.text(
         Box(row.x, row.y, row.width - 2 * NUMBER, ROW), cells[0], colour=theme.dim if dim else theme.text

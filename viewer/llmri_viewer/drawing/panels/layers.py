@@ -3,14 +3,14 @@
 import numpy as np
 
 from llmri_look.colours.theme import blend
-from llmri_look.edit_effects import EditEffect
+from llmri_look.edit_effects import EditEffect, effect_of
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import edit_colour, faded, mark
 from llmri_viewer.model.history.store import ScanStore
-from llmri_viewer.model.layout.face import UNIT, layer_at, layer_row
+from llmri_viewer.model.history.under import Edits
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT, layer_at, layer_row
 from llmri_viewer.model.state import ViewState
-from llmri_viewer.model.state_groups import layers_of
 
 LABEL_HEIGHT = 14
 LABEL_WIDTH = 3 * UNIT
@@ -68,7 +68,7 @@ def _heading(canvas: Canvas, box: Box, state: ViewState, strengths: dict[int, fl
 
 def _strengths(state: ViewState, store: ScanStore) -> dict[int, float]:
     """Return each layer's root mean square; none where one is not finite."""
-    sheet = store.sheet(state.time.at, state.pane.site)
+    sheet = store.scan(state.time.at, state.pane.site)
     if sheet is None or not sheet.rows.size:
         return {}
     squares = np.sqrt(np.vecdot(sheet.rows, sheet.rows) / sheet.rows.shape[1])
@@ -106,3 +106,12 @@ def _marks(canvas: Canvas, row: Box, effects: set[EditEffect], later: set[EditEf
             mark(canvas, (x, y), 3, effect, ink)
         else:
             canvas.fill(Box(x - 3, y - 1, 6, max(2, row.height - 2)), ink)
+
+
+def layers_of(edits: Edits, site: str) -> dict[int, set[EditEffect]]:
+    """Return the layers of a site that edits touch, with what is done to units there."""
+    found: dict[int, set[EditEffect]] = {}
+    for edit in edits:
+        if edit.site == site:
+            found.setdefault(edit.layer, set()).add(effect_of(edit))
+    return found

@@ -7,8 +7,8 @@ from llmri_viewer import views
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.model.clusters import cluster_words
 from llmri_viewer.model.clusters.atlas import Atlas, chosen_clusters
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.views import legend
 from llmri_viewer.views.legend import ROW

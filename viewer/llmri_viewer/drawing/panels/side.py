@@ -12,15 +12,15 @@ from llmri_look.edit_effects import effect_of
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import edit_colour, faded, mark
 from llmri_viewer.model.history.store import Rows, ScanStore
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.state import ViewState, by_layer
 
 HEADING = 30
 CURVE_FOOT = 2 * UNIT + 2
 CURVE_LEAST = 9 * UNIT
 POINTS_A_PIXEL = 2  # the lowest and the highest value there
-Place = tuple[int, int]
+UnitOfLayer = tuple[int, int]
 
 ROW = 22
 ROWS = 4
@@ -103,7 +103,7 @@ def _mean(row: Rows | None, units: tuple[int, ...]) -> str:
     return f"mean |x| {float(np.abs(row[known]).mean()):.3f}"
 
 
-def _unit(canvas: Canvas, row: Box, state: ViewState, store: ScanStore, place: Place) -> None:
+def _unit(canvas: Canvas, row: Box, state: ViewState, store: ScanStore, place: UnitOfLayer) -> None:
     """Write one unit: where, its edit's mark, and its value at the shown token."""
     layer, unit = place
     values = store.row(state.time.at, state.pane.site, layer)

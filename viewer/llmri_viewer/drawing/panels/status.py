@@ -10,9 +10,9 @@ from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.overlays import waiting
 from llmri_viewer.drawing.panels import edits
 from llmri_viewer.model.history.store import ScanStore
-from llmri_viewer.model.layout import face
-from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.playback import time_word
 from llmri_viewer.model.state import Link, ViewState
 
@@ -85,7 +85,7 @@ def _parts(state: ViewState, store: ScanStore) -> list[str]:
         token = turn.tokens.get(state.time.at.token) if turn else None
         text = f" “{token.text}”" if token else ""
         parts.append(f"turn {state.time.at.turn}, token {state.time.at.token}{text}")
-    told = edits.brief(state) if face.of(state.window.size).side is None else ""
+    told = edits.brief(state) if window_parts.of(state.window.size).side is None else ""
     if told:  # nothing else in the window tells it: it stands before what can be guessed
         parts[:1] = [told] if state.window.size[0] >= FAMILY_FROM else [told, *parts[:1]]
     return parts

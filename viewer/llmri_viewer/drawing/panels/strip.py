@@ -11,8 +11,8 @@ from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.lettering.fonts import Fonts
 from llmri_viewer.model.history.store import ScanStore, TokenRef, Turn
 from llmri_viewer.model.history.timeline import changed_in
-from llmri_viewer.model.layout.face import STRIP_LINE, UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import STRIP_LINE, UNIT
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.why import why_wordless
 

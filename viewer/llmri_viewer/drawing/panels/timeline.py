@@ -11,8 +11,8 @@ from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.panels.strip import SURPRISE_FULL
 from llmri_viewer.model.history.store import ScanStore, TokenRef, Turn
 from llmri_viewer.model.history.timeline import GONE, Timeline, codes, edit_changes, timeline_of
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.playback import news_words
 from llmri_viewer.model.state import ViewState
 

@@ -17,7 +17,7 @@ from llmri_viewer.drawing.overlays import waiting
 from llmri_viewer.drawing.palettes import TINT_LEVELS, palette
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.history.under import Place
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.geometry import Box, Camera, Grid
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.model.state_groups import Selection
@@ -31,8 +31,8 @@ GUARD = 6  # pixels that the frame of a protected unit has at least
 BETWEEN = 0.55  # of the theme's lines in those between units
 OUTLINED_FROM = 4  # pixels a cell, below which an outline would be all there is
 FRAME_FROM = 12  # pixels a cell, below which the selection has a thin edge only
-Edge = tuple[int, int, int, bool]
-Edges = tuple[list[Edge], list[Edge]]  # along rows, along columns
+OutlinePart = tuple[int, int, int, bool]
+Outline = tuple[list[OutlinePart], list[OutlinePart]]  # along rows, along columns
 
 
 def paint(
@@ -48,7 +48,7 @@ def view_or_words(
     """Draw a view, or say why there is nothing to draw."""
     subject = view.subject(state)
     if picture is None or subject is None:
-        waiting.say(canvas, view.stage(state) if subject else face.of(state.window.size).view, *why())
+        waiting.say(canvas, view.stage(state) if subject else window_parts.of(state.window.size).view, *why())
         return
     draw(canvas, view, subject, state, picture)
 
@@ -160,7 +160,7 @@ def empty_cells(lattice: Lattice) -> Ints:
 
 
 @lru_cache(maxsize=4)
-def bounds(lattice: Lattice) -> Edges:
+def bounds(lattice: Lattice) -> Outline:
     """Return the edges between cells with a unit and those without."""
     inside = (lattice.units >= 0).reshape(lattice.grid.rows, lattice.grid.columns)
     return _edges(inside), _edges(inside.T)
@@ -212,14 +212,14 @@ def _selected(canvas: Canvas, stage: Box, camera: Camera, grid: Grid, cells: Int
 
 
 @lru_cache(maxsize=4)
-def _around(grid: Grid, cells: tuple[int, ...]) -> Edges:
+def _around(grid: Grid, cells: tuple[int, ...]) -> Outline:
     """Return the outer edges of some cells."""
     inside = np.zeros((grid.rows, grid.columns), np.bool_)
     inside.ravel()[list(cells)] = True
     return _edges(inside), _edges(inside.T)
 
 
-def _frame(canvas: Canvas, stage: Box, camera: Camera, edges: Edges, *, thick: int, ink: Colour) -> None:
+def _frame(canvas: Canvas, stage: Box, camera: Camera, edges: Outline, *, thick: int, ink: Colour) -> None:
     """Draw the edges of a shape of cells, outside it."""
     left, top, cell = stage.x + round(camera.x), stage.y + round(camera.y), camera.cell
     for line, first, last, before in edges[0]:
@@ -230,7 +230,7 @@ def _frame(canvas: Canvas, stage: Box, camera: Camera, edges: Edges, *, thick: i
         canvas.fill(Box(x, top + first * cell - thick, thick, (last - first) * cell + 2 * thick), ink)
 
 
-def _edges(inside: npt.NDArray[np.bool_]) -> list[Edge]:
+def _edges(inside: npt.NDArray[np.bool_]) -> list[OutlinePart]:
     """Return the edges along the rows of a shape, joined where they meet.
 
     Each is a line between rows, the columns from and to, and whether the shape begins (or ends) there.

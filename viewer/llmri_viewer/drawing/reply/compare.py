@@ -9,16 +9,16 @@ from llmri_viewer.drawing.marks import edit_colour, mark
 from llmri_viewer.drawing.overlays import waiting
 from llmri_viewer.drawing.reply import divergence
 from llmri_viewer.model.history.store import ScanStore
-from llmri_viewer.model.layout import face
-from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.measured.measuring import Asked
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.compare import (
     LINE,
     PADDING,
     ROW,
-    Parts,
+    ReplyParts,
     TokenPlace,
     cells,
     most_scroll,
@@ -38,7 +38,7 @@ def draw(
     """Draw it."""
     places, found = parts(state), state.measurements.answer(Comparison)
     if found is None:
-        waiting.say(canvas, face.of(state.window.size).view, *why())
+        waiting.say(canvas, window_parts.of(state.window.size).view, *why())
         waiting.measurement(canvas, places.note, state, "comparison", "")
         return
     asked, answer = found
@@ -135,7 +135,7 @@ def _place(box: Box, cell: TokenPlace, scroll: int) -> Box | None:
     return Box(box.x + cell.x, box.y + line * LINE, cell.width, LINE - 2)
 
 
-def _more(canvas: Canvas, places: Parts, most: int, scroll: int) -> None:
+def _more(canvas: Canvas, places: ReplyParts, most: int, scroll: int) -> None:
     """Show between the replies which part of the longer one is in sight."""
     if most <= 0:
         return

@@ -6,8 +6,8 @@ from llmri_look import words
 from llmri_look.colours.theme import blend
 from llmri_protocol.messages import Candidate, LensLayer, LogitLens
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.tokens import LensRows, leads_from, lens_rows
 

@@ -8,8 +8,8 @@ from llmri_look.colours.theme import blend
 from llmri_protocol.messages import Candidate, LogitLens, Token
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.model.history.store import ScanStore
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.state import ViewState
 
 ROWS = 10

@@ -5,7 +5,7 @@ from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.overlays import waiting
 from llmri_viewer.drawing.reply import lens_table, likeliest
 from llmri_viewer.model.history.store import ScanStore
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.picture import Picture
@@ -20,7 +20,7 @@ def draw(
 ) -> None:
     """Draw it."""
     if state.connection.card is None or state.time.at is None:
-        waiting.say(canvas, face.of(state.window.size).view, *why())
+        waiting.say(canvas, window_parts.of(state.window.size).view, *why())
         return
     left, note, right = parts(state)
     found = state.measurements.answer(LogitLens)

@@ -11,7 +11,7 @@ from llmri_viewer.drawing.overlays import waiting
 from llmri_viewer.drawing.palettes import palette
 from llmri_viewer.drawing.rows import bands
 from llmri_viewer.model.history.store import ScanStore
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.columns import Columns, columns
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import ViewState
@@ -29,7 +29,7 @@ def draw(
     """Draw it."""
     found, seen = all_rows(state, store), VIEW.columns(state)
     if picture is None or found is None or seen is None:
-        waiting.say(canvas, face.of(state.window.size).view, *why())
+        waiting.say(canvas, window_parts.of(state.window.size).view, *why())
         return
     stage, rows = VIEW.stage(state), VIEW.bands(state)
     canvas.clip(stage.inset(-1))  # the lines around the rows stand beside them

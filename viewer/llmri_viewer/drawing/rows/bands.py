@@ -5,8 +5,8 @@ from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.charts import axes, unit_ticks
 from llmri_viewer.drawing.marks import MARK_FROM, edit_colour, ink_on, mark, mark_protected
 from llmri_viewer.model.layout.columns import Columns
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.state import ViewState, by_layer
 from llmri_viewer.views.all_layers import GUTTER, Bands
 

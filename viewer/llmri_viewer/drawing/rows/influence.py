@@ -15,10 +15,10 @@ from llmri_viewer.drawing.overlays import waiting
 from llmri_viewer.drawing.rows import bands as around
 from llmri_viewer.drawing.rows import norms, shifts
 from llmri_viewer.model.history.store import ScanStore
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.columns import Columns
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.all_layers import Bands
 from llmri_viewer.views.influence import InfluenceView, parts
@@ -53,7 +53,7 @@ def draw(
     if found is None or columns is None:
         waiting.say(
             canvas,
-            places.stage if state.measurements.pending else face.of(state.window.size).view,
+            places.stage if state.measurements.pending else window_parts.of(state.window.size).view,
             *why(),
         )
         waiting.measurement(canvas, places.note, state, "influence", "")
@@ -98,7 +98,7 @@ def _bar(canvas: Canvas, state: ViewState, store: ScanStore, found: InfluenceMap
     """Draw the colours of the map with their values and what these are."""
     colour_bar.draw(
         canvas,
-        face.of(state.window.size).bar,
+        window_parts.of(state.window.size).bar,
         colour.table(found.colour_map, canvas.theme.name),
         found.scale,
         (_legend(state, store, found), found.colour_map),

@@ -7,7 +7,7 @@ from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.overlays import waiting
 from llmri_viewer.drawing.spectra import octave_bars, spectral_signal, spectrogram, spectrum
 from llmri_viewer.model.history.store import ScanStore
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.reach import Reach
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.picture import Picture
@@ -25,7 +25,7 @@ def draw(
     by_units = state.look.spectrum == "units"
     signal = signals.over_units(state, store) if by_units else signals.over_tokens(state, store)
     if signal is None:
-        waiting.say(canvas, face.of(state.window.size).view, *why())
+        waiting.say(canvas, window_parts.of(state.window.size).view, *why())
         return
     _moving(canvas, state, signal) if state.look.spectrum == "spectrogram" else _curve(canvas, state, signal)
 
@@ -39,7 +39,7 @@ def _curve(canvas: Canvas, state: ViewState, signal: Signal) -> None:
     order = f"dashed ({words.TIMES}1): the same in random order"
     said = f"amplitude of {_series(signal)}, mean and slope taken out; {order}"
     spectrum.draw(canvas, parts, state, signal, found, said=said)
-    octave_bars.draw(canvas, face.of(state.window.size).bar, found, signal.along)
+    octave_bars.draw(canvas, window_parts.of(state.window.size).bar, found, signal.along)
 
 
 def _moving(canvas: Canvas, state: ViewState, signal: Signal) -> None:
@@ -91,7 +91,7 @@ def _without(canvas: Canvas, state: ViewState, signal: Signal, fewest: int) -> N
         )
     elif not np.isfinite(signal.values).all():
         why = "Some of these activations are not finite, and have none."
-    waiting.say(canvas, face.of(state.window.size).view, "No spectrum", why)
+    waiting.say(canvas, window_parts.of(state.window.size).view, "No spectrum", why)
 
 
 PAINTERS = {"spectral": draw}

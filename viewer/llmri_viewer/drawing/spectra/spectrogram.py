@@ -13,10 +13,10 @@ from llmri_viewer.drawing.charts import axes, colour_bar
 from llmri_viewer.drawing.charts.axes import Axis
 from llmri_viewer.drawing.spectra import spectral_signal
 from llmri_viewer.drawing.spectra.spectrum import head, plain
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import ViewState
-from llmri_viewer.views.spectral import AXIS, BAR, GUTTER, Parts
+from llmri_viewer.views.spectral import AXIS, BAR, GUTTER, SpectrumParts
 from llmri_viewer.views.values.signals import Signal
 from llmri_viewer.views.values.spectra import Moving
 
@@ -25,7 +25,7 @@ Ints = npt.NDArray[np.intp]
 
 
 def draw(
-    canvas: Canvas, parts: Parts, state: ViewState, signal: Signal, moving: Moving, *, said: str
+    canvas: Canvas, parts: SpectrumParts, state: ViewState, signal: Signal, moving: Moving, *, said: str
 ) -> None:
     """Draw the image, its axes, the colour bar, and the reading under the pointer."""
     plot = parts.plot
@@ -54,7 +54,7 @@ def draw(
     span = "up to the 99th percentile" if state.look.clip else "full range"
     kind = "log" if state.look.log else "linear"
     below = (f"amplitude, {kind}, {span} of this turn", state.look.colour_map)
-    colour_bar.draw(canvas, face.of(state.window.size).bar, table, scale, below, number=plain)
+    colour_bar.draw(canvas, window_parts.of(state.window.size).bar, table, scale, below, number=plain)
 
 
 def scale_of(moving: Moving, *, log: bool, clip: bool) -> Scale:

@@ -8,11 +8,11 @@ from llmri_viewer.drawing.charts import axes
 from llmri_viewer.drawing.charts.axes import Axis
 from llmri_viewer.drawing.spectra import graph
 from llmri_viewer.drawing.spectra.graph import Graph
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.model.state_groups import At
-from llmri_viewer.views.spectral import AXIS, BAR, GUTTER, LINE, Parts
+from llmri_viewer.views.spectral import AXIS, BAR, GUTTER, LINE, SpectrumParts
 from llmri_viewer.views.values.signals import Signal
 from llmri_viewer.views.values.spectra import Curve, step_of
 
@@ -21,7 +21,9 @@ ARROW = 5  # pixels
 PERIODS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
 
 
-def draw(canvas: Canvas, parts: Parts, state: ViewState, signal: Signal, curve: Curve, *, said: str) -> None:
+def draw(
+    canvas: Canvas, parts: SpectrumParts, state: ViewState, signal: Signal, curve: Curve, *, said: str
+) -> None:
     """Draw the curve, its axes, and the reading under the pointer; `said` names it."""
     plot, highest = parts.plot, 0.5 / step_of(signal)
     across = Axis(state.pane.reach.start * highest, state.pane.reach.stop * highest, plot.x, plot.right)

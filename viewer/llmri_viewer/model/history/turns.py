@@ -146,7 +146,7 @@ class Turn:
     @property
     def scans(self) -> int:
         """How many scans are kept, at all sites."""
-        return sum(len(shelf) for shelf in self.sheets.values())
+        return sum(len(scans) for scans in self.sheets.values())
 
     @property
     def wordless(self) -> bool:

@@ -61,13 +61,13 @@ def all_rows(state: ViewState, store: ScanStore) -> AllRows | None:
 
 @lru_cache(maxsize=4)
 def _all_rows(request: RowsRequest, store: ScanStore, _revision: int, at: TokenRef) -> AllRows | None:
-    sheet = store.sheet(at, request.site)
+    sheet = store.scan(at, request.site)
     if sheet is None:
         return None
     rows = request.subject.rows(sheet)
     if request.difference:
         before = store.step(at, request.site, -1)
-        earlier = store.sheet(before, request.site) if before and before.turn == at.turn else None
+        earlier = store.scan(before, request.site) if before and before.turn == at.turn else None
         if earlier is None:
             return None
         rows = difference(rows, request.subject.rows(earlier))

@@ -155,7 +155,7 @@ class _Episode:
 
     def sheets(self) -> list[ScanRows]:
         """Return their scans, as far as they are kept."""
-        found = (self.store.sheet(TokenRef(self.turn, token), self.site) for token in self.tokens)
+        found = (self.store.scan(TokenRef(self.turn, token), self.site) for token in self.tokens)
         return [sheet for sheet in found if sheet is not None]
 
 

@@ -139,7 +139,7 @@ def along_turn(asked: Course, store: ScanStore, _revision: int, /) -> Signal | N
     whole = _places(asked)
     units = whole[:: -(-len(whole) // most)]
     read = _reader(asked.chosen, units)
-    found = ((token, store.sheet(TokenRef(asked.turn, token), asked.site)) for token in tokens)
+    found = ((token, store.scan(TokenRef(asked.turn, token), asked.site)) for token in tokens)
     rows = {token: row for token, sheet in found if sheet and (row := read(sheet)) is not None}
     if len(rows) < 2:  # noqa: PLR2004 - two make a line
         return None

@@ -22,7 +22,7 @@ TALL, TALLER = 720, 400  # pixels of height from which it has a third line, and 
 
 
 @dataclass(frozen=True)
-class Face:
+class WindowParts:
     """The boxes of the panels; `side` is None where it is folded away."""
 
     window: Box
@@ -43,7 +43,7 @@ class Face:
 
 
 @lru_cache(maxsize=16)
-def of(size: tuple[int, int]) -> Face:
+def of(size: tuple[int, int]) -> WindowParts:
     """Divide a window of so many pixels."""
     width, height = size
     footer = Box(0, height - FOOTER_HEIGHT, width, FOOTER_HEIGHT)
@@ -61,7 +61,9 @@ def of(size: tuple[int, int]) -> Face:
     caption = Box(left, STATUS_HEIGHT + UNIT, room, CAPTION_HEIGHT)
     bar = Box(left, strip.y - BAR_HEIGHT - UNIT, room, BAR_HEIGHT)
     view = Box(left, caption.bottom, room, max(1, bar.y - caption.bottom - UNIT))
-    return Face(Box(0, 0, width, height), status, layers, caption, view, bar, side, strip, scrubber, footer)
+    return WindowParts(
+        Box(0, 0, width, height), status, layers, caption, view, bar, side, strip, scrubber, footer
+    )
 
 
 def staged(view: Box) -> tuple[Box | None, Box]:
