@@ -80,15 +80,18 @@ def _centres(means: Means, number: int, rng: np.random.Generator) -> npt.NDArray
     return centres
 
 
-def blocks_in_cells(means: Means, nearest: npt.NDArray[np.int32]) -> Iterator[tuple[Named, Named, Floats]]:
+def blocks_in_cells(
+    means: Means, nearest: npt.NDArray[np.int32], *, own: bool = True
+) -> Iterator[tuple[Named, Named, Floats]]:
     """Yield members of a cell, clusters that probe it, and their similarities, in the same memory.
 
     Args:
         means: Of the standardised units of each cluster, `[clusters, samples]`.
         nearest: The cells that each probes, its own first, `[clusters, probed]`.
+        own: Whether the members of a cell are among those that probe it.
     """
     memory = np.empty(ROWS * COLUMNS, dtype=np.float32)
-    for members, probers in _members_and_probers(nearest):
+    for members, probers in _members_and_probers(nearest, own):
         for row in range(0, len(members), ROWS):
             first = members[row : row + ROWS]
             rows = single(means[first])
@@ -98,14 +101,14 @@ def blocks_in_cells(means: Means, nearest: npt.NDArray[np.int32]) -> Iterator[tu
                 yield first, second, np.matmul(rows, single(means[second]).T, out=out)
 
 
-def _members_and_probers(nearest: npt.NDArray[np.int32]) -> Iterator[tuple[Named, Named]]:
-    """Yield the members of each cell, and all that probe it."""
+def _members_and_probers(nearest: npt.NDArray[np.int32], own: bool) -> Iterator[tuple[Named, Named]]:
+    """Yield the members of each cell, and all that probe it, with its members or without."""
     probed = nearest.shape[1]
     prober = np.argsort(nearest, axis=None, kind="stable")
     cell = nearest.ravel()[prober]
-    own = prober % probed == 0
+    member = prober % probed == 0
     name = (prober // probed).astype(np.int32)
     bounds = np.flatnonzero(np.diff(cell, prepend=-1, append=-1))
     for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-        probers = name[begin:end]
-        yield probers[own[begin:end]], probers
+        probers, belongs = name[begin:end], member[begin:end]
+        yield probers[belongs], probers if own else probers[~belongs]

@@ -86,7 +86,7 @@ class EvidenceRounds:
             rng=np.random.default_rng(for_halves),
             skip=self.halves,
         )
-        self._for_permutations = for_null.spawn(options.nulls)
+        self._for_permutations = [for_null, *for_null.spawn(options.nulls - 1)]
         self._null_halves = 1
         self._searches: dict[int, PermutedSearch] = {}
 

@@ -1,7 +1,5 @@
 """The units that each of very many units correlates with most, looked for in the cells around it alone."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import numpy.typing as npt
 
@@ -9,7 +7,7 @@ from llmri_clustering.agglomeration.candidates import single
 from llmri_clustering.agglomeration.cells import blocks_in_cells, nearest_cells
 from llmri_clustering.layout.neighbours import Candidates, Floats, highest
 
-WAITING = 2**22  # candidates that may pile up
+WAITING = 2**23  # candidates that may pile up
 
 
 def nearest_in_cells(
@@ -24,25 +22,40 @@ def nearest_in_cells(
         k: How many; fewer than there are units.
         rng: Draws what cells are made from.
     """
-    number = len(units)
-    least = np.full(number, -np.inf, dtype=np.float32)
-    found: list[Candidates] = []
+    cells = nearest_cells(units, rng)
+    found = [_best(_of_own_cells(units, cells, k), k)]
+    least = _least_of(found[0], len(units), k)
     waiting = 0
-    for first, second, block in _blocks(units, rng):
-        for one, other, better in (
-            (first, second, block > least[first, None]),
-            (second, first, (block > least[second]).T),
-        ):
-            row, column = np.divmod(np.flatnonzero(better), len(other))
-            values = block[row, column] if one is first else block[column, row]
-            different = one[row] != other[column]
-            found.append((one[row][different], other[column][different], values[different]))
-            waiting += len(found[-1][0])
+    for first, second, block in blocks_in_cells(units, cells, own=False):
+        better = [_better(first, second, block, least), _better(second, first, block.T, least)]
+        found += better
+        waiting += sum(len(unit) for unit, _, _ in better)
         if waiting > WAITING:
-            found = [_best(found, k)]
-            least = _least_of(found[0], number, k)
-            waiting = len(found[0][0])
+            found, waiting = [_best(found, k)], 0
+            least = _least_of(found[0], len(units), k)
     return _filled(_best(found, k), units, k)
+
+
+def _of_own_cells(units: npt.NDArray[np.floating], cells: npt.NDArray[np.int32], k: int) -> list[Candidates]:
+    """Return for every unit the best of its own cell, at least `k` where there are so many."""
+    found = []
+    for first, second, block in blocks_in_cells(units, cells[:, :1]):
+        block[first[:, None] == second] = -np.inf
+        most = min(k, len(second))
+        top = np.argpartition(block, len(second) - most, axis=1)[:, len(second) - most :]
+        unit, other = np.repeat(first, most), second[top].ravel()
+        correlation = np.take_along_axis(block, top, axis=1).ravel()
+        different = unit != other
+        found.append((unit[different], other[different], correlation[different]))
+    return found
+
+
+def _better(
+    units: npt.NDArray[np.int32], others: npt.NDArray[np.int32], block: Floats, least: Floats
+) -> Candidates:
+    """Return the pairs of `block`, `[units, others]`, that are among the best of the first so far."""
+    row, column = np.divmod(np.flatnonzero(block > least[units, None]), len(others))
+    return units[row], others[column], block[row, column]
 
 
 def _best(found: list[Candidates], k: int) -> Candidates:
@@ -80,12 +93,3 @@ def _filled(best: Candidates, units: npt.NDArray[np.floating], k: int) -> tuple[
         order = np.argsort(-row, kind="stable")[:k]
         neighbours[one], values[one] = order, row[order]
     return neighbours, values
-
-
-def _blocks(
-    units: npt.NDArray[np.floating], rng: np.random.Generator
-) -> Iterator[tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], Floats]]:
-    """Yield members of a cell, units that probe it, and their correlations: first of all members of each."""
-    nearest = nearest_cells(units, rng)
-    yield from blocks_in_cells(units, nearest[:, :1])
-    yield from blocks_in_cells(units, nearest)
