@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from llmri_protocol.fields import (
+    LONGEST_REASON,
     MOST_CANDIDATES,
     MOST_SITES,
     MOST_STANDING,
@@ -68,7 +69,7 @@ class ModelCard(Told, frozen=True, kw_only=True):
         tuple[Site, ...], Meta(max_length=MOST_SITES, description="sites not found in this model")
     ] = ()
     reasons: Annotated[
-        dict[Site, Annotated[str, Meta(max_length=1024)]],
+        dict[Site, Annotated[str, Meta(max_length=LONGEST_REASON)]],
         Meta(max_length=MOST_SITES, description="why each absent site is absent, a sentence each"),
     ] = msgspec.field(default_factory=dict)
     about: Annotated[
