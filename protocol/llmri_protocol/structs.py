@@ -93,7 +93,7 @@ class Limits(Told, frozen=True, kw_only=True):
     queue: Annotated[Count, Meta(description="scans kept for a slow client before the oldest go")]
     prompt_positions: Annotated[Count, Meta(description="last positions of a prompt that are scanned")]
     answer_bytes: Annotated[
-        Count, Meta(description="scans and logits that one command is answered with, in bytes; 0: not said")
+        Count, Meta(description="scans and logits in answers that may wait unread, in bytes; 0: not said")
     ] = 0
 
 

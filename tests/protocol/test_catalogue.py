@@ -4,6 +4,7 @@ from typing import Any, get_args
 
 import pytest
 
+from docs.make.protocol import example_scan
 from llmri_protocol import Edit, catalogue, messages, plain
 from llmri_protocol.catalogue import (
     CatalogueError,
@@ -17,7 +18,6 @@ from llmri_protocol.catalogue import (
     type_of,
 )
 from llmri_protocol.codec import KNOWN, WITH_ARRAY, sent_apart
-from llmri_protocol.documentation import example_scan
 from llmri_protocol.states import NATIVE, PLAIN, ROLES
 
 WHOLE_CLIENT: dict[str, Any] = {"role": "viewer", "answer": "reply", "check": None}
