@@ -160,7 +160,9 @@ id in `command`, and `turn` 0; pieces of `logits` follow where they were asked f
 token's `logprob`, `entropy` and `top` are of the distribution it came from, as in a reply, so the first token
 has none. `replay_site` computes scans of an earlier turn again: they carry `command`, their own turn, token
 and revision, and `recomputed`. Both wait for turns and are ended by `stop` as measurements are. Who shows a
-conversation passes over what has a `command`.
+conversation passes over what has a `command`. What answers them is never dropped: once `answer_bytes` of it
+wait to be read, the model waits for the reader, unless somebody else wants it or nothing is read for five
+seconds; then the command ends with the error `too_much_unread`.
 
 ### Recordings
 

@@ -64,6 +64,7 @@ PlaybackState = Literal["playing", "paused"]
 ITEM_SIZES: dict[ScanDtype, int] = {"f32": 4, "f16": 2, "bf16": 2, "u8": 1}  # bytes
 
 LONGEST_NAME = 256
+LONGEST_REASON = 1024  # why a site is absent, in characters
 Name = Annotated[str, Meta(max_length=LONGEST_NAME)]
 Count = Annotated[int, Meta(ge=0, lt=2**53)]
 CommandId = Annotated[int, Meta(ge=0, lt=2**53, description="chosen by the client; the answer carries it")]

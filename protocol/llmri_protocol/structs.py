@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from llmri_protocol.fields import (
+    LONGEST_REASON,
     MOST_CANDIDATES,
     MOST_SITES,
     MOST_STANDING,
@@ -68,7 +69,7 @@ class ModelCard(Told, frozen=True, kw_only=True):
         tuple[Site, ...], Meta(max_length=MOST_SITES, description="sites not found in this model")
     ] = ()
     reasons: Annotated[
-        dict[Site, Annotated[str, Meta(max_length=1024)]],
+        dict[Site, Annotated[str, Meta(max_length=LONGEST_REASON)]],
         Meta(max_length=MOST_SITES, description="why each absent site is absent, a sentence each"),
     ] = msgspec.field(default_factory=dict)
     about: Annotated[
@@ -92,7 +93,7 @@ class Limits(Told, frozen=True, kw_only=True):
     queue: Annotated[Count, Meta(description="scans kept for a slow client before the oldest go")]
     prompt_positions: Annotated[Count, Meta(description="last positions of a prompt that are scanned")]
     answer_bytes: Annotated[
-        Count, Meta(description="scans and logits that one command is answered with, in bytes; 0: not said")
+        Count, Meta(description="scans and logits in answers that may wait unread, in bytes; 0: not said")
     ] = 0
 
 

@@ -326,6 +326,10 @@ class Runtime(Protocol):
         """Return a token's own text."""
         ...
 
+    def texts_of(self, ids: Sequence[int]) -> list[str]:
+        """Return what each token adds to the text of all; a character waits for the last of its tokens."""
+        ...
+
     def measure(
         self,
         ids: Sequence[int],

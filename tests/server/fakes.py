@@ -191,6 +191,9 @@ class FakeRuntime:
     def text_of(self, token: int) -> str:
         return f"w{token} "
 
+    def texts_of(self, ids: Sequence[int]) -> list[str]:
+        return [self.text_of(token) for token in ids]
+
     def measure(
         self,
         ids: Sequence[int],

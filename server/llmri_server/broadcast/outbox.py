@@ -83,6 +83,11 @@ class Outbox:
         """Whether it takes no more."""
         return self._closed
 
+    @property
+    def unread(self) -> int:
+        """How many bytes of answers wait to be sent."""
+        return self._answer_bytes
+
     def put(self, message: Outgoing) -> None:
         """Queue a message that must arrive; after `finish` nothing is taken any more."""
         size = weight(message)

@@ -24,6 +24,8 @@ def summary(card: ModelCard) -> str:
     if card.absent:
         lines.append(f"not found in this model: {', '.join(card.absent)}")
     lines.append("chat: its own template" if card.chat else "chat: no template, plain completion of the text")
+    if card.about:
+        lines.append(card.about)
     return "\n".join(lines)
 
 

@@ -74,7 +74,8 @@ def _positions_problem(edit: Edit) -> str | None:
 
 def _unusable_site(name: str, card: ModelCard) -> str:
     if name in card.absent:
-        return f"the site `{name}` was not found in this model"
+        why = card.reasons.get(name)
+        return f"the site `{name}` was not found in this model" + (f" ({why})" if why else "")
     if any(site.name == name for site in card.sites):
         return f"the site `{name}` can be watched but not edited"
     return f"there is no site `{name}`"

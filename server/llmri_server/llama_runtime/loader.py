@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from llmri_protocol.fields import LONGEST_REASON
 from llmri_protocol.messages import ModelCard, SiteCard
 from llmri_protocol.printable import as_name
 from llmri_server.llama_runtime.discovery import discover
@@ -13,6 +14,7 @@ from llmri_server.llama_runtime.prompts import PromptWriter
 from llmri_server.llama_runtime.runtime import LlamaRuntime
 from llmri_server.llama_runtime.sites import ALWAYS, RESID_POST, UNITS, Discovery, Site
 from llmri_server.llama_runtime.vocabulary import Vocabulary
+from llmri_server.runtimes.common.about import about
 from llmri_server.runtimes.common.loading import tell
 from llmri_server.runtimes.common.prompts import check_context
 
@@ -52,6 +54,8 @@ def _card(model: Model, discovery: Discovery, name: str, *, chat: bool) -> Model
         chat=chat,
         sites=tuple(_site_card(site, model.heads) for site in discovery.sites.values()),
         absent=tuple(name for name in UNITS if name in ALWAYS and name not in discovery.sites),
+        reasons={name: why[:LONGEST_REASON] for name, why in discovery.absent.items() if name in ALWAYS},
+        about=about(name),
         attributable=False,
         lens=RESID_POST in discovery.sites,
         default_layer=model.layers // 2,

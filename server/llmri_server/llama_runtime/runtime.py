@@ -213,6 +213,11 @@ class LlamaRuntime:
         """Return a token's own text."""
         return self.vocabulary.text_of(token)
 
+    def texts_of(self, ids: Sequence[int]) -> list[str]:
+        """Return what each token adds to the text of all; a character waits for the last of its tokens."""
+        text = self.vocabulary.start()
+        return [text.add(token) for token in ids]
+
     def measure(
         self,
         ids: Sequence[int],

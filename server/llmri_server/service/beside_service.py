@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,19 +19,26 @@ from llmri_protocol.messages import (
     ScannedText,
     ScanText,
     Token,
-    WishedDtype,
 )
 from llmri_server.broadcast.outbox import Outbox
-from llmri_server.broadcast.shared_scans import AnswerScan, SharedScan
 from llmri_server.edits import normalised
+from llmri_server.edits.wording import in_words
 from llmri_server.measuring import Progress
 from llmri_server.pass_runs import PassRun
-from llmri_server.runtime import ChatMessage, Rerun, Runtime, ScanEvent, SiteLayers
+from llmri_server.runtime import (
+    ChatMessage,
+    NonFiniteError,
+    Rerun,
+    Runtime,
+    ScanEvent,
+    SiteLayers,
+)
 from llmri_server.service.client_tasks import Work
 from llmri_server.service.conversation import Conversation
 from llmri_server.service.edit_service import EditService
 from llmri_server.service.handlers import Caller, Handlers
 from llmri_server.service.measurement_service import UnfitError
+from llmri_server.service.paced_answer import PacedAnswer, Room
 from llmri_server.service.sayings import said
 from llmri_server.service.transcript import TurnTokens, UnknownPlaceError
 
@@ -41,10 +48,6 @@ PIECE = 16 << 20  # bytes of logits in one message
 Floats = npt.NDArray[np.float32]
 
 
-class UnreadError(RuntimeError):
-    """A client reads its answer too slowly; the message has both numbers."""
-
-
 class BesideService:
     """Answers with scans that no turn was for; nothing that it does changes the conversation.
 
@@ -52,12 +55,20 @@ class BesideService:
         runtime: The model.
         conversation: Whose turns can be computed again.
         edits: The edits that stand.
+        wanted: Whether anybody waits for the model but the client with this outbox.
     """
 
-    def __init__(self, runtime: Runtime, conversation: Conversation, edits: EditService) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        conversation: Conversation,
+        edits: EditService,
+        wanted: Callable[[Outbox], bool] = lambda _: False,
+    ) -> None:
         self._runtime = runtime
         self._conversation = conversation
         self._edits = edits
+        self._wanted = wanted
 
     def register(self, handlers: Handlers) -> None:
         """Handle the commands that are answered by scans."""
@@ -78,8 +89,9 @@ class BesideService:
             standing = self._edits.standing
             edits, revision = (standing.edits, standing.revision) if own is None else (own, None)
             run = PassRun(len(ids), edits, revision or 0, len(ids), self._runtime.context())
-            answer = _Answer(outbox, request.id, request.dtype, stats=request.stats, revision=revision)
-            telling = _Telling(self._runtime, answer, ids, request)
+            room = Room(outbox, stop, self._wanted)
+            answer = PacedAnswer(room, request.id, request.dtype, stats=request.stats, revision=revision)
+            telling = _Telling(self._runtime, answer, ids, request, edits)
             telling.begin()
 
             def take(event: ScanEvent) -> None:
@@ -107,7 +119,8 @@ class BesideService:
         def work(_: Progress, stop: threading.Event) -> ReplayedSite:
             began = time.perf_counter()
             span = self._span(request)
-            answer = _Answer(outbox, request.id, request.dtype, stats=request.stats, recomputed=True)
+            room = Room(outbox, stop, self._wanted)
+            answer = PacedAnswer(room, request.id, request.dtype, stats=request.stats, recomputed=True)
 
             def take(event: ScanEvent) -> None:
                 answer.scan(request.turn, event, first=span.start)
@@ -160,66 +173,32 @@ class BesideService:
 
 
 @dataclass
-class _Answer:
-    """What one command is answered with, piece by piece, never waiting for who reads it."""
-
-    outbox: Outbox
-    command: int
-    dtype: WishedDtype
-    stats: bool
-    revision: int | None = None
-    recomputed: bool = False
-    scans: int = 0
-
-    def scan(self, turn: int, event: ScanEvent, *, first: int = 0) -> None:
-        """Send a scan; `first` is the position of the turn's token 0."""
-        shifted = ScanEvent(
-            event.number - first, event.phase, event.site, event.layers, event.dtype, event.rows
-        )
-        shared = SharedScan(
-            turn,
-            time.time(),
-            shifted,
-            revision=event.revision if self.recomputed else self.revision,
-            command=self.command,
-            recomputed=self.recomputed,
-        )
-        self.put(AnswerScan(shared, event.layers, self.dtype, self.stats), shared.nbytes)
-        self.scans += 1
-
-    def put(self, piece: AnswerScan | Token | Logits, size: int) -> None:
-        """Send a piece.
-
-        Raises:
-            UnreadError: Too much waits to be read.
-        """
-        if not self.outbox.put_answer(piece, size):
-            most = self.outbox.limits.answer_bytes
-            raise UnreadError(
-                f"more than {most:,} bytes of answers wait for this client; read them, or ask for less"
-            )
-
-
-@dataclass
 class _Telling:
     """The tokens of a text as they are told, with what the model thought of each, where that is asked for."""
 
     runtime: Runtime
-    answer: _Answer
+    answer: PacedAnswer
     ids: tuple[int, ...]
     request: ScanText
+    edits: Sequence[Edit]
     next: tuple[Candidate, ...] = ()
     _texts: list[str] = field(default_factory=list)
 
     def begin(self) -> None:
         """Tell the tokens, where no logits are waited for; else the first."""
-        self._texts = [self.runtime.text_of(token) for token in self.ids]
+        self._texts = self.runtime.texts_of(self.ids)
         count = len(self.ids) if self.request.top is None else 1
         for number in range(count):
             self._tell(number, None)
 
     def logits(self, first: int, rows: Floats) -> None:
-        """Take what follows some positions, `[positions, vocabulary]`."""
+        """Take what follows some positions, `[positions, vocabulary]`.
+
+        Raises:
+            NonFiniteError: A logit is infinite or not a number.
+        """
+        if not np.isfinite(rows).all():
+            raise NonFiniteError(f"the logits are infinite or not a number under {in_words(self.edits)}")
         if self.request.logits:
             self._send(first, rows)
         for number, row in enumerate(rows, first):
@@ -242,7 +221,7 @@ class _Telling:
             top=top,
             command=self.answer.command,
         )
-        self.answer.put(told, OVERHEAD * (1 + len(top)))
+        self.answer.room.put(told, OVERHEAD * (1 + len(top)))
 
     def _described(self, row: Floats, token: int) -> tuple[float, float, tuple[Candidate, ...]]:
         """Return a token's log-probability, the entropy in nats, and the likeliest tokens."""
@@ -269,4 +248,4 @@ class _Telling:
                 shape=(piece.shape[0], piece.shape[1]),
                 data=memory_of(piece),
             )
-            self.answer.put(message, piece.nbytes)
+            self.answer.room.put(message, piece.nbytes)

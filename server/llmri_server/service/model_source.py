@@ -57,7 +57,8 @@ class ModelSource:
         self.edits.register(self.handlers)
         self.worker.register(self.handlers, self.stop)
         MeasurementService(runtime, self.worker.conversation, self.edits).register(self.handlers)
-        BesideService(runtime, self.worker.conversation, self.edits).register(self.handlers)
+        beside = BesideService(runtime, self.worker.conversation, self.edits, self.worker.wanted)
+        beside.register(self.handlers)
         self.subscriptions.register(self.handlers)
         self.handlers.check((*COMMANDS, *PLAIN_CLIENT_KINDS))
         self._failed: Callable[[str], None] = lambda _: None

@@ -180,6 +180,11 @@ class ModelWorker:
         for task in ended:
             task.fail(StoppedError("the measurement was stopped before it began"))
 
+    def wanted(self, outbox: Outbox) -> bool:
+        """Whether anything waits for the model but this client's own tasks."""
+        with self._changed:
+            return any(not (isinstance(job, ClientTask) and job.outbox is outbox) for job in self._waiting)
+
     def drain(self) -> None:
         """Wait until everything accepted so far has ended, or the worker is closed."""
         with self._changed:

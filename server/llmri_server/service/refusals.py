@@ -7,10 +7,10 @@ from llmri_server.broadcast.hub import SubscriptionError
 from llmri_server.network.threads import described
 from llmri_server.protection import ProtectedError
 from llmri_server.runtime import EditError, NonFiniteError, PromptError, StoppedError, UnsupportedError
-from llmri_server.service.beside_service import UnreadError
 from llmri_server.service.edit_service import NothingToRedoError, NothingToUndoError
 from llmri_server.service.measurement_service import NothingToMeasureError, UnfitError
 from llmri_server.service.model_worker import ClosedError, TooManyTurnsError
+from llmri_server.service.paced_answer import UnreadError
 from llmri_server.service.sayings import SayingError
 
 log = logging.getLogger(__name__)

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+from llmri_protocol.fields import LONGEST_REASON
 from llmri_protocol.messages import ModelCard, SiteCard
 from llmri_protocol.printable import as_name
 from llmri_server.runtime import LoadError, PromptError
+from llmri_server.runtimes.common.about import about
 from llmri_server.runtimes.common.calibration import calibration_ids
 from llmri_server.runtimes.common.keeping import NOTHING_KEPT
 from llmri_server.runtimes.common.prompts import check_context
@@ -72,7 +74,7 @@ def assemble(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, name
         logger.warning("no %s in %s: %s", site, name, why)
     ends = _ends(model, tokenizer)
     _plain_generation(model, tokenizer, ends)
-    card = _card(model, tokenizer, sites, name, chat=prompts.chat)
+    card = _card(model, tokenizer, verified, name, chat=prompts.chat)
     keeping = measure_caches(model, card.context)
     if not keeping.whole.goes_on:
         logger.warning("%s: %s", name, NOTHING_KEPT)
@@ -132,11 +134,12 @@ def _has(model: PreTrainedModel, path: str) -> bool:
 def _card(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    sites: Mapping[SiteName, Site],
+    verified: Verified,
     name: str,
     *,
     chat: bool,
 ) -> ModelCard:
+    sites = verified.sites
     config = model.config.get_text_config()
     layers = int(config.num_hidden_layers)
     heads = int(getattr(config, "num_attention_heads", None) or 0)
@@ -154,6 +157,8 @@ def _card(
         chat=chat,
         sites=tuple(_site_card(sites[site], heads) for site in SITE_NAMES if site in sites),
         absent=tuple(site for site in SITE_NAMES if site not in sites),
+        reasons={str(site): why[:LONGEST_REASON] for site, why in verified.reasons.items()},
+        about=about(name),
         attributable=True,
         lens="resid_post" in sites,
         default_site="resid_post" if "resid_post" in sites else next(iter(sites)),

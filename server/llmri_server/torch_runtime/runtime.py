@@ -218,6 +218,11 @@ class TorchRuntime:
         """Return a token's own text."""
         return self._vocabulary.text_of(token)
 
+    def texts_of(self, ids: Sequence[int]) -> list[str]:
+        """Return what each token adds to the text of all; a character waits for the last of its tokens."""
+        text = self._vocabulary.start()
+        return [text.add(token) for token in ids]
+
     def measure(
         self,
         ids: Sequence[int],

@@ -1,6 +1,5 @@
 """Scans beside the conversation, over a real socket: of a text, and of earlier turns."""
 
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -29,6 +28,7 @@ from llmri_protocol.messages import (
     Token,
 )
 from llmri_server import Server, Settings
+from llmri_server.service import paced_answer
 from llmri_server.torch_runtime import TorchRuntime, load
 
 SUM = "What is 37 plus 45?"
@@ -205,16 +205,23 @@ def test_a_stop_ends_it(client: Client) -> None:
     assert isinstance(ends[21], Reply) or ends[21].code == "stopped"
 
 
-def test_who_reads_nothing_is_told_and_hinders_nobody(runtime: TorchRuntime) -> None:
-    settings = Settings(port=0, queue_answer_bytes=1 << 20)
-    with Server(runtime, settings) as server:
+def test_who_reads_nothing_is_told_and_hinders_nobody(
+    runtime: TorchRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paced_answer, "PATIENCE", 1.0)
+    refusals: list[str] = []
+    refuse = paced_answer.Room._refuse
+    monkeypatch.setattr(
+        paced_answer.Room, "_refuse", lambda room, why: refusals.append(why) or refuse(room, why)
+    )
+    sites = tuple(site.name for site in runtime.card.sites)  # more than a system's own buffers hold
+    with Server(runtime, Settings(port=0, queue_answer_bytes=1 << 20)) as server:
         address = "{}:{}".format(*server.address)
         with llmri.connect(address) as deaf, llmri.connect(address) as other:
             for number in range(1, 9):
-                deaf._send(ScanText(id=number, text="a " * 200, sites=("mlp_act", "resid_post")))
-            began = time.monotonic()
-            assert other.chat(SUM, new=True).text == "37 + 45 = 82."
-            assert time.monotonic() - began < 60
+                deaf._send(ScanText(id=number, text="a b " * 200, sites=sites))
+            while not refusals:
+                assert other.chat(SUM, new=True).text == "37 + 45 = 82."
             ends = {}
             for message in deaf._wait():
                 if isinstance(message, Reply | Error):
@@ -224,9 +231,47 @@ def test_who_reads_nothing_is_told_and_hinders_nobody(runtime: TorchRuntime) -> 
             refused = [end for end in ends.values() if isinstance(end, Error)]
             assert refused
             assert {end.code for end in refused} == {"too_much_unread"}
+            assert "1,048,576 bytes of answers" in refused[0].message
+            assert refusals[0] in refused[0].message
 
 
 def test_a_long_text_comes_whole_whatever_a_prompt_would_be_scanned(client: Client) -> None:
     scans = of(ask(client, ScanText(id=4, text="a b " * 200, sites=("resid_post",))), Scan)
     assert len(scans) > client.welcome.limits.prompt_positions
     assert [scan.token for scan in scans] == list(range(len(scans)))
+
+
+def test_the_texts_of_its_tokens_are_the_text(client: Client) -> None:
+    text = "n\u00e9 \u20ac \U0001f600 x"
+    tokens = of(ask(client, ScanText(id=6, text=text, raw=True)), Token)
+    assert "".join(token.text for token in tokens).removeprefix("<|begin|>") == text
+
+
+@pytest.mark.parametrize(("top", "logits"), [(3, False), (None, True), (None, False)])
+def test_what_is_not_finite_is_refused_and_never_sent_as_a_likelihood(
+    client: Client, top: int | None, logits: bool
+) -> None:
+    edits = [
+        Edit(site="resid_post", layer=layer, units=tuple(range(100)), op="scale", value=1e38)
+        for layer in (2, 3)
+    ]
+    messages = ask(client, ScanText(id=8, text=SUM, top=top, logits=logits, edits=tuple(edits)))
+    assert isinstance(messages[-1], Error)
+    assert messages[-1].code == "bad_edit"
+    assert "under scale 1e+38 on 100 units of `resid_post`, layer 2, and 1 more edit" in messages[-1].message
+    assert not of(messages, ScannedText)
+    assert not of(messages, Logits)
+
+
+def test_an_answer_longer_than_may_wait_comes_whole_to_who_reads_it(runtime: TorchRuntime) -> None:
+    with (
+        Server(runtime, Settings(port=0, queue_answer_bytes=1 << 16)) as server,
+        llmri.connect("{}:{}".format(*server.address)) as reader,
+    ):
+        messages = ask(reader, ScanText(id=2, text="a b " * 200, sites=("mlp_act",), logits=True))
+    assert isinstance(messages[-1], Reply)
+    [done] = of(messages, ScannedText)
+    scans = of(messages, Scan)
+    assert [scan.token for scan in scans] == list(range(done.tokens))
+    assert sum(len(scan.data) for scan in scans) > 10 * (1 << 16)
+    assert sum(len(piece.data) for piece in of(messages, Logits)) == done.tokens * 768 * 4
