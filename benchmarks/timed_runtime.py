@@ -93,6 +93,7 @@ class TimedRuntime:
         self.passes, self.rerun = inner.passes, inner.rerun
         self.context, self.stale, self.refill = inner.context, inner.stale, inner.refill
         self.prompt_ids, self.text_ids, self.text_of = inner.prompt_ids, inner.text_ids, inner.text_of
+        self.texts_of = inner.texts_of
         self.replay, self.measure, self.attribute = inner.replay, inner.measure, inner.attribute
         self.threads, self.given_reply = inner.threads, inner.given_reply
         self.greedy_replies, self.read_replies = inner.greedy_replies, inner.read_replies

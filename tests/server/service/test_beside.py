@@ -211,9 +211,12 @@ def test_who_reads_nothing_is_told_and_hinders_nobody(
     monkeypatch.setattr(paced_answer, "PATIENCE", 1.0)
     refusals: list[str] = []
     refuse = paced_answer.Room._refuse
-    monkeypatch.setattr(
-        paced_answer.Room, "_refuse", lambda room, why: refusals.append(why) or refuse(room, why)
-    )
+
+    def noted(room: paced_answer.Room, why: str) -> None:
+        refusals.append(why)
+        refuse(room, why)
+
+    monkeypatch.setattr(paced_answer.Room, "_refuse", noted)
     sites = tuple(site.name for site in runtime.card.sites)  # more than a system's own buffers hold
     with Server(runtime, Settings(port=0, queue_answer_bytes=1 << 20)) as server:
         address = "{}:{}".format(*server.address)
