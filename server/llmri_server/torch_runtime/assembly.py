@@ -10,6 +10,7 @@ from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerB
 from llmri_protocol.fields import LONGEST_REASON
 from llmri_protocol.messages import ModelCard, SiteCard
 from llmri_protocol.printable import as_name
+from llmri_protocol.sites import heads_of, unit_of
 from llmri_server.runtime import LoadError, PromptError
 from llmri_server.runtimes.common.about import about
 from llmri_server.runtimes.common.calibration import calibration_ids
@@ -28,15 +29,6 @@ from llmri_server.torch_runtime.verification import Verified, verify
 
 logger = logging.getLogger(__name__)
 
-UNITS: Mapping[SiteName, str] = {
-    "resid_pre": "residual direction",
-    "resid_mid": "residual direction",
-    "resid_post": "residual direction",
-    "attn_out": "direction written by attention",
-    "z": "attention head component",
-    "mlp_act": "MLP neuron",
-    "mlp_out": "direction written by the MLP",
-}
 ABSENT: Mapping[SiteName, str] = {
     "resid_pre": "no block takes the stream as its first argument",
     "resid_mid": "no module reads the stream between attention and MLP alone",
@@ -167,14 +159,13 @@ def _card(
 
 
 def _site_card(site: Site, heads: int) -> SiteCard:
-    """Describe a site; the heads of `z` are those of the queries, each as wide as all others."""
-    divided = site.name == "z" and heads and site.width % heads == 0
+    """Describe a site."""
     return SiteCard(
         name=site.name,
         width=site.width,
         editable=site.editable,
-        unit=UNITS[site.name],
-        heads=heads if divided else 0,
+        unit=unit_of(site.name),
+        heads=heads_of(site.name, site.width, heads),
     )
 
 
