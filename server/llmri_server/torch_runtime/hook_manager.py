@@ -224,6 +224,7 @@ class HookManager:
             self._interventions.begin(self._current.positions, ids, arguments, self._prompt, self._first)
 
     def _end(self, _model: nn.Module, _args: object, _output: object) -> None:
+        """Hand on what the hooks kept, as a pass ends."""
         if self._nested:
             return
         start = time.perf_counter_ns() if self._clock else 0
