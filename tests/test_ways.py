@@ -60,7 +60,7 @@ def followed() -> Iterator[Followed]:
     sys.setprofile(follower.profile)
     yield follower
     sys.setprofile(None)
-    threading.setprofile(None)  # type: ignore[arg-type]
+    threading.setprofile(None)
 
 
 def test_a_token_and_an_edit_go_the_ways_of_the_pictures(followed: Followed) -> None:
