@@ -55,7 +55,7 @@ def _better(
 ) -> Candidates:
     """Return the pairs of `block`, `[units, others]`, that are among the best of the first so far."""
     row, column = np.divmod(np.flatnonzero(block > least[units, None]), len(others))
-    return units[row], others[column], block[row, column]
+    return units[row].astype(np.intp), others[column].astype(np.intp), block[row, column]
 
 
 def _best(found: list[Candidates], k: int) -> Candidates:
