@@ -5,7 +5,7 @@ Numpy in, numpy out, and everything random takes a seed; only `save` and `load` 
 
 from llmri_clustering.agglomeration import ClusterTree, cut, linkage, linkage_from_samples, nest
 from llmri_clustering.build import BuildOptions, Stage, build, stages
-from llmri_clustering.building import KnownEvidence
+from llmri_clustering.building import KnownEvidence, peak_bytes
 from llmri_clustering.clusters import Cluster, Clustering, Evidence, Placement, Provenance, TreeAgreement
 from llmri_clustering.collecting import HalfSamples, PrecisionError, scans_within
 from llmri_clustering.correlation import RunningCorrelation, co_activation_strength, partners_of_samples
@@ -56,6 +56,7 @@ __all__ = [
     "nest",
     "pack_circles",
     "partners_of_samples",
+    "peak_bytes",
     "save",
     "save_evidence",
     "scans_within",

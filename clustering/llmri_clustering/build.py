@@ -11,7 +11,7 @@ from llmri_clustering.building import BuildOptions, ClusterRecipe, Findings, Kno
 from llmri_clustering.building.findings import measured_quality
 from llmri_clustering.building.known import digest_of_clusters, digest_of_search
 from llmri_clustering.building.placing import in_rows, laid_out
-from llmri_clustering.building.rounds import NULL_HALVES, EvidenceRounds
+from llmri_clustering.building.rounds import NULL_HALVES, EvidenceRounds, Round
 from llmri_clustering.building.taking_part import checked, taking_part
 from llmri_clustering.clusters import Cluster, Clustering, Provenance
 from llmri_clustering.correlation import RunningCorrelation
@@ -89,6 +89,7 @@ def build(
         left_out=left_out,
         not_taking_part=not_taking_part,
         progress=progress,
+        layout_last=True,
     )
     return last.clustering
 
@@ -106,6 +107,7 @@ def stages(
     not_taking_part: npt.NDArray[np.bool_] | None = None,
     progress: Progress = _silent,
     known: KnownEvidence | None = None,
+    layout_last: bool = False,
 ) -> Iterator[Stage]:
     """Yield the clusters as soon as they are known, then with their layout, then with more and more evidence.
 
@@ -126,6 +128,7 @@ def stages(
             `correlation` left out.
         progress: Told of every step.
         known: What an earlier build gathered: what still holds of it is not gathered again.
+        layout_last: Lay units out after the evidence, not before.
 
     Raises:
         ValueError: The samples do not fit the units, are too few, or leave fewer than two units to cluster.
@@ -190,6 +193,7 @@ def stages(
         options=options,
         previous=previous,
         progress=progress,
+        layout_last=layout_last,
     )
 
 
@@ -203,27 +207,44 @@ def _stages(
     options: BuildOptions,
     previous: Clustering | None,
     progress: Progress,
+    layout_last: bool,
 ) -> Iterator[Stage]:
     """Yield a clustering without layout and evidence, then with the one, then with the other."""
-    yield Stage(clustering, False, 0, options.resamples, False, False, rounds.known)
-    progress("layout", 0, 1)
-    placement = laid_out(samples.values, clustering.units, options.seed, previous)
-    progress("layout", 1, 1)
-    clustering = replace(clustering, placement=placement)
-    yield Stage(clustering, True, 0, options.resamples, False, False, rounds.known)
+    stage = Stage(clustering, False, 0, options.resamples, False, False, rounds.known)
+
+    def with_layout() -> Stage:
+        progress("layout", 0, 1)
+        placement = laid_out(samples.values, clustering.units, options.seed, previous)
+        progress("layout", 1, 1)
+        return replace(stage, clustering=replace(stage.clustering, placement=placement), laid_out=True)
+
+    yield stage
+    if not layout_last:
+        stage = with_layout()
+        yield stage
     counted.begin()
     for found in rounds.gathered():
         if found.settled:
             counted.end()
-        clustering = replace(
-            clustering,
-            clusters=Findings(quality, found.stability, found.null).judged(clustering.clusters),
-            provenance=replace(
-                clustering.provenance, halves=found.halves, permutations=len(found.known.permutations)
-            ),
-        )
-        null = found.null is not None
-        yield Stage(clustering, True, found.halves, options.resamples, null, found.settled, found.known)
+        stage = _with_evidence(stage, found, quality)
+        yield stage
+    if layout_last:
+        yield replace(with_layout(), done=True)
+
+
+def _with_evidence(stage: Stage, found: Round, quality: Quality) -> Stage:
+    """Return a stage with the evidence of one more round."""
+    before = stage.clustering
+    clusters = Findings(quality, found.stability, found.null).judged(before.clusters)
+    provenance = replace(before.provenance, halves=found.halves, permutations=len(found.known.permutations))
+    return replace(
+        stage,
+        clustering=replace(before, clusters=clusters, provenance=provenance),
+        halves=found.halves,
+        null=found.null is not None,
+        done=found.settled and stage.laid_out,
+        evidence=found.known,
+    )
 
 
 def _described(

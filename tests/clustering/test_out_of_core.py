@@ -16,6 +16,7 @@ from llmri_clustering import (
     build,
     linkage_from_samples,
     map_samples,
+    peak_bytes,
 )
 from llmri_clustering.sources import ArraySource, SomeUnits, source_of
 from tests.clustering.planted import blocks, in_turns
@@ -123,3 +124,19 @@ def test_a_file_cut_short_or_of_other_numbers_is_refused(tmp_path: Path) -> None
         map_samples(tmp_path / "flat.npy")
     with pytest.raises(ClusterFileError, match="cannot be read: No such file"):
         map_samples(tmp_path / "none.npy")
+
+
+def test_a_build_takes_no_more_than_is_told(tmp_path: Path) -> None:
+    units, count = 3000, 400
+    np.save(tmp_path / "samples.npy", np.random.default_rng(4).standard_normal((count, units), np.float32))
+    turn = np.arange(count, dtype=np.int32) // 20
+    samples = StoredSamples(
+        ArraySource(map_samples(tmp_path / "samples.npy")), turn, np.zeros(count, np.int32), {}
+    )
+    options = BuildOptions(resamples=2, nulls=1)
+    tracemalloc.start()
+    build(samples, UnitSet.of_layers("m", [0], units), model="m", created="", options=options)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < peak_bytes(units, count) < 1.5e9
+    assert peak_bytes(131_072, 512) < 1.5e9

@@ -44,7 +44,7 @@ def average_linkage(rows: Rows, *, chain: int = CHAIN, exact: int | None = None)
         clusters = merge_reciprocal(clusters, merges, rng, found)
         if clusters.means.size * np.dtype(np.float32).itemsize <= SINGLE:
             clusters.means = single(clusters.means)
-        if len(clusters) > SLOW * before and len(clusters) <= LARGE:
+        if len(clusters) == before or (len(clusters) > SLOW * before and len(clusters) <= LARGE):
             break
     clusters.means = single(clusters.means)
     merge_by_chain(clusters, merges)

@@ -62,8 +62,11 @@ class Sieve:
         one, other = one[different], other[different]
         self._found.append((np.minimum(one, other), np.maximum(one, other), block.ravel()[at[different]]))
         self._room -= len(one)
-        if self._room < 0 and len(self._floor) > LARGE:
+        while self._room < 0 and len(self._floor) > LARGE:
+            before = self._room
             self._thin()
+            if self._room <= before:  # ties, which no floor tells apart
+                break
         return self._room >= 0
 
     def _thin(self) -> None:

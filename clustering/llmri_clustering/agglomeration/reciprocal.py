@@ -37,8 +37,8 @@ def merge_reciprocal(
     left = np.ones(len(clusters), dtype=np.bool_)
     while found is not None:
         pairs = _reciprocal(found, rng)
-        if len(pairs) <= FEW * np.count_nonzero(left):
-            break
+        if len(pairs) <= FEW * np.count_nonzero(left) and (not left.all() or not len(pairs)):
+            break  # but the first pairs are merged however few they are: else nothing would ever be
         first, second = found.first[pairs], found.second[pairs]
         of_first, of_second = clusters.shares(first, second)
         clusters.merge(first, second, found.similarity[pairs], merges)

@@ -3,7 +3,8 @@
 from llmri_clustering.building.cautions import cautions
 from llmri_clustering.building.findings import Findings
 from llmri_clustering.building.known import KnownEvidence
+from llmri_clustering.building.memory import peak_bytes
 from llmri_clustering.building.options import BuildOptions
 from llmri_clustering.building.recipe import ClusterRecipe
 
-__all__ = ["BuildOptions", "ClusterRecipe", "Findings", "KnownEvidence", "cautions"]
+__all__ = ["BuildOptions", "ClusterRecipe", "Findings", "KnownEvidence", "cautions", "peak_bytes"]
