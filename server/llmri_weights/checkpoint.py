@@ -106,7 +106,9 @@ def _with_twins(weights: Iterable[Weight]) -> tuple[Weight, ...]:
     first: dict[Any, str] = {}
     found = []
     for weight in weights:
-        place = tuple((id(part.source), part.offset, part.nbytes, part.shape, part.strides) for part in weight.parts)
+        place = tuple(
+            (id(part.source), part.offset, part.nbytes, part.shape, part.strides) for part in weight.parts
+        )
         twin = first.setdefault(place, weight.name) if weight.nbytes and not weight.fault else weight.name
         found.append(replace(weight, same_as=twin) if twin != weight.name else weight)
     return tuple(found)

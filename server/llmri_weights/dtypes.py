@@ -12,6 +12,7 @@ import numpy as np
 
 from llmri_weights.arrays import Bytes, Floats, Values
 from llmri_weights.decoding import ggml, small_floats
+from llmri_weights.errors import WeightsError
 
 Decoder = Callable[[Bytes], Values]
 
@@ -24,8 +25,8 @@ class DType:
         name: As safetensors or ggml has it.
         elements: How many elements a block has; 1 where each stands for itself.
         size: How many bytes a block takes.
-        decode: From bytes `[..., blocks * size]` to numbers `[..., blocks * elements]`: float32, or float64 where
-            float32 would round; None where only the size is known.
+        decode: From bytes `[..., blocks * size]` to numbers `[..., blocks * elements]`: float32, or float64
+            where float32 would round; None where only the size is known.
     """
 
     name: str
@@ -93,9 +94,24 @@ def _table() -> dict[str, DType]:
 DTYPES: dict[str, DType] = _table()
 
 GGML_PLAIN = {0: "F32", 1: "F16", 24: "I8", 25: "I16", 26: "I32", 27: "I64", 28: "F64", 30: "BF16"}
-GGML_TYPES: dict[int, str] = GGML_PLAIN | {
-    block.number: name for name, block in ggml.BLOCKS.items()
-}
+GGML_TYPES: dict[int, str] = GGML_PLAIN | {block.number: name for name, block in ggml.BLOCKS.items()}
+
+
+def decodable(name: str) -> Decoder:
+    """Return what decodes a kind of element.
+
+    Raises:
+        WeightsError: It is not known, or only its size is.
+    """
+    known = DTYPES.get(name)
+    if known is None or known.decode is None:
+        raise WeightsError(f"{name} is no kind of element that can be decoded")
+    return known.decode
+
+
+def decoded(name: str, data: Bytes) -> Values:
+    """Return numbers `[..., blocks * elements]` of bytes `[..., blocks * size]`, as `decodable` does."""
+    return decodable(name)(data)
 
 
 def packed_bytes(dtype: str, shape: Sequence[int]) -> int | None:

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from llmri_weights.arrays import Bytes, Values
-from llmri_weights.dtypes import DTYPES, DType
+from llmri_weights.dtypes import DTYPES, decodable
 from llmri_weights.errors import WeightsError
 from llmri_weights.files.stored import Stored
 
@@ -21,10 +21,12 @@ class Matrix(Protocol):
     """Numbers in rows and columns."""
 
     @property
-    def rows(self) -> int: ...
+    def rows(self) -> int:
+        """Return how many it has."""
 
     @property
-    def columns(self) -> int: ...
+    def columns(self) -> int:
+        """Return how many it has."""
 
     def window(self, top: int, bottom: int, left: int, right: int) -> Values:
         """Return rows `top` to `bottom` and columns `left` to `right`, float32 or float64.
@@ -48,7 +50,7 @@ def matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def bands(matrix: Matrix, most: int = BAND) -> Iterator[tuple[int, Values]]:
-    """Yield a matrix in bands of whole rows of no more than so many elements, or one row, each with its first row."""
+    """Yield a matrix in bands of whole rows, each with its first row: of at most so many elements, or one row."""
     step = max(1, most // max(1, matrix.columns))
     for top in range(0, matrix.rows if matrix.columns else 0, step):
         yield top, matrix.window(top, min(matrix.rows, top + step), 0, matrix.columns)
@@ -68,7 +70,7 @@ class StoredMatrix:
         if tensor.fault:
             raise WeightsError(tensor.fault)
         self.tensor = tensor
-        self._dtype = decodable(tensor.dtype)
+        self._decode, self._dtype = decodable(tensor.dtype), DTYPES[tensor.dtype]
         self.rows, self.columns = matrix_shape(tensor.shape)
         self._whole: Values | None = None
 
@@ -78,7 +80,10 @@ class StoredMatrix:
             return np.zeros((max(0, bottom - top), max(0, right - left)), np.float32)
         if self.tensor.strides is not None:
             return self._strided()[top:bottom, left:right]
-        return _decoded(self._dtype, self, top, bottom, left, right)
+        block = self._dtype.elements
+        first, last = left // block, -(-right // block)
+        data = self.raw(top, bottom, first * self._dtype.size, last * self._dtype.size)
+        return self._decode(data)[:, left - first * block : right - first * block]
 
     def raw(self, top: int, bottom: int, first: int, last: int) -> Bytes:
         """Return bytes `first` to `last` of each of some rows, `[rows, bytes]`."""
@@ -105,31 +110,14 @@ class StoredMatrix:
             needed = (last + 1) * size
             if max(needed, tensor.elements * size) > MOST_STRIDED:
                 raise WeightsError(
-                    f"`{tensor.name}` is stored in another order and has {needed} bytes, at most {MOST_STRIDED} are read"
+                    f"`{tensor.name}` is stored in another order and has {needed} bytes, "
+                    f"at most {MOST_STRIDED} are read"
                 )
-            flat = self._dtype.decode(tensor.source.read(tensor.offset, needed)) if self._dtype.decode else None
+            flat = (
+                self._dtype.decode(tensor.source.read(tensor.offset, needed)) if self._dtype.decode else None
+            )
             assert flat is not None
             steps = [step * flat.itemsize for step in strides]
             ordered = np.lib.stride_tricks.as_strided(flat, tensor.shape, steps, writeable=False)
             self._whole = ordered.reshape(self.rows, self.columns)
         return self._whole
-
-
-def decodable(dtype: str) -> DType:
-    """Return a kind of element of the table.
-
-    Raises:
-        WeightsError: It is not known, or only its size is.
-    """
-    known = DTYPES.get(dtype)
-    if known is None or known.decode is None:
-        raise WeightsError(f"{dtype} is no kind of element that can be decoded")
-    return known
-
-
-def _decoded(dtype: DType, matrix: StoredMatrix, top: int, bottom: int, left: int, right: int) -> Values:
-    assert dtype.decode is not None
-    first, last = left // dtype.elements, -(-right // dtype.elements)
-    values = dtype.decode(matrix.raw(top, bottom, first * dtype.size, last * dtype.size))
-    begin = left - first * dtype.elements
-    return values[:, begin : begin + right - left]

@@ -138,11 +138,15 @@ def _to_float(name: str) -> ToFloat | None:
         return None
     block = BLOCKS[name]
     traits = library.ggml_get_type_traits(block.number).contents
-    found = (traits.type_name or b"").decode(errors="replace").upper(), traits.block_elements, traits.block_bytes
+    found = (
+        (traits.type_name or b"").decode(errors="replace").upper(),
+        traits.block_elements,
+        traits.block_bytes,
+    )
     if found != (name, block.elements, block.size) or not traits.to_float:
         return None
-    function = _TO_FLOAT(traits.to_float)
-    return lambda source, goal, count: function(source, goal, count)
+    function: ToFloat = _TO_FLOAT(traits.to_float)
+    return function
 
 
 @cache

@@ -62,6 +62,5 @@ F4_E2M1 = SmallFloat(2, 1, 1, "finite")
 def powers_of_two() -> Floats:
     """Return the values of the scale format E8M0, `[256]`: powers of two from -127 on, and NaN for 255."""
     exponents = np.arange(256, dtype=np.float64) - 127
-    values = np.exp2(exponents).astype(np.float32)
-    values[255] = np.nan
-    return values
+    exponents[255] = np.nan
+    return np.exp2(exponents).astype(np.float32)

@@ -20,7 +20,8 @@ class ByteSource(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Return what a person calls it."""
 
     @property
     def size(self) -> int:
@@ -83,7 +84,7 @@ class LocalFile:
         if offset < 0 or count < 0 or offset + count > self.size:
             raise WeightsError(f"{self.name} ends at byte {self.size}, wanted up to byte {offset + count}")
         data = np.empty(count, np.uint8)
-        view, done = memoryview(data), 0
+        view, done = memoryview(data.data), 0
         try:
             while done < count:
                 more = self._read_into(view[done:], offset + done)

@@ -34,7 +34,10 @@ OURS = (
     Format("safetensors", (".safetensors",), safetensors_file.looks_like, safetensors_file.read_safetensors),
     Format("GGUF", (".gguf",), gguf_file.looks_like, gguf_file.read_gguf),
     Format(
-        "PyTorch", (".bin", ".pt", ".pth", ".ckpt", ".tar", ".jit"), torch_file.looks_like, torch_file.read_torch
+        "PyTorch",
+        (".bin", ".pt", ".pth", ".ckpt", ".tar", ".jit"),
+        torch_file.looks_like,
+        torch_file.read_torch,
     ),
 )
 

@@ -41,6 +41,7 @@ _NUMBERS = {
     12: struct.Struct("<d"),
 }
 _TEXT, _ARRAY = 8, 9
+Value = Any  # a number, a text, or a list of them
 
 SPLIT = re.compile(r"(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.DOTALL)
 
@@ -111,7 +112,9 @@ class _Header:
         name = self._text(MOST_NAME)
         axes = self._whole(_U32)
         if axes > MOST_AXES:
-            raise WeightsError(f"`{name}` in {self._source.name} has {axes} axes, at most {MOST_AXES} are possible")
+            raise WeightsError(
+                f"`{name}` in {self._source.name} has {axes} axes, at most {MOST_AXES} are possible"
+            )
         shape = tuple(self._whole(self._length) for _ in range(axes))[::-1]
         number, offset = self._whole(_U32), self._whole(_U64)
         dtype = GGML_TYPES.get(number, f"ggml type {number}")
@@ -124,7 +127,7 @@ class _Header:
             fault = f"`{name}` in {self._source.name} has rows of {shape[-1]} elements, no whole blocks of {dtype}"
         return Stored(name, dtype, shape, self._source, offset, size or 0, fault=fault)
 
-    def _value(self, kind: int, key: str, depth: int) -> Any:
+    def _value(self, kind: int, key: str, depth: int) -> Value:
         if kind in _NUMBERS:
             return self._cursor.number(_NUMBERS[kind])
         if kind == _TEXT:
@@ -161,7 +164,9 @@ class _Header:
     def _text(self, most: int) -> str:
         length = self._whole(self._length)
         if length > most:
-            raise WeightsError(f"a text in the header of {self._source.name} has {length} bytes, at most {most} are read")
+            raise WeightsError(
+                f"a text in the header of {self._source.name} has {length} bytes, at most {most} are read"
+            )
         return self._cursor.take(length).decode("utf-8", errors="replace")
 
     def _whole(self, kind: struct.Struct) -> int:

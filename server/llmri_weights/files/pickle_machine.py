@@ -3,13 +3,14 @@
 The opcodes are read by `pickletools`, which runs nothing either. Nothing in here imports or calls what a pickle names.
 """
 
-import io
 import pickletools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 
 from llmri_weights.errors import WeightsError
+
+Described = Any  # whatever a pickle builds: numbers, texts, containers, and what stays written down
 
 MOST_OPCODES = 20_000_000
 _PLAIN_KEYS = (str, bytes, int, float, bool, type(None))
@@ -42,9 +43,9 @@ class Call:
         items: What would be appended to it or set in it.
     """
 
-    function: Any
+    function: Described
     arguments: tuple[Any, ...]
-    state: Any = None
+    state: Described = None
     items: dict[Any, Any] = field(default_factory=dict)
     elements: list[Any] = field(default_factory=list)
 
@@ -57,7 +58,7 @@ class Persistent:
         key: What the pickle calls it.
     """
 
-    key: Any
+    key: Described
 
 
 class _Mark:
@@ -67,7 +68,7 @@ class _Mark:
 _MARK = _Mark()
 
 
-def read_pickle(file: io.BufferedIOBase | io.BytesIO, name: str) -> tuple[Any, set[Global]]:
+def read_pickle(file: IO[bytes], name: str) -> tuple[Described, set[Global]]:
     """Return what one pickle describes, and every name in it; the file is left behind its end.
 
     Args:
@@ -84,7 +85,16 @@ def read_pickle(file: io.BufferedIOBase | io.BytesIO, name: str) -> tuple[Any, s
                 raise WeightsError(f"the pickle in {name} has more than {MOST_OPCODES} steps")
             machine.step(opcode.name, argument)
         return machine.stack[-1], machine.names
-    except (ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, MemoryError) as error:
+    except (
+        ValueError,
+        IndexError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        OverflowError,
+        MemoryError,
+    ) as error:
         raise WeightsError(f"the pickle in {name} is damaged: {_first_line(error)}") from None
 
 
@@ -92,7 +102,7 @@ def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 
-def plain_key(key: Any) -> Any:
+def plain_key(key: Described) -> Described:
     """Return a key of a dictionary, or a stand-in for one whose hash would have to be computed by the pickle."""
     if type(key) in _PLAIN_KEYS:
         return key
@@ -108,7 +118,7 @@ class _Machine:
         self.names: set[Global] = set()
         self._name = name
 
-    def step(self, opcode: str, argument: Any) -> None:
+    def step(self, opcode: str, argument: Described) -> None:
         if opcode in _CONSTANTS:
             self.stack.append(_CONSTANTS[opcode]())
         elif opcode in _PUSHED:
@@ -129,7 +139,7 @@ class _Machine:
         del self.stack[at:]
         return items
 
-    def named(self, module: Any, name: Any) -> Global:
+    def named(self, module: Described, name: Described) -> Global:
         found = Global(str(module), str(name))
         self.names.add(found)
         return found
@@ -151,29 +161,31 @@ class _Machine:
         elif isinstance(goal, Call):
             goal.items.update(pairs)
 
-    def call(self, function: Any, arguments: Any) -> None:
+    def call(self, function: Described, arguments: Described) -> None:
         self.stack.append(_CALLS.get(function, Call)(function, _tuple(arguments)))
 
-    def build(self, state: Any) -> None:
+    def build(self, state: Described) -> None:
         goal = self.stack[-1]
         if isinstance(goal, Call):
             goal.state = state
 
 
-def _tuple(arguments: Any) -> tuple[Any, ...]:
+def _tuple(arguments: Described) -> tuple[Any, ...]:
     return arguments if isinstance(arguments, tuple) else (arguments,)
 
 
-def _encoded(function: Any, arguments: tuple[Any, ...]) -> Any:
+def _encoded(function: Described, arguments: tuple[Any, ...]) -> Described:
     """Return the bytes that protocol 2 writes as a call of a codec."""
     if len(arguments) == 2 and arguments[1] == "latin1" and isinstance(arguments[0], str):  # noqa: PLR2004
         return arguments[0].encode("latin-1", errors="replace")
     return Call(function, arguments)
 
 
-def _ordered(_function: Any, arguments: tuple[Any, ...]) -> dict[Any, Any]:
+def _ordered(_function: Described, arguments: tuple[Any, ...]) -> dict[Any, Any]:
     pairs = arguments[0] if arguments and isinstance(arguments[0], list) else []
-    return {plain_key(pair[0]): pair[1] for pair in pairs if isinstance(pair, list | tuple) and len(pair) == 2}  # noqa: PLR2004
+    return {
+        plain_key(pair[0]): pair[1] for pair in pairs if isinstance(pair, list | tuple) and len(pair) == 2
+    }
 
 
 _CALLS: dict[Any, Callable[[Any, tuple[Any, ...]], Any]] = {
@@ -193,22 +205,42 @@ _CONSTANTS: dict[str, Callable[[], Any]] = {
     "MARK": lambda: _MARK,
 }
 _PUSHED = frozenset(
-    "INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT BINFLOAT STRING BINSTRING SHORT_BINSTRING UNICODE BINUNICODE "
-    "SHORT_BINUNICODE BINUNICODE8 BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8".split()
+    [
+        "INT",
+        "BININT",
+        "BININT1",
+        "BININT2",
+        "LONG",
+        "LONG1",
+        "LONG4",
+        "FLOAT",
+        "BINFLOAT",
+        "STRING",
+        "BINSTRING",
+        "SHORT_BINSTRING",
+        "UNICODE",
+        "BINUNICODE",
+        "SHORT_BINUNICODE",
+        "BINUNICODE8",
+        "BINBYTES",
+        "SHORT_BINBYTES",
+        "BINBYTES8",
+        "BYTEARRAY8",
+    ]
 )
 _IGNORED = frozenset({"PROTO", "FRAME", "STOP"})
 
 
-def _memoize(machine: _Machine, argument: Any) -> None:
+def _memoize(machine: _Machine, argument: Described) -> None:
     machine.memo[len(machine.memo) if argument is None else int(argument)] = machine.stack[-1]
 
 
-def _get(machine: _Machine, argument: Any) -> None:
+def _get(machine: _Machine, argument: Described) -> None:
     machine.stack.append(machine.memo[int(argument)])
 
 
 def _last(count: int) -> Callable[[_Machine, Any], None]:
-    def step(machine: _Machine, _argument: Any) -> None:
+    def step(machine: _Machine, _argument: Described) -> None:
         found = tuple(machine.stack[-count:])
         if len(found) < count:
             raise ValueError("the stack is empty")
@@ -218,45 +250,45 @@ def _last(count: int) -> Callable[[_Machine, Any], None]:
     return step
 
 
-def _global(machine: _Machine, argument: Any) -> None:
+def _global(machine: _Machine, argument: Described) -> None:
     module, _, name = str(argument).partition(" ")
     machine.stack.append(machine.named(module, name))
 
 
-def _stack_global(machine: _Machine, _argument: Any) -> None:
+def _stack_global(machine: _Machine, _argument: Described) -> None:
     name, module = machine.stack.pop(), machine.stack.pop()
     if not (isinstance(name, str) and isinstance(module, str)):
         raise ValueError("a name is no text")
     machine.stack.append(machine.named(module, name))
 
 
-def _reduce(machine: _Machine, _argument: Any) -> None:
+def _reduce(machine: _Machine, _argument: Described) -> None:
     arguments, function = machine.stack.pop(), machine.stack.pop()
     machine.call(function if isinstance(function, Global) else repr(type(function)), arguments)
 
 
-def _new_with_keywords(machine: _Machine, _argument: Any) -> None:
+def _new_with_keywords(machine: _Machine, _argument: Described) -> None:
     keywords, arguments, function = machine.stack.pop(), machine.stack.pop(), machine.stack.pop()
     machine.call(function if isinstance(function, Global) else None, (*_tuple(arguments), keywords))
 
 
-def _instance(machine: _Machine, argument: Any) -> None:
+def _instance(machine: _Machine, argument: Described) -> None:
     module, _, name = str(argument).partition(" ")
     machine.call(machine.named(module, name), tuple(machine.group()))
 
 
-def _object(machine: _Machine, _argument: Any) -> None:
+def _object(machine: _Machine, _argument: Described) -> None:
     function, *arguments = machine.group()
     machine.call(function if isinstance(function, Global) else None, tuple(arguments))
 
 
-def _extension(machine: _Machine, argument: Any) -> None:
+def _extension(machine: _Machine, argument: Described) -> None:
     machine.stack.append(machine.named("copyreg extension", argument))
 
 
 _STEPS: dict[str, Callable[[_Machine, Any], None]] = {
-    "POP": lambda machine, _: machine.stack.pop() and None,
-    "POP_MARK": lambda machine, _: machine.group() and None,
+    "POP": lambda machine, _: _drop(machine),
+    "POP_MARK": lambda machine, _: _drop_group(machine),
     "DUP": lambda machine, _: machine.stack.append(machine.stack[-1]),
     "PUT": _memoize,
     "BINPUT": _memoize,
@@ -291,6 +323,14 @@ _STEPS: dict[str, Callable[[_Machine, Any], None]] = {
     "EXT2": _extension,
     "EXT4": _extension,
 }
+
+
+def _drop(machine: _Machine) -> None:
+    machine.stack.pop()
+
+
+def _drop_group(machine: _Machine) -> None:
+    machine.group()
 
 
 def _dictionary(machine: _Machine) -> None:

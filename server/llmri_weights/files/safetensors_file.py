@@ -48,9 +48,13 @@ def _header(source: ByteSource) -> tuple[dict[str, Any], int]:
     length = int.from_bytes(source.read(0, LENGTH_BYTES).tobytes(), "little")
     begin = LENGTH_BYTES + length
     if length > MOST_HEADER:
-        raise WeightsError(f"the header of {source.name} claims {length} bytes, at most {MOST_HEADER} are read")
+        raise WeightsError(
+            f"the header of {source.name} claims {length} bytes, at most {MOST_HEADER} are read"
+        )
     if begin > source.size:
-        raise WeightsError(f"{source.name} has {source.size} bytes, but its header alone claims {begin}: it is cut short")
+        raise WeightsError(
+            f"{source.name} has {source.size} bytes, but its header alone claims {begin}: it is cut short"
+        )
     try:
         header = json.loads(source.read(LENGTH_BYTES, length).tobytes(), object_pairs_hook=_once)
     except _TwiceError as error:
@@ -74,8 +78,8 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _tensors(header: dict[str, Any], source: ByteSource, begin: int) -> Iterator[Stored]:
     for name, entry in header.items():
         values = entry if isinstance(entry, dict) else {}
-        dtype, shape, span = values.get("dtype"), values.get("shape"), values.get("data_offsets")
-        if not (isinstance(dtype, str) and isinstance(shape, list) and is_shape(shape) and _is_span(span)):
+        dtype, shape, span = values.get("dtype"), values.get("shape"), _span(values.get("data_offsets"))
+        if not (isinstance(dtype, str) and isinstance(shape, list) and is_shape(shape)) or span is None:
             fault = f"`{name}` in {source.name} has no usable dtype, shape and data_offsets"
             yield Stored(name, str(dtype), (), source, begin, 0, fault=fault)
             continue
@@ -89,9 +93,9 @@ def _tensors(header: dict[str, Any], source: ByteSource, begin: int) -> Iterator
         yield Stored(name, dtype, tuple(shape), source, begin + first, found, fault=fault)
 
 
-def _is_span(found: object) -> bool:
-    return (
-        isinstance(found, list)
-        and [type(end) for end in found] == [int, int]
-        and 0 <= found[0] <= found[1]
-    )
+def _span(found: object) -> tuple[int, int] | None:
+    """Return where something begins and ends, or None where that is not said."""
+    if not isinstance(found, list) or [type(end) for end in found] != [int, int]:
+        return None
+    first, last = found
+    return (first, last) if 0 <= first <= last else None

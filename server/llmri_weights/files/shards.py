@@ -16,7 +16,9 @@ from llmri_weights.files.stored import Contents, Stored
 INDEX = ".index.json"
 NUMBERED = re.compile(r"(?P<stem>.*)-(?P<number>\d+)-of-(?P<count>\d+)(?P<suffix>\.[a-z]+)", re.DOTALL)
 PREFERRED = (".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt")
-NOT_WEIGHTS = frozenset({"training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth", "optimizer.bin"})
+NOT_WEIGHTS = frozenset(
+    {"training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth", "optimizer.bin"}
+)
 MOST_NAMED = 5
 
 
@@ -24,7 +26,8 @@ class Place(Protocol):
     """Where the files of a checkpoint are: a folder on the disk, or a repository elsewhere."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Return what a person calls it."""
 
     def names(self) -> Sequence[str]:
         """Return the names of the files, in order."""
@@ -131,7 +134,8 @@ def _parts(chosen: str, names: Sequence[str]) -> list[str]:
     if count > len(names) + 1000:
         return [chosen]
     return [
-        f"{match['stem']}-{number:0{digits}d}-of-{match['count']}{match['suffix']}" for number in range(1, count + 1)
+        f"{match['stem']}-{number:0{digits}d}-of-{match['count']}{match['suffix']}"
+        for number in range(1, count + 1)
     ]
 
 
@@ -171,7 +175,9 @@ def _together(place: Place, files: Sequence[str], strays: Sequence[str]) -> Cont
     tensors: dict[str, Stored] = {}
     metadata: dict[str, Any] = {}
     problems = [f"{place.name} lacks {_listed(missing)}"] if missing else []
-    notices = [f"{_listed(list(strays))} in {place.name}: not named by the index, left aside"] if strays else []
+    notices = (
+        [f"{_listed(list(strays))} in {place.name}: not named by the index, left aside"] if strays else []
+    )
     for name in files:
         if name in missing:
             continue
@@ -184,7 +190,9 @@ def _together(place: Place, files: Sequence[str], strays: Sequence[str]) -> Cont
             continue
         for tensor in contents.tensors:
             if tensor.name in tensors:
-                problems.append(f"`{tensor.name}` stands both in {tensors[tensor.name].source.name} and in {name}")
+                problems.append(
+                    f"`{tensor.name}` stands both in {tensors[tensor.name].source.name} and in {name}"
+                )
             else:
                 tensors[tensor.name] = tensor
         metadata = {**contents.metadata, **metadata}

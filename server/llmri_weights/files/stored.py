@@ -82,7 +82,9 @@ def with_span_faults(tensors: Iterable[Stored]) -> tuple[Stored, ...]:
                 "the file is cut short, or its header wrong"
             )
         elif tensor.offset < before:
-            fault = f"`{tensor.name}` begins at byte {tensor.offset}, inside `{other}`, which ends at {before}"
+            fault = (
+                f"`{tensor.name}` begins at byte {tensor.offset}, inside `{other}`, which ends at {before}"
+            )
         else:
             reached[id(source)] = (end, tensor.name)
             continue

@@ -1,15 +1,14 @@
 """A PyTorch checkpoint of any age: a zip archive since 1.6, and before it pickles one after the other."""
 
 import io
-import re
-from typing import Any
+from dataclasses import replace
 
+from llmri_weights.dtypes import DTYPES
 from llmri_weights.errors import WeightsError
 from llmri_weights.files.byte_source import ByteSource, Seekable
-from llmri_weights.files.pickle_machine import Global, Persistent, read_pickle
+from llmri_weights.files.pickle_machine import Described, Global, Persistent, read_pickle
 from llmri_weights.files.stored import Contents, Stored, faults
-from llmri_weights.files.torch_tensors import STORAGES, Storage, foreign_names, tensors_in
-from llmri_weights.dtypes import DTYPES
+from llmri_weights.files.torch_tensors import STORAGES, FindStorage, Storage, foreign_names, tensors_in
 from llmri_weights.files.zip_entries import Archive
 
 ZIP_MAGIC = b"PK\x03\x04"
@@ -19,6 +18,7 @@ LEGACY_PROTOCOL = 1001
 TAR_MAGIC_AT, TAR_MAGIC = 257, b"ustar"
 MOST_PICKLE = 1 << 28  # bytes
 COUNT_BYTES = 8
+MOST_NAMED = 5
 DATA_PICKLE = "data.pkl"
 
 
@@ -37,7 +37,9 @@ def read_torch(source: ByteSource) -> Contents:
     if source.read(0, min(4, source.size)).tobytes() == ZIP_MAGIC:
         return _zipped(source)
     if source.size > TAR_MAGIC_AT and source.read(TAR_MAGIC_AT, len(TAR_MAGIC)).tobytes() == TAR_MAGIC:
-        raise WeightsError(f"{source.name} is a tar archive, as PyTorch wrote before 0.1.10; load and save it anew")
+        raise WeightsError(
+            f"{source.name} is a tar archive, as PyTorch wrote before 0.1.10; load and save it anew"
+        )
     return _legacy(source)
 
 
@@ -89,7 +91,7 @@ class _Limited(io.BytesIO):
         most: At once.
     """
 
-    def __init__(self, file: io.BufferedReader, most: int) -> None:
+    def __init__(self, file: "io.BufferedReader[Seekable]", most: int) -> None:
         super().__init__()
         self._file, self._most = file, most
 
@@ -103,7 +105,9 @@ class _Limited(io.BytesIO):
         return self._file.tell()
 
 
-def _legacy_storages(source: ByteSource, at: int, keys: Any, sizes: dict[str, int]) -> dict[str, Storage]:
+def _legacy_storages(
+    source: ByteSource, at: int, keys: Described, sizes: dict[str, int]
+) -> dict[str, Storage]:
     """Return where each storage lies: each has its number of elements, then its bytes."""
     found: dict[str, Storage] = {}
     for key in keys if isinstance(keys, list) else []:
@@ -117,7 +121,7 @@ def _legacy_storages(source: ByteSource, at: int, keys: Any, sizes: dict[str, in
     return found
 
 
-def _storage_sizes(described: Any) -> dict[str, int]:
+def _storage_sizes(described: Described) -> dict[str, int]:
     """Return how many bytes an element of each storage takes, by the storage's key."""
     found: dict[str, int] = {}
     seen: set[int] = set()
@@ -140,21 +144,16 @@ def _storage_sizes(described: Any) -> dict[str, int]:
     return found
 
 
-def _contents(described: Any, find: Any, names: set[Global], source: ByteSource) -> Contents:
+def _contents(described: Described, find: FindStorage, names: set[Global], source: ByteSource) -> Contents:
     tensors: list[Stored] = []
     taken: set[str] = set()
     for tensor in tensors_in(described, find, source.name):
         name = tensor.name or "tensor"
         if name not in taken:
-            tensors.append(tensor if tensor.name else _renamed(tensor, name))
+            tensors.append(replace(tensor, name=name))
         taken.add(name)
     foreign = foreign_names(names)
-    shown = ", ".join(foreign[:5]) + (f" and {len(foreign) - 5} more" if len(foreign) > 5 else "")
+    more = len(foreign) - MOST_NAMED
+    shown = ", ".join(foreign[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
     notices = (f"{source.name} names {shown}, which stay unused",) if foreign else ()
     return Contents(tuple(tensors), {}, faults(tensors), notices)
-
-
-def _renamed(tensor: Stored, name: str) -> Stored:
-    from dataclasses import replace
-
-    return replace(tensor, name=name)

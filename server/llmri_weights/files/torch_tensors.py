@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from llmri_weights.arrays import Bytes
 from llmri_weights.dtypes import DTYPES
+from llmri_weights.errors import WeightsError
 from llmri_weights.files.byte_source import ByteSource
-from llmri_weights.files.pickle_machine import Call, Global, Persistent
+from llmri_weights.files.pickle_machine import Call, Described, Global, Persistent
 from llmri_weights.files.stored import Stored, is_shape
 
 STORAGES: Mapping[str, str] = {
@@ -50,9 +52,13 @@ TORCH_DTYPES: Mapping[str, str] = {
     "float8_e8m0fnu": "F8_E8M0",
     "float4_e2m1fn_x2": "F4",
 }
-_TYPED, _UNTYPED = ("_rebuild_tensor_v2", "_rebuild_tensor"), "_rebuild_tensor_v3"
+_UNTYPED = "_rebuild_tensor_v3"
+_REBUILT = frozenset({"_rebuild_tensor_v2", "_rebuild_tensor", _UNTYPED})
+_DTYPE_AT = 6  # among the arguments of the one without types
 _PARAMETERS = frozenset({"_rebuild_parameter", "_rebuild_parameter_with_state"})
-HARMLESS = frozenset({"torch", "torch._utils", "torch.storage", "torch.serialization", "collections", "_codecs"})
+HARMLESS = frozenset(
+    {"torch", "torch._utils", "torch.storage", "torch.serialization", "collections", "_codecs"}
+)
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ class Storage:
 FindStorage = Callable[[str], Storage | None]
 
 
-def tensors_in(described: Any, find: FindStorage, file: str) -> Iterator[Stored]:
+def tensors_in(described: Described, find: FindStorage, file: str) -> Iterator[Stored]:
     """Yield the tensors of a described object by their dotted names; everything else is passed over.
 
     An object that is reached twice is walked once, so that no pickle can make this endless.
@@ -103,7 +109,7 @@ def foreign_names(names: set[Global]) -> tuple[str, ...]:
     return tuple(sorted(str(name) for name in names if name.module not in HARMLESS))
 
 
-def _children(found: Any) -> Iterator[tuple[Any, Any]]:
+def _children(found: Described) -> Iterator[tuple[Any, Any]]:
     if isinstance(found, dict):
         yield from found.items()
     elif isinstance(found, list | tuple):
@@ -118,7 +124,7 @@ def _children(found: Any) -> Iterator[tuple[Any, Any]]:
                 yield from _children(part) if isinstance(part, dict) else ()
 
 
-def _tensor_call(found: Any) -> Call | None:
+def _tensor_call(found: Described) -> Call | None:
     for _ in range(4):  # a parameter holds a tensor
         if not (isinstance(found, Call) and isinstance(found.function, Global) and found.arguments):
             return None
@@ -132,67 +138,72 @@ def _tensor_call(found: Any) -> Call | None:
 
 
 def _placed(name: str, call: Call, find: FindStorage, file: str) -> Stored:
-    kind = call.function.name
-    arguments = call.arguments
-    nowhere = _Nowhere(file)
-    known = kind in (*_TYPED, _UNTYPED)
-    if not known or len(arguments) < 4 or not isinstance(arguments[0], Persistent):  # noqa: PLR2004
-        return Stored(name, str(kind).removeprefix("_rebuild_"), (), nowhere, 0, 0, fault=f"`{name}` in {file} is a {kind}, which is not read")
-    key = arguments[0].key
-    if not (isinstance(key, tuple) and len(key) >= 5 and isinstance(key[2], str)):  # noqa: PLR2004
-        return Stored(name, "", (), nowhere, 0, 0, fault=f"`{name}` in {file} names no storage")
-    dtype = _dtype(arguments[6] if kind == _UNTYPED and len(arguments) > 6 else key[1])  # noqa: PLR2004
-    offset, shape, strides = arguments[1:4]
-    shape, strides = _listed(shape), _listed(strides)
-    if dtype == "F4":  # two a byte: the pickle counts bytes
-        shape, strides = (*shape[:-1], 2 * shape[-1]) if shape else shape, ()
-    if not (is_shape(shape) and type(offset) is int and offset >= 0):
-        return Stored(name, dtype, (), nowhere, 0, 0, fault=f"`{name}` in {file} has no usable shape")
-    size = DTYPES[dtype].size if dtype in DTYPES else 1
-    plain = _plain_strides(shape)
-    strided = strides if strides and math.prod(shape) > 1 and _differs(shape, strides, plain) else None
-    storage = find(key[2])
-    fault = _fault(name, storage, offset, shape, strided, size, file) if dtype != "F4" else ""
-    return Stored(
-        name,
-        dtype,
-        tuple(shape),
-        storage.source if storage else nowhere,
-        storage.offset + offset * size if storage else 0,
-        math.prod(shape) * size // (DTYPES[dtype].elements if dtype in DTYPES else 1),
-        strided,
-        fault,
+    """Return where a tensor lies, or why that can't be said."""
+    kind, dtype = call.function.name, ""
+    try:
+        if kind not in _REBUILT:
+            raise WeightsError(f"is a {kind}, which is not read")
+        key, *view = call.arguments[:4]
+        if len(view) < 3 or not isinstance(key, Persistent):  # noqa: PLR2004
+            raise WeightsError("names no storage")
+        storage_kind, storage_key = _storage_key(key)
+        typed = kind == _UNTYPED and len(call.arguments) > _DTYPE_AT
+        dtype = _dtype(call.arguments[_DTYPE_AT] if typed else storage_kind)
+        offset, shape, strides = _view(*view)
+        storage = find(storage_key)
+        if storage is None:
+            raise WeightsError("names a storage that is not there")
+        return _inside(storage, Stored(name, dtype, shape, storage.source, offset, 0, strides))
+    except WeightsError as error:
+        return Stored(name, dtype, (), _Nowhere(file), 0, 0, fault=f"`{name}` in {file} {error}")
+
+
+def _storage_key(reference: Persistent) -> tuple[Described, str]:
+    """Return the kind and the key of a storage."""
+    key = reference.key
+    if not (isinstance(key, tuple) and len(key) > 2 and isinstance(key[2], str)):  # noqa: PLR2004
+        raise WeightsError("names no storage")
+    return key[1], key[2]
+
+
+def _view(
+    offset: Described, shape: Described, strides: Described
+) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
+    """Return what of a storage a tensor shows: its first element, its lengths, and its steps."""
+    if not (isinstance(shape, tuple | list) and is_shape(shape) and type(offset) is int and offset >= 0):
+        raise WeightsError("has no usable shape")
+    steps = tuple(strides) if isinstance(strides, tuple | list) else ()
+    if len(steps) != len(shape) or any(type(step) is not int or step < 0 for step in steps):
+        raise WeightsError("has strides that fit no shape")
+    return offset, tuple(shape), steps
+
+
+def _inside(storage: Storage, tensor: Stored) -> Stored:
+    """Return a tensor at its bytes, of one whose offset counts elements."""
+    known = DTYPES.get(tensor.dtype)
+    size = known.size if known else 1
+    steps = tensor.strides or ()
+    last = tensor.offset + sum((length - 1) * step for length, step in zip(tensor.shape, steps, strict=True))
+    needed = (last + 1) * size if tensor.elements else 0
+    if needed > storage.size:
+        raise WeightsError(f"needs {needed} bytes of a storage that has {storage.size}")
+    plain = [math.prod(tensor.shape[axis + 1 :]) for axis in range(len(tensor.shape))]
+    differs = any(length > 1 and a != b for length, a, b in zip(tensor.shape, steps, plain, strict=True))
+    shape = tensor.shape
+    if known and known.elements > 1:  # the pickle counts bytes, each of several elements
+        if differs or not shape:
+            raise WeightsError(f"is of {tensor.dtype} in another order, which is not read")
+        shape = (*shape[:-1], shape[-1] * known.elements)
+    return replace(
+        tensor,
+        shape=shape,
+        offset=storage.offset + tensor.offset * size,
+        nbytes=tensor.elements * size,
+        strides=steps if differs and tensor.elements else None,
     )
 
 
-def _listed(found: Any) -> tuple[Any, ...]:
-    return tuple(found) if isinstance(found, tuple | list) else ()
-
-
-def _differs(shape: tuple[int, ...], strides: tuple[int, ...], plain: tuple[int, ...]) -> bool:
-    return any(length > 1 and a != b for length, a, b in zip(shape, strides, plain, strict=False))
-
-
-def _fault(
-    name: str, storage: Storage | None, offset: int, shape: Any, strides: Any, size: int, file: str
-) -> str:
-    if storage is None:
-        return f"`{name}` in {file} names a storage that is not there"
-    steps = strides or _plain_strides(shape)
-    if len(steps) != len(shape) or any(type(step) is not int or step < 0 for step in steps):
-        return f"`{name}` in {file} has strides that fit no shape"
-    last = offset + sum((length - 1) * step for length, step in zip(shape, steps, strict=True))
-    needed = (last + 1) * size if math.prod(shape) else 0
-    if needed > storage.size:
-        return f"`{name}` in {file} needs {needed} bytes of a storage that has {storage.size}"
-    return ""
-
-
-def _plain_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
-
-
-def _dtype(found: Any) -> str:
+def _dtype(found: Described) -> str:
     if not isinstance(found, Global):
         return "unknown"
     return STORAGES.get(found.name) or TORCH_DTYPES.get(found.name) or found.name
@@ -207,8 +218,9 @@ class _Nowhere:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def read(self, offset: int, count: int) -> Any:
-        raise AssertionError(f"{self.name}: {count} bytes at {offset} of a tensor that is nowhere")
+    def read(self, offset: int, count: int) -> Bytes:
+        """Raise WeightsError: nothing is there."""
+        raise WeightsError(f"{self.name} has no {count} bytes at {offset} of a tensor that is nowhere")
 
     def check(self) -> None:
         """Pass: nothing can change."""

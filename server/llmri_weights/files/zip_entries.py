@@ -42,11 +42,23 @@ class Archive:
         """
         entry = self.entries[name]
         if entry.file_size > most:
-            raise WeightsError(f"`{name}` in {self.source.name} has {entry.file_size} bytes, at most {most} are read")
+            raise WeightsError(
+                f"`{name}` in {self.source.name} has {entry.file_size} bytes, at most {most} are read"
+            )
         try:
-            with zipfile.ZipFile(cast("BinaryIO", Seekable(self.source))) as archive, archive.open(entry) as file:
+            with (
+                zipfile.ZipFile(cast("BinaryIO", Seekable(self.source))) as archive,
+                archive.open(entry) as file,
+            ):
                 return file.read(most + 1)
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, ValueError, OSError) as error:
+        except (
+            zipfile.BadZipFile,
+            RuntimeError,
+            NotImplementedError,
+            EOFError,
+            ValueError,
+            OSError,
+        ) as error:
             raise WeightsError(f"`{name}` in {self.source.name} can't be unpacked: {error}") from None
         except Exception as error:
             if type(error).__module__ != "zlib":

@@ -12,9 +12,10 @@ def unpack_bits(data: Bytes, bits: int) -> npt.NDArray[np.uint8]:
         return data
     if 8 % bits == 0:
         shifts = np.arange(0, 8, bits, dtype=np.uint8)
-        numbers = (data[..., None] >> shifts) & np.uint8((1 << bits) - 1)
-        return numbers.reshape(*data.shape[:-1], -1)
+        parts = (data[..., None] >> shifts) & np.uint8((1 << bits) - 1)
+        return parts.reshape(*data.shape[:-1], -1)
     single = np.unpackbits(np.ascontiguousarray(data), axis=-1, bitorder="little")
     count = single.shape[-1] // bits
     groups = single[..., : count * bits].reshape(*data.shape[:-1], count, bits)
-    return (groups << np.arange(bits, dtype=np.uint8)).sum(axis=-1, dtype=np.uint8)
+    numbers: npt.NDArray[np.uint8] = (groups << np.arange(bits, dtype=np.uint8)).sum(axis=-1, dtype=np.uint8)
+    return numbers

@@ -14,7 +14,7 @@ import numpy as np
 from llmri_weights.arrays import Values
 from llmri_weights.files.stored import Stored, is_shape
 from llmri_weights.matrices import StoredMatrix, matrix_shape
-from llmri_weights.packed.packing import UnpackedMatrix, stems, whole
+from llmri_weights.packed.packing import UnpackedMatrix, Window, stems, whole
 from llmri_weights.weight import Weight
 
 STATE = ".quant_state.bitsandbytes__"
@@ -24,7 +24,9 @@ MOST_STATE = 1 << 16  # bytes
 
 def find(tensors: Mapping[str, Stored], _config: Mapping[str, Any]) -> list[Weight]:
     """Return the weights packed so."""
-    found = [_four_bits(tensors, stem, kind) for kind in ("nf4", "fp4") for stem in stems(tensors, STATE + kind)]
+    found = [
+        _four_bits(tensors, stem, kind) for kind in ("nf4", "fp4") for stem in stems(tensors, STATE + kind)
+    ]
     found += [_eight_bits(tensors, stem) for stem in stems(tensors, ".SCB")]
     return [weight for weight in found if weight is not None]
 
@@ -38,14 +40,19 @@ def _eight_bits(tensors: Mapping[str, Stored], stem: str) -> Weight | None:
     layout = tensors.get(f"{stem}.weight_format")
     parts = (weight, scales) if layout is None else (weight, scales, layout)
 
-    def window(top: int, bottom: int, left: int, right: int) -> Values:
+    def window(at: Window) -> Values:
+        top, bottom, left, right = at
         values = StoredMatrix(weight).window(top, bottom, left, right)
         scale = whole(scales).reshape(-1)[top:bottom, None] / np.float32(INT8_TOP)
         result: Values = values * scale
         return result
 
     return Weight(
-        weight.name, weight.shape, "bitsandbytes int8", parts, lambda: UnpackedMatrix(*matrix_shape(weight.shape), window)
+        weight.name,
+        weight.shape,
+        "bitsandbytes int8",
+        parts,
+        lambda: UnpackedMatrix(*matrix_shape(weight.shape), window),
     )
 
 
@@ -68,12 +75,17 @@ def _four_bits(tensors: Mapping[str, Stored], name: str, kind: str) -> Weight | 
 
     def matrix() -> UnpackedMatrix:
         scales = _scales(absmax, inner, described)
-        window = partial(_window, weight, whole(levels).reshape(-1), scales, block, columns)
+        window = partial(
+            _window,
+            weight=weight,
+            levels=whole(levels).reshape(-1),
+            scales=scales,
+            block=block,
+            columns=columns,
+        )
         return UnpackedMatrix(rows, columns, window)
 
-    return Weight(
-        name, tuple(shape), f"bitsandbytes {kind}", (weight, absmax, levels, state, *inner), matrix
-    )
+    return Weight(name, tuple(shape), f"bitsandbytes {kind}", (weight, absmax, levels, state, *inner), matrix)
 
 
 def _state(state: Stored) -> dict[str, Any]:
@@ -94,13 +106,16 @@ def _scales(absmax: Stored, nested: tuple[Stored, ...], state: Mapping[str, Any]
     outer, levels = (whole(part).reshape(-1) for part in nested)
     block = int(state.get("nested_blocksize", 256))
     blocks = np.arange(scales.size) // block
-    found: Values = levels[scales.astype(np.int64)] * outer[blocks] + np.float32(state.get("nested_offset", 0))
+    found: Values = levels[scales.astype(np.int64)] * outer[blocks] + np.float32(
+        state.get("nested_offset", 0)
+    )
     return found
 
 
 def _window(
-    weight: Stored, levels: Values, scales: Values, block: int, columns: int, top: int, bottom: int, left: int, right: int
+    at: Window, *, weight: Stored, levels: Values, scales: Values, block: int, columns: int
 ) -> Values:
+    top, bottom, left, right = at
     begin, end = top * columns, bottom * columns
     first, last = begin // 2, -(-end // 2)
     data = weight.source.read(weight.offset + first, last - first)

@@ -11,7 +11,7 @@ from typing import Any
 from llmri_weights.arrays import Values
 from llmri_weights.files.stored import Stored
 from llmri_weights.matrices import StoredMatrix, matrix_shape
-from llmri_weights.packed.packing import UnpackedMatrix, quantization, stems, whole, widened
+from llmri_weights.packed.packing import UnpackedMatrix, Window, quantization, stems, whole, widened
 from llmri_weights.weight import Weight
 
 ENDINGS = ("_scale_inv", "_scale")
@@ -36,7 +36,9 @@ def find(tensors: Mapping[str, Stored], config: Mapping[str, Any]) -> list[Weigh
     return found
 
 
-def _block(matrix: tuple[int, int], scales: tuple[int, ...], config: Mapping[str, Any]) -> tuple[int, int] | None:
+def _block(
+    matrix: tuple[int, int], scales: tuple[int, ...], config: Mapping[str, Any]
+) -> tuple[int, int] | None:
     """Return how many rows and columns share a scale, or None where the shapes don't say so."""
     rows, columns = matrix
     if math.prod(scales) == 1:
@@ -46,11 +48,14 @@ def _block(matrix: tuple[int, int], scales: tuple[int, ...], config: Mapping[str
         return 1, max(1, columns)
     said = quantization(config).get("weight_block_size")
     candidates = [tuple(said)] if isinstance(said, list) and len(said) == 2 else []  # noqa: PLR2004
-    even = tuple(length // parts if parts and length % parts == 0 else 0 for length, parts in zip(matrix, shape, strict=True))
+    even = tuple(
+        length // parts if parts and length % parts == 0 else 0
+        for length, parts in zip(matrix, shape, strict=True)
+    )
     for down, across in [*candidates, DEFAULT_BLOCK, even]:
-        if type(down) is type(across) is int and down > 0 and across > 0:
-            if shape == (-(-rows // down), -(-columns // across)):
-                return down, across
+        usable = type(down) is type(across) is int and down > 0 and across > 0
+        if usable and shape == (-(-rows // down), -(-columns // across)):
+            return down, across
     return None
 
 
@@ -71,12 +76,15 @@ def _weight(weight: Stored, scales: Stored, zero: Stored | None, block: tuple[in
 def _described(dtype: str, matrix: tuple[int, int], block: tuple[int, int]) -> str:
     if block == matrix:
         return f"{dtype}, one scale"
-    return f"{dtype}, a scale a row" if block == (1, matrix[1]) else f"{dtype}, scales of {block[0]}x{block[1]}"
+    return (
+        f"{dtype}, a scale a row" if block == (1, matrix[1]) else f"{dtype}, scales of {block[0]}x{block[1]}"
+    )
 
 
 def _window(
-    weight: Stored, scales: Values, zeros: Values | None, block: tuple[int, int], top: int, bottom: int, left: int, right: int
+    weight: Stored, scales: Values, zeros: Values | None, block: tuple[int, int], at: Window
 ) -> Values:
+    top, bottom, left, right = at
     values = StoredMatrix(weight).window(top, bottom, left, right)
     rows, columns = slice(top, bottom), slice(left, right)
     if zeros is not None:

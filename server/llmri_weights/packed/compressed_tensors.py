@@ -15,7 +15,7 @@ from llmri_weights.arrays import Values
 from llmri_weights.files.stored import Stored
 from llmri_weights.matrices import StoredMatrix
 from llmri_weights.packed.bits import unpack_bits
-from llmri_weights.packed.packing import UnpackedMatrix, stems, whole
+from llmri_weights.packed.packing import UnpackedMatrix, Window, stems, whole
 from llmri_weights.weight import Weight
 
 WORD = 32
@@ -47,9 +47,13 @@ def _weight(tensors: Mapping[str, Stored], stem: str) -> Weight | None:
     def matrix() -> UnpackedMatrix:
         half = np.float32(1 << (bits - 1))
         grid = whole(scales).reshape(outputs, groups)
-        zero = np.zeros((outputs, groups), np.float32) if zeros is None else _zeros(zeros, bits, outputs) - half
+        zero = (
+            np.zeros((outputs, groups), np.float32) if zeros is None else _zeros(zeros, bits, outputs) - half
+        )
         group = np.arange(inputs) // size if order is None else whole(order)[0].astype(np.int64)
-        return UnpackedMatrix(outputs, inputs, partial(_window, packed, grid, zero, group, bits))
+        return UnpackedMatrix(
+            outputs, inputs, partial(_window, packed=packed, scales=grid, zero=zero, group=group, bits=bits)
+        )
 
     described = f"compressed-tensors {bits} bit, groups of {size}"
     return Weight(f"{stem}.weight", (outputs, inputs), described, (packed, scales, shape, *others), matrix)
@@ -63,9 +67,8 @@ def _zeros(zeros: Stored, bits: int, outputs: int) -> Values:
     return numbers.transpose(0, 2, 1).reshape(-1, matrix.columns)[:outputs].astype(np.float32)
 
 
-def _window(
-    packed: Stored, scales: Values, zero: Values, group: Values, bits: int, top: int, bottom: int, left: int, right: int
-) -> Values:
+def _window(at: Window, *, packed: Stored, scales: Values, zero: Values, group: Values, bits: int) -> Values:
+    top, bottom, left, right = at
     first, last = left * bits // 8, -(-right * bits // 8)
     numbers = unpack_bits(StoredMatrix(packed).raw(top, bottom, first, last), bits)
     begin = left - first * 8 // bits

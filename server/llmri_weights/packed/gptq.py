@@ -14,7 +14,7 @@ from llmri_weights.arrays import Values
 from llmri_weights.files.stored import Stored
 from llmri_weights.matrices import StoredMatrix
 from llmri_weights.packed.bits import unpack_bits
-from llmri_weights.packed.packing import UnpackedMatrix, quantization, stems, whole
+from llmri_weights.packed.packing import UnpackedMatrix, Window, quantization, stems, whole
 from llmri_weights.weight import Weight
 
 WORD = 32
@@ -56,9 +56,8 @@ def _awq(stem: str, weight: Stored, zeros: Stored, scales: Stored) -> Weight:
     )
 
 
-def _awq_window(
-    weight: Stored, zeros: Stored, scales: Stored, size: int, top: int, bottom: int, left: int, right: int
-) -> Values:
+def _awq_window(weight: Stored, zeros: Stored, scales: Stored, size: int, at: Window) -> Values:
+    top, bottom, left, right = at
     first, last = top // AWQ_PACK, -(-bottom // AWQ_PACK)
     levels = _awq_levels(StoredMatrix(weight), left, right, first, last)
     group = np.arange(left, right) // size
@@ -84,18 +83,19 @@ def _gptq(
     def matrix() -> UnpackedMatrix:
         group = np.arange(inputs) // size if order is None else whole(order)[0].astype(np.int64)
         zero = unpack_bits(StoredMatrix(zeros).raw(0, groups, 0, zeros.shape[1] * 4), bits)
-        shifted = (zero[:, :outputs].astype(np.int64) + offset) & ((1 << bits) - 1 if offset == 0 else ~0)
-        window = partial(_gptq_window, weight, shifted.astype(np.float32), whole(scales), group, bits)
+        shifted = zero[:, :outputs].astype(np.float32) + np.float32(offset)
+        window = partial(
+            _gptq_window, weight=weight, zero=shifted, scale=whole(scales), group=group, bits=bits
+        )
         return UnpackedMatrix(outputs, inputs, window)
 
-    return Weight(
-        f"{stem}.weight", (outputs, inputs), f"GPTQ {bits} bit, groups of {size}", parts, matrix
-    )
+    return Weight(f"{stem}.weight", (outputs, inputs), f"GPTQ {bits} bit, groups of {size}", parts, matrix)
 
 
 def _gptq_window(
-    weight: Stored, zero: Values, scale: Values, group: Values, bits: int, top: int, bottom: int, left: int, right: int
+    at: Window, *, weight: Stored, zero: Values, scale: Values, group: Values, bits: int
 ) -> Values:
+    top, bottom, left, right = at
     step = WORD // np.gcd(WORD, bits)  # inputs that fill whole words
     words = bits * step // WORD
     first, last = left // step, -(-right // step)

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from llmri_weights.arrays import Values
-from llmri_weights.decoding.small_floats import powers_of_two
-from llmri_weights.dtypes import DTYPES
+from llmri_weights.dtypes import decoded
 from llmri_weights.files.stored import Stored
-from llmri_weights.matrices import StoredMatrix, matrix_shape
-from llmri_weights.packed.packing import UnpackedMatrix, stems, whole
+from llmri_weights.matrices import matrix_shape
+from llmri_weights.packed.packing import UnpackedMatrix, Window, stems, whole
 from llmri_weights.weight import Weight
 
 MX_BLOCK, NV_BLOCK = 32, 16
+BLOCKS = {"MXFP4": MX_BLOCK, "NVFP4": NV_BLOCK}
 
 
 def find(tensors: Mapping[str, Stored], _config: Mapping[str, Any]) -> list[Weight]:
@@ -38,7 +38,7 @@ def _grouped(tensors: Mapping[str, Stored], stem: str) -> Weight | None:
     if len(blocks.shape) < 3 or blocks.shape[:-1] != scales.shape or blocks.shape[-1] * 2 != MX_BLOCK:  # noqa: PLR2004
         return None
     shape = (*blocks.shape[:-2], blocks.shape[-2] * MX_BLOCK)
-    return _weight(stem, shape, "MXFP4", (blocks, scales), MX_BLOCK, 1.0)
+    return _weight(stem, shape, "MXFP4", (blocks, scales))
 
 
 def _rows(tensors: Mapping[str, Stored], name: str, stem: str) -> Weight | None:
@@ -50,42 +50,41 @@ def _rows(tensors: Mapping[str, Stored], name: str, stem: str) -> Weight | None:
         return None
     shape, across = (*packed.shape[:-1], 2 * packed.shape[-1]), scales.shape[-1]
     if scales.dtype in {"U8", "F8_E8M0"} and across * MX_BLOCK == shape[-1]:
-        return _weight(f"{stem}.weight", shape, "MXFP4", (packed, scales), MX_BLOCK, 1.0)
+        return _weight(f"{stem}.weight", shape, "MXFP4", (packed, scales))
     if scales.dtype != "F8_E4M3" or across * NV_BLOCK != shape[-1]:
         return None
     times, divisor = tensors.get(f"{stem}.weight_scale_2"), tensors.get(f"{stem}.weight_global_scale")
     other = times or divisor
     if other is None or other.fault or math.prod(other.shape) != 1:
         return None
-    return _weight(f"{stem}.weight", shape, "NVFP4", (packed, scales, other), NV_BLOCK, 1.0 if times else -1.0)
+    return _weight(f"{stem}.weight", shape, "NVFP4", (packed, scales, other), 1 if times else -1)
 
 
 def _weight(
-    name: str, shape: tuple[int, ...], dtype: str, parts: tuple[Stored, ...], block: int, power: float
+    name: str, shape: tuple[int, ...], kind: str, parts: tuple[Stored, ...], power: float = 1
 ) -> Weight:
     rows, columns = matrix_shape(shape)
+    block = BLOCKS[kind]
 
     def matrix() -> UnpackedMatrix:
         total = float(whole(parts[2])[0, 0]) ** power if len(parts) > 2 else 1.0  # noqa: PLR2004
         return UnpackedMatrix(rows, columns, partial(_window, parts, columns, block, np.float32(total)))
 
-    return Weight(name, shape, dtype, parts, matrix)
+    return Weight(name, shape, kind, parts, matrix)
 
 
-def _window(
-    parts: tuple[Stored, ...], columns: int, block: int, total: np.float32, top: int, bottom: int, left: int, right: int
-) -> Values:
+def _window(parts: tuple[Stored, ...], columns: int, block: int, total: np.float32, at: Window) -> Values:
+    top, bottom, left, right = at
     first, last = left // block, -(-right // block)
-    numbers = _bytes(parts[0], columns // 2, top, bottom, first * block // 2, last * block // 2)
-    scales = _bytes(parts[1], columns // block, top, bottom, first, last)
-    decode, scale = DTYPES["F4"].decode, DTYPES["F8_E4M3"].decode
-    assert decode is not None
-    assert scale is not None
-    wide = (powers_of_two()[scales] if block == MX_BLOCK else scale(scales)) * total
-    values = decode(numbers) * np.repeat(wide, block, axis=1)
+    rows = slice(top, bottom)
+    numbers = _bytes(parts[0], columns // 2, rows, slice(first * block // 2, last * block // 2))
+    scales = _bytes(parts[1], columns // block, rows, slice(first, last))
+    wide = decoded("F8_E8M0" if block == MX_BLOCK else "F8_E4M3", scales) * total
+    values = decoded("F4", numbers) * np.repeat(wide, block, axis=1)
     return values[:, left - first * block : right - first * block]
 
 
-def _bytes(part: Stored, row: int, top: int, bottom: int, first: int, last: int) -> Values:
-    data = part.source.read(part.offset + top * row, (bottom - top) * row)
-    return np.ascontiguousarray(data.reshape(bottom - top, row)[:, first:last])
+def _bytes(part: Stored, row: int, rows: slice, columns: slice) -> Values:
+    count = rows.stop - rows.start
+    data = part.source.read(part.offset + rows.start * row, count * row)
+    return np.ascontiguousarray(data.reshape(count, row)[:, columns])

@@ -12,11 +12,11 @@ import numpy as np
 
 from llmri_weights.arrays import Values
 from llmri_weights.decoding.small_floats import powers_of_two
-from llmri_weights.dtypes import DTYPES
+from llmri_weights.dtypes import decoded
 from llmri_weights.files.stored import Stored
 from llmri_weights.matrices import StoredMatrix, matrix_shape
 from llmri_weights.packed.bits import unpack_bits
-from llmri_weights.packed.packing import UnpackedMatrix, quantization, stems
+from llmri_weights.packed.packing import UnpackedMatrix, Window, quantization, stems
 from llmri_weights.weight import Weight
 
 WORD = 32
@@ -51,23 +51,22 @@ def _weight(tensors: Mapping[str, Stored], stem: str, said: Mapping[str, Any]) -
     if biases is None:
         if scales.dtype != "U8" or (bits, group) != (MX_BITS, MX_BLOCK):
             return None
-        described, parts = "MLX mxfp4", (words, scales)
+        described, parts = "MLX mxfp4", [words, scales]
     elif biases.shape == scales.shape and not biases.fault:
-        described, parts = f"MLX {bits} bit, groups of {group}", (words, scales, biases)
+        described, parts = f"MLX {bits} bit, groups of {group}", [words, scales, biases]
     else:
         return None
     return Weight(
         f"{stem}.weight",
         shape,
         described,
-        parts,
-        lambda: UnpackedMatrix(*matrix_shape(shape), partial(_window, parts, int(bits), group)),
+        tuple(parts),
+        lambda: UnpackedMatrix(*matrix_shape(shape), partial(_window, tuple(parts), int(bits), group)),
     )
 
 
-def _window(
-    parts: tuple[Stored, ...], bits: int, group: int, top: int, bottom: int, left: int, right: int
-) -> Values:
+def _window(parts: tuple[Stored, ...], bits: int, group: int, at: Window) -> Values:
+    top, bottom, left, right = at
     first, last = left // group, -(-right // group)
     raw = StoredMatrix(parts[0]).raw(top, bottom, first * group * bits // 8, last * group * bits // 8)
     scale, *bias = (StoredMatrix(part).window(top, bottom, first, last) for part in parts[1:])
@@ -75,7 +74,6 @@ def _window(
         levels = unpack_bits(raw, bits).astype(np.float32)
         values = levels * np.repeat(scale, group, axis=1) + np.repeat(bias[0], group, axis=1)
     else:
-        decode = DTYPES["F4"].decode
-        assert decode is not None
-        values = decode(raw) * np.repeat(powers_of_two()[scale.astype(np.int64)], group, axis=1)
-    return values[:, left - first * group : right - first * group]
+        values = decoded("F4", raw) * np.repeat(powers_of_two()[scale.astype(np.int64)], group, axis=1)
+    found: Values = values[:, left - first * group : right - first * group]
+    return found

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,8 +11,16 @@ from llmri_weights.files.stored import Stored
 from llmri_weights.matrices import StoredMatrix
 from llmri_weights.weight import Weight
 
-Window = Callable[[int, int, int, int], Values]
 Find = Callable[[Mapping[str, Stored], Mapping[str, Any]], list[Weight]]
+
+
+class Window(NamedTuple):
+    """Rows `top` to `bottom` and columns `left` to `right`, the last ones not among them."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
 
 
 @dataclass(frozen=True)
@@ -27,13 +35,13 @@ class UnpackedMatrix:
 
     rows: int
     columns: int
-    of: Window
+    of: Callable[[Window], Values]
 
     def window(self, top: int, bottom: int, left: int, right: int) -> Values:
         """Return a part of it, as `Matrix.window` does."""
         if bottom <= top or right <= left:
             return np.zeros((max(0, bottom - top), max(0, right - left)), np.float32)
-        return self.of(top, bottom, left, right)
+        return self.of(Window(top, bottom, left, right))
 
 
 def whole(tensor: Stored) -> Values:
@@ -60,4 +68,5 @@ def widened(scales: Values, rows: slice, columns: slice, block: tuple[int, int])
     """Return the scale of each element of a window, of scales `[row blocks, column blocks]`."""
     down = np.arange(rows.start, rows.stop) // block[0]
     across = np.arange(columns.start, columns.stop) // block[1]
-    return scales[np.ix_(down, across)]
+    found: Values = scales[np.ix_(down, across)]
+    return found
