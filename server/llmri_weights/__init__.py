@@ -1,1 +1,1 @@
-"""Checkpoints of every kind: read from their headers, decoded, reduced, compared. It needs numpy, and no torch."""
+"""Checkpoints of every kind: read from their headers, decoded, reduced, compared; numpy, and no torch."""

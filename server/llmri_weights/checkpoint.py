@@ -54,7 +54,7 @@ class Checkpoint:
 
 
 def open_checkpoint(name: str) -> Checkpoint:
-    """Open a checkpoint from its headers alone: a folder, an index, or a file; one of several parts with all of them.
+    """Open a folder, an index, or a file, from headers alone; one of several parts opens with all of them.
 
     Raises:
         WeightsError: There is none, or its one file can't be read.

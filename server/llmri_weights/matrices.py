@@ -50,7 +50,7 @@ def matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def bands(matrix: Matrix, most: int = BAND) -> Iterator[tuple[int, Values]]:
-    """Yield a matrix in bands of whole rows, each with its first row: of at most so many elements, or one row."""
+    """Yield a matrix in bands of whole rows, of at most so many elements, with each its first row."""
     step = max(1, most // max(1, matrix.columns))
     for top in range(0, matrix.rows if matrix.columns else 0, step):
         yield top, matrix.window(top, min(matrix.rows, top + step), 0, matrix.columns)
@@ -113,10 +113,7 @@ class StoredMatrix:
                     f"`{tensor.name}` is stored in another order and has {needed} bytes, "
                     f"at most {MOST_STRIDED} are read"
                 )
-            flat = (
-                self._dtype.decode(tensor.source.read(tensor.offset, needed)) if self._dtype.decode else None
-            )
-            assert flat is not None
+            flat = self._decode(tensor.source.read(tensor.offset, needed))
             steps = [step * flat.itemsize for step in strides]
             ordered = np.lib.stride_tricks.as_strided(flat, tensor.shape, steps, writeable=False)
             self._whole = ordered.reshape(self.rows, self.columns)

@@ -30,7 +30,7 @@ def header_bytes(header: Mapping[str, Any]) -> bytes:
 
 
 def write_safetensors(path: Path, tensors: Mapping[str, tuple[str, Any]]) -> Path:
-    """Write arrays under a name of their dtype; bytes of any kind go as an array of uint8 with a shape beside it."""
+    """Write arrays, each with the name of its dtype; other bytes go as uint8 with a shape beside them."""
     header: dict[str, Any] = {}
     at, data = 0, b""
     for name, (dtype, array) in tensors.items():

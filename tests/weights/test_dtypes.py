@@ -16,9 +16,16 @@ BYTES = np.arange(256, dtype=np.uint8)
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("F16", torch.float16), ("BF16", torch.bfloat16), ("F8_E4M3", torch.float8_e4m3fn), ("F8_E5M2", torch.float8_e5m2),
-     ("F8_E4M3FNUZ", torch.float8_e4m3fnuz), ("F8_E5M2FNUZ", torch.float8_e5m2fnuz), ("F8_E8M0", torch.float8_e8m0fnu)],
-)  # fmt: skip
+    [
+        ("F16", torch.float16),
+        ("BF16", torch.bfloat16),
+        ("F8_E4M3", torch.float8_e4m3fn),
+        ("F8_E5M2", torch.float8_e5m2),
+        ("F8_E4M3FNUZ", torch.float8_e4m3fnuz),
+        ("F8_E5M2FNUZ", torch.float8_e5m2fnuz),
+        ("F8_E8M0", torch.float8_e8m0fnu),
+    ],
+)
 def test_every_bit_pattern_is_what_torch_makes_of_it(name: str, kind: torch.dtype) -> None:
     patterns = PATTERNS if kind.itemsize == 2 else BYTES
     decode = DTYPES[name].decode

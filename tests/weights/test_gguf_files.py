@@ -97,15 +97,33 @@ HOSTILE = {
     "with too many tensors": (header(tensors=1 << 60), "claims 1152921504606846976 tensors"),
     "with too many values": (header(pairs=1 << 40), "claims 1099511627776 values"),
     "with a long key": (header(pairs=1, body=struct.pack("<Q", 1 << 50) + bytes(20)), "at most 65536"),
-    "with a long text": (header(pairs=1, body=text("k") + struct.pack("<IQ", 8, 1 << 50)), "has 1125899906842624 bytes"),
-    "with a long array": (header(pairs=1, body=text("k") + struct.pack("<IIQ", 9, 10, 1 << 50)), "items in `k`"),
-    "of an unknown kind": (header(pairs=1, body=text("k") + struct.pack("<I", 77) + bytes(9)), "unknown kind 77"),
-    "with nested arrays": (header(pairs=1, body=text("k") + struct.pack("<I", 9) + struct.pack("<IQ", 9, 1) * 30), "unknown kind 9"),
+    "with a long text": (
+        header(pairs=1, body=text("k") + struct.pack("<IQ", 8, 1 << 50)),
+        "has 1125899906842624 bytes",
+    ),
+    "with a long array": (
+        header(pairs=1, body=text("k") + struct.pack("<IIQ", 9, 10, 1 << 50)),
+        "items in `k`",
+    ),
+    "of an unknown kind": (
+        header(pairs=1, body=text("k") + struct.pack("<I", 77) + bytes(9)),
+        "unknown kind 77",
+    ),
+    "with nested arrays": (
+        header(pairs=1, body=text("k") + struct.pack("<I", 9) + struct.pack("<IQ", 9, 1) * 30),
+        "unknown kind 9",
+    ),
     "with a key twice": (header(pairs=2, body=(text("k") + struct.pack("<IB", 0, 1)) * 2), "`k` twice"),
-    "with an odd alignment": (header(pairs=1, body=text("general.alignment") + struct.pack("<II", 4, 3)), "power of two"),
-    "aligned to nothing": (header(pairs=1, body=text("general.alignment") + struct.pack("<II", 4, 0)), "power of two"),
+    "with an odd alignment": (
+        header(pairs=1, body=text("general.alignment") + struct.pack("<II", 4, 3)),
+        "power of two",
+    ),
+    "aligned to nothing": (
+        header(pairs=1, body=text("general.alignment") + struct.pack("<II", 4, 0)),
+        "power of two",
+    ),
     "with many axes": (header(tensors=1, body=tensor("t", [1] * 9, 0, 0)), "9 axes"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", HOSTILE)
@@ -123,7 +141,7 @@ FAULTY = {
     "over another": (tensor("t", [8], 0, 0), "inside `good`"),
     "unaligned": (tensor("t", [8], 0, 3), "multiple of 32"),
     "twice": (tensor("good", [8], 0, 32), "stands twice"),
-    "of no whole blocks": (tensor("t", [8], 12, 32), "no whole blocks of Q4_K"),
+    "of no whole blocks": (tensor("t", [8], 12, 32), "no whole Q4_K blocks"),
     "overflowing": (tensor("t", [1 << 40, 1 << 40], 0, 32), "more than can be counted"),
 }
 

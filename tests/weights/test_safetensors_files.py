@@ -101,7 +101,7 @@ def test_a_faulty_tensor_is_told_of_and_the_good_one_is_read(tmp_path: Path, wha
     ("data", "words"),
     [
         (b"", "is empty"),
-        (b"abc", "at least 8"),
+        (b"abc", "at least 8 are wanted"),
         (struct.pack("<Q", 1 << 62) + b"{", "claims 4611686018427387904 bytes"),
         (struct.pack("<Q", 5000) + b"{}", "its header alone claims 5008"),
         (struct.pack("<Q", 4) + b"{nil", "no JSON"),

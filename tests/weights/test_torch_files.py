@@ -19,7 +19,7 @@ from tests.weights.making import values, weight
 
 def state() -> dict[str, Any]:
     base = torch.arange(24, dtype=torch.float32).reshape(4, 6)
-    tensors = {
+    return {
         "plain": base,
         "transposed": base.t(),
         "part": base[1:3, 2:5],
@@ -32,7 +32,6 @@ def state() -> dict[str, Any]:
         "bool": torch.tensor([True, False]),
         "parameter": torch.nn.Parameter(torch.ones(2, 2)),
     }
-    return tensors
 
 
 @pytest.mark.parametrize("new", [True, False])
@@ -133,7 +132,8 @@ def test_a_pickle_that_grows_without_end_is_read_at_once(tmp_path: Path, data: b
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\x80\x02", b"\x80\x02t.", b"\x80\x02h\x05.", b"\x80\x02R.", b"\x80\x02\x8d" + b"\xff" * 8 + b".", b"\x80\x02]\x93.",
+    [b"", b"\x80\x02", b"\x80\x02t.", b"\x80\x02h\x05.", b"\x80\x02R.", b"\x80\x02\x8d" + b"\xff" * 8 + b".",
+     b"\x80\x02]\x93.",
      b"\x80\x05\x97."],
 )  # fmt: skip
 def test_a_damaged_pickle_is_one_sentence(tmp_path: Path, data: bytes) -> None:

@@ -1,7 +1,7 @@
 """ggml's block formats, turned into numbers by ggml's own functions, or by the gguf package without them.
 
-The functions are those of the `ggml-base` library inside llama-cpp-python. Each is compared with the table here
-when it is first wanted, so that a library whose formats moved on is not believed.
+The functions are those of the `ggml-base` library inside llama-cpp-python. Each is compared with the table
+here when it is first wanted, so that a library whose formats moved on is not believed.
 """
 
 import ctypes

@@ -1,8 +1,8 @@
 """Floating-point numbers of up to sixteen bits, looked up in a table of every bit pattern.
 
 Sources: IEEE 754-2019 for half; Micikevicius et al. 2022, "FP8 Formats for Deep Learning", for E4M3 and E5M2;
-the OCP Microscaling Formats 1.0 specification (2023) for E8M0 and E2M1; Noune et al. 2022 for the kinds without
-infinities and negative zero (`FNUZ`).
+the OCP Microscaling Formats 1.0 specification (2023) for E8M0 and E2M1; Noune et al. 2022 for the kinds
+without infinities and negative zero (`FNUZ`).
 """
 
 from dataclasses import dataclass
@@ -20,8 +20,9 @@ class SmallFloat:
         exponent: Its bits.
         mantissa: Its bits.
         bias: Of the exponent.
-        specials: What the patterns beyond the finite ones mean: `ieee` has infinities and NaN in the whole top
-            exponent, `fn` NaN in the one pattern of ones, `fnuz` NaN in the place of negative zero, `finite` none.
+        specials: What the patterns beyond the finite ones mean: `ieee` has infinities and NaN in the whole
+            top exponent, `fn` NaN in the one pattern of ones, `fnuz` NaN in the place of negative zero,
+            `finite` none.
     """
 
     exponent: int

@@ -1,4 +1,4 @@
-"""Bytes by position: of a file on the disk, read so that a file shortened meanwhile is a sentence and no crash."""
+"""Bytes by position, read so that a file which is shortened meanwhile is a sentence and no crash."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""The formats a file may have. One more is one module and one line here, or an entry point of another package."""
+"""The formats a file may have. One more is one module and one line here, or an entry point elsewhere."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -124,7 +124,9 @@ class _Header:
         size = packed_bytes(dtype, shape)
         fault = ""
         if size is None and dtype in GGML_TYPES.values():
-            fault = f"`{name}` in {self._source.name} has rows of {shape[-1]} elements, no whole blocks of {dtype}"
+            fault = (
+                f"`{name}` in {self._source.name} has rows of {shape[-1]} elements, no whole {dtype} blocks"
+            )
         return Stored(name, dtype, shape, self._source, offset, size or 0, fault=fault)
 
     def _value(self, kind: int, key: str, depth: int) -> Value:

@@ -1,6 +1,7 @@
 """What a pickle describes, without executing any of it: names stay names, calls stay written down.
 
-The opcodes are read by `pickletools`, which runs nothing either. Nothing in here imports or calls what a pickle names.
+The opcodes are read by `pickletools`, which runs nothing either. Nothing in here imports or calls what a
+pickle names.
 """
 
 import pickletools
@@ -103,7 +104,7 @@ def _first_line(error: Exception) -> str:
 
 
 def plain_key(key: Described) -> Described:
-    """Return a key of a dictionary, or a stand-in for one whose hash would have to be computed by the pickle."""
+    """Return a key of a dictionary, or a stand-in for one whose hash a pickle could make endless."""
     if type(key) in _PLAIN_KEYS:
         return key
     if type(key) is tuple and all(type(part) in _PLAIN_KEYS for part in key):
@@ -183,9 +184,11 @@ def _encoded(function: Described, arguments: tuple[Any, ...]) -> Described:
 
 def _ordered(_function: Described, arguments: tuple[Any, ...]) -> dict[Any, Any]:
     pairs = arguments[0] if arguments and isinstance(arguments[0], list) else []
-    return {
-        plain_key(pair[0]): pair[1] for pair in pairs if isinstance(pair, list | tuple) and len(pair) == 2
-    }
+    return {plain_key(key): value for key, value in filter(_is_pair, pairs)}
+
+
+def _is_pair(found: Described) -> bool:
+    return isinstance(found, list | tuple) and len(found) == 2  # noqa: PLR2004
 
 
 _CALLS: dict[Any, Callable[[Any, tuple[Any, ...]], Any]] = {

@@ -43,7 +43,7 @@ def read_safetensors(source: ByteSource) -> Contents:
 def _header(source: ByteSource) -> tuple[dict[str, Any], int]:
     if source.size < LENGTH_BYTES:
         raise WeightsError(
-            f"{source.name} has {source.size} bytes, expected at least {LENGTH_BYTES}: it is no safetensors file"
+            f"{source.name} has {source.size} bytes, at least {LENGTH_BYTES} are wanted: no safetensors file"
         )
     length = int.from_bytes(source.read(0, LENGTH_BYTES).tobytes(), "little")
     begin = LENGTH_BYTES + length

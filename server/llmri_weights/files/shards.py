@@ -1,4 +1,4 @@
-"""Which files make up a checkpoint: one, the shards that an index names, the parts of a split GGUF, or a folder's."""
+"""Which files make up a checkpoint: one, the shards of an index, the parts of a split GGUF, or a folder's."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Entries of a zip archive as sources of bytes: stored ones where they lie, deflated ones unpacked when wanted."""
+"""Entries of a zip archive as sources of bytes: stored ones where they lie, deflated ones unpacked."""
 
 import threading
 import zipfile

@@ -1,4 +1,4 @@
-"""Weights that a checkpoint stores in several tensors: found by their names, described by its configuration."""
+"""Weights that a checkpoint stores in several tensors, found by their names and shapes."""
 
 from llmri_weights.packed.registry import PACKINGS, unpacked
 

@@ -1,4 +1,4 @@
-"""bitsandbytes: eight bits with a scale a row, and four bits (NF4, FP4) with a scale a block of the flat tensor.
+"""bitsandbytes: eight bits with a scale a row, and four (NF4, FP4) with a scale a block of the flat tensor.
 
 Source: Dettmers et al. 2022 (LLM.int8) and 2023 (QLoRA); the state that the library saves beside each weight.
 """

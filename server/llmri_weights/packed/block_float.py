@@ -1,4 +1,4 @@
-"""Eight-bit weights with scales of rows, columns or blocks: DeepSeek's and Qwen's FP8, compressed-tensors, ModelOpt.
+"""Eight-bit weights with scales of rows or blocks: DeepSeek's FP8, compressed-tensors, ModelOpt.
 
 A scale tensor of one number, of a number a row, or of `[row blocks, column blocks]`.
 """

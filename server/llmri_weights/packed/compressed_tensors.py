@@ -1,7 +1,7 @@
 """compressed-tensors' `pack-quantized`: integers of a few bits in 32-bit words along the inputs.
 
-Source: `pack_to_int32` of the compressed-tensors package: numbers are shifted to be unsigned, then packed from the
-lowest bit on, each word holding `32 / bits` of them; zero points are packed along the outputs.
+Source: `pack_to_int32` of the compressed-tensors package: numbers are made unsigned, then packed from
+the lowest bit on, each word holding `32 / bits` of them; zero points are packed along the outputs.
 """
 
 import math

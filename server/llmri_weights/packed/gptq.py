@@ -1,7 +1,8 @@
 """GPTQ and AWQ: 32-bit words of `qweight`, a zero point and a scale for each group of inputs.
 
 Sources: Frantar et al. 2022 and AutoGPTQ's `pack` (inputs packed, zero points stored less one, unless the
-configuration says `gptq_v2`); Lin et al. 2023 and AutoAWQ's `WQLinear_GEMM` (outputs packed, in the order below).
+configuration says `gptq_v2`); Lin et al. 2023 and AutoAWQ's `WQLinear_GEMM` (outputs packed, in the
+order below).
 """
 
 from collections.abc import Mapping
@@ -40,7 +41,9 @@ def find(tensors: Mapping[str, Stored], config: Mapping[str, Any]) -> list[Weigh
             found.append(_awq(stem, weight, zeros, scales))
         elif weight.shape[1] == outputs and not odd and bits in GPTQ_BITS:
             offset = 0 if quantization(config).get("checkpoint_format") == "gptq_v2" else 1
-            found.append(_gptq(stem, weight, zeros, scales, order, bits, offset))
+            found.append(
+                _gptq(stem, weight=weight, zeros=zeros, scales=scales, order=order, bits=bits, offset=offset)
+            )
     return found
 
 
@@ -74,7 +77,7 @@ def _awq_levels(matrix: StoredMatrix, top: int, bottom: int, first: int, last: i
 
 
 def _gptq(
-    stem: str, weight: Stored, zeros: Stored, scales: Stored, order: Stored | None, bits: int, offset: int
+    stem: str, *, weight: Stored, zeros: Stored, scales: Stored, order: Stored | None, bits: int, offset: int
 ) -> Weight:
     inputs, (groups, outputs) = weight.shape[0] * WORD // bits, scales.shape
     size = -(-inputs // groups)

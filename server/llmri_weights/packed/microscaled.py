@@ -1,7 +1,8 @@
-"""Four-bit floats with a small scale a block: MXFP4 (blocks of 32, powers of two) and NVFP4 (blocks of 16, E4M3).
+"""Four-bit floats with a scale a block: MXFP4 (blocks of 32, powers of two), NVFP4 (blocks of 16, E4M3).
 
-Sources: OCP Microscaling Formats 1.0 (2023) and the tensors of gpt-oss (`_blocks`, `_scales`); NVIDIA ModelOpt
-(`weight_scale`, `weight_scale_2`) and compressed-tensors (`weight_packed`, `weight_global_scale`, a divisor).
+Sources: OCP Microscaling Formats 1.0 (2023) and the tensors of gpt-oss (`_blocks`, `_scales`); NVIDIA
+ModelOpt (`weight_scale`, `weight_scale_2`) and compressed-tensors (`weight_packed`, and
+`weight_global_scale`, a divisor).
 """
 
 import math

@@ -1,7 +1,7 @@
 """MLX: unsigned numbers of a few bits in 32-bit words along the inputs, a scale and a bias a group.
 
-Source: `mlx.core.quantize`. How many bits they have and how many share a group stands in the configuration alone:
-the shapes fit several, so that without it the words stay words.
+Source: `mlx.core.quantize`. How many bits they have and how many share a group stands in the configuration
+alone: the shapes fit several, so that without it the words stay words.
 """
 
 from collections.abc import Mapping
