@@ -11,17 +11,21 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from llmri.weights import expert_table
 from llmri.weights.differing import COLUMNS
+from llmri.weights.expert_table import expert_rows
 from llmri.weights.listing import columns
 from llmri.weights.measuring import TensorRow, rows_of
 from llmri.weights.opening import open_named
 from llmri.weights.tables import Column, as_csv, as_json, as_table
 from llmri_protocol.command_line import FAILED, Fitting, application, one_sentence, refuse
 from llmri_protocol.printable import printable
+from llmri_weights.aligned import aligned
 from llmri_weights.checkpoint import Checkpoint
 from llmri_weights.comparison import compare
 from llmri_weights.difference import Metric
 from llmri_weights.errors import WeightsError
+from llmri_weights.experts import experts
 
 app = application()
 PROGRAM = "llmri weights"
@@ -42,7 +46,7 @@ def weights(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="`pocket`, a folder, an index, or a .safetensors, .gguf, .bin, .pt or .pth file.",
+            help="`pocket`, a folder, an index, a .safetensors, .gguf, .bin, .pt or .pth file, or hf://owner/name[@revision][/file].",
         ),
     ] = "pocket",
     other: Annotated[
@@ -50,6 +54,9 @@ def weights(
     ] = None,
     *,
     diff: Annotated[bool, typer.Option("--diff", help="Compare MODEL and OTHER.")] = False,
+    moe: Annotated[
+        bool, typer.Option("--moe", help="Show the experts of a mixture, each by itself.")
+    ] = False,
     metric: Annotated[
         Metric, typer.Option("--metric", "--diff-metric", help="How two elements are compared.")
     ] = Metric.RMS,
@@ -66,6 +73,9 @@ def weights(
     if diff:
         with one_sentence(PROGRAM, WeightsError):
             problems = _differ(model, other, metric, table, finetune=finetune)
+    elif moe and other is None:
+        with one_sentence(PROGRAM, WeightsError):
+            problems = _experts(model, table)
     elif other is not None:
         refuse(PROGRAM, f"{other} is one too many; --diff compares two checkpoints")
     else:
@@ -98,6 +108,19 @@ def _differ(model: str, other: str | None, metric: Metric, table: TableKind, *, 
         show(f"{Path(model).name} against {Path(other).name}", COLUMNS, rows, table)
         faults = [row.note for row in rows if row.faulty]
         return tell(list(dict.fromkeys((*first.problems, *second.problems, *faults))))
+
+
+def _experts(model: str, table: TableKind) -> bool:
+    """Print the table of a mixture's experts, and return whether something is wrong with them."""
+    with open_named(model) as checkpoint:
+        found = experts(aligned(checkpoint))
+        if not found:
+            raise WeightsError(f"{model} has no experts; --moe shows those of a mixture")
+        with _progress() as progress:
+            task = progress.add_task("Reading", total=len(found))
+            rows = list(expert_rows(found, partial(progress.advance, task)))
+        show(Path(model).name, expert_table.COLUMNS, rows, table)
+        return tell(list(dict.fromkeys((*checkpoint.problems, *(row.note for row in rows if row.note)))))
 
 
 def _progress(*, wanted: bool = True) -> Progress:

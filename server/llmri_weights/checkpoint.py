@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from llmri_weights.errors import WeightsError
+from llmri_weights.files.remote import is_remote, open_remote
 from llmri_weights.files.shards import Folder, Place, read_json, read_place
 from llmri_weights.files.stored import Contents
 from llmri_weights.packed import unpacked
@@ -56,9 +57,14 @@ class Checkpoint:
 def open_checkpoint(name: str) -> Checkpoint:
     """Open a folder, an index, or a file, from headers alone; one of several parts opens with all of them.
 
+    A name that begins with `hf://` is one of a hub's, read by ranges.
+
     Raises:
         WeightsError: There is none, or its one file can't be read.
     """
+    if is_remote(name):
+        repository, file = open_remote(name)
+        return from_place(name, repository, file)
     path = Path(name).expanduser()
     with suppress(OSError):
         if path.is_dir():

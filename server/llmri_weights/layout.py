@@ -1,8 +1,8 @@
 """Where each tensor stands on one canvas, a pixel an element: the same tensor of every layer lines up.
 
 A block has a slot for each of its tensors, as large as the largest of any layer, in the same place in every
-block; a layer that lacks one leaves its slot empty. Blocks stand under each other in as many columns as make the
-canvas nearly square. What is before the blocks stands above them, and what is after them below.
+block; a layer that lacks one leaves its slot empty. Blocks stand under each other in as many columns as make
+the canvas nearly square. What is before the blocks stands above them, and what is after them below.
 """
 
 import math

@@ -12,7 +12,6 @@ from llmri_weights.errors import WeightsError
 from llmri_weights.files.stored import Stored
 
 WIDE = 16  # elements; a shorter last axis is a kernel's and no row
-FEW_READS = 4  # a window of at least this share of each row is read as whole rows
 BAND = 1 << 21  # elements decoded at once
 MOST_STRIDED = 1 << 31  # bytes of a transposed or otherwise strided tensor, held whole
 
@@ -88,7 +87,7 @@ class StoredMatrix:
     def raw(self, top: int, bottom: int, first: int, last: int) -> Bytes:
         """Return bytes `first` to `last` of each of some rows, `[rows, bytes]`."""
         tensor, row = self.tensor, self.row_bytes
-        if (last - first) * FEW_READS >= row:
+        if row - (last - first) <= tensor.source.request_cost:
             data = tensor.source.read(tensor.offset + top * row, (bottom - top) * row)
             return data.reshape(bottom - top, row)[:, first:last]
         found = np.empty((bottom - top, last - first), np.uint8)

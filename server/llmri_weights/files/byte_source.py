@@ -28,6 +28,10 @@ class ByteSource(Protocol):
         """Return how many bytes there are."""
 
     @property
+    def request_cost(self) -> int:
+        """Return how many bytes are read in the time that one more reading takes."""
+
+    @property
     def identity(self) -> str:
         """Return what changes when the content does."""
 
@@ -59,6 +63,8 @@ class LocalFile:
     Raises:
         WeightsError: It is missing, no file, or closed to us.
     """
+
+    request_cost = 4096
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -212,7 +212,7 @@ def _dtype(found: Described) -> str:
 class _Nowhere:
     """The source of a tensor that has none."""
 
-    size = 0
+    size = request_cost = 0
     identity = ""
 
     def __init__(self, name: str) -> None:

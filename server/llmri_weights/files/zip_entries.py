@@ -95,6 +95,11 @@ class ZipEntry:
         return self._entry.file_size
 
     @property
+    def request_cost(self) -> int:
+        """Return the archive's."""
+        return self._archive.source.request_cost
+
+    @property
     def identity(self) -> str:
         """Return the archive's."""
         return self._archive.source.identity
