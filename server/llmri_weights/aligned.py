@@ -68,7 +68,8 @@ def aligned(checkpoint: Checkpoint) -> dict[str, Aligned]:
         known = canonical(weight.name, sandwich=sandwich)
         turned = conv1d and known.transposed and len(weight.shape) == 2  # noqa: PLR2004
         opened = _transposed(weight.matrix) if turned else weight.matrix
-        found[known.name] = Aligned(weight.name, weight.shape[:: -1 if turned else 1], weight, opened)
+        key = known.name if known.name not in found else weight.name
+        found[key] = Aligned(weight.name, weight.shape[:: -1 if turned else 1], weight, opened)
     return found
 
 

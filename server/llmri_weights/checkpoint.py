@@ -1,5 +1,6 @@
 """A model's tensors, wherever and however they are stored."""
 
+import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -65,7 +66,7 @@ def open_checkpoint(name: str) -> Checkpoint:
     if is_remote(name):
         repository, file = open_remote(name)
         return from_place(name, repository, file)
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))  # noqa: PTH111  `Path.expanduser` raises for nobody's home
     with suppress(OSError):
         if path.is_dir():
             return from_place(name, Folder(path))

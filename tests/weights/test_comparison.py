@@ -283,3 +283,11 @@ def test_bands_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         found = difference(pair[0], pair[1], Metric.RMS)
     assert found.relative == pytest.approx(expected.relative, rel=1e-12)
     assert found.shown == pytest.approx(expected.shown, rel=1e-12)
+
+
+def test_two_tensors_that_would_share_a_name_both_stay(tmp_path: Path) -> None:
+    tensors = arrays(
+        **{"model.norm.weight": np.ones(2, np.float32), "norm.weight": np.full(2, 2, np.float32)}
+    )
+    path = write_safetensors(tmp_path / "1.safetensors", tensors)
+    assert set(rows(path, path)) == {"model.norm.weight", "norm.weight"}

@@ -94,6 +94,7 @@ HOSTILE = {
     "of another version": (header(version=9), "version 9"),
     "big-endian": (b"GGUF" + struct.pack(">IQQ", 3, 0, 0), "big-endian"),
     "cut in its counts": (b"GGUF\x03\x00\x00\x00\x01", "cut short"),
+    "with very many tensors": (header(tensors=300_000) + bytes(9_000_000), "at most 262144"),
     "with too many tensors": (header(tensors=1 << 60), "claims 1152921504606846976 tensors"),
     "with too many values": (header(pairs=1 << 40), "claims 1099511627776 values"),
     "with a long key": (header(pairs=1, body=struct.pack("<Q", 1 << 50) + bytes(20)), "at most 65536"),

@@ -102,6 +102,7 @@ def test_a_faulty_tensor_is_told_of_and_the_good_one_is_read(tmp_path: Path, wha
     [
         (b"", "is empty"),
         (b"abc", "at least 8 are wanted"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "pointer of Git LFS"),
         (struct.pack("<Q", 1 << 62) + b"{", "claims 4611686018427387904 bytes"),
         (struct.pack("<Q", 5000) + b"{}", "its header alone claims 5008"),
         (struct.pack("<Q", 4) + b"{nil", "no JSON"),
@@ -209,8 +210,9 @@ def test_a_damaged_index_is_one_sentence(tmp_path: Path, text: str) -> None:
 def test_an_empty_folder_and_a_missing_one_are_sentences(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="holds no checkpoint"):
         open_checkpoint(str(tmp_path))
-    with pytest.raises(WeightsError, match="neither a file nor a folder"):
-        open_checkpoint(str(tmp_path / "absent"))
+    for name in (str(tmp_path / "absent"), "~nobody-of-that-name/model", "a\0b", "x" * 5000):
+        with pytest.raises(WeightsError, match="neither a file nor a folder"):
+            open_checkpoint(name)
 
 
 def llama_70b() -> dict[str, list[int]]:

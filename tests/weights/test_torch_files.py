@@ -125,7 +125,24 @@ def bomb_of_hashes() -> bytes:
     return b"\x80\x02}" + out[2:] + b"K\x01s."
 
 
-@pytest.mark.parametrize("data", [bomb_of_lists(), bomb_of_hashes()])
+def bomb_of_names() -> bytes:
+    """Return dictionaries 3000 deep, each under one key of 100,000 letters, and one under a huge number."""
+    key = b"X" + struct.pack("<I", 100_000) + b"k" * 100_000 + b"q\x00"
+    deep = b"}" + (b"h\x00}") * 3000 + b"s" * 3000
+    return (
+        b"\x80\x02"
+        + key
+        + b"0"
+        + b"}"
+        + b"\x8b"
+        + struct.pack("<i", 50_000)
+        + b"\x7f" * 50_000
+        + deep
+        + b"s."
+    )
+
+
+@pytest.mark.parametrize("data", [bomb_of_lists(), bomb_of_hashes(), bomb_of_names()])
 def test_a_pickle_that_grows_without_end_is_read_at_once(tmp_path: Path, data: bytes) -> None:
     assert open_checkpoint(str(with_pickle(tmp_path / "bomb.pt", data))).weights == ()
 

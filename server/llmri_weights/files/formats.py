@@ -11,6 +11,7 @@ from llmri_weights.files.byte_source import ByteSource
 from llmri_weights.files.stored import Contents
 
 ENTRY_POINTS = "llmri.weights.formats"
+LFS = b"version https://git-lfs.github.com/spec/"
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,10 @@ def read_header(source: ByteSource) -> Contents:
     """
     if not source.size:
         raise WeightsError(f"{source.name} is empty")
+    if source.read(0, min(len(LFS), source.size)).tobytes() == LFS:
+        raise WeightsError(
+            f"{source.name} is a pointer of Git LFS and no checkpoint; `git lfs pull` fetches it"
+        )
     found = next((kind for kind in formats() if kind.looks_like(source)), None) or format_by_name(source.name)
     if found is None:
         names = ", ".join(kind.name for kind in formats())

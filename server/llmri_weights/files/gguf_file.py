@@ -21,6 +21,8 @@ MOST_HEADER = 1 << 30  # bytes
 MOST_AXES = 4
 MOST_KEPT = 4096  # items of an array; vocabularies are longer, and skipped
 MOST_NAME = 1 << 16  # bytes of a key or a tensor's name
+MOST_TEXT = 1 << 24  # bytes of a value
+MOST_TENSORS, MOST_VALUES = 1 << 18, 1 << 16
 DEEPEST = 4  # arrays of arrays
 ALIGNMENT = "general.alignment"
 DEFAULT_ALIGNMENT = 32
@@ -80,8 +82,8 @@ class _Header:
             what = "is big-endian" if swapped in VERSIONS else f"is GGUF version {version}"
             raise WeightsError(f"{source.name} {what}; little-endian versions 1 to 3 are read")
         self._length = _U32 if version == 1 else _U64
-        self._tensors = self._count("tensors", FEWEST_TENSOR_BYTES)
-        self._values = self._count("values", 1 + self._length.size)
+        self._tensors = self._count("tensors", FEWEST_TENSOR_BYTES, MOST_TENSORS)
+        self._values = self._count("values", 1 + self._length.size, MOST_VALUES)
 
     def metadata(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -133,7 +135,7 @@ class _Header:
         if kind in _NUMBERS:
             return self._cursor.number(_NUMBERS[kind])
         if kind == _TEXT:
-            return self._text(self._cursor.left)
+            return self._text(MOST_TEXT)
         if kind != _ARRAY or depth >= DEEPEST:
             raise WeightsError(f"`{key}` in the header of {self._source.name} is of the unknown kind {kind}")
         return self._array(key, depth)
@@ -154,8 +156,12 @@ class _Header:
                 self._value(kind, key, depth + 1)
         return None
 
-    def _count(self, what: str, least_bytes: int) -> int:
+    def _count(self, what: str, least_bytes: int, most: int | None = None) -> int:
         count = self._whole(self._length)
+        if most is not None and count > most:
+            raise WeightsError(
+                f"the header of {self._source.name} claims {count} {what}, at most {most} are read"
+            )
         if count * least_bytes > self._cursor.left:
             raise WeightsError(
                 f"the header of {self._source.name} claims {count} {what}, "

@@ -13,7 +13,7 @@ from llmri_weights.errors import WeightsError
 
 Described = Any  # whatever a pickle builds: numbers, texts, containers, and what stays written down
 
-MOST_OPCODES = 20_000_000
+MOST_OPCODES = 5_000_000
 _PLAIN_KEYS = (str, bytes, int, float, bool, type(None))
 
 

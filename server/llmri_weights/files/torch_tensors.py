@@ -52,6 +52,7 @@ TORCH_DTYPES: Mapping[str, str] = {
     "float8_e8m0fnu": "F8_E8M0",
     "float4_e2m1fn_x2": "F4",
 }
+LONGEST_KEY, LONGEST_NAME = 512, 4096  # characters
 _UNTYPED = "_rebuild_tensor_v3"
 _REBUILT = frozenset({"_rebuild_tensor_v2", "_rebuild_tensor", _UNTYPED})
 _DTYPE_AT = 6  # among the arguments of the one without types
@@ -100,8 +101,16 @@ def tensors_in(described: Described, find: FindStorage, file: str) -> Iterator[S
         if id(found) in seen or isinstance(found, str | bytes | int | float | type(None)):
             continue
         seen.add(id(found))
-        inner = [(f"{name}.{key}" if name else str(key), value) for key, value in _children(found)]
-        waiting.extend(reversed(inner))
+        if len(name) < LONGEST_NAME:
+            inner = [(_named(name, key), value) for key, value in _children(found)]
+            waiting.extend(reversed(inner))
+
+
+def _named(name: str, key: Described) -> str:
+    """Return the name of what stands under a key; a hostile key may be a number of a million digits."""
+    known = isinstance(key, str) or (isinstance(key, int) and key.bit_length() <= 64)  # noqa: PLR2004
+    text = str(key)[:LONGEST_KEY] if known else type(key).__name__
+    return f"{name}.{text}" if name else text
 
 
 def foreign_names(names: set[Global]) -> tuple[str, ...]:
