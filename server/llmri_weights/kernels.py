@@ -1,16 +1,18 @@
-"""Mean, rms, absmax and what is not finite, of every 32x32 block of a band of rows.
+"""The sum, the sum of squares, the peak, and what is not finite, of every block of a matrix.
 
-Compiled by numba where that is installed, which takes seconds the first time on a machine, so that nothing a
-person waits for comes through here; numpy does the same otherwise.
+numba compiles them where it is installed, which takes seconds the first time on a machine: that happens
+beside what a person waits for, and numpy does the same until then.
 """
 
+import threading
 from collections.abc import Callable
-from functools import cache
-from typing import NamedTuple
+from importlib import import_module
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from llmri_weights.arrays import Doubles, Floats, Values
+from llmri_weights.arrays import Doubles, Values
+from llmri_weights.decoding.bfloat16 import from_bfloat16
 from llmri_weights.folding import folded
 
 BLOCK = 32
@@ -33,80 +35,72 @@ class BlockSums(NamedTuple):
     nonfinite: Doubles
 
 
-Kernel = Callable[[Floats, Doubles, Doubles, Doubles, Doubles], None]
+Kernel = Callable[[Values, int, Doubles], None]
 
 
-def block_sums(values: Values) -> BlockSums:
-    """Return the sums of the blocks of values `[rows, columns]`; the last ones may be smaller."""
-    if values.dtype == np.float32:
-        kernel = _compiled()
-        if kernel is not None:
-            shape = (-(-values.shape[0] // BLOCK), -(-values.shape[1] // BLOCK))
-            sums = BlockSums(*(np.zeros(shape) for _ in range(4)))
-            kernel(np.ascontiguousarray(values), *sums)
-            return sums
-    return by_numpy(values)
+class _Compiled:
+    """The compiled kernels by the kind of values, once they are there."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._started = False
+        self.kernels: dict[np.dtype[Any], Kernel] = {}
+
+    def load(self) -> None:
+        """Compile them, or read what was compiled before; nothing where numba is missing."""
+        with self._lock:
+            if self.kernels:
+                return
+            try:
+                module = import_module("llmri_weights.compiled")
+            except ImportError:
+                return
+            found: dict[np.dtype[Any], Kernel] = {
+                np.dtype(np.float32): module.float_sums,
+                np.dtype(np.uint16): module.bfloat16_sums,
+            }
+            for kind, kernel in found.items():
+                kernel(np.ones((2, 2), kind), 2, np.zeros((4, 1, 1)))
+            self.kernels = found
+
+    def load_beside(self) -> None:
+        """Do so in a thread of its own, once."""
+        if not self._started:
+            self._started = True
+            threading.Thread(target=self.load, name="weight kernels", daemon=True).start()
 
 
-def by_numpy(values: Values) -> BlockSums:
+_COMPILED = _Compiled()
+
+
+def block_sums(values: Values, side: int = BLOCK, *, wait: bool = False) -> BlockSums:
+    """Return the sums of the blocks of a matrix; the last ones may be smaller.
+
+    Args:
+        values: `[rows, columns]`: float32, float64, or bfloat16 as uint16 patterns.
+        side: Of a block, elements.
+        wait: Whether compiling may be waited for; else numpy does it as long as nothing is compiled.
+    """
+    if wait:
+        _COMPILED.load()
+    else:
+        _COMPILED.load_beside()
+    kernel = _COMPILED.kernels.get(values.dtype)
+    if kernel is None:
+        return by_numpy(values, side)
+    sums = np.zeros((4, *(-(-length // side) for length in values.shape)))
+    kernel(np.ascontiguousarray(values), side, sums)
+    return BlockSums(*sums)
+
+
+def by_numpy(values: Values, side: int = BLOCK) -> BlockSums:
     """Return what `block_sums` does, by numpy alone."""
+    values = from_bfloat16(values) if values.dtype == np.uint16 else values
     finite = np.isfinite(values)
     kept = np.where(finite, values, 0).astype(np.float64)
     return BlockSums(
-        folded(np.add, kept, BLOCK, BLOCK),
-        folded(np.add, np.square(kept), BLOCK, BLOCK),
-        folded(np.maximum, np.abs(kept), BLOCK, BLOCK),
-        folded(np.add, ~finite, BLOCK, BLOCK),
+        folded(np.add, kept, side, side),
+        folded(np.add, np.square(kept), side, side),
+        folded(np.maximum, np.abs(kept), side, side),
+        folded(np.add, ~finite, side, side),
     )
-
-
-@cache
-def _compiled() -> Kernel | None:
-    """Compile the kernel, or load what was compiled before; None where numba is missing."""
-    try:
-        import numba  # noqa: PLC0415  an extra, and slow to import
-    except ImportError:
-        return None
-    kernel: Kernel = numba.njit(nogil=True, cache=True)(_kernel)
-    return kernel
-
-
-def _kernel(values: Floats, total: Doubles, squares: Doubles, absmax: Doubles, nonfinite: Doubles) -> None:
-    height, width = values.shape
-    sums = np.empty(width, np.float32)
-    powers = np.empty(width, np.float32)
-    peaks = np.empty(width, np.float32)
-    for block_row in range(total.shape[0]):
-        top, bottom = block_row * 32, min(height, block_row * 32 + 32)
-        sums[:] = 0
-        powers[:] = 0
-        peaks[:] = 0
-        for row in range(top, bottom):
-            line = values[row]
-            for column in range(width):
-                value = line[column]
-                sums[column] += value
-                powers[column] += value * value
-                peaks[column] = max(peaks[column], abs(value))
-        for block in range(total.shape[1]):
-            left, right = block * 32, min(width, block * 32 + 32)
-            whole, power, peak, bad = 0.0, 0.0, 0.0, 0
-            for column in range(left, right):
-                whole += sums[column]
-                power += powers[column]
-                peak = max(peak, peaks[column])
-            if not np.isfinite(power) or power < 1e-30:  # noqa: PLR2004  numba knows no global of ours
-                whole, power, peak = 0.0, 0.0, 0.0
-                for row in range(top, bottom):
-                    for column in range(left, right):
-                        exact = np.float64(values[row, column])
-                        if np.isfinite(exact):
-                            whole += exact
-                            power += exact * exact
-                            peak = max(peak, abs(exact))
-                        else:
-                            bad += 1
-            total[block_row, block] = whole
-            squares[block_row, block] = power
-            absmax[block_row, block] = peak
-            nonfinite[block_row, block] = bad

@@ -11,6 +11,7 @@ from llmri_weights.dtypes import DTYPES, decodable
 from llmri_weights.errors import WeightsError
 from llmri_weights.files.stored import Stored
 
+BFLOAT16_BYTES = 2
 WIDE = 16  # elements; a shorter last axis is a kernel's and no row
 BAND = 1 << 21  # elements decoded at once
 MOST_STRIDED = 1 << 31  # bytes of a transposed or otherwise strided tensor, held whole
@@ -53,6 +54,15 @@ def bands(matrix: Matrix, most: int = BAND) -> Iterator[tuple[int, Values]]:
     step = max(1, most // max(1, matrix.columns))
     for top in range(0, matrix.rows if matrix.columns else 0, step):
         yield top, matrix.window(top, min(matrix.rows, top + step), 0, matrix.columns)
+
+
+def unconverted(matrix: Matrix, top: int, bottom: int, left: int, right: int) -> Values:
+    """Return a window, of bfloat16 as its patterns, uint16, which a kernel widens by itself."""
+    if isinstance(matrix, StoredMatrix) and matrix.tensor.dtype == "BF16" and matrix.tensor.strides is None:
+        size = BFLOAT16_BYTES
+        raw = matrix.raw(top, bottom, left * size, right * size)
+        return np.ascontiguousarray(raw).view(np.uint16)
+    return matrix.window(top, bottom, left, right)
 
 
 class StoredMatrix:

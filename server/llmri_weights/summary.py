@@ -20,7 +20,7 @@ from llmri_weights.checkpoint import Checkpoint
 from llmri_weights.decoding.bfloat16 import from_bfloat16, to_bfloat16
 from llmri_weights.errors import WeightsError
 from llmri_weights.kernels import BLOCK, VERSION, BlockSums, block_sums
-from llmri_weights.matrices import Matrix, bands, matrix_shape
+from llmri_weights.matrices import Matrix, matrix_shape, unconverted
 from llmri_weights.pyramid import FINEST, Level, level_of
 from llmri_weights.weight import Weight
 
@@ -180,10 +180,11 @@ def summed(matrix: Matrix, stopped: Callable[[], bool] = lambda: False) -> Block
     """
     found = []
     step = max(BLOCK, BAND_ROWS // max(1, matrix.columns) // BLOCK * BLOCK)
-    for _, band in bands(matrix, step * matrix.columns):
+    for top in range(0, matrix.rows if matrix.columns else 0, step):
         if stopped():
             return None
-        found.append(block_sums(band))
+        band = unconverted(matrix, top, min(matrix.rows, top + step), 0, matrix.columns)
+        found.append(block_sums(band, wait=True))
     if not found:
         return BlockSums(
             *(np.zeros((-(-matrix.rows // BLOCK), -(-matrix.columns // BLOCK))) for _ in range(4))

@@ -11,8 +11,9 @@ import numpy as np
 
 from llmri_weights.arrays import Doubles, Values
 from llmri_weights.folding import folded
-from llmri_weights.matrices import Matrix
-from llmri_weights.pyramid import FINEST, Level, coarser, counts
+from llmri_weights.kernels import block_sums
+from llmri_weights.matrices import Matrix, unconverted
+from llmri_weights.pyramid import FINEST, Level, coarser, level_of
 
 SIDE = 256  # pixels
 SAMPLED = 64  # an estimate reads one row in so many
@@ -73,11 +74,14 @@ class TensorTiles:
         return Tile(Level(*parts), Truth.EXACT)
 
     def _from_file(self, rows: slice, columns: slice, scale: int) -> Level:
-        values = self._elements(rows, columns, scale, 1)
+        top, bottom = rows.start * scale, min(rows.stop * scale, self._matrix.rows)
+        left, right = columns.start * scale, min(columns.stop * scale, self._matrix.columns)
         if scale == 1:
+            values = self._matrix.window(top, bottom, left, right)
             magnitude = np.abs(values)
             return Level(values, magnitude, magnitude, ~np.isfinite(values))
-        return reduced(values, scale, scale)
+        values = unconverted(self._matrix, top, bottom, left, right)
+        return level_of(block_sums(values, scale), (bottom - top, right - left), scale)
 
     def _from_summary(self, level: int) -> Level | None:
         if FINEST not in self._levels:
@@ -92,18 +96,12 @@ class TensorTiles:
         return self._levels[level]
 
     def _estimate(self, rows: slice, columns: slice, scale: int) -> Level:
+        """Return what every `SAMPLED`-th row tells of its pixels, of which each has one at least."""
         step = min(SAMPLED, scale)
-        return reduced(self._elements(rows, columns, scale, step), scale // step, scale)
-
-    def _elements(self, rows: slice, columns: slice, scale: int, step: int) -> Values:
-        """Return the elements under some pixels, of every `step`-th row."""
         left, right = columns.start * scale, min(columns.stop * scale, self._matrix.columns)
         top, bottom = rows.start * scale, min(rows.stop * scale, self._matrix.rows)
-        if step == 1 or bottom <= top:
-            return self._matrix.window(top, bottom, left, right)
-        return np.concatenate(
-            [self._matrix.window(row, row + 1, left, right) for row in range(top, bottom, step)]
-        )
+        lines = [self._matrix.window(row, row + 1, left, right) for row in range(top, bottom, step)]
+        return reduced(np.concatenate(lines or [np.zeros((0, right - left))]), scale // step, scale)
 
 
 def reduced(values: Values, down: int, across: int) -> Level:
@@ -120,8 +118,6 @@ def reduced(values: Values, down: int, across: int) -> Level:
 
 
 def _counts(shape: tuple[int, ...], down: int, across: int) -> Doubles:
-    if down == across:
-        return counts((shape[0], shape[1]), down)
     rows, columns = (
         np.minimum(side, length - np.arange(0, length, side))
         for length, side in zip(shape, (down, across), strict=True)

@@ -67,7 +67,8 @@ def test_pickles_are_what_torch_reads(name: str) -> None:
 
 def test_a_torchscript_archive_is_what_torch_reads() -> None:
     path = installed("silero_vad/data/silero_vad.jit")
-    expected = torch.jit.load(str(path), map_location="cpu").state_dict()
+    module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+    expected = module.state_dict()
     with open_checkpoint(str(path)) as checkpoint:
         assert {weight.name for weight in checkpoint.weights} >= set(expected)
         for key, tensor in expected.items():
