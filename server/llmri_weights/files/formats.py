@@ -57,11 +57,10 @@ def read_header(source: ByteSource) -> Contents:
     """
     if not source.size:
         raise WeightsError(f"{source.name} is empty")
-    if source.read(0, min(len(LFS), source.size)).tobytes() == LFS:
-        raise WeightsError(
-            f"{source.name} is a pointer of Git LFS and no checkpoint; `git lfs pull` fetches it"
-        )
-    found = next((kind for kind in formats() if kind.looks_like(source)), None) or format_by_name(source.name)
+    found = next((kind for kind in formats() if kind.looks_like(source)), None)
+    if found is None and source.read(0, min(len(LFS), source.size)).tobytes() == LFS:
+        raise WeightsError(f"{source.name} is a pointer of Git LFS and no checkpoint; `git lfs pull` fetches it")
+    found = found or format_by_name(source.name)
     if found is None:
         names = ", ".join(kind.name for kind in formats())
         raise WeightsError(f"{source.name} begins as no checkpoint does; {names} can be read")
