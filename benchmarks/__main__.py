@@ -28,12 +28,14 @@ class Benchmark(StrEnum):
     LINKAGE = "linkage"
     PACKING = "packing"
     LAYOUT = "layout"
+    SIZES = "sizes"
     SKILLS = "skills"
     EDITS = "edits"
     INFLUENCE = "influence"
     EXPERIMENT = "experiment"
     VIEWER = "viewer"
     GGUF = "gguf"
+    SESSIONS = "sessions"
 
 
 class Status(IntEnum):

@@ -4,11 +4,10 @@ import random
 
 from benchmarks.runs import Advance
 from llmri.client import connect
-from llmri.cluster.collected import Collected, collected
-from llmri.cluster.collector import Collector
-from llmri.cluster.listening import Goal, collect
+from llmri.cluster.collect import Goal, listen
+from llmri.cluster.collection import Collected, Collector, collected
 from llmri.cluster.prompts import Prompt
-from llmri.cluster.wanted import protected, units_of
+from llmri.cluster.units import protected, units_of
 from llmri_server import Server, Settings
 from llmri_server.experiments.ablation import SITE
 from llmri_server.pocket.skills import SKILLS
@@ -52,7 +51,7 @@ def hold(runtime: TorchRuntime, said: tuple[Prompt, ...], advance: Advance) -> C
                 turns = collector.turns
                 advance()
 
-        ended = collect(client, collector, Goal(), said, shown)
+        ended = listen(client, collector, Goal(), said, shown)
     if ended or collector.tally.dropped:
         raise RuntimeError(f"the conversation is not whole: {ended or 'the server dropped scans'}")
     return collected(collector, card.name, {})

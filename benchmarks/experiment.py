@@ -17,7 +17,7 @@ from benchmarks.models import pocket
 from benchmarks.pairs import Runs, interleave, per_round, spread
 from benchmarks.report import Gate, Row, Section, percent
 from benchmarks.runs import Advance, Findings, Track, run
-from llmri.experiment import work
+from llmri.experiment import conduct
 from llmri.experiment.plans import planned
 from llmri_server.experiments.plan import Plan
 from llmri_server.torch_runtime import TorchRuntime
@@ -69,9 +69,9 @@ def timed(runtime: TorchRuntime, plan: Plan) -> Times:
     console = Console(quiet=True)
     with TemporaryDirectory() as folder, clocked(runtime) as clock:
         start = time.perf_counter()
-        results = work.run(plan, console, runtime)
+        results = conduct.run(plan, console, runtime)
         middle = time.perf_counter()
-        work.report(results, Path(folder), console)
+        conduct.report(results, Path(folder), console)
         return Times(middle - start, clock.seconds, time.perf_counter() - middle)
 
 

@@ -17,6 +17,7 @@ from scipy.cluster import hierarchy  # type: ignore[import-untyped]  # it brings
 from scipy.spatial.distance import squareform  # type: ignore[import-untyped]
 
 from llmri_clustering.agglomeration import linkage_from_samples
+from llmri_clustering.building.recipe import EXACT_LATER
 
 SAMPLES = 512
 BLOCK = 64  # units that share a source
@@ -41,10 +42,16 @@ def with_scipy(samples: npt.NDArray[np.float32]) -> Array:
     return tree
 
 
+def estimated(samples: npt.NDArray[np.float32]) -> Array:
+    """Link as `build` does beyond 131,072 units."""
+    return linkage_from_samples(samples, exact=EXACT_LATER)
+
+
 WAYS: Mapping[str, Callable[[npt.NDArray[np.float32]], Array]] = {
     "ours": linkage_from_samples,
     "fastcluster": with_fastcluster,
     "scipy": with_scipy,
+    "estimate": estimated,
 }
 
 

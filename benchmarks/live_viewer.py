@@ -23,8 +23,8 @@ from llmri_clustering.files import load
 from llmri_look.colours.theme import THEMES
 from llmri_look.keys import bindings
 from llmri_protocol.messages import Chat
-from llmri_viewer.app.session import Session
-from llmri_viewer.app.timings import WORST, at_share
+from llmri_viewer.app.application import Application
+from llmri_viewer.app.meter import WORST, at_share
 from llmri_viewer.app.window import Window
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.options import Options
@@ -143,7 +143,7 @@ class Watching:
     def __init__(self, port: int, size: tuple[int, int], clusters: Path) -> None:
         options, self._table = Options(width=size[0], height=size[1], scale=1), bindings.load()
         atlas = Atlas.of(load(clusters))
-        self.session = Session(Address(port=port), options, site=atlas.site, atlas=atlas)
+        self.session = Application(Address(port=port), options, site=atlas.site, atlas=atlas)
         self._window = Window(self.session, self._table, THEMES["dark"])
         self._stopped = threading.Event()
         self.session.link.start()
@@ -157,7 +157,9 @@ class Watching:
         leave = threading.Timer(seconds, lambda: pygame.event.post(pygame.event.Event(pygame.QUIT)))
         leave.start()
         self._window.run()
-        self.session.state = replace(self.session.state, quit=False)
+        self.session.state = replace(
+            self.session.state, window=replace(self.session.state.window, quit=False)
+        )
         self._window.frame()
 
     def look(self) -> Look:

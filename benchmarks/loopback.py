@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
-from benchmarks.ways import WAYS, Floats, Way
+from benchmarks.transports import WAYS, Floats, Way
 from llmri_server.network.transport import prepare
 
 DONE = b"\x06"

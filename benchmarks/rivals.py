@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from benchmarks.stopwatch import Stopwatch
 from llmri_protocol.messages import ModelCard
 from llmri_server.runtime import ScanEvent
-from llmri_server.torch_runtime.scans import SCAN_DTYPES, on_host
+from llmri_server.torch_runtime.scan_transfer import SCAN_DTYPES, on_host
 
 Hook = Callable[[nn.Module, object, Tensor], None]
 HandOver = Callable[[ScanEvent], None]

@@ -5,7 +5,7 @@ import numpy as np
 from llmri_clustering import Cluster, Clustering, Evidence, Nesting, Placement, Provenance, UnitSet
 from llmri_protocol.arrays import scan_message
 from llmri_protocol.messages import Limits, ModelCard, SiteCard, Token, TurnStart, Welcome
-from llmri_viewer.app.session import Session
+from llmri_viewer.app.application import Application
 from llmri_viewer.model.clusters.atlas import Atlas
 
 LAYERS, WIDTH, CLUSTERS = 8, 512, 48
@@ -47,7 +47,7 @@ def _cluster(number: int, units: int) -> Cluster:
     return Cluster(number, units, evidence, null, real=True, tokens=(), turns=(), selectivity={})
 
 
-def fill(session: Session) -> None:
+def fill(session: Application) -> None:
     """Let a session be welcomed, and see a turn of 64 tokens."""
     card = ModelCard(
         name="pocket", runtime="none", family="llama", layers=LAYERS, hidden_size=192, heads=8,
@@ -55,7 +55,7 @@ def fill(session: Session) -> None:
         sites=(SiteCard(name=SITE, width=WIDTH, editable=True, unit="MLP neuron"),),
     )  # fmt: skip
     limits = Limits(client_frame=1 << 20, server_frame=256 << 20, queue=64, prompt_positions=256)
-    session.receive(Welcome(protocol=1, session="one", card=card, edits=(), limits=limits))
+    session.receive(Welcome(protocol=2, session="one", card=card, edits=(), limits=limits))
     session.receive(TurnStart(turn=1, prompt="Tell me a story.", time=0.0))
     random = np.random.default_rng(0)
     for token in range(TOKENS):

@@ -17,14 +17,20 @@ from benchmarks.conversation import NUMBERS, hold, prompts
 from benchmarks.report import Account
 from benchmarks.runs import Advance, Track
 from benchmarks.skills_table import COLUMNS, HOW, QUESTIONS, described, rows_of, told
-from llmri.cluster.collected import Collected
+from llmri.cluster.collection import Collected
 from llmri.experiment.clusters import leading
 from llmri_clustering.build import BuildOptions, build
 from llmri_clustering.clusters import Cluster, Clustering
-from llmri_server.experiments.ablation import SITE, Condition, Outcome, contrast, run_condition
+from llmri_server.experiments.ablation import (
+    SITE,
+    AblationCondition,
+    ConditionScores,
+    contrast,
+    run_condition,
+)
 from llmri_server.experiments.profiles import example_profile
 from llmri_server.experiments.selectivity import Mask, most_selective, random_units
-from llmri_server.pocket.score import questions
+from llmri_server.pocket.questions import questions
 from llmri_server.pocket.skills import SKILLS, Skill
 from llmri_server.torch_runtime import TorchRuntime, load
 
@@ -78,7 +84,7 @@ def against_controls(
     """Mark every skill with the leading clusters ablated, with as many single units, and as many random."""
     rng = np.random.default_rng(SEED)
     numeric, other = contrast(single_magnitudes(runtime, track("Skills: single units", len(SKILLS))))
-    conditions = [Condition("nothing", (np.zeros(numeric.shape, dtype=np.bool_),))]
+    conditions = [AblationCondition("nothing", (np.zeros(numeric.shape, dtype=np.bool_),))]
     taken = {}
     for name, share in SHARES.items():
         taken[name] = leading(clustering.clusters, NUMBERS, round(share * numeric.size))
@@ -86,9 +92,13 @@ def against_controls(
         count = int(mask.sum())
         shape = (numeric.shape[0], numeric.shape[1])
         conditions += [
-            Condition(f"clusters, up to {name}", (mask,)),
-            Condition("as many single units by selectivity", (most_selective(numeric, other, count),)),
-            Condition("as many at random", tuple(random_units(shape, count, rng) for _ in range(draws))),
+            AblationCondition(f"clusters, up to {name}", (mask,)),
+            AblationCondition(
+                "as many single units by selectivity", (most_selective(numeric, other, count),)
+            ),
+            AblationCondition(
+                "as many at random", tuple(random_units(shape, count, rng) for _ in range(draws))
+            ),
         ]
     outcomes = marked(runtime, conditions, track, "Skills: ablated")
     return Account(
@@ -106,7 +116,7 @@ def against_controls(
 def by_cut(runtime: TorchRuntime, clusterings: Sequence[Clustering], track: Track) -> Account:
     """Mark every skill with the leading clusters of several cuts of one dendrogram ablated."""
     conditions = [
-        Condition(
+        AblationCondition(
             f"up to {words}, of {len(clustering.clusters)} clusters",
             (_mask_of_leading(clustering, share),),
         )
@@ -141,7 +151,9 @@ def single_magnitudes(runtime: TorchRuntime, advance: Advance) -> list[tuple[Ski
     return found
 
 
-def marked(runtime: TorchRuntime, conditions: Sequence[Condition], track: Track, title: str) -> list[Outcome]:
+def marked(
+    runtime: TorchRuntime, conditions: Sequence[AblationCondition], track: Track, title: str
+) -> list[ConditionScores]:
     """Mark every skill under every condition."""
     asked = [(skill, questions(skill, QUESTIONS, SEED)) for skill in SKILLS]
     advance = track(title, len(SKILLS) * sum(len(condition.draws) for condition in conditions))

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from benchmarks.conversation import NUMBERS
-from llmri.cluster.collected import Collected
+from llmri.cluster.collection import Collected
 from llmri_clustering.clusters import Cluster, Clustering
-from llmri_server.experiments.ablation import SITE, Outcome
+from llmri_server.experiments.ablation import SITE, ConditionScores
 from llmri_server.pocket.skills import SKILLS
 
 QUESTIONS = 60  # a skill, held out
@@ -19,7 +19,7 @@ HOW = (
 )
 
 
-def rows_of(outcome: Outcome) -> Iterator[tuple[str, ...]]:
+def rows_of(outcome: ConditionScores) -> Iterator[tuple[str, ...]]:
     """Write an outcome: its mean, and where there were several sets the least and the most."""
     names = [skill.name for skill in SKILLS]
     units, sets = f"{outcome.units:,}", len(outcome.marks)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from benchmarks.stopwatch import Stopwatch
-from llmri_server.runtime import CapturePlan, ChatMessage, Outcome, Sampling, ScanEvent, Sink, TokenEvent
+from llmri_server.runtime import CapturePlan, ChatMessage, Sampling, ScanEvent, Sink, TokenEvent, TurnOutcome
 from llmri_server.torch_runtime import TorchRuntime
 
 
@@ -90,9 +90,14 @@ class TimedRuntime:
         self.read = self.hooks
         self._sink: MarkedSink | None = None
         self.check_edits, self.apply_edits = inner.check_edits, inner.apply_edits
+        self.passes, self.rerun = inner.passes, inner.rerun
         self.context, self.stale, self.refill = inner.context, inner.stale, inner.refill
         self.prompt_ids, self.text_ids, self.text_of = inner.prompt_ids, inner.text_ids, inner.text_of
+        self.texts_of = inner.texts_of
         self.replay, self.measure, self.attribute = inner.replay, inner.measure, inner.attribute
+        self.threads, self.given_reply = inner.threads, inner.given_reply
+        self.greedy_replies, self.read_replies = inner.greedy_replies, inner.read_replies
+        self.reply_activations = inner.reply_activations
 
     @property
     def last_turn(self) -> MarkedSink:
@@ -113,7 +118,7 @@ class TimedRuntime:
 
     def generate(
         self, conversation: Sequence[ChatMessage], sampling: Sampling, sink: Sink, stop: threading.Event
-    ) -> Outcome:
+    ) -> TurnOutcome:
         """Generate a reply with the hooks timed."""
         marked = self._sink = MarkedSink(sink, self.hooks, self.read)
         with self.hooks.on_hooks_of("llmri_server"):

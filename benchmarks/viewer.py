@@ -24,13 +24,13 @@ from llmri_look.colours import colour
 from llmri_look.colours.colour import Scale
 from llmri_look.colours.theme import THEMES
 from llmri_look.keys import bindings
-from llmri_viewer.app.session import Session
-from llmri_viewer.app.timings import FRAMES_A_SECOND
+from llmri_viewer.app.application import Application
+from llmri_viewer.app.meter import FRAMES_A_SECOND
 from llmri_viewer.app.window import Window
 from llmri_viewer.drawing.palettes import palette
 from llmri_viewer.drawing.plane import circles, lattice
 from llmri_viewer.drawing.plane.inks import inks
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.disc_camera import DiscCamera, Flight
 from llmri_viewer.model.layout.geometry import Box, fitting
 from llmri_viewer.model.options import Options
@@ -62,7 +62,7 @@ Floats = npt.NDArray[np.float32]
 def sections(track: Track, rounds: int | None = None) -> Iterator[Section]:
     """Measure pictures, the idle frame, and the live window; `rounds` replaces the number of rounds."""
     os.environ["SDL_VIDEODRIVER"] = "dummy"
-    session = Session(Address(), Options(width=SIZE[0], height=SIZE[1], scale=1), atlas=atlas())
+    session = Application(Address(), Options(width=SIZE[0], height=SIZE[1], scale=1), atlas=atlas())
     window = Window(session, bindings.load(), THEMES["dark"])
     try:
         fill(session)
@@ -120,7 +120,7 @@ def images(window: Window) -> dict[str, Callable[[], object]]:
     scale, place = Scale(-3, 3), in_order(SIDE * SIDE)
     colours, table = palette("viridis", canvas.theme), colour.table("viridis", "dark")
     whole = Box(0, 0, *SIZE)
-    stage = face.of(SIZE).view
+    stage = window_parts.of(SIZE).view
     camera = fitting(place.grid, stage)
 
     def levels() -> npt.NDArray[np.uint8]:
@@ -172,10 +172,10 @@ def image_rows(runs: Runs[float]) -> Findings:
 
 def live_circles(window: Window) -> dict[str, Callable[[], object]]:
     """Return ways to draw 4096 circles in their colours."""
-    canvas, session = window.canvas, window.session
-    state = replace(session.state, view="circles")
-    gliding = replace(state, flight=Flight(DiscCamera(0.0, 0.0, 1.0), 0.5))
-    packed = session.state.clusters
+    canvas, session = window.canvas, window.application
+    state = replace(session.state, pane=replace(session.state.pane, view="circles"))
+    gliding = replace(state, pane=replace(state.pane, flight=Flight(DiscCamera(0.0, 0.0, 1.0), 0.5)))
+    packed = session.state.atlas
     if packed is None:
         raise RuntimeError("the clusters are not those of the card")
     values: Floats = np.random.default_rng(0).normal(size=LAYERS * WIDTH).astype(np.float32)
@@ -183,7 +183,7 @@ def live_circles(window: Window) -> dict[str, Callable[[], object]]:
     x, y = lens.pixel(stage, packed.packing.units[:, 0], packed.packing.units[:, 1])
     radius = packed.packing.units[:, 2] * lens.scale(stage)
     places = list(zip(x.tolist(), y.tolist(), radius.tolist(), strict=True))
-    table, scale = colour.table(state.colour_map, "dark"), Scale(-3, 3)
+    table, scale = colour.table(state.look.colour_map, "dark"), Scale(-3, 3)
 
     def lit() -> npt.NDArray[np.uint8]:
         return inks(canvas.theme, packed, state, Picture(values, scale))

@@ -5,6 +5,6 @@
 
 from llmri.client import Client, ConnectionEndedError, RefusedError, connect
 from llmri_protocol.arrays import array_of
-from llmri_protocol.messages import Edit
+from llmri_protocol.messages import Edit, SamplingWish
 
-__all__ = ["Client", "ConnectionEndedError", "Edit", "RefusedError", "array_of", "connect"]
+__all__ = ["Client", "ConnectionEndedError", "Edit", "RefusedError", "SamplingWish", "array_of", "connect"]

@@ -45,6 +45,8 @@ SIDES = {
     "compare-runtimes": Side("llmri.compare.command", "server,gguf", SERVER_NEEDS | GGUF_NEEDS),
     "weights": Side("llmri.weights.command", "", frozenset()),
     "edits": Side("llmri.edits.command", "", frozenset()),
+    "record": Side("llmri.sessions.record_command", "", frozenset()),
+    "session": Side("llmri.sessions.session_command", "", frozenset()),
     "experiment": Side(
         "llmri.experiment.command", "server,viewer", SERVER_NEEDS | VIEWER_NEEDS | CLUSTERING_NEEDS
     ),
@@ -99,6 +101,18 @@ def weights(context: typer.Context) -> None:
 def edits(context: typer.Context) -> None:
     """Keep the edits of a served model in files, and bring them back."""
     hand_over("edits", context.args)
+
+
+@app.command(context_settings=HANDED_OVER, options_metavar="[HOST:PORT] FILE [OPTIONS]")
+def record(context: typer.Context) -> None:
+    """Keep what a served model thinks in a file, byte for byte."""
+    hand_over("record", context.args)
+
+
+@app.command(context_settings=HANDED_OVER, options_metavar="info|check|repair FILE [OPTIONS]")
+def session(context: typer.Context) -> None:
+    """Look into a recorded session, check it, and save what a damaged one holds."""
+    hand_over("session", context.args)
 
 
 @app.command(context_settings=HANDED_OVER, options_metavar="FILE [OPTIONS]")

@@ -1,37 +1,64 @@
 """Samples to clusters, their evidence, their circles and their places."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from llmri_clustering.agglomeration import ClusterTree, groups_of_clusters, nest
-from llmri_clustering.building import BuildOptions, ClusterRecipe, Findings, cautions
-from llmri_clustering.clusters import Clustering, Placement, Provenance
+from llmri_clustering.agglomeration import ClusterTree, agreement_with_exact, groups_of_clusters, nest
+from llmri_clustering.building import BuildOptions, ClusterRecipe, Findings, KnownEvidence, cautions
+from llmri_clustering.building.findings import measured_quality
+from llmri_clustering.building.known import digest_of_clusters, digest_of_search
+from llmri_clustering.building.placing import in_rows, laid_out
+from llmri_clustering.building.rounds import NULL_HALVES, EvidenceRounds
+from llmri_clustering.building.taking_part import checked, taking_part
+from llmri_clustering.clusters import Cluster, Clustering, Provenance
 from llmri_clustering.correlation import RunningCorrelation
-from llmri_clustering.evidence import Recipe, carried_labels, stable_numbers
-from llmri_clustering.layout import hebbian_layout, snap
+from llmri_clustering.evidence import Quality, Recipe, carried_labels, stable_numbers
 from llmri_clustering.nesting import Nesting
-from llmri_clustering.samples import Samples
+from llmri_clustering.samples import AnySamples, StoredSamples
+from llmri_clustering.sources import SampleSource, SomeUnits
 from llmri_clustering.units import UnitSet
 
-__all__ = ["BuildOptions", "Progress", "build"]
+__all__ = ["BuildOptions", "Progress", "Stage", "build", "stages"]
 
 Progress = Callable[[str, int, int], None]
 """Told the step, how much of it is done, and of how much."""
 
 DEFAULTS = BuildOptions()
-FEWEST_SAMPLES = 4  # two in each half
-FEWEST_UNITS = 2
 
 
 def _silent(step: str, done: int, of: int) -> None:
     """Tell nobody."""
 
 
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """A clustering as far as it is known.
+
+    Attributes:
+        clustering: It. Labels, tree and circles are final from the first stage on. Before the layout, units
+            stand in rows in their order; before the evidence, no cluster is `judged`.
+        laid_out: Whether the layout is known.
+        halves: Halves of the samples that the stability stands on.
+        of: The most halves there may be.
+        null: Whether the null is known.
+        done: Whether this is the last stage.
+        evidence: What a later build may go on with.
+    """
+
+    clustering: Clustering
+    laid_out: bool
+    halves: int
+    of: int
+    null: bool
+    done: bool
+    evidence: KnownEvidence
+
+
 def build(
-    samples: Samples,
+    samples: AnySamples,
     units: UnitSet,
     *,
     model: str,
@@ -40,11 +67,49 @@ def build(
     correlation: RunningCorrelation | None = None,
     previous: Clustering | None = None,
     left_out: tuple[str, ...] | None = None,
+    not_taking_part: npt.NDArray[np.bool_] | None = None,
     progress: Progress = _silent,
 ) -> Clustering:
     """Cluster units, and find out what speaks for each cluster and when it fires.
 
-    The same arguments give the same clustering, bit by bit on one machine.
+    The same arguments, which are those of `stages`, give the same clustering, bit by bit on one machine: that
+    of the last stage.
+
+    Raises:
+        ValueError: The samples do not fit the units, are too few, or leave fewer than two units to cluster.
+    """
+    *_, last = stages(
+        samples,
+        units,
+        model=model,
+        created=created,
+        options=options,
+        correlation=correlation,
+        previous=previous,
+        left_out=left_out,
+        not_taking_part=not_taking_part,
+        progress=progress,
+    )
+    return last.clustering
+
+
+def stages(
+    samples: AnySamples,
+    units: UnitSet,
+    *,
+    model: str,
+    created: str,
+    options: BuildOptions = DEFAULTS,
+    correlation: RunningCorrelation | None = None,
+    previous: Clustering | None = None,
+    left_out: tuple[str, ...] | None = None,
+    not_taking_part: npt.NDArray[np.bool_] | None = None,
+    progress: Progress = _silent,
+    known: KnownEvidence | None = None,
+) -> Iterator[Stage]:
+    """Yield the clusters as soon as they are known, then with their layout, then with more and more evidence.
+
+    Whoever has enough stops asking: each stage holds a whole clustering.
 
     Args:
         samples: What was collected, `[samples, units]`, in the order it came.
@@ -57,88 +122,121 @@ def build(
         previous: An earlier clustering: its numbers are kept where the same units are together, and the
             layout is turned to stand as it did.
         left_out: What was not collected, in words; without it, what `correlation` says.
+        not_taking_part: Units that stay out, such as protected ones, `[units]`, beside those that
+            `correlation` left out.
         progress: Told of every step.
+        known: What an earlier build gathered: what still holds of it is not gathered again.
 
     Raises:
         ValueError: The samples do not fit the units, are too few, or leave fewer than two units to cluster.
     """
-    _check(samples, units, correlation)
-    constant, active = _taking_part(samples.values, correlation)
-    kept = replace(samples, values=np.ascontiguousarray(samples.values[:, active]))
+    source = checked(samples, units, correlation)
+    constant, active = taking_part(source, correlation, not_taking_part)
+    chosen = source if active.all() else SomeUnits(source, np.flatnonzero(active))
     recipe = ClusterRecipe(options)
-    known = _known(correlation, active, options)
-    count = len(samples) if known is None or correlation is None else correlation.count
+    matrix = _known(correlation, active, options)
+    measured = recipe.measured(chosen)
 
-    measured = recipe.measured(kept.values)
-    dendrogram = _dendrogram(recipe, measured, known, progress)
+    dendrogram = _dendrogram(recipe, measured, matrix, progress)
     tree = ClusterTree.from_linkage(dendrogram)
     labels = _numbered(recipe.labels(tree), active, units, previous)
+    quality = measured_quality(measured, labels[active], options, matrix)
     nesting = nest(tree, labels[active])
-    found = Findings.of(
-        measured=measured,
-        turn=samples.turn,
-        labels=labels[active],
-        recipe=_counted(recipe, options, progress),
-        options=options,
-        correlation=known,
-    )
-    return Clustering(
+    clustering = Clustering(
         units=units,
         active=active,
         linkage=dendrogram,
         labels=labels,
-        clusters=found.clusters(kept, labels[active], options),
+        clusters=_described(samples, chosen, labels[active], quality, options),
         nesting=_over_all_units(nesting, active),
         group_cluster=groups_of_clusters(nesting, tree, labels[active]),
-        placement=_placement(samples.values, units, options.seed, previous, progress),
+        placement=in_rows(len(units)),
         provenance=_provenance(
             model,
             created,
             options,
-            turns=len(np.unique(samples.turn)),
-            count=count,
-            left_out=_words(correlation) if left_out is None else left_out,
-            warnings=cautions(
-                samples, count=count, taking_part=int(active.sum()), constant=int(constant.sum())
-            ),
+            samples=samples,
+            constant=constant,
+            active=active,
+            correlation=correlation,
+            left_out=left_out,
         ),
+    )
+    new = KnownEvidence.nothing(
+        quality,
+        len(samples),
+        digest_of_clusters(dendrogram, labels, samples.turn, options),
+        digest_of_search(units, active, options),
+    )
+    if matrix is None and recipe.estimates(measured.shape[1]):
+        agreement = agreement_with_exact(measured, recipe.labels, seed=options.seed)
+        clustering = replace(clustering, provenance=replace(clustering.provenance, agreement=agreement))
+    counted = _Counted(recipe, options, progress)
+    rounds = EvidenceRounds(
+        samples=measured,
+        turn=samples.turn,
+        labels=labels[active],
+        recipe=counted,
+        options=options,
+        quality=quality,
+        known=new if known is None else known.as_far_as_it_holds(new),
+    )
+    yield from _stages(
+        clustering,
+        samples=samples,
+        quality=quality,
+        rounds=rounds,
+        counted=counted,
+        options=options,
+        previous=previous,
+        progress=progress,
     )
 
 
-def _check(samples: Samples, units: UnitSet, correlation: RunningCorrelation | None) -> None:
-    shape = samples.values.shape
-    if len(shape) != 2 or shape[1] != len(units):  # noqa: PLR2004
-        raise ValueError(f"samples have shape {shape}, expected [samples, {len(units)}] for these units")
-    if not len(samples.turn) == len(samples.token) == len(samples):
-        raise ValueError(
-            f"{len(samples)} samples come with {len(samples.turn)} turns and {len(samples.token)} tokens, "
-            "expected one of each a sample"
+def _stages(
+    clustering: Clustering,
+    *,
+    samples: AnySamples,
+    quality: Quality,
+    rounds: EvidenceRounds,
+    counted: "_Counted",
+    options: BuildOptions,
+    previous: Clustering | None,
+    progress: Progress,
+) -> Iterator[Stage]:
+    """Yield a clustering without layout and evidence, then with the one, then with the other."""
+    yield Stage(clustering, False, 0, options.resamples, False, False, rounds.known)
+    progress("layout", 0, 1)
+    placement = laid_out(samples.values, clustering.units, options.seed, previous)
+    progress("layout", 1, 1)
+    clustering = replace(clustering, placement=placement)
+    yield Stage(clustering, True, 0, options.resamples, False, False, rounds.known)
+    counted.begin()
+    for found in rounds.gathered():
+        if found.settled:
+            counted.end()
+        clustering = replace(
+            clustering,
+            clusters=Findings(quality, found.stability, found.null).judged(clustering.clusters),
+            provenance=replace(
+                clustering.provenance, halves=found.halves, permutations=len(found.known.permutations)
+            ),
         )
-    if len(samples) < FEWEST_SAMPLES:
-        raise ValueError(f"there are {len(samples)} samples, expected at least {FEWEST_SAMPLES}")
-    if not np.isfinite(samples.values).all():
-        wrong = int(np.argmin(np.isfinite(samples.values).all(axis=1)))
-        raise ValueError(f"sample {wrong} holds a value that is not finite, expected numbers only")
-    if correlation is not None and correlation.units != len(units):
-        raise ValueError(f"the correlation is of {correlation.units} units, expected {len(units)}")
+        null = found.null is not None
+        yield Stage(clustering, True, found.halves, options.resamples, null, found.settled, found.known)
 
 
-def _taking_part(
-    values: npt.NDArray[np.float32], correlation: RunningCorrelation | None
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Tell which units are constant, and which take part, `[units]` each."""
-    constant = (values == values[0]).all(axis=0)
-    left_out = np.zeros(len(constant), dtype=np.bool_)
-    if correlation is not None:
-        constant |= correlation.constant
-        left_out = correlation.left_out
-    active = ~constant & ~left_out
-    if active.sum() < FEWEST_UNITS:
-        raise ValueError(
-            f"{active.sum()} of {len(active)} units take part, expected at least {FEWEST_UNITS}: "
-            f"{constant.sum()} are constant, {left_out.sum()} left out"
-        )
-    return constant & ~left_out, active
+def _described(
+    samples: AnySamples,
+    values: SampleSource,
+    labels: npt.NDArray[np.int32],
+    quality: Quality,
+    options: BuildOptions,
+) -> tuple[Cluster, ...]:
+    """Describe clusters of the units that take part, without evidence."""
+    taking_part = StoredSamples(values, samples.turn, samples.token, samples.texts)
+    without = Findings(quality, np.full(len(quality.sizes), np.nan), None)
+    return without.clusters(taking_part, labels, options)
 
 
 def _known(
@@ -152,7 +250,7 @@ def _known(
 
 def _dendrogram(
     recipe: ClusterRecipe,
-    measured: npt.NDArray[np.float32],
+    measured: SampleSource,
     known: npt.NDArray[np.float32] | None,
     progress: Progress,
 ) -> npt.NDArray[np.float64]:
@@ -177,25 +275,38 @@ def _numbered(
     return stable_numbers(numbered, carried_labels(units, previous.units, previous.labels))
 
 
-def _words(correlation: RunningCorrelation | None) -> tuple[str, ...]:
-    """Say what was left out, as far as a running correlation knows."""
-    return correlation.left_out_sentences() if correlation is not None else ()
+class _Counted:
+    """Follows a recipe, telling each time how often it was followed.
 
+    Args:
+        recipe: It.
+        options: How often at most.
+        progress: Told.
+    """
 
-def _counted(recipe: Recipe, options: BuildOptions, progress: Progress) -> Recipe:
-    """Return the recipe, telling each time it is followed."""
-    of = options.resamples + options.nulls * (1 + options.resamples)
-    done = 0
-    progress("evidence", done, of)
+    def __init__(self, recipe: Recipe, options: BuildOptions, progress: Progress) -> None:
+        self._recipe, self._progress = recipe, progress
+        halves = min(NULL_HALVES, options.resamples)
+        self._done, self._of = 0, options.resamples + options.nulls * (1 + halves)
 
-    def followed(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
-        nonlocal done
-        labels = recipe(samples)
-        done += 1
-        progress("evidence", done, of)
+    def __call__(self, samples: SampleSource) -> npt.NDArray[np.int32]:
+        """Follow the recipe."""
+        labels = self._recipe(samples)
+        self._tell(1)
         return labels
 
-    return followed
+    def begin(self) -> None:
+        """Tell that it was not followed yet."""
+        self._tell(0)
+
+    def end(self) -> None:
+        """Tell that it need not be followed any more."""
+        while self._done < self._of:
+            self._tell(1)
+
+    def _tell(self, more: int) -> None:
+        self._done += more
+        self._progress("evidence", self._done, self._of)
 
 
 def _over_all_units(nesting: Nesting, active: npt.NDArray[np.bool_]) -> Nesting:
@@ -205,48 +316,33 @@ def _over_all_units(nesting: Nesting, active: npt.NDArray[np.bool_]) -> Nesting:
     return replace(nesting, group=group)
 
 
-def _placement(
-    values: npt.NDArray[np.float32],
-    units: UnitSet,
-    seed: int,
-    previous: Clustering | None,
-    progress: Progress,
-) -> Placement:
-    """Lay out all units, turned as the earlier layout of the same units."""
-    progress("layout", 0, 1)
-    same = previous is not None and (
-        previous.units.site == units.site
-        and np.array_equal(previous.units.layer, units.layer)
-        and np.array_equal(previous.units.index, units.index)
-    )
-    positions = hebbian_layout(
-        values, seed=seed, previous=previous.placement.positions if previous is not None and same else None
-    )
-    cells, shape = snap(positions)
-    progress("layout", 1, 1)
-    return Placement(positions, cells, shape)
-
-
 def _provenance(
     model: str,
     created: str,
     options: BuildOptions,
     *,
-    turns: int,
-    count: int,
-    left_out: tuple[str, ...],
-    warnings: tuple[str, ...],
+    samples: AnySamples,
+    constant: npt.NDArray[np.bool_],
+    active: npt.NDArray[np.bool_],
+    correlation: RunningCorrelation | None,
+    left_out: tuple[str, ...] | None,
 ) -> Provenance:
     """Say what the clustering was made of, and how."""
+    running = correlation if options.measure == "pearson" else None
+    count = len(samples) if running is None else running.count
+    if left_out is None:
+        left_out = () if correlation is None else correlation.left_out_sentences()
     return Provenance(
         model=model,
         samples=count,
-        turns=turns,
+        turns=len(np.unique(samples.turn)),
         left_out=left_out,
         distance=options.distance,
         method=options.method,
         measure=options.measure,
         seed=options.seed,
         created=created,
-        warnings=warnings,
+        warnings=cautions(samples, count=count, taking_part=int(active.sum()), constant=int(constant.sum())),
+        halves=0,
+        permutations=0,
     )

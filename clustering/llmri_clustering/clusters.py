@@ -1,5 +1,6 @@
 """A finished clustering, as a value: what is saved, loaded and drawn."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -24,6 +25,8 @@ class Evidence:
         inside: Mean correlation of its pairs of units (of magnitudes, where the distance is 1 - |r|).
         separation: `inside` less its mean correlation with the nearest other cluster.
         stability: Agreement over half-sample resampling, as adjusted Rand index of this cluster, at most 1.
+
+    What is not known yet is NaN.
     """
 
     inside: float
@@ -91,6 +94,11 @@ class Cluster:
     turns: tuple[tuple[int, float], ...] = ()
     selectivity: Mapping[str, Effect] = field(default_factory=lambda: MappingProxyType({}))
 
+    @property
+    def judged(self) -> bool:
+        """Whether there is evidence and a null to tell `real` by; without, `real` is False."""
+        return not math.isnan(self.evidence.stability) and not math.isnan(self.null.stability)
+
 
 @dataclass(frozen=True, eq=False)
 class Placement:
@@ -108,6 +116,21 @@ class Placement:
 
 
 @dataclass(frozen=True)
+class TreeAgreement:
+    """How far a dendrogram that is an estimate agrees with the exact one, where both were tried.
+
+    Attributes:
+        adjusted_rand: Of the flat clusters of both; 1 where they are the same.
+        cophenetic: Correlation of the distances at which pairs of units merge; 1 where they are the same.
+        units: How many units both were tried on.
+    """
+
+    adjusted_rand: float
+    cophenetic: float
+    units: int
+
+
+@dataclass(frozen=True)
 class Provenance:
     """Where a clustering comes from, and how it was made.
 
@@ -122,6 +145,9 @@ class Provenance:
         seed: Of everything random.
         created: When, ISO 8601 in UTC.
         warnings: What a reader should know before trusting it, one sentence each.
+        halves: Halves of the samples that the stability stands on; None where nobody said.
+        permutations: Permutations that the null stands on; None where nobody said.
+        agreement: Of the dendrogram with the exact one, where it is an estimate; None where it is exact.
     """
 
     model: str
@@ -134,6 +160,9 @@ class Provenance:
     seed: int
     created: str
     warnings: tuple[str, ...] = ()
+    halves: int | None = None
+    permutations: int | None = None
+    agreement: TreeAgreement | None = None
 
 
 @dataclass(frozen=True, eq=False)

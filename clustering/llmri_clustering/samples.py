@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from llmri_clustering.sources import SampleSource
+
 
 @dataclass(frozen=True)
 class TurnText:
@@ -38,3 +40,26 @@ class Samples:
 
     def __len__(self) -> int:
         return len(self.values)
+
+
+@dataclass(frozen=True, eq=False)
+class StoredSamples:
+    """Scans kept for clustering that are read a few units at a time.
+
+    Attributes:
+        values: Activations, `[samples, units]`.
+        turn: The turn each sample comes from, `[samples]`.
+        token: The token that stood there, by its number in the turn, `[samples]`.
+        texts: The turns' tokens, by number of the turn.
+    """
+
+    values: SampleSource
+    turn: npt.NDArray[np.int32]
+    token: npt.NDArray[np.int32]
+    texts: Mapping[int, TurnText]
+
+    def __len__(self) -> int:
+        return self.values.shape[0]
+
+
+AnySamples = Samples | StoredSamples

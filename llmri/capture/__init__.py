@@ -4,9 +4,9 @@
 extra `gguf`.
 """
 
-from llmri.capture.collector import TensorCollector
 from llmri.capture.document import Capture, Observation, Statistics, Trial, read_capture
 from llmri.capture.errors import CaptureError
+from llmri.capture.tensor_collector import TensorCollector
 
 __all__ = [
     "Capture",

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from llmri.capture.opening import dropped_path
-from llmri.capture.profiles import default_prompts, families
-from llmri_server.llama_runtime.header import check_file
+from llmri.capture.families import default_prompts, families
+from llmri.capture.plain_llama import dropped_path
+from llmri_server.llama_runtime.face import check_file
 from llmri_server.runtime import LoadError
 
 DEFAULT = "default"

@@ -5,15 +5,29 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
+
 from llmri.capture.document import Observation, Timings
-from llmri.capture.nodes import holds_values, shape_of, values_of
+from llmri.capture.families import Profile
 from llmri.capture.placing import Place, place
-from llmri.capture.profiles import Profile
-from llmri.capture.statistics import RunningStatistics
-from llmri_server.llama_runtime.ggml import Ggml, Tensor
+from llmri.capture.tensor_statistics import RunningStatistics
+from llmri_server.llama_runtime.face import Ggml, Tensor, is_contiguous
 
 FIRST_WEIGHT = "token_embd.weight"  # what the first node of every graph reads
 
+# Nodes that compute nothing: they show another's memory, or put values into the cache.
+VIEWS = frozenset({"NONE", "VIEW", "RESHAPE", "PERMUTE", "TRANSPOSE", "SET_ROWS", "CPY"})
+DTYPES: dict[str, type[np.generic]] = {
+    "f32": np.float32,
+    "f16": np.float16,
+    "bf16": np.uint16,
+    "i32": np.int32,
+}
+
+MATRIX = 2  # dimensions
+
+Values = npt.NDArray[np.generic]
 Key = tuple[str, str, int]  # name, operation, and which of these in the graph
 
 
@@ -56,7 +70,7 @@ class Observer:
         name = tensor.name.decode(errors="replace")
         operation = self.ggml.op_name(tensor.op).decode()
         if operation == "GET_ROWS" and FIRST_WEIGHT in self._names_read(tensor):
-            self._begin_pass(shape_of(tensor))
+            self._begin_pass(_shape_of(tensor))
         number = self._seen[name, operation]
         self._seen[name, operation] += 1
         key = name, operation, number
@@ -69,8 +83,8 @@ class Observer:
         """Measure a node whose values were wanted."""
         node = self._by_address[address]
         if node.running is not None:
-            shape = shape_of(Tensor.from_address(address))
-            node.running.add(values_of(self.ggml, address, shape, node.kind))
+            shape = _shape_of(Tensor.from_address(address))
+            node.running.add(_values_of(self.ggml, address, shape, node.kind))
 
     def observations(self) -> list[Observation]:
         """Return what was observed, in the order in which it was first seen."""
@@ -109,9 +123,9 @@ class Observer:
 
     def _new(self, tensor: Tensor, name: str, operation: str) -> _Node:
         kind = self.ggml.type_name(tensor.type).decode()
-        readable = self.measures and holds_values(tensor, operation, kind)
+        readable = self.measures and _holds_values(tensor, operation, kind)
         return _Node(
-            shape=shape_of(tensor),
+            shape=_shape_of(tensor),
             kind=kind,
             order=len(self._by_address),
             place=place(self.profile, name, operation, self._reads(tensor)),
@@ -128,3 +142,27 @@ class Observer:
     @staticmethod
     def _names_read(tensor: Tensor) -> list[str]:
         return [Tensor.from_address(source).name.decode(errors="replace") for source in tensor.src if source]
+
+
+def _shape_of(tensor: Tensor) -> list[int]:
+    """Return the shape, the slowest dimension first, at least `[rows, units]`, without more leading ones."""
+    shape = list(tensor.ne)[::-1]
+    while len(shape) > MATRIX and shape[0] == 1:
+        shape.pop(0)
+    return shape
+
+
+def _holds_values(tensor: Tensor, operation: str, kind: str) -> bool:
+    """Whether a node computes values that can be read: of a known type, one behind the other."""
+    if operation in VIEWS or kind not in DTYPES:
+        return False
+    return is_contiguous(tensor, np.dtype(DTYPES[kind]).itemsize)
+
+
+def _values_of(ggml: Ggml, address: int, shape: list[int], kind: str) -> Values:
+    """Copy a node's values to this machine's memory, in the shape given; bfloat16 becomes float32."""
+    values = np.empty(shape, DTYPES[kind])
+    ggml.get(address, values.ctypes.data, 0, values.nbytes)
+    if kind == "bf16":
+        return (values.astype(np.uint32) << np.uint32(16)).view(np.float32)
+    return values

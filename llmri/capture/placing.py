@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llmri.capture.document import EMBEDDING_LAYER, FINAL_NORM_LAYER, OUTPUT_LAYER, Category
-from llmri.capture.profiles import Meaning, Profile
+from llmri.capture.families import Meaning, Profile
 
 SEEN_OTHERWISE = re.compile(r"(?: \([^)]*\))+$")  # `Kcur-0 (view)` is `Kcur-0`, seen otherwise
 NUMBERED = re.compile(r"(.+?)(?:-|_l)(\d+)")  # `Kcur-0`, `cache_k_l0`

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from llmri.capture.collector import TensorCollector
 from llmri.capture.document import Trial
 from llmri.capture.errors import CaptureError
+from llmri.capture.tensor_collector import TensorCollector
 
 TEMPLATE = "tokenizer.chat_template"
 TOO_LONG = re.compile(r"Requested tokens \((\d+)\) exceed context window")  # as `Llama` says it

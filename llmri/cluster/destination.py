@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from llmri.cluster import samples_file
-from llmri.cluster.collected import Collected
+from llmri.cluster.collection import Collected
 from llmri.cluster.errors import ClusterError
 from llmri_clustering.clusters import Clustering
 from llmri_clustering.files import ClusterFileError, load, save

@@ -9,15 +9,17 @@ import numpy.typing as npt
 import safetensors
 import safetensors.numpy
 
-from llmri.cluster.collected import Collected
+from llmri.cluster.collection import Collected
 from llmri.cluster.errors import ClusterError
 from llmri_clustering.correlation import RunningCorrelation
 from llmri_clustering.correlation.state import array, nested, part
+from llmri_clustering.files import map_samples
 from llmri_clustering.samples import Samples, TurnText
 from llmri_clustering.units import UnitSet
 from llmri_protocol.plain_words import in_plain_words
 from llmri_protocol.user_files import target
 
+VALUES = "values"  # may exceed memory: they are mapped, and read a few units at a time
 FORMAT = "llmri samples 1"
 
 
@@ -46,12 +48,13 @@ def save(path: Path, collected: Collected) -> None:
     texts = {turn: _Text(text.tokens, text.group) for turn, text in samples.texts.items()}
     words = _Words(collected.model, units.site, texts, collected.left_out, collected.warnings)
     arrays = {
-        "values": samples.values,
+        VALUES: samples.values,
         "turn": samples.turn,
         "token": samples.token,
         "layer": units.layer,
         "index": units.index,
-        **nested("correlation", collected.correlation.state()),
+        "protected": collected.protected,
+        **({} if collected.correlation is None else nested("correlation", collected.correlation.state())),
     }
     contiguous = {name: np.require(value, requirements="C") for name, value in arrays.items()}
     metadata = {"format": FORMAT, "words": msgspec.json.encode(words).decode()}
@@ -78,7 +81,7 @@ def load(path: Path) -> Collected:
     try:
         arrays, words = _read(path)
         samples = Samples(
-            array(arrays, "values", np.float32, (None, None)),
+            array(arrays, VALUES, np.float32, (None, None)),
             array(arrays, "turn", np.int32, (None,)),
             array(arrays, "token", np.int32, (None,)),
             {turn: TurnText(text.tokens, text.group) for turn, text in words.texts.items()},
@@ -88,12 +91,30 @@ def load(path: Path) -> Collected:
         )
         if len(units.index) != len(units.layer):
             raise ValueError(f"{len(units.layer)} units have a layer and {len(units.index)} an index")
-        correlation = RunningCorrelation.from_state(part("correlation", arrays))
-        return Collected(words.model, units, samples, correlation, words.left_out, words.warnings)
+        state = part("correlation", arrays)
+        correlation = RunningCorrelation.from_state(state) if state else None
+        return Collected(
+            words.model,
+            units,
+            samples,
+            correlation,
+            _protected(arrays, correlation, len(units)),
+            words.left_out,
+            words.warnings,
+        )
     except OSError as error:
         raise ClusterError(f"cannot read {path}: {error.strerror or error}") from None
     except (safetensors.SafetensorError, msgspec.MsgspecError, ValueError, KeyError, RecursionError) as error:
         raise ClusterError(f"{path} holds no samples of llmri cluster: {in_plain_words(error)}") from None
+
+
+def _protected(
+    arrays: dict[str, npt.NDArray[np.generic]], correlation: RunningCorrelation | None, units: int
+) -> npt.NDArray[np.bool_]:
+    """Return the units that do not take part; an earlier version's file has them in the correlation alone."""
+    if "protected" in arrays or correlation is None:
+        return array(arrays, "protected", np.bool_, (units,))
+    return correlation.left_out
 
 
 def _read(path: Path) -> tuple[dict[str, npt.NDArray[np.generic]], _Words]:
@@ -102,4 +123,7 @@ def _read(path: Path) -> tuple[dict[str, npt.NDArray[np.generic]], _Words]:
         if metadata.get("format") != FORMAT:
             raise ValueError(f"its format is {metadata.get('format')!r}, expected {FORMAT!r}")
         words = msgspec.json.decode(metadata.get("words", ""), type=_Words)
-        return {name: file.get_tensor(name) for name in file.keys()}, words  # noqa: SIM118 - no mapping
+        arrays = {name: file.get_tensor(name) for name in file.keys() if name != VALUES}  # noqa: SIM118
+        if VALUES in file.keys():  # noqa: SIM118 - it is no mapping
+            arrays[VALUES] = map_samples(path, VALUES)
+        return arrays, words

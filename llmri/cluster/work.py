@@ -12,9 +12,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from llmri.cluster import destination, samples_file
-from llmri.cluster.collected import Collected
+from llmri.cluster.collect import CollectingPlan, collect
+from llmri.cluster.collection import Collected
 from llmri.cluster.errors import ClusterError
-from llmri.cluster.gathering import Plan, gather
 from llmri.cluster.summary import groups, summary
 from llmri_clustering.build import BuildOptions, build
 from llmri_clustering.clusters import Clustering
@@ -38,7 +38,13 @@ def show(clustering: Clustering, rank: str, top: int) -> None:
 
 
 def make(
-    source: Plan | Path, options: BuildOptions, *, out: Path, previous: Path | None, rank: str, top: int
+    source: CollectingPlan | Path,
+    options: BuildOptions,
+    *,
+    out: Path,
+    previous: Path | None,
+    rank: str,
+    top: int,
 ) -> None:
     """Collect, or take what an earlier run collected; build, write and print a clustering.
 
@@ -51,15 +57,15 @@ def make(
     console = Console(stderr=True, highlight=False)
     destination.check(out)
     before = destination.previous(out, previous)
-    if isinstance(source, Plan):
+    if isinstance(source, CollectingPlan):
         _check_turns(source)
         if rank:
             _check_group(rank, {prompt.group for prompt in source.prompts} - {""} | set(source.groups))
-        collected = gather(source, console, partial(destination.check_model, before))
+        collected = collect(source, console, partial(destination.check_model, before))
     else:
         collected = samples_file.load(source)
         destination.check_model(before, collected.model)
-    with _rescuing(collected, out, console) if isinstance(source, Plan) else nullcontext():
+    with _rescuing(collected, out, console) if isinstance(source, CollectingPlan) else nullcontext():
         clustering = _built(collected, options, before, console)
         place = destination.keep(clustering, out)
     show(clustering, rank if rank in groups(clustering) else "", top)
@@ -99,6 +105,7 @@ def _built(
                 created=datetime.now(UTC).isoformat(timespec="seconds"),
                 options=options,
                 correlation=collected.correlation,
+                not_taking_part=collected.protected,
                 previous=before,
                 left_out=collected.left_out,
                 progress=shown,
@@ -120,7 +127,7 @@ def _rescuing(collected: Collected, out: Path, console: Console) -> Iterator[Non
         raise
 
 
-def _check_turns(plan: Plan) -> None:
+def _check_turns(plan: CollectingPlan) -> None:
     most = plan.most_turns
     for name, turns in plan.groups.items():
         if most is not None and turns[-1] > most:

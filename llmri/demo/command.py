@@ -4,7 +4,6 @@ import json
 import random
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -19,25 +18,29 @@ from llmri_protocol.messages import Edit
 from llmri_protocol.user_files import whole_text
 from llmri_server.experiments.ablation import (
     SITE,
-    Condition,
-    Outcome,
+    AblationCondition,
+    ConditionScores,
     conditions,
     contrast,
     edits_of,
     run_condition,
 )
 from llmri_server.experiments.profiles import example_profile
-from llmri_server.pocket.score import questions
+from llmri_server.experiments.results import installed_versions
+from llmri_server.pocket.questions import questions
 from llmri_server.pocket.skills import SKILLS
-from llmri_server.torch_runtime import TorchRuntime, load
+from llmri_server.runtime import LoadError, Runtime
+from llmri_server.runtimes.registry import load_runtime
+from llmri_server.settings import Settings
 
 app = application()
 
 
 @dataclass(frozen=True)
-class Plan:
+class DemoPlan:
     """What the experiment does, and all that is needed to do it again."""
 
+    model: str
     share: float
     draws: int
     questions: int
@@ -47,6 +50,9 @@ class Plan:
 
 @app.command()
 def demo(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="As `llmri serve` takes it, such as a GGUF file.")
+    ] = "pocket",
     *,
     out: Annotated[Path, typer.Option(help="Folder for pictures and tables.")] = Path("demo-out"),
     share: Annotated[float, typer.Option(min=0.001, max=1.0, help="Share of the units to ablate.")] = 0.2,
@@ -55,15 +61,16 @@ def demo(
     examples: Annotated[int, typer.Option(min=1, help="Training examples a skill, to choose units.")] = 60,
     seed: Annotated[int, typer.Option(help="Seed of questions and random sets.")] = 0,
 ) -> None:
-    """Watch the bundled model lose a skill: a conversation, an ablation, pictures and a table."""
+    """Watch a model, by default the bundled one, lose a skill: a conversation, pictures and a table."""
     console = Console()
-    with one_sentence("llmri demo", DemoError, OSError):
+    with one_sentence("llmri demo", DemoError, LoadError, OSError):
         out.mkdir(parents=True, exist_ok=True)
-        laboratory = Laboratory(Plan(share, draws, each, examples, seed), console)
+        laboratory = Laboratory(DemoPlan(model, share, draws, each, examples, seed), console)
         play(
             out,
             laboratory.edits,
             console,
+            model=model,
             screen=has_screen(),
             afterwards=lambda: report(laboratory.outcomes(), laboratory.plan, out, console),
         )
@@ -76,7 +83,7 @@ class Laboratory:
         plan: What is done.
     """
 
-    def __init__(self, plan: Plan, console: Console) -> None:
+    def __init__(self, plan: DemoPlan, console: Console) -> None:
         self.plan = plan
         self._console = console
 
@@ -84,7 +91,7 @@ class Laboratory:
         """Return the edits that ablate the most selective units."""
         return edits_of(self._conditions[1].draws[0])
 
-    def outcomes(self) -> list[Outcome]:
+    def outcomes(self) -> list[ConditionScores]:
         """Mark every skill under every condition, with a progress bar, or a line a condition in a pipe."""
         asked = [(skill, questions(skill, self.plan.questions, self.plan.seed)) for skill in SKILLS]
         total = sum(len(condition.draws) for condition in self._conditions) * len(SKILLS)
@@ -103,11 +110,11 @@ class Laboratory:
         return outcomes
 
     @cached_property
-    def _runtime(self) -> TorchRuntime:
-        return load("pocket", device="cpu", dtype="float32")
+    def _runtime(self) -> Runtime:
+        return load_runtime(Settings(model=self.plan.model, device="cpu"))
 
     @cached_property
-    def _conditions(self) -> tuple[Condition, ...]:
+    def _conditions(self) -> tuple[AblationCondition, ...]:
         """What is compared; the units are chosen from right answers to training questions."""
         plan, rng = self.plan, random.Random(self.plan.seed)
         self._say(
@@ -126,15 +133,15 @@ class Laboratory:
         self._console.print(f"[dim]{text}[/dim]", highlight=False)
 
 
-def report(outcomes: list[Outcome], plan: Plan, out: Path, console: Console) -> None:
+def report(outcomes: list[ConditionScores], plan: DemoPlan, out: Path, console: Console) -> None:
     """Print the table; leave it as CSV, as a chart, and with all that is needed to run it again."""
     names = [skill.name for skill in SKILLS]
     console.print(Fitting(results_table(outcomes, names)))
     write_csv(outcomes, names, out / "ablation.csv")
-    draw_chart(outcomes, names, out / "ablation.png")
+    draw_chart(outcomes, names, out / "ablation.png", plan.model)
     record = {
         "plan": plan.__dict__,
-        "versions": {name: version(name) for name in ("llmri", "torch", "transformers", "numpy")},
+        "versions": installed_versions(),
         "outcomes": [
             {"condition": outcome.condition, "units": outcome.units, "marks": outcome.marks}
             for outcome in outcomes

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from llmri.client import Client, connect
 from llmri_client.errors import ConnectionEndedError
@@ -48,6 +49,7 @@ def play(
     choose: Callable[[], Sequence[Edit]],
     console: Console,
     *,
+    model: str,
     screen: bool,
     afterwards: Callable[[], None],
 ) -> None:
@@ -60,8 +62,8 @@ def play(
     Raises:
         DemoError: Server or viewer ended too early.
     """
-    console.print("[dim]starting a server with the bundled model, and a viewer ...[/dim]")
-    with _serving() as address, connect(address) as client:
+    console.print(f"[dim]starting a server with {escape(model)}, and a viewer ...[/dim]", highlight=False)
+    with _serving(model) as address, connect(address) as client:
         viewer = _viewer(address, out, client.welcome.card.layers // 2, screen=screen)
         watch = threading.Thread(target=_close_when_over, args=(viewer, client, screen), daemon=True)
         watch.start()
@@ -80,9 +82,9 @@ def play(
 
 
 @contextmanager
-def _serving() -> Iterator[str]:
-    """Serve the bundled model on a free port while the context lasts; gives HOST:PORT."""
-    command = (sys.executable, "-m", "llmri", "serve", "pocket", "--port", "0")
+def _serving(model: str) -> Iterator[str]:
+    """Serve a model on a free port while the context lasts; gives HOST:PORT."""
+    command = (sys.executable, "-m", "llmri", "serve", model, "--port", "0")
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
     try:
         line = server.stdout.readline() if server.stdout else ""

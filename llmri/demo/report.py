@@ -10,10 +10,10 @@ from rich.table import Table
 
 from llmri.experiment.plots.style import COLOURS, DPI, plain
 from llmri_protocol.user_files import whole, whole_text
-from llmri_server.experiments.ablation import Outcome
+from llmri_server.experiments.ablation import ConditionScores
 
 
-def results_table(outcomes: Sequence[Outcome], skills: Sequence[str]) -> Table:
+def results_table(outcomes: Sequence[ConditionScores], skills: Sequence[str]) -> Table:
     """Lay out the share answered rightly: a row a skill, a column a condition, the spread over draws."""
     table = Table(title="Answered rightly: held-out questions, greedy; below, the spread over draws")
     table.add_column("skill", no_wrap=True)
@@ -25,13 +25,13 @@ def results_table(outcomes: Sequence[Outcome], skills: Sequence[str]) -> Table:
     return table
 
 
-def _cell(outcome: Outcome, skill: str) -> str:
+def _cell(outcome: ConditionScores, skill: str) -> str:
     low, high = outcome.spread(skill)
     spread = f"\n{low:.0%}-{high:.0%}" if low < high else ""
     return f"{outcome.mean(skill):.0%}{spread}"
 
 
-def write_csv(outcomes: Sequence[Outcome], skills: Sequence[str], path: Path) -> None:
+def write_csv(outcomes: Sequence[ConditionScores], skills: Sequence[str], path: Path) -> None:
     """Write one line a condition, draw and skill."""
     with whole_text(path) as file:
         rows = csv.writer(file)
@@ -43,7 +43,9 @@ def write_csv(outcomes: Sequence[Outcome], skills: Sequence[str], path: Path) ->
                 )
 
 
-def draw_chart(outcomes: Sequence[Outcome], skills: Sequence[str], path: Path) -> None:
+def draw_chart(
+    outcomes: Sequence[ConditionScores], skills: Sequence[str], path: Path, model: str = "pocket"
+) -> None:
     """Draw grouped bars, a group a skill; whiskers span the draws."""
     figure, axes = plt.subplots(figsize=(12, 5), layout="constrained")
     width = 0.84 / len(outcomes)
@@ -54,7 +56,7 @@ def draw_chart(outcomes: Sequence[Outcome], skills: Sequence[str], path: Path) -
         _whiskers(axes, outcome, skills, left)
     axes.set(
         xticks=range(len(skills)), xticklabels=skills, ylim=(0, 104), ylabel="answered rightly (%)",
-        title="pocket: what is lost when units of mlp_act are set to zero",
+        title=f"{Path(model).name}: what is lost when units of mlp_act are set to zero",
     )  # fmt: skip
     plain(axes)
     figure.legend(loc="outside lower center", ncols=min(3, len(outcomes)), frameon=False)
@@ -63,12 +65,12 @@ def draw_chart(outcomes: Sequence[Outcome], skills: Sequence[str], path: Path) -
     plt.close(figure)
 
 
-def _legend(outcome: Outcome) -> str:
+def _legend(outcome: ConditionScores) -> str:
     draws = f", {len(outcome.marks)} draws" if len(outcome.marks) > 1 else ""
     return f"{outcome.condition} ({outcome.units} units{draws})" if outcome.units else outcome.condition
 
 
-def _whiskers(axes: Axes, outcome: Outcome, skills: Sequence[str], left: Sequence[float]) -> None:
+def _whiskers(axes: Axes, outcome: ConditionScores, skills: Sequence[str], left: Sequence[float]) -> None:
     if len(outcome.marks) == 1:
         return
     means = [outcome.mean(skill) for skill in skills]

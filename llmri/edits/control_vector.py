@@ -70,7 +70,7 @@ def write(path: Path, document: EditSet) -> None:
 
 def _foreign(edit: Edit) -> str:
     """Say why llama.cpp can't do this edit; empty where it can."""
-    if edit.op != "steer":
+    if not edit.operation.aimed:
         return "it adds a direction, and does nothing to single units"
     if edit.site != SITE:
         return f"it acts on {SITE} only"

@@ -42,7 +42,7 @@ def journal_table(changes: Sequence[Change]) -> Table:
 
 def whom(edit: Edit) -> str:
     """Say what an edit acts on: its units as spans, its heads, or all units."""
-    if edit.op == "steer":
+    if edit.operation.aimed:
         return "all"
     heads = f"heads {spans(edit.heads)}" if edit.heads else ""
     units = spans(edit.units)
@@ -53,13 +53,11 @@ def whom(edit: Edit) -> str:
 
 def deed(edit: Edit) -> str:
     """Say what an edit does: its operation, and the operation's own number."""
-    match edit.op:
-        case "mean":
-            return f"mean of the {edit.baseline}"
-        case "resample":
-            return f"resample, seed {edit.seed}"
-        case _:
-            return f"{edit.op} {edit.value:g}"
+    operation = edit.operation
+    if operation.valued:
+        return f"{edit.op} {edit.value:g}"
+    own = getattr(edit, operation.own)
+    return f"{edit.op} of the {own}" if isinstance(own, str) else f"{edit.op}, {operation.own} {own}"
 
 
 def when(edit: Edit) -> str:

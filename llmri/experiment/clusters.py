@@ -10,7 +10,7 @@ from llmri_clustering.clusters import Cluster, Clustering
 from llmri_clustering.evidence import rank_by_selectivity
 from llmri_clustering.files import ClusterFileError, load
 from llmri_server.experiments.errors import ExperimentError
-from llmri_server.experiments.plan import ClusterUnits, ListedUnits, Place, Plan
+from llmri_server.experiments.plan import ClusterUnits, LayerUnits, ListedUnits, Plan
 
 
 def with_clusters(plan: Plan, folder: Path) -> Plan:
@@ -74,10 +74,10 @@ def _by_group(clustering: Clustering, units: ClusterUnits) -> tuple[Cluster, ...
     return chosen
 
 
-def _places(clustering: Clustering, clusters: Sequence[Cluster]) -> tuple[Place, ...]:
+def _places(clustering: Clustering, clusters: Sequence[Cluster]) -> tuple[LayerUnits, ...]:
     inside = np.isin(clustering.labels, [cluster.number for cluster in clusters])
     layers, index = clustering.units.layer[inside], clustering.units.index[inside]
     return tuple(
-        Place(layer=int(layer), units=tuple(sorted(index[layers == layer].tolist())))
+        LayerUnits(layer=int(layer), units=tuple(sorted(index[layers == layer].tolist())))
         for layer in np.unique(layers)
     )

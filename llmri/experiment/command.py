@@ -18,6 +18,9 @@ def experiment(
         str | None, typer.Argument(metavar="FILE.toml", help="An experiment, or the name of a bundled one.")
     ] = None,
     *,
+    model: Annotated[
+        str | None, typer.Option(help="Test this one, as `llmri serve` takes it; by default the file's.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for what it finds; by default experiment-out/NAME.")
     ] = None,
@@ -32,23 +35,25 @@ def experiment(
     console = Console()
     if sum((file is not None, again is not None, listed)) != 1:
         raise typer.BadParameter("expected one of FILE.toml, --again RESULTS.json and --list")
+    if model is not None and file is None:
+        raise typer.BadParameter("--model goes with FILE.toml: what is run again names its own")
     with _one_sentence():
         if file is not None:
             located(file)
-        from llmri.experiment.plans import planned  # noqa: PLC0415 - torch takes a second
+        from llmri.experiment.plans import planned  # noqa: PLC0415 - its packages too
 
         if listed:
             for name in shipped():
                 console.print(f"[bold]{name}[/bold]  {planned(name).about}", highlight=False)
             return
-        from llmri.experiment import work  # noqa: PLC0415 - and so does matplotlib
+        from llmri.experiment import conduct  # noqa: PLC0415 - matplotlib takes a second
 
         if again is not None:
-            raise typer.Exit(0 if work.again(again, console) else FAILED)
-        results = work.run(planned(file or ""), console)
-        work.report(results, out or Path("experiment-out") / Path(file or "").stem, console)
+            raise typer.Exit(0 if conduct.again(again, console) else FAILED)
+        results = conduct.run(planned(file or "", model), console)
+        conduct.report(results, out or Path("experiment-out") / Path(file or "").stem, console)
         if not results.finished:
-            raise typer.Exit(INTERRUPTED if results.ended == work.BY_CTRL_C else FAILED)
+            raise typer.Exit(INTERRUPTED if results.ended == conduct.BY_CTRL_C else FAILED)
 
 
 def _one_sentence() -> AbstractContextManager[None]:

@@ -10,8 +10,8 @@ from llmri_client.errors import ConnectionEndedError, RefusedError
 from llmri_protocol.connection import ClientConnection, FromServer
 from llmri_protocol.errors import RemoteProtocolError
 from llmri_protocol.frames import SERVER_LIMIT, Buffer
-from llmri_protocol.messages import Bye, ClientMessage, Error, Notice, ServerMessage, Welcome
-from llmri_protocol.protection import phase_of, with_found
+from llmri_protocol.messages import Bye, Card, ClientMessage, Error, Notice, ServerMessage, Welcome
+from llmri_protocol.protection import phase_of
 
 
 class Arrivals:
@@ -22,8 +22,7 @@ class Arrivals:
 
     Attributes:
         connection: Turns bytes into what `add` takes.
-        welcome: What the server said of itself, once `greeted` was called; its card has the protected units
-            that were found since.
+        welcome: What the server said of itself, once `greeted` was called; its card is the newest.
         searching: Whether the server still looks for protected units, as far as it has said so.
     """
 
@@ -62,7 +61,10 @@ class Arrivals:
         if isinstance(event, RemoteProtocolError):
             raise ConnectionEndedError(f"the server broke the protocol: {event}")
         if isinstance(event, Notice):
-            self._learn(event)
+            phase = phase_of(event)
+            self.searching = phase == "searching" if phase else self.searching
+        elif isinstance(event, Card):
+            self.welcome = msgspec.structs.replace(self.welcome, card=event.card)
         return event
 
     def greeted(self, first: ServerMessage) -> None:
@@ -77,11 +79,3 @@ class Arrivals:
         if isinstance(first, Bye):
             raise ConnectionEndedError(f"the server said goodbye: {first.reason}")
         self.welcome = cast("Welcome", first)  # the states allow nothing else here
-
-    def _learn(self, notice: Notice) -> None:
-        """Follow the search for protected units: what it finds belongs to the model's card."""
-        phase = phase_of(notice)
-        self.searching = phase == "searching" if phase else self.searching
-        card = with_found(self.welcome.card, notice)
-        if card is not self.welcome.card:
-            self.welcome = msgspec.structs.replace(self.welcome, card=card)

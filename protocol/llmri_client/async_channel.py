@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -59,10 +59,7 @@ class AsyncChannel:
         """
         try:
             async with asyncio.timeout(timeout):
-                host = address.host if address.tls else None
-                reader, writer = await asyncio.open_connection(
-                    address.host, address.port, ssl=address.tls, server_hostname=host
-                )
+                reader, writer = await _streams(address)
                 channel = cls(reader, writer, limit=limit)
                 try:
                     await channel._greet(client, address.role, address.token)
@@ -75,13 +72,18 @@ class AsyncChannel:
 
     @property
     def welcome(self) -> Welcome:
-        """What the server said of itself; its card has the protected units that were found since."""
+        """What the server said of itself; its card is the newest."""
         return self._arrivals.welcome
 
     @property
     def searching(self) -> bool:
         """Whether the server still looks for protected units, as far as it has said so."""
         return self._arrivals.searching
+
+    @property
+    def skipped(self) -> Mapping[str, int]:
+        """How often the server said something that this end does not know, by what it was in words."""
+        return self._arrivals.connection.skipped
 
     async def send(self, command: Command) -> None:
         """Send a command, and wait while more is under way than the network takes.
@@ -140,3 +142,10 @@ class AsyncChannel:
             self._writer.write(b"".join(self._arrivals.connection.hello(client, role, token)))
             await self._writer.drain()
         self._arrivals.greeted(await self.receive())
+
+
+async def _streams(address: Address) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    if address.path is not None:
+        return await asyncio.open_unix_connection(address.path)
+    host = address.host if address.tls else None
+    return await asyncio.open_connection(address.host, address.port, ssl=address.tls, server_hostname=host)

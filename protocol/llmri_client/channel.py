@@ -4,7 +4,7 @@ import contextlib
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -19,11 +19,14 @@ from llmri_protocol.messages import (
     ClientMessage,
     Command,
     Error,
+    Logits,
     Progress,
     Reply,
     Role,
+    Scan,
     ServerMessage,
     Stop,
+    Token,
     Welcome,
 )
 
@@ -78,9 +81,8 @@ class Channel:
             RefusedError: The server does not let this client in.
             TimeoutError: There was no answer in time.
         """
-        sock = socket.create_connection((address.host, address.port), timeout)
+        sock = address.connected(timeout)
         try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             stream = secured(sock, address.tls, address.host, _after(timeout))
         except BaseException:
             sock.close()
@@ -89,13 +91,18 @@ class Channel:
 
     @property
     def welcome(self) -> Welcome:
-        """What the server said of itself; its card has the protected units that were found since."""
+        """What the server said of itself; its card is the newest."""
         return self._arrivals.welcome
 
     @property
     def searching(self) -> bool:
         """Whether the server still looks for protected units, as far as it has said so."""
         return self._arrivals.searching
+
+    @property
+    def skipped(self) -> Mapping[str, int]:
+        """How often the server said something that this end does not know, by what it was in words."""
+        return self._arrivals.connection.skipped
 
     def messages(self) -> list[ServerMessage]:
         """Return what was kept so far, without waiting."""
@@ -144,48 +151,51 @@ class Channel:
         return next(answer for answer in self._answers(command) if isinstance(answer, Reply))
 
     def _asked(self, command: Command, kind: type[Result], watch: Watch | None = None) -> Result:
-        """Send a command and wait for its result and then its reply.
+        """Send a command and wait for its result and then its reply, as `_gather` does."""
+        return last_of(kind, self._gather(command, watch))
+
+    def _gather(self, command: Command, watch: Watch | None = None) -> list[ServerMessage]:
+        """Send a command, wait for its reply, and return what came before, but for the progress.
 
         Whatever ends the waiting, Ctrl-C or what `watch` raises, stops the command at the server too.
         """
         self._send(command)
-        result: Result | None = None
+        results: list[ServerMessage] = []
         try:
             for answer in self._answers(command):
-                if isinstance(answer, kind):
-                    result = answer
-                elif isinstance(answer, Progress) and watch is not None:
+                if isinstance(answer, Reply):
+                    return results
+                if not isinstance(answer, Progress):
+                    results.append(answer)
+                elif watch is not None:
                     watch(answer)
-                elif isinstance(answer, Reply):
-                    break
         except RefusedError:
             raise
         except BaseException:
             with contextlib.suppress(OSError):
                 self._send(Stop(id=self._next_id(), command=command.id))
             raise
-        if result is None:
-            raise ConnectionEndedError("the server broke the protocol: it replied without a result")
-        return result
+        raise ConnectionEndedError("the server ended before it replied")  # `_wait` never ends by itself
 
-    def _answers(self, command: Command) -> Iterator[Answer]:
-        """Yield the messages with a command's id, as they arrive.
+    def _answers(self, command: Command) -> Iterator[ServerMessage]:
+        """Yield the messages that answer a command, as they arrive.
 
         Raises:
             RefusedError: The command was refused.
         """
         for message in self._wait():
-            if not isinstance(message, Answer | Error) or message.id != command.id:
+            if _answered(message) != command.id:
                 continue
             if isinstance(message, Error):
                 raise RefusedError(message)
             yield message
 
     def _wait(self) -> Iterator[ServerMessage]:
-        """Yield messages as they arrive, keeping each for the iteration too."""
+        """Yield messages as they arrive, keeping each for the iteration too, but scans for a command."""
         while True:
             message = self._next()
-            self._kept.append(message)
+            if not _is_apart(message):
+                self._kept.append(message)
             yield message
 
     def _send(self, message: ClientMessage) -> None:
@@ -214,6 +224,30 @@ class Channel:
                 raise ConnectionEndedError("the server closed the connection")
             self._arrivals.add(connection.advance(count))
         return message
+
+
+def _is_apart(message: ServerMessage) -> bool:
+    """Whether it is a large part of an answer, which who asked gets and nobody else wants."""
+    return isinstance(message, Logits) or (isinstance(message, Scan | Token) and message.command is not None)
+
+
+def _answered(message: ServerMessage) -> int | None:
+    """Return the id of the command that a message answers; None where it answers none."""
+    if isinstance(message, Scan | Token):
+        return message.command
+    return message.id if isinstance(message, Answer | Error) else None
+
+
+def last_of(kind: type[Result], answers: Iterable[ServerMessage]) -> Result:
+    """Return the result among what answers a command.
+
+    Raises:
+        ConnectionEndedError: There is none.
+    """
+    results = [answer for answer in answers if isinstance(answer, kind)]
+    if not results:
+        raise ConnectionEndedError("the server broke the protocol: it replied without a result")
+    return results[-1]
 
 
 def remaining(deadline: float) -> float:

@@ -4,13 +4,15 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from llmri_client.streams import Stream
 from llmri_protocol.connection import ClientConnection, FromServer
 from llmri_protocol.errors import PASSING, LocalProtocolError, RemoteProtocolError
 from llmri_protocol.messages import Bye, Error, Notice, Role, ServerMessage, Welcome
 from llmri_protocol.messages import Command as Request
+
+PASSED_OVER = "the server is newer than this program, which passes over {what}; update llmri to see it"
 
 Outbox = queue.SimpleQueue[Request | None]
 
@@ -56,6 +58,7 @@ class DuplexConnection:
         self._greeting = self._connection.hello(client, role, token)
         self._take = take
         self._outbox = outbox
+        self._told = 0  # how many things that are not known here were told of
         self._writer = threading.Thread(target=self._write, name="llmri link writer", daemon=True)
 
     def run(self) -> str:
@@ -69,10 +72,10 @@ class DuplexConnection:
         try:
             self._greet()
             while count := self._wait():
-                for event in self._connection.advance(count):
-                    ended = self._receive(event)
-                    if ended:
-                        return ended
+                ended = self._receive_all(self._connection.advance(count))
+                self._tell_skipped()
+                if ended:
+                    return ended
             return "the server closed the connection"
         finally:
             self._hang_up()
@@ -89,6 +92,9 @@ class DuplexConnection:
         if not self.welcomed:
             self._stream.settimeout(max(0.001, self._deadline - time.monotonic()))
         return self._stream.recv_into(self._connection.buffer())
+
+    def _receive_all(self, events: Iterable[FromServer]) -> str | None:
+        return next((ended for event in events if (ended := self._receive(event))), None)
 
     def _receive(self, event: FromServer) -> str | None:
         """Take one event; give the reason if the connection is to end."""
@@ -108,6 +114,13 @@ class DuplexConnection:
             self._writer.start()
         self._take(event)
         return None
+
+    def _tell_skipped(self) -> None:
+        """Say once of each thing that is not known here that it is passed over."""
+        skipped = self._connection.skipped
+        for what in list(skipped)[self._told :]:
+            self._take(Notice(level="warning", message=PASSED_OVER.format(what=what)))
+        self._told = len(skipped)
 
     def _write(self) -> None:
         while (request := self._outbox.get()) is not None:

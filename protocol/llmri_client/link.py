@@ -25,6 +25,7 @@ ANSWER_SECONDS = 10.0
 # sooner than the system's own second try does. Together with a wait it is under two seconds.
 CONNECT_SECONDS = 1.0
 LONGEST_WAIT = 0.9  # seconds between two tries, whatever the settings say
+TCP = {socket.AF_INET, socket.AF_INET6}
 PROBES = {"TCP_KEEPIDLE": 1, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 60}  # a host that was restarted says so
 CLOSING_SECONDS = 0.2  # that `stop` waits; a thread that waits for a silent address ends with the program
 CLEAR_HINT = "; it may be a TLS server: try --tls"
@@ -135,9 +136,8 @@ class ServerLink:
 
     def _visit(self) -> tuple[bool, str]:
         """Connect and stay until the connection ends; tell whether it was welcomed, and why it ended."""
-        target = (self.address.host, self.address.port)
         try:
-            sock = socket.create_connection(target, timeout=CONNECT_SECONDS)
+            sock = self.address.connected(CONNECT_SECONDS)
         except OSError as error:
             return False, f"no server at {self.address} ({_reason(error)})"
         _prepare(sock)
@@ -172,7 +172,7 @@ class ServerLink:
         except OSError as error:
             why = f"the connection broke ({_reason(error)})"
         welcomed = talk is not None and talk.welcomed
-        return welcomed, why if welcomed or self.address.tls else why + CLEAR_HINT
+        return welcomed, why + CLEAR_HINT if self.address.may_want_tls and not welcomed else why
 
     def _connection(self, stream: Stream, deadline: float) -> DuplexConnection:
         self._outbox = queue.SimpleQueue()  # what an earlier connection left unsent is stale
@@ -207,9 +207,10 @@ def _waits(retry: Retry | None) -> Iterator[float]:
 
 
 def _prepare(sock: socket.socket) -> None:
-    """Set what the connection needs: no delay, time for an answer, probes for a host that is gone."""
+    """Set what the connection needs: time for an answer, and of TCP probes for a host that is gone."""
     sock.settimeout(ANSWER_SECONDS)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if sock.family not in TCP:
+        return
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in PROBES.items():
         if hasattr(socket, name):  # not every system has each of them

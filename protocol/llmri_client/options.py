@@ -14,7 +14,8 @@ from llmri_protocol.addresses import TOKEN_VARIABLE
 from llmri_protocol.messages import Role
 from llmri_protocol.user_files import TextError, read_text
 
-Where = Annotated[str, typer.Argument(metavar="HOST:PORT", help="Where the server listens.")]
+WHERE = "Where the server listens; or unix:PATH."
+Where = Annotated[str, typer.Argument(metavar="HOST:PORT", help=WHERE)]
 TokenFile = Annotated[
     Path | None, typer.Option(help=f"File with the server's access token; or set {TOKEN_VARIABLE}.")
 ]
@@ -50,6 +51,24 @@ class Credentials:
             AddressError: It is none.
         """
         return Address.parse(address, role, self.token, self.tls)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessOptions:
+    """How a command line says how to get in."""
+
+    token_file: TokenFile = None
+    tls: Tls = False
+    tls_ca: TlsCa = None
+
+    def read(self) -> Credentials:
+        """Return what they say.
+
+        Raises:
+            TokenError: The token can't be read.
+            CertificateError: The certificate can't be used.
+        """
+        return Credentials.of(self.token_file, self.tls, self.tls_ca)
 
 
 def access_token(file: Path | None) -> str | None:

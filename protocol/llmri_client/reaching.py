@@ -43,7 +43,7 @@ def _sentence(address: str, where: Address, error: RefusedError | OSError) -> st
         case RefusedError():
             return f"the server at {address} refused: {error}"
         case ConnectionEndedError():
-            hint = "" if where.tls else "; if it speaks TLS, give --tls or --tls-ca FILE"
+            hint = "; if it speaks TLS, give --tls or --tls-ca FILE" if where.may_want_tls else ""
             return f"no LLMRI server answers at {address}: {error}{hint}"
         case TimeoutError():
             return f"{address} did not answer within {PATIENCE:.0f} seconds; is it an LLMRI server?"
@@ -52,4 +52,7 @@ def _sentence(address: str, where: Address, error: RefusedError | OSError) -> st
         case socket.gaierror():
             return f"there is no host {where.host!r}"
         case _:
-            return f"no server answers at {address} ({error.strerror or error}); start one: llmri serve"
+            option = "" if where.path is None else f" --unix {where.path}"
+            return (
+                f"no server answers at {address} ({error.strerror or error}); start one: llmri serve{option}"
+            )

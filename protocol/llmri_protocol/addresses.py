@@ -1,4 +1,4 @@
-"""Where a server listens, as people write it: `HOST:PORT`, and where they do not say."""
+"""Where a server listens, as people write it: `HOST:PORT` or `unix:PATH`, and where they do not say."""
 
 import re
 
@@ -6,6 +6,8 @@ DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 9999
 TOKEN_VARIABLE = "LLMRI_TOKEN"  # noqa: S105 - of the environment, for the access token; not a token
 HIGHEST_PORT = (1 << 16) - 1
+UNIX = "unix:"  # what the address of a Unix socket begins with, before its path
+LONGEST_UNIX_PATH = 103  # bytes that every system takes: a little more on Linux
 
 _WRITTEN = re.compile(r"(?P<host>\[[^\[\]]*\]|[^:\[\]]*)(?::(?P<port>[0-9]{1,5}))?")
 
@@ -35,6 +37,29 @@ def parse_address(text: str) -> tuple[str, int]:
 def format_address(host: str, port: int) -> str:
     """Return `HOST:PORT`, with brackets around an IPv6 address."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def unix_path(text: str) -> str | None:
+    """Return the path of `unix:PATH`; None where a text begins otherwise.
+
+    Raises:
+        AddressError: The path is none that a socket can have.
+    """
+    if not text.startswith(UNIX):
+        return None
+    path = text.removeprefix(UNIX)
+    length = len(path.encode(errors="surrogateescape"))
+    if not path or "\0" in path or length > LONGEST_UNIX_PATH:
+        raise AddressError(
+            f"`{text}` is no address: expected {UNIX}PATH with a path of 1 to {LONGEST_UNIX_PATH} bytes, "
+            f"not {length}"
+        )
+    return path
+
+
+def format_unix_address(path: str) -> str:
+    """Return `unix:PATH`."""
+    return f"{UNIX}{path}"
 
 
 def _may_be_looked_up(host: str) -> bool:

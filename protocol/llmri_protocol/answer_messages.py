@@ -4,9 +4,19 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from llmri_protocol.catalogue import Answer, ClientEntry, Command, ServerEntry, ServerMessage, Steps, small
-from llmri_protocol.fields import Count, Level, Name, Seconds
+from llmri_protocol.catalogue import (
+    OVERHEAD,
+    Answer,
+    ClientEntry,
+    Command,
+    ServerEntry,
+    ServerMessage,
+    Steps,
+    small,
+)
+from llmri_protocol.fields import MOST_SKIPPED, Count, Level, Name, Seconds
 from llmri_protocol.plain_messages import PlainError
+from llmri_protocol.structs import ModelCard
 
 REFUSING: Steps = {"hello": "closed", "welcome": "closed", "open": "open", "closing": "closing"}
 PARTING: Steps = {"hello": "closed", "welcome": "closed", "open": "closed", "closing": "closed"}
@@ -24,6 +34,10 @@ class Reply(Answer, frozen=True, kw_only=True, tag="reply"):
     entry = ServerEntry(plain=None, weight=small, check=None)
 
     turn: Annotated[Count | None, Meta(description="for `chat`: the number its turn has")] = None
+    skipped: Annotated[
+        tuple[Name, ...],
+        Meta(max_length=MOST_SKIPPED, description="fields of the command that this server does not know"),
+    ] = ()
     time: Seconds
 
 
@@ -46,9 +60,17 @@ class Notice(ServerMessage, frozen=True, kw_only=True, tag="notice"):
 
     entry = ServerEntry(plain=None, weight=small, check=None)
 
-    level: Annotated[Level, Meta(description="how much it matters")]
+    level: Annotated[Level, Meta(description="how much it matters", extra={"unknown": "info"})]
     message: Annotated[str, Meta(description="a sentence for people")]
     dropped: Annotated[Count, Meta(description="scans dropped for this client so far")] = 0
+
+
+class Card(ServerMessage, frozen=True, kw_only=True, tag="card"):
+    """The model's card, whenever something on it changes: protected units found later."""
+
+    entry = ServerEntry(plain=None, weight=lambda message: OVERHEAD * len(message.card.protected), check=None)
+
+    card: Annotated[ModelCard, Meta(description="all of it, in place of the one before")]
 
 
 class Bye(ServerMessage, frozen=True, kw_only=True, tag="bye"):

@@ -9,7 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from llmri_protocol.errors import LocalProtocolError
-from llmri_protocol.messages import Attribution, Influence, Phase, Scan, ScanDtype, Stats, WishedDtype
+from llmri_protocol.messages import (
+    Attribution,
+    Influence,
+    Logits,
+    Phase,
+    Scan,
+    ScanDtype,
+    Stats,
+    WishedDtype,
+)
 
 Rows = npt.NDArray[np.generic]
 Floats = npt.NDArray[np.float32]
@@ -21,6 +30,7 @@ STORAGE: dict[ScanDtype, np.dtype[np.generic]] = {
     "bf16": np.dtype("<u2"),
     "u8": np.dtype("u1"),
 }
+SIGN, INFINITE = np.uint16(0x8000), 0x7C00  # of the bits of an f16; a NaN's are above
 STEPS = 255  # between a row's minimum and its maximum, in u8
 SMALLEST_REACH, LARGEST_REACH = 1e-30, 1e38  # from a row's minimum to its maximum, for float32 to do
 
@@ -37,6 +47,9 @@ def scan_message(
     time: float,
     wish: WishedDtype = "native",
     stats: Stats | None = None,
+    revision: int | None = None,
+    command: int | None = None,
+    recomputed: bool = False,
 ) -> Scan:
     """Return the scan of `rows`, `[layers, width]`, as the subscriber wishes it.
 
@@ -52,7 +65,10 @@ def scan_message(
         layers: Which layer each row is.
         time: Seconds since 1970-01-01 UTC.
         wish: The dtype to send.
-        stats: `row_stats(rows, dtype)`, if it is already known.
+        stats: `row_stats(rows, dtype)`, where the scan is to carry it; u8 always does.
+        revision: Of the edits of the pass that computed them.
+        command: The command that the scan answers; None in the conversation.
+        recomputed: Whether they were computed again later.
 
     Raises:
         LocalProtocolError: The sizes or dtypes do not agree.
@@ -61,7 +77,9 @@ def scan_message(
         raise LocalProtocolError(
             f"rows of shape {list(rows.shape)} were given for {len(layers)} layers, expected [layers, width]"
         )
-    stats = row_stats(rows, dtype) if stats is None else stats
+    _check_stored(rows, dtype)
+    if stats is None and "u8" in (dtype, wish):
+        stats = row_stats(rows, dtype)
     sent, sent_dtype = to_wish(rows, dtype, wish, stats)
     return Scan(
         turn=turn,
@@ -73,21 +91,30 @@ def scan_message(
         shape=(rows.shape[0], rows.shape[1]),
         stats=stats,
         time=time,
+        revision=revision,
+        command=command,
+        recomputed=recomputed,
         data=memory_of(sent),
     )
 
 
-def array_of(message: Scan | Influence | Attribution) -> Floats:
+def array_of(message: Scan | Influence | Attribution | Logits) -> Floats:
     """Return a scan's activations as float32, `[layers, width]`; for f32 a view of its data, no copy.
 
-    The same for an influence map's changes, and for an attribution's shares, `[width]`.
+    The same for an influence map's changes, for a piece of logits, `[positions, vocabulary]`, and for an
+    attribution's shares, `[width]`.
+
+    Raises:
+        LocalProtocolError: A scan in u8 has no statistics.
     """
-    if isinstance(message, Influence | Attribution):
+    if not isinstance(message, Scan):
         measured: Floats = np.frombuffer(message.data, STORAGE["f32"])
-        return measured.reshape(message.shape) if isinstance(message, Influence) else measured
+        return measured if isinstance(message, Attribution) else measured.reshape(message.shape)
     # Not `np.ndarray(..., buffer)`: it looks through a view to its memory, which then seems free for others.
     stored: Rows = np.frombuffer(message.data, STORAGE[message.dtype]).reshape(message.shape)
     if message.dtype == "u8":
+        if message.stats is None:
+            raise LocalProtocolError("a scan in u8 means nothing without its statistics; ask with `stats`")
         return _dequantised(stored.view(np.uint8), message.stats)
     return _widened(stored, message.dtype)
 
@@ -115,7 +142,8 @@ def to_wish(
     """Return rows as a subscriber wishes them, and what they then hold; the same rows where nothing is to do.
 
     u8 is `round((x - min) / (max - min) * 255)` with the row's own minimum and maximum, 0 where they
-    are equal and for NaN; infinities become the nearest end.
+    are equal and for NaN; infinities become the nearest end. Rows of which a finite value is too large for
+    f16 stay f32.
 
     Raises:
         LocalProtocolError: The rows are u8 and something else is wished.
@@ -124,6 +152,8 @@ def to_wish(
         return rows, dtype
     if wish == "f32":
         return floats(rows, dtype), "f32"
+    if wish == "f16":
+        return _halved(floats(rows, dtype))
     return _quantised(floats(rows, dtype), stats or row_stats(rows, dtype)), "u8"
 
 
@@ -133,9 +163,7 @@ def floats(rows: Rows, dtype: ScanDtype) -> Floats:
     Raises:
         LocalProtocolError: The rows are not stored as `dtype` says, or are u8.
     """
-    expected = STORAGE[dtype]
-    if rows.dtype != expected:
-        raise LocalProtocolError(f"rows of {rows.dtype} were given as {dtype}, which is stored as {expected}")
+    _check_stored(rows, dtype)
     if dtype == "u8":
         raise LocalProtocolError("u8 rows have no values without their statistics; send them as they are")
     return _widened(rows, dtype)
@@ -145,6 +173,12 @@ def memory_of(rows: Rows) -> memoryview:
     """Return the bytes of rows in order; their own memory where it is contiguous."""
     contiguous = np.ascontiguousarray(rows)
     return contiguous.reshape(-1).view(np.uint8).data
+
+
+def _check_stored(rows: Rows, dtype: ScanDtype) -> None:
+    expected = STORAGE[dtype]
+    if rows.dtype != expected:
+        raise LocalProtocolError(f"rows of {rows.dtype} were given as {dtype}, which is stored as {expected}")
 
 
 def _widened(stored: Rows, dtype: ScanDtype) -> Floats:
@@ -179,6 +213,17 @@ def _finite_moments(values: Floats) -> Wide:
         if finite.size:
             moments[:, number] = finite.min(), finite.max(), finite.mean(), finite.std()
     return moments
+
+
+def _halved(values: Floats) -> tuple[Rows, ScanDtype]:
+    """Return rows in half precision, or as they are where that would make a number infinite."""
+    with np.errstate(all="ignore"):
+        halves = values.astype(np.float16)
+    # A bit pattern is looked at in a seventh of the time that `isfinite` takes with halves.
+    if (halves.view(np.uint16) & ~SIGN).max(initial=0) < INFINITE:
+        return halves, "f16"
+    fits = np.array_equal(np.isfinite(halves), np.isfinite(values))
+    return (halves, "f16") if fits else (values, "f32")
 
 
 def _quantised(values: Floats, stats: Stats) -> npt.NDArray[np.uint8]:

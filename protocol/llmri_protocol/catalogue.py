@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from llmri_protocol.fields import CommandId, Dialect, Role, Sender, State, Value
+from llmri_protocol.fields import CommandId, Dialect, Role, Sender, State, Told, Value
 
 __all__ = [
     "Answer",
@@ -62,12 +62,14 @@ class ClientEntry:
         answer: The type of the message that answers it: `reply`, or the result that comes before its `reply`.
         check: Finds what its types cannot say: sizes that do not agree. None where they always do.
         steps: In which states it may be sent, and which state follows; None as for all others of its base.
+        optional: Whether a server may be unable to answer it; `welcome.answers` says.
     """
 
     role: Role = LACKING
     answer: str = LACKING
     check: Check | None = LACKING
     steps: Steps | None = None
+    optional: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -114,14 +116,18 @@ class ClientMessage(Message, frozen=True, kw_only=True):
     entry: ClassVar[ClientEntry]
 
 
-class Command(ClientMessage, frozen=True, kw_only=True):
-    """What a client sends once it said `hello`."""
+class Command(ClientMessage, frozen=True, kw_only=True, omit_defaults=True):
+    """What a client sends once it said `hello`.
+
+    A field that has its default is not sent: so an older server of the same version hears nothing of a field
+    that it does not know and nobody uses.
+    """
 
     id: CommandId
 
 
-class ServerMessage(Message, frozen=True, kw_only=True):
-    """What a server sends in the native dialect."""
+class ServerMessage(Message, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    """What a server sends in the native dialect; what a later server adds to it is passed over."""
 
     sender = "server"
     dialect = "native"
@@ -135,7 +141,7 @@ class Answer(ServerMessage, frozen=True, kw_only=True):
     id: CommandId
 
 
-class Numbers(Value, frozen=True, kw_only=True):
+class Numbers(Told, frozen=True, kw_only=True):
     """What a message with an array has: `numpy.asarray(message)` is `array_of(message)`, in float32."""
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:

@@ -1,14 +1,17 @@
 """The native dialect: messages to buffers, bodies to messages.
 
-A scan is encoded without its data; the array's own memory follows as a buffer of its own, so nothing
-is copied on the way out. On the way in its `data` is a view of the received body.
+The arrays of a message are its last fields, one or more, each a `memoryview`. It is encoded without them;
+each array's own memory follows as a buffer of its own, so nothing is copied on the way out. On the way in
+each is a view of the received body.
 """
 
-from typing import Any, Literal, cast, get_args, overload
+from functools import cache
+from itertools import takewhile
+from typing import Annotated, Literal, NamedTuple, get_args, get_origin, overload
 
 import msgspec
 
-from llmri_protocol.catalogue import Message, Mismatch, Numbers, type_of
+from llmri_protocol.catalogue import Command, Message, Mismatch, Numbers, type_of
 from llmri_protocol.errors import LocalProtocolError, RemoteProtocolError
 from llmri_protocol.fields import MOST_TEXT, CommandId, Sender
 from llmri_protocol.frames import LENGTH, LONGEST_BODY, Buffer
@@ -19,7 +22,7 @@ from llmri_protocol.refusals import DECODING_FAILURES, refusal
 # MessagePack's three headers of binary data: marker, bytes of length, first length that is too long.
 _BINARY_HEADERS = ((0xC4, 1, 1 << 8), (0xC5, 2, 1 << 16), (0xC6, 4, 1 << 32))
 _NO_DATA = memoryview(b"")
-_NO_DATA_ENCODED = b"\xc4\x00"  # what the encoder writes for it
+_NO_DATA_LENGTH = 2  # of what the encoder writes for it: marker and length
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=encodable)  # what scripts put into messages may be numpy's
 _client_decoder: msgspec.msgpack.Decoder[ClientMessage] = msgspec.msgpack.Decoder(ClientMessage)
@@ -31,12 +34,6 @@ KNOWN: dict[Sender, tuple[str, ...]] = {
     "server": tuple(map(type_of, SERVER_KINDS)),
 }
 WITH_ARRAY = frozenset(type_of(kind) for kind in SERVER_KINDS if issubclass(kind, Numbers))
-# Those whose `data` is an array's own memory, the last entry: it is sent as a buffer of its own.
-SENT_APART = frozenset(
-    kind
-    for kind in SERVER_KINDS
-    if [memoryview in get_args(field.type) for field in msgspec.structs.fields(kind)][-1:] == [True]
-)
 
 
 class _Addressed(msgspec.Struct):
@@ -51,15 +48,47 @@ class _Typed(msgspec.Struct):
     type: str = ""
 
 
-class _Announced(msgspec.Struct, tag_field="type", tag="hello"):
-    """What every version of `hello` has."""
+class _Announced(msgspec.Struct):
+    """What every version of `hello` and `welcome` has."""
 
+    type: str
     protocol: int
 
 
 _type_decoder = msgspec.msgpack.Decoder(_Typed)
 _id_decoder = msgspec.msgpack.Decoder(_Addressed)
 _version_decoder = msgspec.msgpack.Decoder(_Announced)
+
+
+class _Arrays(NamedTuple):
+    """What is worked out once of a kind of message for sending its arrays apart.
+
+    Attributes:
+        first: The first of the last fields that are arrays.
+        blank: All of them, without their memory.
+        others: The names of those after the first, each with its key as it is encoded.
+        tail: Length of what the encoder makes of the blank ones, from the first one's header on.
+    """
+
+    first: str
+    blank: dict[str, memoryview]
+    others: tuple[tuple[str, bytes], ...]
+    tail: int
+
+
+@cache
+def _arrays_of(kind: type[Message]) -> _Arrays | None:
+    names = sent_apart(kind)
+    others = tuple((name, _encoder.encode(name)) for name in names[1:])
+    tail = len(names) * _NO_DATA_LENGTH + sum(len(key) for _, key in others)
+    return _Arrays(names[0], dict.fromkeys(names, _NO_DATA), others, tail) if names else None
+
+
+def sent_apart(kind: type[Message]) -> tuple[str, ...]:
+    """Return the last fields of a message that are arrays: each is sent as a buffer of its own."""
+    fields = reversed(msgspec.structs.fields(kind))
+    arrays = takewhile(lambda field: _plain_type(field.type) is memoryview, fields)
+    return tuple(field.encode_name for field in arrays)[::-1]
 
 
 def encode(message: Message, limit: int = LONGEST_BODY) -> list[Buffer]:
@@ -70,24 +99,23 @@ def encode(message: Message, limit: int = LONGEST_BODY) -> list[Buffer]:
     Raises:
         LocalProtocolError: A value has no place in MessagePack, or the body is longer than `limit` bytes.
     """
-    payload = _NO_DATA
-    if type(message) in SENT_APART:
-        payload = flat(cast("Any", message).data)
-        message = msgspec.structs.replace(message, data=_NO_DATA)
+    arrays = _arrays_of(type(message))
+    blank = message if arrays is None else msgspec.structs.replace(message, **arrays.blank)
     frame = bytearray(LENGTH.size)
     try:
-        _encoder.encode_into(message, frame, LENGTH.size)
+        _encoder.encode_into(blank, frame, LENGTH.size)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise LocalProtocolError(f"a `{type_of(message)}` cannot be encoded: {error}") from error
-    if len(payload):
-        frame[-len(_NO_DATA_ENCODED) :] = _binary_header(len(payload))
-    length = len(frame) - LENGTH.size + len(payload)
+    length = len(frame) - LENGTH.size
+    buffers: list[Buffer] = [frame]
+    if arrays is not None:
+        length = _put_arrays(buffers, frame, message, arrays)
     if length > limit:
         raise LocalProtocolError(
             f"a `{type_of(message)}` of {length} bytes is too long, the peer takes at most {limit}"
         )
     LENGTH.pack_into(frame, 0, length)
-    return [frame, payload] if len(payload) else [frame]
+    return buffers
 
 
 @overload
@@ -113,12 +141,21 @@ def decode(body: Buffer, sender: Sender) -> ClientMessage | ServerMessage:
     return message
 
 
-def announced_version(body: Buffer) -> int | None:
-    """Return the protocol version of a `hello` whatever else is in it; None if it is no `hello`."""
+def type_name_of(body: Buffer) -> str:
+    """Return the `type` of a body, whatever else is in it; empty if it has none."""
     try:
-        return _version_decoder.decode(body).protocol
+        return _type_decoder.decode(body).type
+    except DECODING_FAILURES:
+        return ""
+
+
+def announced_version(body: Buffer, kind: str = "hello") -> int | None:
+    """Return the protocol version of a `hello` or `welcome` whatever else is in it; None if it is none."""
+    try:
+        announced = _version_decoder.decode(body)
     except DECODING_FAILURES:
         return None
+    return announced.protocol if announced.type == kind else None
 
 
 def flat(data: memoryview) -> memoryview:
@@ -140,15 +177,31 @@ def _refuse_bomb(body: Buffer) -> None:
     Raises:
         RemoteProtocolError: `bad_body`, with both numbers.
     """
-    try:
-        kind = _type_decoder.decode(body).type
-    except DECODING_FAILURES:
-        kind = ""
-    if kind not in WITH_ARRAY:
+    if type_name_of(body) not in WITH_ARRAY:
         raise RemoteProtocolError(
             "bad_body",
             f"a body without an array has {len(body):,} bytes, expected at most {MOST_TEXT:,}",
         )
+
+
+def _plain_type(kind: object) -> object:
+    """Return a field's type without what is only said of it."""
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
+
+
+def _put_arrays(buffers: list[Buffer], frame: bytearray, message: Message, arrays: _Arrays) -> int:
+    """Put the memory of a message's arrays behind its frame, which ends with empty ones; give the length."""
+    array = flat(getattr(message, arrays.first))
+    frame[-arrays.tail :] = _binary_header(len(array))
+    if len(array):
+        buffers.append(array)
+    length = len(frame) - LENGTH.size + len(array)
+    for name, key in arrays.others:
+        array = flat(getattr(message, name))
+        head = key + _binary_header(len(array))
+        buffers += (head, array)
+        length += len(head) + len(array)
+    return length
 
 
 def _binary_header(length: int) -> bytes:
@@ -161,7 +214,9 @@ def _binary_header(length: int) -> bytes:
 def _mismatched(message: Message, mismatch: Mismatch) -> RemoteProtocolError:
     field, found, expected = mismatch
     return RemoteProtocolError(
-        "bad_field", f"a `{type_of(message)}` has {found}, expected {expected} in `{field}`"
+        "bad_field",
+        f"a `{type_of(message)}` has {found}, expected {expected} in `{field}`",
+        id=message.id if isinstance(message, Command) else None,
     )
 
 

@@ -1,14 +1,16 @@
 """What every command line of LLMRI has in common: how it is made, how it ends where something is in its way,
-and tables that fit narrow terminals.
+how it takes its options as one value, and tables that fit narrow terminals.
 """
 
+import inspect
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar, get_type_hints
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -25,6 +27,8 @@ ROOMY = 10_000  # columns: as many as any table wants
 FAILED = 1  # the exit status of what a sentence on standard error explains
 INTERRUPTED = 130  # the exit status of what Ctrl-C ended: 128 and the signal's number
 
+Options = TypeVar("Options")
+Result = TypeVar("Result")
 Wording = Callable[[Any], str]
 NO_WORDINGS: Mapping[type[Exception], Wording] = MappingProxyType({})
 
@@ -64,6 +68,62 @@ def _explain_below_options() -> None:
             super().write_dl(rows, col_max=OPTION_COLUMNS)
 
     context.formatter_class = Narrow
+
+
+def from_options(command: Callable[[Options], Result]) -> Callable[..., Result]:
+    """Return a command for an application, whose options become the one value that `command` takes.
+
+    The value's class is a frozen dataclass. Each field is an option, annotated as typer wants it, with its
+    default; or such a class again, whose options stand in its place. What is wrong with several options
+    together its `__post_init__` says, by `typer.BadParameter`.
+
+    Args:
+        command: Has one argument, annotated with the class.
+
+    Raises:
+        TypeError: It has not, or an option stands twice.
+    """
+    kinds = [hint for name, hint in get_type_hints(command).items() if name != "return"]
+    if len(kinds) != 1 or not is_dataclass(kinds[0]):
+        raise TypeError(f"{command.__name__} takes {kinds}, expected one dataclass of options")
+    kind: Any = kinds[0]
+    parameters = list(_parameters(kind))
+    names = [parameter.name for parameter in parameters]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise TypeError(f"{kind.__name__} has an option twice: {', '.join(twice)}")
+
+    def gathered(**given: object) -> Result:
+        return command(_value(kind, given))
+
+    gathered.__name__, gathered.__doc__ = command.__name__, command.__doc__
+    gathered.__module__ = command.__module__
+    gathered.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    vars(gathered)["__signature__"] = inspect.Signature(parameters)
+    return gathered
+
+
+def _parameters(kind: Any) -> Iterator[inspect.Parameter]:  # noqa: ANN401 - a dataclass
+    hints = get_type_hints(kind, include_extras=True)
+    for field in fields(kind):
+        hint = hints[field.name]
+        if is_dataclass(hint):
+            yield from _parameters(hint)
+            continue
+        default = inspect.Parameter.empty if field.default is MISSING else field.default
+        yield inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)
+
+
+def _value(kind: Any, given: Mapping[str, object]) -> Any:  # noqa: ANN401 - a dataclass, and one of it
+    hints = get_type_hints(kind)
+    return kind(
+        **{
+            field.name: _value(hints[field.name], given)
+            if is_dataclass(hints[field.name])
+            else given[field.name]
+            for field in fields(kind)
+        }
+    )
 
 
 def refuse(program: str, sentence: str) -> NoReturn:

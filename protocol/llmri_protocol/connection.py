@@ -17,17 +17,23 @@ One thread may receive while another sends.
 """
 
 import hmac
+from collections.abc import Callable
 
-from llmri_protocol.codec import announced_version, decode, encode
+import msgspec
+
+from llmri_protocol.codec import announced_version, encode
 from llmri_protocol.endpoint import Endpoint
 from llmri_protocol.errors import LocalProtocolError, RemoteProtocolError
 from llmri_protocol.fields import State
 from llmri_protocol.frames import CLIENT_LIMIT, SERVER_LIMIT, Buffer
+from llmri_protocol.growth import read_command, read_report
 from llmri_protocol.messages import (
     PROTOCOL_VERSION,
     ClientMessage,
+    Command,
     Error,
     Hello,
+    Reply,
     Role,
     Sender,
     ServerMessage,
@@ -43,6 +49,9 @@ from llmri_protocol.plain import (
     plain_error,
 )
 from llmri_protocol.states import ROLES
+
+MOST_UNANSWERED = 1024  # commands whose unknown fields are kept until they are answered
+MOST_KINDS = 256  # kinds of unknown things that are counted
 
 FromClient = ClientMessage | PlainClientMessage | RemoteProtocolError
 FromServer = ServerMessage | RemoteProtocolError
@@ -68,6 +77,7 @@ class ServerConnection(Endpoint[ClientMessage | PlainClientMessage]):
         self._access_token = access_token
         self._send_limit = send_limit
         self._assumed = False  # whether it is plain only because it was silent, and still is
+        self._skipped: dict[int, tuple[str, ...]] = {}  # unknown fields, by the command's id
 
     @property
     def guarded(self) -> bool:
@@ -99,6 +109,10 @@ class ServerConnection(Endpoint[ClientMessage | PlainClientMessage]):
             LocalProtocolError: It may not be sent in this state, cannot be encoded, or is too long.
         """
         self._check_outgoing(message)
+        if self._skipped and isinstance(message, Reply | Error) and message.id is not None:
+            skipped = self._skipped.pop(message.id, ())
+            if isinstance(message, Reply):
+                message = msgspec.structs.replace(message, skipped=skipped)
         encoder = encode_plain if self.dialect == "plain" else encode
         buffers = encoder(message, self._send_limit)
         self._follow(message)
@@ -111,7 +125,7 @@ class ServerConnection(Endpoint[ClientMessage | PlainClientMessage]):
             return self._receive_plain(body)
         if self.state == "hello":
             return self._greeted(body)
-        message = decode(body, "client")
+        message, skipped = read_command(body)
         self._check_incoming(message, "client")
         if self.role is not None and type(message) not in ROLES[self.role]:
             raise RemoteProtocolError(
@@ -119,7 +133,15 @@ class ServerConnection(Endpoint[ClientMessage | PlainClientMessage]):
                 f"a {self.role} may not send `{type_of(message)}`; connect as a controller to chat and edit",
                 id=getattr(message, "id", None),
             )
+        if skipped and isinstance(message, Command):
+            self._skip(message.id, skipped)
         return message
+
+    def _skip(self, command: int, names: tuple[str, ...]) -> None:
+        """Keep the names of a command's unknown fields for its reply."""
+        if len(self._skipped) >= MOST_UNANSWERED:
+            self._skipped.pop(next(iter(self._skipped)))
+        self._skipped[command] = names
 
     def _decide(self, body: memoryview) -> None:
         if not len(body) or body[0] != FIRST_BYTE:
@@ -150,7 +172,7 @@ class ServerConnection(Endpoint[ClientMessage | PlainClientMessage]):
         if version not in {None, PROTOCOL_VERSION}:
             raise _other_version("client", version)
         try:
-            message = decode(body, "client")
+            message, _ = read_command(body)
         except RemoteProtocolError as error:
             raise RemoteProtocolError(error.code, error.message, fatal=True, id=error.id) from None
         if not isinstance(message, Hello):
@@ -175,7 +197,10 @@ class ClientConnection(Endpoint[ServerMessage]):
         limit: Longest body the server may send, in bytes; a security limit.
 
     Attributes:
+        tap: Called with every body that is a message, known or not, before it is taken.
         welcome: What the server said of itself, once it has.
+        skipped: How often it said something that this end does not know, by what it was in words: messages,
+            values and edits of a later server of the same version. Fields that are not known are not counted.
     """
 
     side: Sender = "client"
@@ -184,6 +209,8 @@ class ClientConnection(Endpoint[ServerMessage]):
     def __init__(self, limit: int = SERVER_LIMIT) -> None:
         super().__init__(limit, "native")
         self.welcome: Welcome | None = None
+        self.tap: Callable[[memoryview], None] | None = None
+        self.skipped: dict[str, int] = {}
         self._send_limit = CLIENT_LIMIT
 
     def hello(self, client: str, role: Role = "viewer", token: str | None = None) -> list[Buffer]:
@@ -217,28 +244,45 @@ class ClientConnection(Endpoint[ServerMessage]):
 
     def _receive(self, body: memoryview) -> ServerMessage | None:
         if self.welcome is None and len(body) and body[0] == FIRST_BYTE:
-            return self._skipped(body)
+            return self._passed(body)
+        if self.welcome is None:
+            self._check_version(body)
         try:
-            message = decode(body, "server")
+            message, skipped = read_report(body)
         except RemoteProtocolError as error:
             error.fatal = self.welcome is None  # without the model's card nothing else makes sense
             raise
+        if skipped:
+            self._count(skipped)
+        if self.tap is not None:
+            self.tap(body)
+        if message is None:
+            return None
         self._check_incoming(message, "server")
         if isinstance(message, Welcome):
             self._welcomed(message)
         self._follow(message)
         return message
 
-    def _skipped(self, body: memoryview) -> Error | None:
+    def _count(self, skipped: tuple[str, ...]) -> None:
+        for what in skipped:
+            if what in self.skipped or len(self.skipped) < MOST_KINDS:
+                self.skipped[what] = self.skipped.get(what, 0) + 1
+
+    def _passed(self, body: memoryview) -> Error | None:
         """Pass over what was sent while the server took this for a silent plain client; give a refusal."""
         refused = plain_error(body)
         if refused is not None:
             self._follow(refused)
         return refused
 
+    def _check_version(self, body: memoryview) -> None:
+        """Check the version of a `welcome`, whatever else is in it."""
+        version = announced_version(body, "welcome")
+        if version not in {None, PROTOCOL_VERSION}:
+            raise _other_version("server", version)
+
     def _welcomed(self, message: Welcome) -> None:
-        if message.protocol != PROTOCOL_VERSION:
-            raise _other_version("server", message.protocol)
         self.welcome = message
         self._send_limit = message.limits.client_frame
 

@@ -43,7 +43,7 @@ def _problem(edit: Edit, card: ModelCard) -> str:
 
 
 def _whom_problem(edit: Edit, site: SiteCard) -> str:
-    if edit.op == "steer" and len(edit.direction) != site.width:
+    if edit.operation.aimed and len(edit.direction) != site.width:
         return f"its direction has {len(edit.direction)} numbers; `{edit.site}` has {site.width} units"
     if max(edit.units, default=0) >= site.width:
         return f"there is no unit {max(edit.units)}; `{edit.site}` has units 0 to {site.width - 1}"

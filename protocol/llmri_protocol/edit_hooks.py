@@ -4,17 +4,7 @@ from typing import Any
 
 from llmri_protocol.edit_sets import EditSet, EditSetError, SetSite
 from llmri_protocol.edits import Edit
-
-# Ours, and what TransformerLens calls the same activation (Nanda and Bloom 2022; `HookedTransformer`).
-HOOKS = {
-    "resid_pre": "blocks.{layer}.hook_resid_pre",
-    "resid_mid": "blocks.{layer}.hook_resid_mid",
-    "resid_post": "blocks.{layer}.hook_resid_post",
-    "attn_out": "blocks.{layer}.hook_attn_out",
-    "z": "blocks.{layer}.attn.hook_z",
-    "mlp_act": "blocks.{layer}.mlp.hook_post",
-    "mlp_out": "blocks.{layer}.hook_mlp_out",
-}
+from llmri_protocol.sites import HOOKS, SITES
 
 
 def as_hooks(document: EditSet) -> dict[str, list[dict[str, Any]]]:
@@ -31,7 +21,7 @@ def as_hooks(document: EditSet) -> dict[str, list[dict[str, Any]]]:
     hooks: dict[str, list[dict[str, Any]]] = {}
     for number, edit in enumerate(document.edits, start=1):
         site = document.model.sites.get(edit.site)
-        if edit.site not in HOOKS or site is None or (edit.site == "z" and not site.heads):
+        if edit.site not in HOOKS or site is None or (_headed(edit) and not site.heads):
             raise EditSetError(f"edit {number}: `{edit.site}` has no hook in TransformerLens")
         hooks.setdefault(HOOKS[edit.site].format(layer=edit.layer), []).append(_hook(edit, site))
     return hooks
@@ -39,12 +29,11 @@ def as_hooks(document: EditSet) -> dict[str, list[dict[str, Any]]]:
 
 def _hook(edit: Edit, site: SetSite) -> dict[str, Any]:
     hook: dict[str, Any] = {"op": edit.op, **_whom(edit, site)}
-    if edit.op not in {"mean", "resample"}:
+    operation = edit.operation
+    if operation.valued:
         hook["value"] = edit.value
-    if edit.op == "mean":
-        hook["baseline"] = edit.baseline
-    if edit.op == "resample":
-        hook["seed"] = edit.seed
+    if operation.own and not operation.aimed:
+        hook[operation.own] = getattr(edit, operation.own)
     hook["positions"] = edit.positions if isinstance(edit.positions, str) else list(edit.positions)
     if edit.since is not None:
         hook["since"] = edit.since
@@ -59,13 +48,18 @@ def _hook(edit: Edit, site: SetSite) -> dict[str, Any]:
 def _whom(edit: Edit, site: SetSite) -> dict[str, Any]:
     """Return the units that an edit acts on, or its direction."""
     size = site.width // site.heads if site.heads else 0
-    if edit.op == "steer":
+    if edit.operation.aimed:
         direction = list(edit.direction)
-        if edit.site != "z":
+        if not _headed(edit):
             return {"direction": direction}
         return {"direction": [direction[start : start + size] for start in range(0, site.width, size)]}
-    if edit.site != "z":
+    if not _headed(edit):
         return {"units": list(edit.units)}
     of_heads = (unit for head in edit.heads for unit in range(head * size, (head + 1) * size))
     units = list(dict.fromkeys((*edit.units, *of_heads)))
     return {"heads": [unit // size for unit in units], "indices": [unit % size for unit in units]}
+
+
+def _headed(edit: Edit) -> bool:
+    """Whether the activations at an edit's site are `[batch, position, head, index]`."""
+    return any(entry.headed for name, entry in SITES.items() if name == edit.site)

@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from llmri_protocol.catalogue import OVERHEAD, Answer, ClientEntry, Command, ServerEntry, ServerMessage
-from llmri_protocol.edits import Change, Edit, weight_of
+from llmri_protocol.edits import Change, Edit, Unread, weight_of
 from llmri_protocol.fields import MOST_CHANGES, MOST_ROWS, MOST_STANDING, Count, Name
 
 
@@ -64,6 +64,7 @@ class Edits(ServerMessage, frozen=True, kw_only=True, tag="edits"):
     redoable: Annotated[Count, Meta(description="changes that can be made again")]
     by: Annotated[Name, Meta(description="the client that changed them")]
     name: Annotated[Name, Meta(description="what the set is called")] = ""
+    unread: Unread = ()
     stale_cache: Annotated[
         bool,
         Meta(description="whether kept keys and values come from other edits; `re_prefill` cures it"),

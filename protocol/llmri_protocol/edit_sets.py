@@ -172,7 +172,7 @@ def _read(document: object, parsed: Callable[[str, Fields, _Budget], Fields]) ->
 def _written(edit: Edit) -> Fields:
     """Return the fields of an edit that say something: what it is, and what differs from the defaults."""
     fields = _told(edit)
-    if edit.op not in {"mean", "resample"}:
+    if edit.operation.valued:
         fields["value"] = edit.value
     return {"site": edit.site, "layer": edit.layer, "op": edit.op} | fields
 

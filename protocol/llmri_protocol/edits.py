@@ -9,25 +9,35 @@ from msgspec.structs import force_setattr
 from llmri_protocol.catalogue import OVERHEAD
 from llmri_protocol.fields import (
     MOST_POSITIONS,
+    MOST_STANDING,
     MOST_UNITS,
     Baseline,
     Count,
+    Exact,
     Layer,
     Name,
     Operation,
     PositionKind,
     Seconds,
     Site,
+    Told,
     Unit,
-    Value,
 )
+from llmri_protocol.operations import ABLATION, OPERATIONS, OperationEntry
 from llmri_protocol.plain_values import real, reals, whole, wholes
 from llmri_protocol.spans import spans
 
+DOES = ", ".join(f"`{name}` {entry.does}" for name, entry in OPERATIONS.items())
 Positions = PositionKind | Annotated[tuple[Count, ...], Meta(min_length=1, max_length=MOST_POSITIONS)]
 
 
-class Schedule(Value, frozen=True, kw_only=True):
+Unread = Annotated[
+    tuple[Name, ...],
+    Meta(max_length=MOST_STANDING, description="edits that stand too, which this end cannot read, in words"),
+]
+
+
+class Schedule(Exact, frozen=True, kw_only=True):
     """When in a reply an edit acts; token 0 of a reply is the one decided at the prompt's last position."""
 
     first: Annotated[Count, Meta(description="the reply's first token that is decided under it")] = 0
@@ -37,7 +47,7 @@ class Schedule(Value, frozen=True, kw_only=True):
     ] = 0
 
 
-class Edit(Value, frozen=True, kw_only=True):
+class Edit(Exact, frozen=True, kw_only=True):
     """One intervention: what happens to some units of one site in one layer.
 
     Whole numbers may be numpy's; `units` and `heads` one number, a range, an array, or any iterable.
@@ -60,12 +70,8 @@ class Edit(Value, frozen=True, kw_only=True):
     ] = ()
     op: Annotated[
         Operation,
-        Meta(
-            description="`scale` multiplies by `value`, `add` adds it, `set` sets it; `mean` puts the unit's "
-            "mean over the `baseline`, `resample` its value in another sample; `steer` adds `value` times "
-            "`direction`"
-        ),
-    ] = "scale"
+        Meta(description=DOES),
+    ] = ABLATION
     value: Annotated[
         float, Meta(description="for `scale`: 0 ablates, 1 changes nothing; `mean` and `resample` take none")
     ] = 0.0
@@ -90,6 +96,11 @@ class Edit(Value, frozen=True, kw_only=True):
     special: Annotated[bool, Meta(description="whether special tokens are edited too")] = True
     schedule: Annotated[Schedule | None, Meta(description="when in a reply it acts; null always")] = None
 
+    @property
+    def operation(self) -> OperationEntry:
+        """What is said of its operation."""
+        return OPERATIONS[self.op]
+
     def __post_init__(self) -> None:
         force_setattr(self, "layer", whole(self.layer, "layer"))
         force_setattr(self, "units", wholes(self.units, "units"))
@@ -106,13 +117,13 @@ class Edit(Value, frozen=True, kw_only=True):
         whom = [f"units={spans(self.units)!r}"] if self.units else []
         whom += [f"heads={spans(self.heads)!r}"] if self.heads else []
         whom += [f"direction=[{len(self.direction)} numbers]"] if self.direction else []
-        amount = [] if self.op in {"mean", "resample"} else [f"value={self.value:g}"]
+        amount = [] if not self.operation.valued else [f"value={self.value:g}"]
         rest = [] if self.positions == "all" else [f"positions={self.positions!r}"]
         told = ", ".join([*whom, f"op={self.op!r}", *amount, *rest])
         return f"Edit({self.site!r}, layer={self.layer}, {told})"
 
 
-class Change(Value, frozen=True, kw_only=True):
+class Change(Told, frozen=True, kw_only=True):
     """One change of the edits, as the journal keeps it."""
 
     revision: Annotated[Count, Meta(description="the revision it led to")]

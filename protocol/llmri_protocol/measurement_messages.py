@@ -222,6 +222,12 @@ class ReadLens(Command, frozen=True, kw_only=True, tag="logit_lens"):
     token: Annotated[
         Count | None, Meta(description="after which token of the turn; null takes the newest that was read")
     ] = None
+    first: Annotated[
+        Count | None,
+        Meta(
+            description="a span: from after this token of the turn on, a `logit_lens_map` a token, in order"
+        ),
+    ] = None
     most: Annotated[Annotated[int, Meta(ge=1, le=100)], Meta(description="candidates of each layer")] = 5
     text: Annotated[str | None, Meta(description="a text to use instead, read to its end")] = None
 

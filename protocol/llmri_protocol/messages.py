@@ -13,16 +13,25 @@ from typing import TYPE_CHECKING
 
 from llmri_protocol import catalogue, fields
 from llmri_protocol.answer_messages import *
+from llmri_protocol.beside_messages import *
 from llmri_protocol.catalogue import *
 from llmri_protocol.conversation_messages import *
 from llmri_protocol.edit_messages import *
 from llmri_protocol.edits import *
 from llmri_protocol.fields import *
 from llmri_protocol.measurement_messages import *
+from llmri_protocol.playback_messages import *
 from llmri_protocol.structs import *
 
 # As the page has them.
-TOPICS = ("conversation_messages", "edit_messages", "measurement_messages", "answer_messages")
+TOPICS = (
+    "conversation_messages",
+    "edit_messages",
+    "measurement_messages",
+    "beside_messages",
+    "playback_messages",
+    "answer_messages",
+)
 
 COMMANDS = catalogue.kinds_of(catalogue.Command, globals(), *TOPICS)
 CLIENT_KINDS = catalogue.kinds_of(catalogue.ClientMessage, globals(), *TOPICS)

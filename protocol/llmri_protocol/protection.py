@@ -1,7 +1,7 @@
 """Notices about the search for protected units, in words that programs can read too.
 
-Protocol 1 sends the model's card once, in `welcome`. So what is found later is told by a notice, and a client
-that follows it knows as much as one that connects afterwards.
+What is found while a server runs is on the card, which is sent again (`card`), and is said in a notice: for
+people, and for a recording that holds no such card.
 """
 
 import re

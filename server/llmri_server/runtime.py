@@ -1,13 +1,13 @@
 """What a model runtime is to the rest of the server.
 
 One implementation an engine lives in a package of its own; nothing outside it asks which it is.
-Exactly one thread calls what computes: `generate`, `replay`, `refill`, `measure`, `attribute` and
-`lens`. The other methods may be called from any thread at any time, also while it computes, and take
-effect from the next forward pass on.
+Exactly one thread calls what computes: `generate`, `replay`, `refill`, `measure`, `greedy_replies`,
+`read_replies`, `reply_activations`, `attribute` and `lens`. The other methods may be called from any thread
+at any time, also while it computes, and take effect from the next forward pass on.
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypedDict, runtime_checkable
 
@@ -23,6 +23,7 @@ from llmri_protocol.messages import (
     Phase,
     ScanDtype,
 )
+from llmri_server.pass_runs import Runs
 
 
 class ChatMessage(TypedDict):
@@ -34,13 +35,14 @@ class ChatMessage(TypedDict):
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the next token is chosen; temperature 0 takes the likeliest."""
+    """How the next token is chosen; temperature 0 takes the likeliest. A reply ends before a `stop` text."""
 
     temperature: float = 0.0
     top_p: float = 1.0
     top_k: int = 0
     seed: int = 0
     max_new_tokens: int = 256
+    stop: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class TokenEvent:
     """A token read or chosen; `number` counts the positions of this turn from 0.
 
     `logprob` and `entropy` (nats) and `top` describe the model's own distribution at temperature 1,
-    from which the token came; they are None and empty for prompt tokens.
+    from which the token came; they are None and empty for prompt tokens. `revision` is that of the edits of
+    the pass that chose it, None for prompt tokens.
     """
 
     number: int
@@ -70,6 +73,7 @@ class TokenEvent:
     logprob: float | None = None
     entropy: float | None = None
     top: tuple[Candidate, ...] = ()
+    revision: int | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ class ScanEvent:
 
     `rows` belongs to the receiver and is C-contiguous: float32, float16, uint8, or uint16 holding the
     bits of bfloat16, as `dtype` says. `number` is the `TokenEvent.number` of the token that stood at
-    this position as input.
+    this position as input. `revision` is that of the edits of the pass.
     """
 
     number: int
@@ -87,6 +91,7 @@ class ScanEvent:
     layers: tuple[int, ...]
     dtype: ScanDtype
     rows: npt.NDArray[np.generic]
+    revision: int | None = None
 
 
 class Sink(Protocol):
@@ -102,7 +107,7 @@ class Sink(Protocol):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TurnOutcome:
     """How a turn ended: the whole reply without special tokens, and how many tokens it took."""
 
     text: str
@@ -144,7 +149,7 @@ class LoadError(RuntimeError):
     """A model cannot be served; the message is one sentence for the user."""
 
 
-Wanted = tuple[tuple[str, tuple[int, ...]], ...]  # as in `CapturePlan.sites`
+SiteLayers = tuple[tuple[str, tuple[int, ...]], ...]  # as in `CapturePlan.sites`
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,17 +173,80 @@ class Attributed:
     values: npt.NDArray[np.float32]
 
 
+@dataclass(frozen=True, eq=False)
+class Rerun:
+    """Positions to compute again.
+
+    Attributes:
+        ids: The sequence; all of its positions are known to `runs`.
+        runs: How each position was computed.
+        sites: Whose activations to give, and in which layers.
+        first: The first position whose activations are given.
+        take: Takes them, in order; `number` counts positions from 0.
+        stop: Ends it between passes, once set.
+        logits: Takes the logits after some positions, `[positions, vocabulary]`, and the first's number; good
+            until it returns.
+        last: Of how many last positions logits are given.
+    """
+
+    ids: Sequence[int]
+    runs: Runs
+    sites: SiteLayers
+    first: int
+    take: Callable[[ScanEvent], None]
+    stop: threading.Event
+    logits: Callable[[int, npt.NDArray[np.float32]], None] | None = None
+    last: int = 0
+
+    def logits_between(self, start: int, stop: int) -> int:
+        """Return how many last positions of a pass give logits."""
+        return max(0, stop - max(start, len(self.ids) - self.last)) if self.logits is not None else 0
+
+
+@dataclass(frozen=True)
+class GivenReply:
+    """The tokens of a conversation, ready for the reply, and those of a reply that it is given.
+
+    The reply is decided at `len(reply) + 1` positions: the prompt's last, and each of its own, where the last
+    one decides that it ends.
+    """
+
+    prompt: tuple[int, ...]
+    reply: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class RepliesRead:
+    """What reading given replies gave: a value a reply, float64 `[replies]`, in nats.
+
+    Attributes:
+        loss: The mean of -log p over the reply's tokens.
+        kl: The mean KL divergence to these next-token distributions from those they were held against, over
+            the positions that decide the reply (Kullback, Leibler 1951); None where there were none.
+        distributions: These distributions, where the engine has them, for it alone to hold others against.
+    """
+
+    loss: npt.NDArray[np.float64]
+    kl: npt.NDArray[np.float64] | None
+    distributions: object
+
+
 class Runtime(Protocol):
     """A loaded model."""
 
     card: ModelCard
 
+    @property
+    def threads(self) -> int:
+        """How many threads of the processor a pass takes; the order of its sums may depend on it."""
+        ...
+
     def check_edits(self, edits: Sequence[Edit]) -> None:
         """Raise `EditError` for the first edit that does not fit; change nothing."""
         ...
 
-    def apply_edits(self, edits: Sequence[Edit]) -> None:
-        """Make these the edits of every forward pass from the next on; they were checked before."""
+    def apply_edits(self, edits: Sequence[Edit], revision: int = 0) -> None:
+        """Make these, checked before, the edits of every forward pass from the next on, under this number."""
         ...
 
     def capture(self, plan: CapturePlan) -> None:
@@ -191,7 +259,7 @@ class Runtime(Protocol):
         sampling: Sampling,
         sink: Sink,
         stop: threading.Event,
-    ) -> Outcome:
+    ) -> TurnOutcome:
         """Generate the reply to the conversation's last message, until done or `stop` is set.
 
         Raises nothing but bugs and the engine's own failures, which the caller turns into the end of
@@ -206,7 +274,7 @@ class Runtime(Protocol):
         sink: Sink,
         stop: threading.Event,
         edits: Sequence[Edit],
-    ) -> Outcome:
+    ) -> TurnOutcome:
         """Generate like `generate`, from the first token and under these edits alone.
 
         The standing edits, the capture plan and the keys and values that are kept stay as they are; the sink
@@ -219,6 +287,22 @@ class Runtime(Protocol):
 
         When a turn tells its first token, they are its prompt as it was read, whatever was left out; then
         each token is added as it is chosen. They are none after a turn that failed.
+        """
+        ...
+
+    def passes(self) -> Runs:
+        """Return how the positions of the conversation were computed, those of the latest turn included."""
+        ...
+
+    def rerun(self, request: Rerun) -> None:
+        """Compute positions again as they were computed, beside the conversation, which stays as it is.
+
+        Each run has the edits, the keys and values and the means that it had; so scans equal the earlier ones
+        but for the order of sums.
+
+        Raises:
+            StoppedError: It was stopped.
+            UnsupportedError: The model's state cannot be continued from one run into the next.
         """
         ...
 
@@ -242,12 +326,16 @@ class Runtime(Protocol):
         """Return a token's own text."""
         ...
 
+    def texts_of(self, ids: Sequence[int]) -> list[str]:
+        """Return what each token adds to the text of all; a character waits for the last of its tokens."""
+        ...
+
     def measure(
         self,
         ids: Sequence[int],
         variants: Sequence[Sequence[Edit]],
         *,
-        sites: Wanted = (),
+        sites: SiteLayers = (),
         logits: int = 1,
         prompt: int | None = None,
     ) -> Measured:
@@ -264,6 +352,58 @@ class Runtime(Protocol):
 
         Raises:
             NonFiniteError: A result is infinite or not a number.
+        """
+        ...
+
+    def given_reply(self, conversation: Sequence[ChatMessage], reply: str) -> GivenReply:
+        """Return the tokens of a conversation and of a reply to it, cut from those of both together."""
+        ...
+
+    def greedy_replies(
+        self, prompts: Sequence[Sequence[int]], longest: int, edits: Sequence[Edit] = ()
+    ) -> list[str]:
+        """Reply to many prompts, each a conversation of its own, with the likeliest tokens.
+
+        No standing edit is felt, and what is kept of the conversation stays. Logits that are not finite
+        choose any token; `read_replies` tells of them.
+
+        Args:
+            prompts: Their tokens, as of `prompt_ids`.
+            longest: The most tokens of a reply.
+            edits: Checked before.
+
+        Returns:
+            The replies' texts without special tokens.
+        """
+        ...
+
+    def read_replies(
+        self,
+        given: Sequence[GivenReply],
+        edits: Sequence[Edit] = (),
+        *,
+        against: RepliesRead | None = None,
+    ) -> RepliesRead:
+        """Read replies as if they were generated, each behind its prompt, under these edits alone.
+
+        Nothing else changes: no standing edit is felt, and what is kept of the conversation stays.
+
+        Args:
+            given: Prompts and replies, none empty.
+            edits: Checked before.
+            against: What the same replies gave under other edits, which `kl` tells the divergence from.
+
+        Raises:
+            NonFiniteError: A logit that decides a reply is infinite or not a number.
+            UnsupportedError: The model cannot read a reply behind a prompt that was read.
+        """
+        ...
+
+    def reply_activations(self, site: str, given: Sequence[GivenReply]) -> npt.NDArray[np.float32]:
+        """Return a site's activations where replies are decided, without any edit.
+
+        Returns:
+            Float32 `[deciding positions, layers, width]`, one reply after the other.
         """
         ...
 
@@ -311,4 +451,10 @@ class LensRuntime(Runtime, Protocol):
         Raises:
             NonFiniteError: A logit is infinite or not a number.
         """
+        ...
+
+    def lenses(
+        self, ids: Sequence[int], first: int, edits: Sequence[Edit] = (), *, prompt: int | None = None
+    ) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield the same for each position from `first` on, in few passes; all else is as in `lens`."""
         ...

@@ -1,33 +1,32 @@
-"""The whole server around one model."""
+"""The whole server: what it serves, and where clients come in."""
 
-import secrets
-import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from llmri_protocol.connection import ServerConnection
-from llmri_protocol.messages import COMMANDS, Limits
-from llmri_protocol.plain import PLAIN_CLIENT_KINDS
 from llmri_server.broadcast.hub import Hub
 from llmri_server.broadcast.outbox import Outbox
 from llmri_server.edits import Journal
-from llmri_server.network.access import bind, unavailable
+from llmri_server.network.access import ServeError
+from llmri_server.network.admission import Admission
 from llmri_server.network.client import Client
 from llmri_server.network.listener import Listener
+from llmri_server.network.tcp import TcpListener
 from llmri_server.network.transport import Transport
+from llmri_server.network.unix import UnixListener
 from llmri_server.network.wrong_tokens import WrongTokens
 from llmri_server.protection.starting import Search
-from llmri_server.runtime import Runtime
+from llmri_server.runtime import Runtime, UnsupportedError
 from llmri_server.service.edit_service import EditService
-from llmri_server.service.handlers import Handlers
-from llmri_server.service.measurement_service import MeasurementService
-from llmri_server.service.model_worker import Session
+from llmri_server.service.message_source import NO_MODEL, MessageSource
+from llmri_server.service.model_source import ModelSource
+from llmri_server.service.model_worker import ModelWorker
 from llmri_server.service.protection_service import ProtectionService
-from llmri_server.service.refusals import refusal
-from llmri_server.service.subscriptions import Subscriptions
-from llmri_server.service.turns import Turn
+from llmri_server.service.source import Source
+from llmri_server.service.turns import PendingTurn
 from llmri_server.settings import Settings
 
 GRACE = 0.6  # seconds for the model's thread to end, and again for the clients to leave: together under two
@@ -39,109 +38,138 @@ class Server:
         with Server(runtime, Settings(port=0)) as server:
             print(server.address, server.chat("hello").reply())
 
+    Without a runtime it serves a `source`: messages that come from elsewhere, or nothing.
+
     Args:
         runtime: The loaded model; the server's own thread is the only one to use it from now on.
         settings: Where to listen, how to sample, what limits hold.
+        source: What is served where there is no runtime; by default nothing, and the model card says so.
+        listeners: Where clients come in; by default where the settings say.
         token: The access token, where there is one.
-        tls: The TLS side, where there is one.
-        place: The bound socket to listen on; without it the settings' address is taken.
+        tls: The TLS side of the settings' TCP address, where there is one.
         search: The search for protected units that is left to make, between turns.
         log: Writes a line to whoever runs the server.
 
     Attributes:
+        source: What is served.
         failure: Why the server cannot go on, a sentence; None while it can.
         on_failure: Is called in whatever thread failed, after everybody was said goodbye to.
 
     Raises:
-        ServeError: The address can't be had.
+        ServeError: An address can't be had.
+        ValueError: There are both a runtime and a source.
     """
 
     def __init__(
         self,
-        runtime: Runtime,
+        runtime: Runtime | None,
         settings: Settings | None = None,
         *,
+        source: Source | None = None,
+        listeners: Sequence[Listener] = (),
         token: str | None = None,
         tls: ssl.SSLContext | None = None,
-        place: socket.socket | None = None,
         search: Search | None = None,
         log: Callable[[str], None] = lambda _: None,
     ) -> None:
+        if runtime is not None and source is not None:
+            raise ValueError("a server serves a runtime or a source, and was given both")
         settings = settings or Settings()
         self.settings = settings
-        self.runtime = runtime
         self.failure: str | None = None
         self.on_failure: Callable[[], None] = _nothing
         self._token = token
         self._wrong_tokens = WrongTokens()
-        place = place or bind(settings.host, settings.port, token)
-        self.hub = Hub(runtime.card, runtime.capture, settings.prompt_positions, settings.max_clients)
-        self.edits = EditService(
-            runtime,
-            self.hub,
-            limits_of(settings),
-            secrets.token_hex(8),
-            allow_protected=settings.allow_protected,
-        )
-        self.session = Session(
-            runtime,
-            self.hub,
-            settings.sampling,
-            settings.system,
-            settings.queue_turns,
-            announce_edits=self.edits.announce,
-            failed=self.fail,
-        )
-        self.protection = ProtectionService(runtime, search or Search(), self.edits, self.hub, log=log)
-        measurements = MeasurementService(runtime, self.session.conversation, self.edits)
-        self._subscriptions = Subscriptions(runtime.card, self.hub, self.edits, self.session.stop_tasks)
-        self._handlers = Handlers(self.session.submit_task, refusal)
-        self.edits.register(self._handlers)
-        self.session.register(self._handlers, self.stop)
-        measurements.register(self._handlers)
-        self._subscriptions.register(self._handlers)
-        self._handlers.check((*COMMANDS, *PLAIN_CLIENT_KINDS))
-        self._listener = Listener(
-            place,
+        listeners = listeners or listeners_of(settings, token, tls)
+        self._model = None if runtime is None else ModelSource(runtime, settings, search or Search(), log)
+        self.source: Source = source or self._model or MessageSource(settings)
+        self._admission = Admission(
+            listeners,
             self._client,
-            tls,
             settings.max_clients,
             lambda why: self.fail(f"the thread that lets clients in ended by an error ({why})"),
         )
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and port that clients connect to."""
-        return self._listener.address
+        """Host and port that clients connect to.
+
+        Raises:
+            LookupError: The server listens on no TCP port.
+        """
+        for listener in self._admission.listeners:
+            if isinstance(listener, TcpListener):
+                return listener.place
+        raise LookupError(f"this server listens on no TCP port, but on {', '.join(self.addresses)}")
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """All that clients may write to come in, such as `127.0.0.1:9999` and `unix:/run/llmri.sock`."""
+        return tuple(listener.address for listener in self._admission.listeners)
+
+    @property
+    def hub(self) -> Hub:
+        """Where everything is announced."""
+        return self.source.hub
+
+    @property
+    def runtime(self) -> Runtime:
+        """The model."""
+        return self._running.runtime
+
+    @property
+    def edits(self) -> EditService:
+        """Changes the edits."""
+        return self._running.edits
+
+    @property
+    def worker(self) -> ModelWorker:
+        """Takes turns."""
+        return self._running.worker
+
+    @property
+    def protection(self) -> ProtectionService:
+        """Looks for protected units."""
+        return self._running.protection
 
     @property
     def journal(self) -> Journal:
-        """The edits and their history; a change is in force and announced when its method returns.
-
-        It doesn't check whether edits fit; `runtime.check_edits` does.
-        """
+        """The edits that stand and their history, to be read; `edits` changes them."""
         return self.edits.journal
 
-    def start(self) -> None:
-        """Start the model's thread and let clients in.
+    @property
+    def _running(self) -> ModelSource:
+        """What serves the model.
 
         Raises:
-            ServeError: Another process has taken the address meanwhile.
+            UnsupportedError: There is none.
+        """
+        if self._model is None:
+            raise UnsupportedError(NO_MODEL)
+        return self._model
+
+    def start(self) -> None:
+        """Start what is served and let clients in.
+
+        Raises:
+            ServeError: Another process has taken an address meanwhile.
         """
         try:
-            self._listener.start()
-        except OSError as error:
-            raise unavailable(self.settings.host, self.settings.port, error) from None
-        self.session.start(self.protection)
+            self._admission.start()
+        except ServeError:
+            self._admission.stop_accepting()
+            raise
+        self.source.start(self.fail)
 
-    def chat(self, text: str, *, new: bool = False) -> Turn:
+    def chat(self, text: str, *, new: bool = False) -> PendingTurn:
         """Queue a turn; `new` forgets the conversation so far.
 
         Raises:
             TooManyTurnsError: The queue is full.
             ClosedError: The server was closed.
+            UnsupportedError: It runs no model.
         """
-        return self.session.submit(text, new=new)
+        return self.worker.submit(text, new=new)
 
     def fail(self, why: str) -> None:
         """Take note that the server cannot go on, and say goodbye to everybody; `close` ends the rest."""
@@ -153,14 +181,14 @@ class Server:
 
     def stop(self) -> bool:
         """End the reply of whoever is answered, or else the search for protected units; is there either?"""
-        return self.session.stop() or self.protection.stop()
+        return self.source.stop()
 
     def close(self, reason: str = "the server was stopped") -> bool:
-        """Say goodbye and end; give whether the model's thread has ended too."""
-        self._listener.stop_accepting()
+        """Say goodbye and end; give whether what is served has ended too."""
+        self._admission.stop_accepting()
         self.hub.close(reason)
-        ended = self.session.close(GRACE)
-        self._listener.close(GRACE)
+        ended = self.source.close(GRACE)
+        self._admission.close(GRACE)
         return ended
 
     def __enter__(self) -> Self:
@@ -185,8 +213,8 @@ class Server:
             transport,
             connection=connection,
             outbox=Outbox(self.settings.outbox),
-            subscriptions=self._subscriptions,
-            handlers=self._handlers,
+            subscriptions=self.source.subscriptions,
+            handlers=self.source.handlers,
             wrong_tokens=self._wrong_tokens,
         )
 
@@ -195,11 +223,11 @@ def _nothing() -> None:
     pass
 
 
-def limits_of(settings: Settings) -> Limits:
-    """Return the limits that clients are told."""
-    return Limits(
-        client_frame=settings.client_frame,
-        server_frame=settings.server_frame,
-        queue=settings.queue_scans,
-        prompt_positions=settings.prompt_positions,
-    )
+def listeners_of(settings: Settings, token: str | None, tls: ssl.SSLContext | None) -> tuple[Listener, ...]:
+    """Return the listeners that the settings ask for.
+
+    Raises:
+        ServeError: One of them can't be had.
+    """
+    unix = [UnixListener(Path(settings.unix).expanduser())] if settings.unix else []
+    return (TcpListener(settings.host, settings.port, token, tls), *unix)

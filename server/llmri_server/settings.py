@@ -9,6 +9,7 @@ from msgspec import Meta
 from llmri_protocol.addresses import DEFAULT_HOST, DEFAULT_PORT, HIGHEST_PORT
 from llmri_protocol.configs import ConfigError, folder, load, read_toml
 from llmri_protocol.frames import CLIENT_LIMIT, SERVER_LIMIT
+from llmri_protocol.messages import Limits, SamplingWish
 from llmri_protocol.plain_words import in_plain_words
 from llmri_server.broadcast.outbox import OutboxLimits
 from llmri_server.runtime import Sampling
@@ -18,12 +19,15 @@ Protect = Literal["all", "massive", "lists", "none"]
 Bytes = Annotated[int, Meta(ge=1024, lt=2**32)]
 
 
+Dtype = Literal["auto", "float32", "float16", "bfloat16"]
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What can be set; the meaning of each key stands beside it in `configs/server.toml`."""
 
     model: str = "pocket"
     device: str = "auto"
-    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    dtype: Dtype = "auto"
 
     gpu_layers: Annotated[int, Meta(ge=-1)] = -1
     threads: Annotated[int, Meta(ge=0, le=1024)] = 0
@@ -32,6 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     host: str = DEFAULT_HOST
     port: Annotated[int, Meta(ge=0, le=HIGHEST_PORT)] = DEFAULT_PORT
+    unix: str = ""
 
     temperature: Annotated[float, Meta(ge=0, le=100)] = 0.0
     top_p: Annotated[float, Meta(gt=0, le=1)] = 1.0
@@ -49,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     queue_scan_bytes: Bytes = 256 << 20
     queue_messages: Positive = 100_000
     queue_message_bytes: Bytes = 64 << 20
+    queue_answer_bytes: Bytes = 512 << 20
     queue_turns: Positive = 64
     max_clients: Positive = 32
     client_frame: Bytes = CLIENT_LIMIT
@@ -60,10 +66,37 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return Sampling(self.temperature, self.top_p, self.top_k, self.seed, self.max_new_tokens)
 
     @property
+    def told_sampling(self) -> SamplingWish:
+        """How tokens are chosen, as clients are told."""
+        return SamplingWish(
+            temperature=self.temperature,
+            top_p=self.top_p,
+            top_k=self.top_k,
+            seed=self.seed,
+            most=self.max_new_tokens,
+            stop=(),
+        )
+
+    @property
+    def limits(self) -> Limits:
+        """What clients are told."""
+        return Limits(
+            client_frame=self.client_frame,
+            server_frame=self.server_frame,
+            queue=self.queue_scans,
+            prompt_positions=self.prompt_positions,
+            answer_bytes=self.queue_answer_bytes,
+        )
+
+    @property
     def outbox(self) -> OutboxLimits:
         """What may wait for one viewer."""
         return OutboxLimits(
-            self.queue_scans, self.queue_scan_bytes, self.queue_messages, self.queue_message_bytes
+            self.queue_scans,
+            self.queue_scan_bytes,
+            self.queue_messages,
+            self.queue_message_bytes,
+            self.queue_answer_bytes,
         )
 
 

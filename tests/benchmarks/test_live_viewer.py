@@ -1,7 +1,5 @@
 """Live speed is measured in every view that follows a model."""
 
-from typing import get_args
-
 from benchmarks.live_viewer import VIEWS, Look, Seen
 from benchmarks.viewer import live_rows
 from llmri_look.keys import bindings
@@ -26,7 +24,7 @@ def commands(keys: str) -> list[str]:
 def test_every_view_that_follows_a_model_is_watched() -> None:
     toggled = [commands(keys) for keys in VIEWS.values()]
     assert {names[0].removesuffix(".toggle") for names in toggled if names} == (
-        set(get_args(ViewName)) - STILL - {"grid"}
+        set(bindings.view_titles()) - STILL
     )
     spectra = [names[1:] for names in toggled if names and names[0] == "spectral.toggle"]
     assert spectra == [["spectrum.next"] * turns for turns in range(3)]

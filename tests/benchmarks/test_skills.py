@@ -10,7 +10,7 @@ from benchmarks.skills_table import COLUMNS, rows_of
 from llmri_clustering.clusters import Cluster, Clustering, Effect, Evidence, Placement, Provenance
 from llmri_clustering.nesting import Nesting
 from llmri_clustering.units import UnitSet
-from llmri_server.experiments.ablation import Outcome
+from llmri_server.experiments.ablation import ConditionScores
 from llmri_server.pocket.skills import SKILLS
 
 NOTHING = Evidence(0, 0, 0)
@@ -62,8 +62,8 @@ def test_the_conversation_is_fixed_and_has_every_skill() -> None:
 
 def test_several_sets_have_a_mean_and_a_spread() -> None:
     marks = tuple({skill.name: share for skill in SKILLS} for share in (0.5, 1.0))
-    mean, spread = rows_of(Outcome("at random", 4096, marks))
+    mean, spread = rows_of(ConditionScores("at random", 4096, marks))
     assert mean[:3] == ("at random, mean of 2 sets", "4,096", "75%")
     assert spread[:3] == ("least to most of these", "4,096", "50% to 100%")
     assert len(mean) == len(spread) == len(COLUMNS)
-    assert len(list(rows_of(Outcome("nothing", 0, marks[:1])))) == 1
+    assert len(list(rows_of(ConditionScores("nothing", 0, marks[:1])))) == 1

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.runs import Advance
-from benchmarks.ways import WAYS, Floats
+from benchmarks.transports import WAYS, Floats
 from benchmarks.wire import measure
 
 

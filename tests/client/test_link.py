@@ -11,7 +11,7 @@ import pytest
 from llmri_client.address import Address
 from llmri_client.link import Retry, ServerLink
 from llmri_client.link_status import Link, LinkStatus
-from llmri_protocol.messages import Ping, Reply, Welcome
+from llmri_protocol.messages import PROTOCOL_VERSION, Ping, Reply, Welcome
 from tests.viewer.synthetic import SyntheticServer
 
 T = TypeVar("T")
@@ -78,23 +78,23 @@ def test_a_wrong_token_is_final_and_said_in_a_sentence() -> None:
         with linked(Address(port=server.port, token="wrong")) as link:
             assert "the access token is wrong" in until(link, LinkStatus, Link.REFUSED).sentence
         with linked(Address(port=server.port, token="a secret of some length")) as link:
-            assert until(link, Welcome).protocol == 1
+            assert until(link, Welcome).protocol == PROTOCOL_VERSION
 
 
 def test_a_server_of_another_version_is_refused_with_both_numbers(
     server: SyntheticServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llmri_protocol.connection.PROTOCOL_VERSION", 2)
+    monkeypatch.setattr("llmri_protocol.connection.PROTOCOL_VERSION", 3)
     original = SyntheticServer._handle
 
     def newer(self: SyntheticServer, event: object, answer: object, who: object) -> None:
-        original(self, event, lambda m: answer(msgspec.structs.replace(m, protocol=1)), who)  # type: ignore[operator]
+        original(self, event, lambda m: answer(msgspec.structs.replace(m, protocol=2)), who)  # type: ignore[operator]
 
     monkeypatch.setattr(SyntheticServer, "_handle", newer)
     with linked(Address(port=server.port)) as link:
         sentence = until(link, LinkStatus, Link.REFUSED).sentence
-    assert "protocol 1" in sentence
-    assert "2" in sentence
+    assert "protocol 2" in sentence
+    assert "speaks 3" in sentence
 
 
 def test_what_is_no_llmri_server_is_refused() -> None:

@@ -238,7 +238,7 @@ def test_progress_is_told_up_to_the_end_of_every_step() -> None:
         progress=lambda step, done, of: told.append((step, done, of)),
     )
     steps = list(dict.fromkeys(step for step, _, _ in told))
-    assert steps == ["linkage", "evidence", "layout"]
+    assert steps == ["linkage", "layout", "evidence"]
     for step in steps:
         done = [part for name, part, _ in told if name == step]
         of = {whole for name, _, whole in told if name == step}

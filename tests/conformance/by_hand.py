@@ -13,7 +13,7 @@ from transformers import DynamicCache
 
 from llmri_protocol.messages import Edit
 from llmri_server.edits import sample_numbers
-from llmri_server.runtime import Measured, Wanted
+from llmri_server.runtime import Measured, SiteLayers
 from llmri_server.runtimes.common.calibration import calibration_ids
 from llmri_server.torch_runtime import TorchRuntime
 from tests.conformance.under_test import Floats
@@ -38,7 +38,7 @@ class ByHand:
         ids: Sequence[int],
         variants: Sequence[Sequence[Edit]],
         *,
-        sites: Wanted = (),
+        sites: SiteLayers = (),
         logits: int = 1,
         prompt: int | None = None,
     ) -> Measured:

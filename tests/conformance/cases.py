@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
+from llmri_protocol import operations
 from llmri_protocol.messages import Edit, ModelCard, Positions, Schedule, SiteCard
 
-OPERATIONS = ("scale", "add", "set", "mean", "resample", "steer")
+OPERATIONS = tuple(operations.OPERATIONS)
 VALUES = {"scale": -0.3, "add": 1.7, "set": 0.45, "steer": 2.5}
 SCHEDULES = (
     None,
@@ -33,7 +34,7 @@ def conditions(length: int) -> Iterator[dict[str, Any]]:
 def edit(site: SiteCard, layer: int, op: str, shift: int = 0, **others: object) -> Edit:
     """Return an edit of a few units, of the first and the last among them; of all for `steer`."""
     whom: dict[str, object] = {"units": tuple(sorted({0, (5 + shift) % site.width, site.width - 1}))}
-    if op == "steer":
+    if op in operations.AIMED:
         whom = {"direction": tuple(float((unit * 7 + shift) % 11) - 4 for unit in range(site.width))}
     fields = {"site": site.name, "layer": layer, "op": op, "value": VALUES.get(op, 0.0), **whom, **others}
     return Edit(**fields)  # type: ignore[arg-type]  # fields of many types

@@ -11,7 +11,7 @@ from llmri_server.broadcast.hub import Hub
 from llmri_server.broadcast.outbox import Outbox, OutboxLimits
 from llmri_server.llama_runtime import Options, load
 from llmri_server.runtime import Runtime, Sampling
-from llmri_server.service.model_worker import Session
+from llmri_server.service.model_worker import ModelWorker
 from llmri_server.torch_runtime import assemble
 from tests.conformance.conftest import Tokenizer
 from tests.gguf_models import gguf_model
@@ -54,7 +54,7 @@ def test_a_full_context_ends_the_turn_with_a_notice_and_the_next_one_works(
     outboxes = [Outbox(OutboxLimits()) for _ in range(2)]
     for outbox in outboxes:
         hub.join(outbox)
-    session = Session(runtime, hub, Sampling(max_new_tokens=100), None, 8)
+    session = ModelWorker(runtime, hub, Sampling(max_new_tokens=100), None, 8)
     session.start()
     said = session.submit("the cat").reply(PATIENCE)
     session.submit("Zwölf Boxkämpfer jagen Viktor quer. " * 4).reply(PATIENCE)

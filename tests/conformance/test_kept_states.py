@@ -10,7 +10,7 @@ import torch
 
 from llmri_protocol.messages import Edit
 from llmri_server.llama_runtime import Options, load
-from llmri_server.runtime import CapturePlan, ChatMessage, Outcome, Runtime, Sampling, TokenEvent
+from llmri_server.runtime import CapturePlan, ChatMessage, Runtime, Sampling, TokenEvent, TurnOutcome
 from llmri_server.torch_runtime import assemble
 from tests.recurrent_models import RECURRENT, mamba_gguf, word_tokenizer
 from tests.server.torch_runtime.tiny_models import SPECIALS, Listener, assistant, tiny_model, user
@@ -40,7 +40,7 @@ def make(tmp_path: Path) -> Callable[[str], Runtime]:
     return lambda kind: made(kind, tmp_path)
 
 
-def say(runtime: Runtime, conversation: Sequence[ChatMessage]) -> tuple[Outcome, Listener]:
+def say(runtime: Runtime, conversation: Sequence[ChatMessage]) -> tuple[TurnOutcome, Listener]:
     runtime.capture(CapturePlan(((EVERY, tuple(range(runtime.card.layers))),)))
     heard = Listener()
     return runtime.generate(conversation, Sampling(max_new_tokens=TOKENS), heard, threading.Event()), heard

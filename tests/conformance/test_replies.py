@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from llmri_protocol.messages import Edit, Schedule
-from llmri_server.runtime import CapturePlan, ChatMessage, NonFiniteError, Outcome, Sampling, TokenEvent
+from llmri_server.runtime import CapturePlan, ChatMessage, NonFiniteError, Sampling, TokenEvent, TurnOutcome
 from tests.conformance.cases import OPERATIONS, edit, editable
 from tests.conformance.under_test import RuntimeUnderTest
 from tests.server.torch_runtime.tiny_models import Listener, assistant, user
@@ -31,7 +31,7 @@ CONDITIONS: tuple[dict[str, Any], ...] = (
 
 def generate(
     subject: RuntimeUnderTest, conversation: Sequence[ChatMessage] = CONVERSATION, tokens: int = TOKENS
-) -> tuple[Outcome, Listener]:
+) -> tuple[TurnOutcome, Listener]:
     heard = Listener()
     settings = Sampling(max_new_tokens=tokens)
     return subject.runtime.generate(conversation, settings, heard, threading.Event()), heard

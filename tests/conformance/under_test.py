@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from llmri_protocol.messages import Edit
-from llmri_server.runtime import Measured, Runtime, Wanted
+from llmri_server.runtime import Measured, Runtime, SiteLayers
 
 Floats = npt.NDArray[np.float32]
 
@@ -21,7 +21,7 @@ class Reference(Protocol):
         ids: Sequence[int],
         variants: Sequence[Sequence[Edit]],
         *,
-        sites: Wanted = (),
+        sites: SiteLayers = (),
         logits: int = 1,
         prompt: int | None = None,
     ) -> Measured:

@@ -50,7 +50,7 @@ class MessagePackClient(Foreign):
         self.welcome: dict[str, Any] = {}
         self.ids = 0
         self.passed: list[dict[str, Any]] = []  # what came while waiting for something else
-        self.send(type="hello", protocol=1, client="foreign", role=role, **more)
+        self.send(type="hello", protocol=2, client="foreign", role=role, **more)
 
     def send(self, **message: object) -> None:
         self.send_body(msgpack.packb(message))
@@ -137,7 +137,7 @@ def test_messagepack_from_handshake_to_scans(native: MessagePackClient) -> None:
     widths = {site["name"]: site["width"] for site in card["sites"]}
     assert widths["resid_post"] == WIDTH
     assert widths["mlp_act"] == MLP
-    native.ask("subscribe", sites=["resid_post", "mlp_act"], dtype="f32")
+    native.ask("subscribe", sites=["resid_post", "mlp_act"], dtype="f32", stats=True)
 
     messages = native.turn("hi")
 

@@ -60,7 +60,7 @@ def test_before_the_edits_and_after_them_the_sum_is_right(followed: tuple[Reader
     reader, _ = followed
     replies = reader.replies("What is 34 plus 28?")
     assert (replies[0], replies[-1]) == ("34 + 28 = 62.", "34 + 28 = 62.")
-    assert not reader.session.state.standing.edits
+    assert not reader.session.state.editing.standing.edits
 
 
 def test_every_step_has_its_picture(followed: tuple[Reader, Path]) -> None:

@@ -55,7 +55,8 @@ class EditCount(Answer, frozen=True, kw_only=True, tag="edit_count"):
 }
 TEST = """
 import llmri, llmri_protocol
-from llmri_protocol import documentation, states
+from docs.make import protocol as documentation
+from llmri_protocol import states
 from llmri_protocol.messages import CountEdits, Edit, EditCount
 from llmri_server import Server, Settings
 from tests.server.fakes import FakeRuntime

@@ -5,12 +5,12 @@ from PIL import Image
 from rich.console import Console
 
 from llmri.demo.report import draw_chart, results_table, write_csv
-from llmri_server.experiments.ablation import Outcome
+from llmri_server.experiments.ablation import ConditionScores
 
 SKILLS = ("addition", "stories")
 OUTCOMES = (
-    Outcome("untouched", 0, ({"addition": 0.98, "stories": 1.0},)),
-    Outcome("random", 40, ({"addition": 0.5, "stories": 1.0}, {"addition": 1.0, "stories": 0.9})),
+    ConditionScores("untouched", 0, ({"addition": 0.98, "stories": 1.0},)),
+    ConditionScores("random", 40, ({"addition": 0.5, "stories": 1.0}, {"addition": 1.0, "stories": 0.9})),
 )
 
 

@@ -18,7 +18,7 @@ from llmri.edits import files as edit_files
 from llmri.edits.errors import EditsError
 from llmri_client import options as client_options
 from llmri_protocol.configs import ConfigError, read_toml
-from llmri_server.experiments import reading, results
+from llmri_server.experiments import plan_file, results
 from llmri_server.experiments.errors import ExperimentError
 from llmri_server.network import access
 from llmri_server.network.access import ServeError
@@ -31,7 +31,7 @@ READERS: list[Any] = [
     pytest.param((client_options.access_token, "token", client_options.TokenError), id="token of a client"),
     pytest.param((lambda path: access._read(path, "access token"), "token", ServeError), id="token of serve"),
     pytest.param((compare_command._text, "a.txt", CompareError), id="text to compare"),
-    pytest.param((reading.read, "plan.toml", ExperimentError), id="experiment"),
+    pytest.param((plan_file.read, "plan.toml", ExperimentError), id="experiment"),
 ]
 DOCUMENTS: list[Any] = [
     pytest.param(document.read_capture, CaptureError, id="capture"),

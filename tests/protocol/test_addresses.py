@@ -2,7 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmri_protocol.addresses import AddressError, format_address, parse_address
+from llmri_protocol.addresses import (
+    LONGEST_UNIX_PATH,
+    AddressError,
+    format_address,
+    format_unix_address,
+    parse_address,
+    unix_path,
+)
 
 
 @pytest.mark.parametrize(
@@ -62,3 +69,18 @@ def test_any_text_is_an_address_or_is_refused(text: str) -> None:
 @given(st.sampled_from(["127.0.0.1", "box", "::1", "fe80::1%eth0"]), st.integers(1, (1 << 16) - 1))
 def test_an_address_that_was_written_is_read_again(host: str, port: int) -> None:
     assert parse_address(format_address(host, port)) == (host, port)
+
+
+def test_a_unix_socket_is_written_as_its_path() -> None:
+    assert unix_path("unix:/run/llmri.sock") == "/run/llmri.sock"
+    assert unix_path("unix:9999") == "9999"
+    assert unix_path(format_unix_address("a b:c")) == "a b:c"
+    assert unix_path("box:9999") is unix_path("") is None
+
+
+@pytest.mark.parametrize(
+    ("path", "length"), [("", 0), ("a\0b", 3), ("x" * (LONGEST_UNIX_PATH + 1), 104), ("ü" * 52, 104)]
+)
+def test_a_path_that_no_socket_can_have_is_told_with_both_lengths(path: str, length: int) -> None:
+    with pytest.raises(AddressError, match=rf"unix:PATH with a path of 1 to 103 bytes, not {length}"):
+        unix_path(f"unix:{path}")

@@ -109,6 +109,17 @@ def test_u8_is_the_formula_of_the_documentation() -> None:
     assert quantised.tolist() == [[0, round(1 / 4 * 255), 255], [0, 0, 0]]
 
 
+@given(values=ANY)
+def test_f16_is_numpys_own_and_f32_where_a_number_would_become_infinite(values: Rows) -> None:
+    with np.errstate(all="ignore"):
+        halves = values.astype(np.float16)
+    fits = (np.isfinite(halves) == np.isfinite(values)).all()
+    scan = travelled(values, "f32", "f16")
+    assert scan.dtype == ("f16" if fits else "f32")
+    np.testing.assert_array_equal(array_of(scan), halves.astype(np.float32) if fits else values)
+    assert scan.stats is None
+
+
 def test_u8_keeps_a_row_with_nan_and_infinities_readable() -> None:
     rows = np.array([[0.0, 1.0, np.nan, np.inf, -np.inf]], np.float32)
     assert to_wish(rows, "f32", "u8")[0].tolist() == [[0, 255, 0, 255, 0]]

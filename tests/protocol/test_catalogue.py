@@ -4,6 +4,7 @@ from typing import Any, get_args
 
 import pytest
 
+from docs.make.protocol import example_scan
 from llmri_protocol import Edit, catalogue, messages, plain
 from llmri_protocol.catalogue import (
     CatalogueError,
@@ -16,7 +17,7 @@ from llmri_protocol.catalogue import (
     small,
     type_of,
 )
-from llmri_protocol.codec import KNOWN, SENT_APART, WITH_ARRAY
+from llmri_protocol.codec import KNOWN, WITH_ARRAY, sent_apart
 from llmri_protocol.states import NATIVE, PLAIN, ROLES
 
 WHOLE_CLIENT: dict[str, Any] = {"role": "viewer", "answer": "reply", "check": None}
@@ -104,14 +105,17 @@ def test_a_viewer_only_looks_and_a_controller_may_send_every_command() -> None:
     assert ROLES["controller"] == set(messages.COMMANDS)
 
 
-def test_a_scan_alone_is_sent_from_its_own_memory() -> None:
-    assert {messages.Scan} == SENT_APART
-    assert {"scan", "influence_map", "attribution"} == WITH_ARRAY
+def test_scans_and_logits_alone_are_sent_from_their_own_memory() -> None:
+    apart = {kind: sent_apart(kind) for kind in ALL if sent_apart(kind)}
+    assert apart == {messages.Scan: ("data",), messages.Logits: ("data",)}
+    assert {"scan", "influence_map", "attribution", "logits"} == WITH_ARRAY
 
 
 def test_what_a_message_holds_weighs_in_a_queue() -> None:
     edit = Edit(site="resid_post", layer=0, op="steer", direction=(1.0,) * 1000)
     edits = messages.Edits(edits=(edit,) * 3, revision=1, undoable=1, redoable=0, by="x")
     assert messages.Edits.entry.weight(edits) > 3 * 9000
+    scan = example_scan()
+    assert messages.Scan.entry.weight(scan) == len(scan.data)
     history = messages.EditHistory(id=1, changes=())
     assert messages.EditHistory.entry.weight(history) == 0

@@ -2,7 +2,9 @@
 
 import io
 import re
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 import typer
@@ -11,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 from typer.testing import CliRunner
 
-from llmri_protocol.command_line import Fitting, application, one_sentence
+from llmri_protocol.command_line import Fitting, application, from_options, one_sentence
 
 
 def table() -> Table:
@@ -123,3 +125,88 @@ def test_help_is_as_narrow_as_the_terminal(width: int, monkeypatch: pytest.Monke
     text = CliRunner().invoke(app, ["--help"]).output
     assert "longer than a narrow terminal" in " ".join(text.split())
     assert width - 12 <= max(map(len, text.splitlines())) <= width
+
+
+@dataclass(frozen=True, kw_only=True)
+class Door:
+    key: Annotated[Path | None, typer.Option(help="Opens it.")] = None
+    locked: Annotated[bool, typer.Option("--locked", help="Lock it.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    name: Annotated[str, typer.Argument(help="Whose.")]
+    floors: Annotated[int, typer.Option(min=1, help="One above the other.")] = 2
+    door: Door = field(default_factory=Door)
+    colours: Annotated[list[str] | None, typer.Option("--colour", help="May be given again.")] = None
+
+    def __post_init__(self) -> None:
+        if self.door.locked and self.door.key is None:
+            raise typer.BadParameter("--locked needs a --key")
+
+
+def built(*arguments: str) -> tuple[list[House], str, int]:
+    """Return what a command was called with, what was said, and its exit status."""
+    houses: list[House] = []
+    app = application()
+
+    @app.command()
+    @from_options
+    def build(house: House) -> None:
+        """Build a house."""
+        houses.append(house)
+
+    done = CliRunner().invoke(app, arguments)
+    return houses, " ".join(done.output.split()), done.exit_code
+
+
+def by_hand(*arguments: str) -> str:
+    """Return what a command with the same options says, each an argument of its function."""
+    app = application()
+
+    @app.command()
+    def build(
+        *,
+        name: Annotated[str, typer.Argument(help="Whose.")],
+        floors: Annotated[int, typer.Option(min=1, help="One above the other.")] = 2,
+        key: Annotated[Path | None, typer.Option(help="Opens it.")] = None,
+        locked: Annotated[bool, typer.Option("--locked", help="Lock it.")] = False,
+        colours: Annotated[list[str] | None, typer.Option("--colour", help="May be given again.")] = None,
+    ) -> None:
+        """Build a house."""
+
+    return " ".join(CliRunner().invoke(app, arguments).output.split())
+
+
+def test_options_become_one_value_groups_and_all() -> None:
+    given = ("--floors", "3", "ours", "--key", "k", "--locked", "--colour", "red", "--colour", "blue")
+    expected = House(name="ours", floors=3, door=Door(key=Path("k"), locked=True), colours=["red", "blue"])
+    assert built(*given) == ([expected], "", 0)
+    assert built("ours")[0] == [House(name="ours")]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], [], ["ours", "--floors", "0"], ["ours", "--roof"]])
+def test_help_and_refusals_are_those_of_a_function_of_its_options(arguments: list[str]) -> None:
+    assert built(*arguments)[1] == by_hand(*arguments)
+
+
+def test_what_is_wrong_with_options_together_is_wrong_usage() -> None:
+    houses, said, status = built("ours", "--locked")
+    assert (houses, status) == ([], 2)
+    assert "--locked needs a --key" in said
+
+
+def test_a_command_of_anything_but_one_dataclass_is_refused_where_it_is_made() -> None:
+    @dataclass(frozen=True)
+    class Both:
+        one: Door
+        other: Door
+
+    def no_options(number: int) -> None: ...
+    def twice(both: Both) -> None: ...
+
+    twice.__annotations__["both"] = Both
+    with pytest.raises(TypeError, match=r"no_options takes .*expected one dataclass"):
+        from_options(no_options)
+    with pytest.raises(TypeError, match="Both has an option twice: key, locked"):
+        from_options(twice)

@@ -132,7 +132,7 @@ def test_the_first_message_must_be_hello() -> None:
     assert server.state == "closing"
 
 
-@pytest.mark.parametrize("first", [b"\0\0\0\0", header(3) + b"abc", raw({"type": "hello", "protocol": 1})])
+@pytest.mark.parametrize("first", [b"\0\0\0\0", header(3) + b"abc", raw({"type": "hello", "protocol": 2})])
 def test_whatever_is_wrong_with_the_first_message_ends_the_connection(first: bytes) -> None:
     server = ServerConnection()
     assert only_error(server.feed(first)).fatal
@@ -152,12 +152,14 @@ def test_another_version_is_refused_with_both_numbers_whatever_else_its_hello_ho
     assert client.state == "closed"
 
 
-def test_a_server_of_another_version_is_refused_by_the_client() -> None:
+@pytest.mark.parametrize("version", [1, 3])
+def test_a_server_of_another_version_is_refused_by_the_client(version: int) -> None:
     client = ClientConnection()
     client.hello("test")
-    welcome = Welcome(protocol=2, session="s", card=WELCOME.card, edits=(), limits=WELCOME.limits)
+    welcome = Welcome(protocol=version, session="s", card=WELCOME.card, edits=(), limits=WELCOME.limits)
     error = only_error(client.feed(joined(encode(welcome))))
     assert (error.code, error.fatal, client.state) == ("version", True, "closed")
+    assert f"the server speaks protocol {version}, this end speaks 2" in error.message
 
 
 @pytest.mark.parametrize(
@@ -181,7 +183,7 @@ def test_a_viewer_may_look() -> None:
 
 def test_a_second_hello_is_unexpected_and_the_connection_lives_on() -> None:
     server, client = opened()
-    error = only_error(server.feed(joined(encode(Hello(protocol=1, client="a", role="viewer")))))
+    error = only_error(server.feed(joined(encode(Hello(protocol=2, client="a", role="viewer")))))
     assert (error.code, error.fatal, server.role) == ("unexpected", False, "controller")
     with pytest.raises(LocalProtocolError, match="`hello` in state `open`"):
         client.hello("test")
@@ -261,7 +263,7 @@ def test_a_report_before_welcome_ends_the_clients_trust() -> None:
 def test_a_welcome_that_cannot_be_read_ends_the_clients_connection() -> None:
     client = ClientConnection()
     client.hello("test")
-    assert only_error(client.feed(raw({"type": "welcome", "protocol": 1}))).fatal
+    assert only_error(client.feed(raw({"type": "welcome", "protocol": 2}))).fatal
     assert client.state == "closed"
 
 

@@ -5,9 +5,10 @@ from typing import get_args
 import pytest
 from msgspec import inspect
 
-from llmri_protocol import ClientMessage, ServerMessage, State, documentation, encode, plain
+from docs.make import protocol as documentation
+from docs.make.reference import meaning, native_parts, title
+from llmri_protocol import ClientMessage, ServerMessage, State, encode, plain
 from llmri_protocol.errors import CODES, Code
-from llmri_protocol.reference import meaning, native_parts, title
 from llmri_protocol.states import STATES
 from tests.protocol.strategies import Kind
 
@@ -22,7 +23,7 @@ ALL_KINDS: list[Kind] = [
 
 
 def test_the_page_says_what_the_program_says() -> None:
-    again = "run `python -m llmri_protocol.documentation > docs/protocol.md`"
+    again = "run `python -m docs.make.protocol > docs/protocol.md`"
     assert PAGE.read_text() == documentation.page(), again
 
 

@@ -4,8 +4,9 @@ import msgspec
 import pytest
 
 from llmri_protocol import Edit
-from llmri_protocol.edit_hooks import HOOKS, as_hooks
+from llmri_protocol.edit_hooks import as_hooks
 from llmri_protocol.edit_sets import EditSetError
+from llmri_protocol.sites import HOOKS
 from tests.protocol.edit_sets import EXAMPLE
 
 

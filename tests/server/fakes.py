@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,19 +23,25 @@ from llmri_protocol.messages import (
     SiteCard,
 )
 from llmri_server.edits import check
+from llmri_server.pass_runs import PassLog, Runs, chunks
 from llmri_server.runtime import (
     Attributed,
     CapturePlan,
     ChatMessage,
+    GivenReply,
     Measured,
     NonFiniteError,
-    Outcome,
+    RepliesRead,
+    Rerun,
     Sampling,
     ScanEvent,
     Sink,
+    SiteLayers,
+    StoppedError,
     TokenEvent,
-    Wanted,
+    TurnOutcome,
 )
+from llmri_server.runtimes.common.given_replies import activations_one_by_one, read_one_by_one
 from tests.server.numpy_model import NumpyModel
 
 M = TypeVar("M", bound=Message)
@@ -75,11 +81,14 @@ class FakeRuntime:
     """
 
     card = CARD
+    threads = 1
 
     def __init__(self) -> None:
         self.words = ["one ", "two ", "three"]
         self.plan = CapturePlan()
         self.edits: tuple[Edit, ...] = ()
+        self.revision = 0
+        self.log = PassLog()
         self.conversations: list[list[ChatMessage]] = []
         self.before_token: Callable[[int], None] = lambda number: None
         self.before_pass: Callable[[], None] = lambda: None
@@ -92,31 +101,35 @@ class FakeRuntime:
     def check_edits(self, edits: Sequence[Edit]) -> None:
         check(edits, self.card)
 
-    def apply_edits(self, edits: Sequence[Edit]) -> None:
-        self.edits = tuple(edits)
+    def apply_edits(self, edits: Sequence[Edit], revision: int = 0) -> None:
+        self.edits, self.revision = tuple(edits), revision
 
     def capture(self, plan: CapturePlan) -> None:
         self.plan = plan
 
     def generate(
         self, conversation: Sequence[ChatMessage], sampling: Sampling, sink: Sink, stop: threading.Event
-    ) -> Outcome:
+    ) -> TurnOutcome:
         self.conversations.append(list(conversation))
         self.kept, self.kept_under = self.prompt_ids(conversation), self.edits
+        self.log.turn(0, self.kept)
+        self.log.add(self.edits, self.revision, len(self.kept))
         sink.token(TokenEvent(0, "prompt", 1, conversation[-1]["content"]))
         self._scan(sink, 0, "prompt")
         said: list[str] = []
         for number, word in enumerate(self.words, start=1):
             self._before(number)
+            revision = self.revision
             if stop.is_set():
-                return Outcome("".join(said), len(said), "stopped", self.trimmed)
+                return TurnOutcome("".join(said), len(said), "stopped", self.trimmed)
             self.kept += (number - 1,) if said else ()
             said.append(word)
-            sink.token(TokenEvent(number, "generate", number, word, -0.5, 1.0))
+            sink.token(TokenEvent(number, "generate", number, word, -0.5, 1.0, (), revision))
+            self.log.add(self.edits, self.revision, 1)
             self._scan(sink, number, "generate")
         self.kept += (len(self.words),)
-        sink.token(TokenEvent(len(self.words) + 1, "generate", 2, "<end>", -0.5, 1.0))
-        return Outcome("".join(said), len(said) + 1, "end", self.trimmed)
+        sink.token(TokenEvent(len(self.words) + 1, "generate", 2, "<end>", -0.5, 1.0, (), self.revision))
+        return TurnOutcome("".join(said), len(said) + 1, "end", self.trimmed)
 
     def replay(
         self,
@@ -125,7 +138,7 @@ class FakeRuntime:
         sink: Sink,
         stop: threading.Event,
         edits: Sequence[Edit],
-    ) -> Outcome:
+    ) -> TurnOutcome:
         ids = self.prompt_ids(conversation)
         first = len(ids)
         for number, token in enumerate(ids):
@@ -143,10 +156,24 @@ class FakeRuntime:
             text = self.text_of(token)
             sink.token(TokenEvent(first + number, "generate", token, text, float(logprobs[token]), 1.0))
         said = "".join(map(self.text_of, ids[first:]))
-        return Outcome(said, len(ids) - first, "stopped" if stop.is_set() else "length")
+        return TurnOutcome(said, len(ids) - first, "stopped" if stop.is_set() else "length")
 
     def context(self) -> tuple[int, ...]:
         return self.kept
+
+    def passes(self) -> Runs:
+        return self.log.runs
+
+    def rerun(self, request: Rerun) -> None:
+        for first, stop, run in chunks(request.runs, len(request.ids), 4):
+            self.before_pass()
+            if request.stop.is_set():
+                raise StoppedError("computing the tokens again was stopped")
+            phase: Phase = "prompt" if run.prompt is None or first < run.prompt else "generate"
+            for number in range(max(first, request.first), stop):
+                for site, layers in request.sites:
+                    rows = np.full((len(layers), self.width), number, np.float32)
+                    request.take(ScanEvent(number, phase, site, layers, "f32", rows, run.revision))
 
     def stale(self) -> bool:
         return bool(self.kept) and self.kept_under != self.edits
@@ -164,12 +191,15 @@ class FakeRuntime:
     def text_of(self, token: int) -> str:
         return f"w{token} "
 
+    def texts_of(self, ids: Sequence[int]) -> list[str]:
+        return [self.text_of(token) for token in ids]
+
     def measure(
         self,
         ids: Sequence[int],
         variants: Sequence[Sequence[Edit]],
         *,
-        sites: Wanted = (),
+        sites: SiteLayers = (),
         logits: int = 1,
         prompt: int | None = None,
     ) -> Measured:
@@ -184,6 +214,22 @@ class FakeRuntime:
             for site, layers in sites
         }
         return Measured(last, {site: each.swapaxes(1, 2) for site, each in rows.items()})
+
+    def given_reply(self, conversation: Sequence[ChatMessage], reply: str) -> GivenReply:
+        return GivenReply(self.prompt_ids(conversation), self.text_ids(reply))
+
+    def greedy_replies(
+        self, prompts: Sequence[Sequence[int]], longest: int, edits: Sequence[Edit] = ()
+    ) -> list[str]:
+        return [self._greedy(tuple(prompt), longest, edits) for prompt in prompts]
+
+    def read_replies(
+        self, given: Sequence[GivenReply], edits: Sequence[Edit] = (), *, against: RepliesRead | None = None
+    ) -> RepliesRead:
+        return read_one_by_one(self, given, edits, against)
+
+    def reply_activations(self, site: str, given: Sequence[GivenReply]) -> npt.NDArray[np.float32]:
+        return activations_one_by_one(self, site, given)
 
     def attribute(
         self,
@@ -224,6 +270,21 @@ class FakeRuntime:
         rows = np.array([seen["resid_post", layer][-1] for layer in range(LAYERS)])
         return self.model.unembedded(rows).astype(np.float32)
 
+    def lenses(
+        self, ids: Sequence[int], first: int, edits: Sequence[Edit] = (), *, prompt: int | None = None
+    ) -> Iterator[npt.NDArray[np.float32]]:
+        self.before_pass()
+        _, seen = self.model.run(ids, edits, prompt)
+        for position in range(first, len(ids)):
+            rows = np.array([seen["resid_post", layer][position] for layer in range(LAYERS)])
+            yield self.model.unembedded(rows).astype(np.float32)
+
+    def _greedy(self, prompt: tuple[int, ...], longest: int, edits: Sequence[Edit]) -> str:
+        ids = prompt
+        while len(ids) < len(prompt) + longest and ids[len(prompt) :][-1:] != (END,):
+            ids += (int(self.measure(ids, [edits], prompt=len(prompt)).logits[0, 0].argmax()),)
+        return "".join(self.text_of(token) for token in ids[len(prompt) :] if token != END)
+
     def _before(self, number: int) -> None:
         """Fail as runtimes do, of whose failed turns nothing is kept."""
         try:
@@ -237,7 +298,7 @@ class FakeRuntime:
             return
         for site, layers in self.plan.sites:
             rows = np.arange(len(layers) * self.width, dtype=np.float32).reshape(len(layers), -1) + number
-            sink.scan(ScanEvent(number, phase, site, layers, "f32", rows))
+            sink.scan(ScanEvent(number, phase, site, layers, "f32", rows, self.revision))
 
 
 class Viewer:

@@ -172,7 +172,7 @@ def test_more_clients_than_allowed_are_told_so(server: Server, connect: Connect)
 
 def test_commands_may_follow_hello_at_once(server: Server) -> None:
     with raw(server) as connection:
-        for message in (Hello(protocol=1, client="x", role="viewer"), Ping(id=1), Ping(id=2)):
+        for message in (Hello(protocol=2, client="x", role="viewer"), Ping(id=1), Ping(id=2)):
             body = msgspec.msgpack.encode(message)
             connection.sendall(struct.pack(">I", len(body)) + body)
         connection.shutdown(socket.SHUT_WR)

@@ -13,7 +13,7 @@ from llmri_client.address import Address
 from llmri_look.colours.theme import THEMES
 from llmri_look.keys import bindings
 from llmri_look.keys.bindings import Bindings
-from llmri_viewer.app.session import Session
+from llmri_viewer.app.application import Application
 from llmri_viewer.app.window import Window
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.layout.disc_camera import FLIGHT_SECONDS
@@ -47,7 +47,7 @@ class Desk:
         self, server: SyntheticServer, options: Options, table: Bindings, atlas: Atlas | None = None
     ) -> None:
         self.server = server
-        self.session = Session(Address(port=server.port), options, atlas=atlas)
+        self.session = Application(Address(port=server.port), options, atlas=atlas)
         self.window = Window(self.session, table, THEMES[options.theme])
         self.pilot = Pilot(self.window, patience=20)
         self.table = table

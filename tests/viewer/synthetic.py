@@ -233,7 +233,7 @@ class SyntheticServer:
             limits = Limits(client_frame=1 << 20, server_frame=256 << 20, queue=64, prompt_positions=256)
             answer(
                 Welcome(
-                    protocol=1, session=self._session, card=self.card, edits=self.edits[-1], limits=limits
+                    protocol=2, session=self._session, card=self.card, edits=self.edits[-1], limits=limits
                 )
             )
             return

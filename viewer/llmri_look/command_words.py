@@ -2,8 +2,6 @@
 
 from typing import Literal, get_args
 
-from llmri_look.view_names import KeyedView
-
 Gesture = Literal[
     "unit.select",
     "unit.add",
@@ -26,7 +24,6 @@ COMMANDS: tuple[str, ...] = (
     *(f"layer.tenth{tenth}" for tenth in range(1, 10)),
     "site.next",
     "site.previous",
-    *(f"{name}.toggle" for name in get_args(KeyedView)),
     "view.out",
     "clusters.most_active",
     "clusters.build",
@@ -87,4 +84,4 @@ COMMANDS: tuple[str, ...] = (
     "help.previous",
     "program.quit",
 )
-"""Commands that a key gives."""
+"""Commands that a key gives, but for those that show a view: `bindings.commands` has these, too."""

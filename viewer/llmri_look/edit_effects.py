@@ -4,22 +4,17 @@ from typing import Literal
 
 from llmri_protocol.messages import Edit
 
-EditEffect = Literal["more", "less", "off", "same", "other", "steer"]
+EditEffect = Literal["more", "less", "off", "same", "other", "aimed"]
 
 
 def effect_of(edit: Edit) -> EditEffect:
     """Say what an edit does to its units; `other` puts another value in their place."""
-    match edit.op:
-        case "scale":
-            return _against(edit.value, 1.0) if edit.value else "off"
-        case "add":
-            return _against(edit.value, 0.0)
-        case "set":
-            return "other" if edit.value else "off"
-        case "steer":
-            return "steer"
-        case _:
-            return "other"
+    operation = edit.operation
+    if operation.aimed:
+        return "aimed"
+    if operation.valued and edit.value == 0 and operation.neutral != 0:
+        return "off"
+    return "other" if operation.neutral is None else _against(edit.value, operation.neutral)
 
 
 def _against(value: float, neutral: float) -> EditEffect:

@@ -12,23 +12,23 @@ LARGE, SMALL = 10_000, 0.005  # where two digits behind the point say too much, 
 
 def amount(edit: Edit) -> str:
     """Return the operation with its number: a factor, `+0.30`, `=2.00`, `mean`, `steer +1.50`."""
-    match edit.op:
-        case "scale":
+    match edit.operation.amount:
+        case "factor":
             return words.factor(edit.value)
-        case "add":
+        case "sum":
             return _decimals(edit.value, "+")
-        case "set":
+        case "value":
             return f"={_decimals(edit.value)}"
-        case "steer":
-            return f"steer {_decimals(edit.value, '+')}"
-        case _:
+        case "dose":
+            return f"{edit.op} {_decimals(edit.value, '+')}"
+        case "name":
             return edit.op
 
 
 def where(edit: Edit) -> str:
     """Name the site, the layer, and the unit or how many units."""
     place = f"{edit.site} layer {edit.layer}"
-    if edit.op == "steer":
+    if edit.operation.aimed:
         return place
     units = f"unit {edit.units[0]}" if len(edit.units) == 1 else f"{len(edit.units)} units"
     return f"{place}, {units}"
@@ -43,7 +43,7 @@ def conditions(edit: Edit) -> str:
     """Say where in the conversation and when an edit acts; empty for everywhere and always."""
     scheduled = edit.schedule is not None and edit.positions == "generated"  # its tokens say it already
     parts = ["" if scheduled else _positions(edit)]
-    if edit.op == "mean" and edit.baseline == "conversation":
+    if edit.operation.averaged and edit.baseline == "conversation":
         parts.append("of this conversation")
     if edit.since is not None:
         parts.append(f"from position {edit.since}")

@@ -1,34 +1,18 @@
-"""The names of views, and of the key tables that hold in them: what else lists views has them from here."""
+"""The names of views, and of the key tables that hold in them; the views' own come from the key table."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal, get_args
 
-KeyedView = Literal["hebbian", "circles", "spectral", "influence", "layers", "tokens", "compare"]
-"""Views with keys of their own."""
+ViewName = str
+"""A view's name: its key's command is `NAME.toggle`, its own keys have it as their mode."""
 
-ViewName = Literal["grid", KeyedView]
-ViewMode = Literal["view", KeyedView]
-"""The key table of a view: its own, or that which holds in every view."""
+Mode = str
+"""The name of a key table: a view's own, `view` for what holds in every view, or one of the others."""
 
-Mode = Literal[ViewMode, "chat", "goto", "help"]
-"""All key tables."""
-
-OWN_KEYS: Mapping[ViewName, ViewMode] = MappingProxyType({name: name for name in get_args(KeyedView)})
-"""The key table of each view that has one of its own."""
-
-TITLES: Mapping[Mode, str] = MappingProxyType(
-    {
-        "hebbian": "In the Hebbian layout",
-        "circles": "Among the circles",
-        "spectral": "In the spectrum",
-        "influence": "In the influence map",
-        "layers": "In the view of all layers",
-        "tokens": "In the view of tokens",
-        "compare": "In the comparison",
-        "chat": "In the chat box",
-        "goto": "While typing where to go",
-        "help": "In the help",
-    }
+KEPT_TO_THEMSELVES: Mapping[Mode, str] = MappingProxyType(
+    {"chat": "In the chat box", "goto": "While typing where to go", "help": "In the help"}
 )
-"""What heads the keys of each table but the one that holds in every view."""
+"""What heads the keys of each table that is of no view."""
+
+SHARED_KEYS: Mapping[ViewName, Mode] = MappingProxyType({"grid": "view"})
+"""Views without keys of their own, and the table that holds in them."""

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from llmri_clustering.agglomeration.candidates import single
 from llmri_clustering.agglomeration.merges import Merges
+
+Numbers = npt.NDArray[np.intp] | npt.NDArray[np.int32]
 
 PAIRS = 512  # multiplied at a time: their means stay in the cache
 
@@ -20,12 +23,12 @@ class Centroids:
     """Clusters that are not merged yet.
 
     Attributes:
-        means: Of their standardised units, `[clusters, samples]`.
+        means: Of their standardised units, `[clusters, samples]`, in float32 or half that.
         sizes: Numbers of their units, `[clusters]`.
         nodes: Of the dendrogram, `[clusters]`.
     """
 
-    means: npt.NDArray[np.float32]
+    means: npt.NDArray[np.floating]
     sizes: npt.NDArray[np.float64]
     nodes: npt.NDArray[np.intp]
 
@@ -38,26 +41,25 @@ class Centroids:
         return Centroids(self.means[chosen], self.sizes[chosen], self.nodes[chosen])
 
     def shares(
-        self, first: npt.NDArray[np.intp], second: npt.NDArray[np.intp]
+        self, first: Numbers, second: Numbers
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Return what part of the units of two clusters together is in each, `[pairs]`."""
         share = self.sizes[first] / (self.sizes[first] + self.sizes[second])
         return share.astype(np.float32), (1 - share).astype(np.float32)
 
-    def similarity(
-        self, first: npt.NDArray[np.intp], second: npt.NDArray[np.intp]
-    ) -> npt.NDArray[np.float32]:
+    def similarity(self, first: Numbers, second: Numbers) -> npt.NDArray[np.float32]:
         """Return the mean correlation between the units of two clusters, `[pairs]`."""
         found = np.empty(len(first), dtype=np.float32)
         for at in range(0, len(first), PAIRS):
             here = slice(at, at + PAIRS)
-            np.einsum("ij,ij->i", self.means[first[here]], self.means[second[here]], out=found[here])
+            one, other = single(self.means[first[here]]), single(self.means[second[here]])
+            np.einsum("ij,ij->i", one, other, out=found[here])
         return found
 
     def merge(
         self,
-        first: npt.NDArray[np.intp],
-        second: npt.NDArray[np.intp],
+        first: Numbers,
+        second: Numbers,
         similarity: npt.NDArray[np.float32],
         merges: Merges,
     ) -> None:
@@ -65,5 +67,9 @@ class Centroids:
         heights = np.maximum(1 - similarity.astype(np.float64), 0)
         self.nodes[first] = merges.add(self.nodes[first], self.nodes[second], heights)
         of_first, of_second = self.shares(first, second)
-        self.means[first] = of_first[:, None] * self.means[first] + of_second[:, None] * self.means[second]
+        for at in range(0, len(first), PAIRS):
+            here = slice(at, at + PAIRS)
+            one, other = first[here], second[here]
+            mean = of_first[here, None] * self.means[one] + of_second[here, None] * self.means[other]
+            self.means[one] = mean
         self.sizes[first] += self.sizes[second]

@@ -6,6 +6,7 @@ fastcluster's chain takes units only; here a cluster counts as many units as it 
 import numpy as np
 import numpy.typing as npt
 
+from llmri_clustering.agglomeration.candidates import single
 from llmri_clustering.agglomeration.centroids import Centroids
 from llmri_clustering.agglomeration.merges import Merges
 from llmri_clustering.agglomeration.neighbourhood import neighbourhood_order
@@ -25,7 +26,7 @@ def merge_by_chain(clusters: Centroids, merges: Merges) -> None:
     """
     if len(clusters) < 2:  # noqa: PLR2004
         return
-    ordered = clusters[neighbourhood_order(clusters.means, signed=True)]
+    ordered = clusters[neighbourhood_order(single(clusters.means), signed=True)]
     _Chain(ordered, merges).run()
 
 
@@ -53,7 +54,7 @@ class _Chain:
         self._sizes: list[float] = clusters.sizes.tolist()
         self._nodes: list[int] = clusters.nodes.tolist()
         count = len(clusters)
-        self._similarity = similarities(clusters.means)
+        self._similarity = similarities(single(clusters.means))
         self._gone = np.zeros(count, dtype=np.float32)  # added to a row: -inf for what is merged
         self._chain: list[int] = []
 

@@ -6,13 +6,14 @@ import fastcluster  # type: ignore[import-untyped]  # it brings no types
 import numpy as np
 import numpy.typing as npt
 
-from llmri_clustering.agglomeration.average import average_linkage
+from llmri_clustering.agglomeration.average import SINGLE, Rows, average_linkage
 from llmri_clustering.agglomeration.distances import Floats, distances_of_correlation, distances_of_units
 from llmri_clustering.agglomeration.neighbourhood import neighbourhood_order
 from llmri_clustering.agglomeration.standardise import standardised
 from llmri_clustering.clusters import Distance, Method
+from llmri_clustering.sources import SampleSource, source_of
 
-MANY = 4096  # units above which a matrix of all distances is what takes most time and memory
+MANY = 2048  # units above which a matrix of all distances is what takes most time and memory
 
 
 def linkage(
@@ -42,32 +43,48 @@ def linkage(
 
 
 def linkage_from_samples(
-    samples: npt.NDArray[np.floating], *, method: Method = "average", distance: Distance = "1 - r"
+    samples: npt.NDArray[np.floating] | SampleSource,
+    *,
+    method: Method = "average",
+    distance: Distance = "1 - r",
+    exact: int | None = None,
 ) -> npt.NDArray[np.float64]:
     """Return the dendrogram over units from their samples, `[units - 1, 4]`, as `linkage` does.
 
     Correlations are made in float32, so that distances closer than its rounding (about 1e-7) are ties, which
     may be merged in another order than scipy's. For Ward's method they are made in float64.
 
-    Average linkage on 1 - r of more than 4,096 units takes the way of `average_linkage`, where the distances
+    Average linkage on 1 - r of more than 2,048 units takes the way of `average_linkage`, where the distances
     of all pairs are never held together. For anything else there is no matrix of all correlations either, but
-    this takes 8 bytes a pair of units.
+    this takes 8 bytes a pair of units. Samples are read a few units at a time. Where the standardised units
+    would take more than 512 MiB, they are held in half the precision, and a correlation is right to about
+    5e-4.
 
     Args:
         samples: Activations, `[samples, units]`; a constant unit has correlation 0 with all others.
         method: How far two groups of units are from each other.
         distance: How far two units are from each other.
+        exact: Clusters above which nearest neighbours are looked for in cells alone (`candidates_in_cells`),
+            for average linkage on 1 - r: then the dendrogram is an estimate. Without it, it is exact.
 
     Raises:
         ValueError: No unit, fewer than two samples, a value that is not finite, or an unknown word.
     """
     _check(method)
+    samples = source_of(samples)
     if method == "ward":
         return _through_distances(standardised(samples, np.float64), method, distance)
-    rows = standardised(samples)
-    if method == "average" and distance == "1 - r" and len(rows) > MANY:
-        return average_linkage(rows)
-    return _through_distances(rows, method, distance)
+    if method == "average" and distance == "1 - r" and samples.shape[1] > MANY:
+        return average_linkage(standardised_rows(samples), exact=exact)
+    return _through_distances(standardised(samples, np.float32), method, distance)
+
+
+def standardised_rows(samples: SampleSource) -> Rows:
+    """Return each unit with mean 0 and length 1, `[units, samples]`, in float32 as far as memory allows."""
+    count, units = samples.shape
+    if count * units * np.dtype(np.float32).itemsize <= SINGLE:
+        return standardised(samples)
+    return standardised(samples, np.float16)
 
 
 def _through_distances(rows: Floats, method: Method, distance: Distance) -> npt.NDArray[np.float64]:

@@ -19,17 +19,21 @@ from llmri_clustering.agglomeration.merges import Merges
 FEW = 1 / 200  # merges of a round by clusters: the nearest neighbours of most are no candidates any more
 
 Pairs = npt.NDArray[np.intp]
+Named = npt.NDArray[np.int32]
 
 
-def merge_reciprocal(clusters: Centroids, merges: Merges, rng: np.random.Generator) -> Centroids:
+def merge_reciprocal(
+    clusters: Centroids, merges: Merges, rng: np.random.Generator, known: Candidates | None = None
+) -> Centroids:
     """Merge while a round finds more than a few pairs, and give the clusters that are left.
 
     Args:
         clusters: Those to merge; they are written to.
         merges: Where to note the merges.
         rng: Draws what the candidates are chosen by, and which of equal pairs comes first.
+        known: The candidates among the clusters, where they were found already.
     """
-    found = candidates(clusters.means, rng)
+    found = candidates(clusters.means, rng) if known is None else known
     left = np.ones(len(clusters), dtype=np.bool_)
     while found is not None:
         pairs = _reciprocal(found, rng)
@@ -60,9 +64,9 @@ def _reciprocal(found: Candidates, rng: np.random.Generator) -> Pairs:
     return chosen
 
 
-def _merged(found: Candidates, clusters: Centroids, into: Pairs, gone: Pairs) -> Candidates:
+def _merged(found: Candidates, clusters: Centroids, into: Named, gone: Named) -> Candidates:
     """Return the candidates after merges: those of both, as far as they reach a floor."""
-    name = np.arange(len(clusters))
+    name = np.arange(len(clusters), dtype=np.int32)
     name[gone] = into
     changed = np.zeros(len(clusters), dtype=np.bool_)
     changed[into] = True
@@ -80,9 +84,10 @@ def _merged(found: Candidates, clusters: Centroids, into: Pairs, gone: Pairs) ->
     )
 
 
-def _distinct(first: Pairs, second: Pairs, clusters: int) -> tuple[Pairs, Pairs]:
+def _distinct(first: Named, second: Named, clusters: int) -> tuple[Named, Named]:
     """Return each pair once, the lesser cluster first, without those of a cluster with itself."""
-    keys = np.minimum(first, second) * clusters + np.maximum(first, second)
+    keys = np.minimum(first, second).astype(np.int64) * clusters + np.maximum(first, second)
     keys = np.sort(keys[first != second])
     keys = keys[np.diff(keys, prepend=-1) > 0]
-    return keys // clusters, keys % clusters
+    lesser, greater = np.divmod(keys, clusters)
+    return lesser.astype(np.int32), greater.astype(np.int32)

@@ -5,18 +5,19 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-Float = TypeVar("Float", np.float32, np.float64)
+from llmri_clustering.sources import SampleSource, blocks, source_of
 
-UNITS_AT_A_TIME = 256  # in float64 beside 512 samples a megabyte, which stays in the cache
+Float = TypeVar("Float", np.float32, np.float64, np.float16)
 
 
 def standardised(
-    samples: npt.NDArray[np.floating],
+    samples: npt.NDArray[np.floating] | SampleSource,
     dtype: type[Float] = np.float32,  # type: ignore[assignment]  # mypy #3737
 ) -> npt.NDArray[Float]:
     """Return each unit with mean 0 and length 1, a unit a row: `[units, samples]`.
 
-    A constant unit becomes zeros, so that its correlation with everything is 0.
+    A constant unit becomes zeros, so that its correlation with everything is 0. Samples are read a few
+    units at a time.
 
     Args:
         samples: Activations, `[samples, units]`.
@@ -25,27 +26,26 @@ def standardised(
     Raises:
         ValueError: Not two axes, no unit, fewer than two samples, or a value that is not finite.
     """
-    _check(samples)
-    count, units = samples.shape
+    source = source_of(samples)
+    count, units = source.shape
+    _check(count, units)
     rows = np.empty((units, count), dtype=dtype)
-    for first in range(0, units, UNITS_AT_A_TIME):
-        block = samples[:, first : first + UNITS_AT_A_TIME].T.astype(np.float64)
+    for here, values in blocks(source):
+        block = values.T.astype(np.float64)
         finite = np.isfinite(block).all(axis=1)
         if not finite.all():
-            unit = first + int(np.argmin(finite))
+            unit = here.start + int(np.argmin(finite))
             raise ValueError(f"unit {unit} has a sample that is not finite, expected numbers only")
         block -= block[:, :1].copy()  # makes a constant unit exactly 0, whatever its mean rounds to
         block -= block.mean(axis=1, keepdims=True)
         lengths = np.linalg.norm(block, axis=1, keepdims=True)
         np.divide(block, lengths, out=block, where=lengths > 0)
-        rows[first : first + UNITS_AT_A_TIME] = block
+        rows[here] = block
     return rows
 
 
-def _check(samples: npt.NDArray[np.floating]) -> None:
-    if samples.ndim != 2:  # noqa: PLR2004
-        raise ValueError(f"samples have {samples.ndim} axes, expected 2: [samples, units]")
-    if not samples.shape[1]:
+def _check(count: int, units: int) -> None:
+    if not units:
         raise ValueError("there are 0 units, expected at least 1")
-    if len(samples) < 2:  # noqa: PLR2004
-        raise ValueError(f"there are too few samples for a correlation: {len(samples)}, expected at least 2")
+    if count < 2:  # noqa: PLR2004
+        raise ValueError(f"there are too few samples for a correlation: {count}, expected at least 2")

@@ -4,13 +4,13 @@ from collections import Counter
 
 import numpy as np
 
-from llmri_clustering.samples import Samples
+from llmri_clustering.samples import AnySamples
 
 ENOUGH_SAMPLES = 200
 ENOUGH_TURNS = 20
 
 
-def cautions(samples: Samples, *, count: int, taking_part: int, constant: int) -> tuple[str, ...]:
+def cautions(samples: AnySamples, *, count: int, taking_part: int, constant: int) -> tuple[str, ...]:
     """Return warnings about what a clustering stands on, one sentence each.
 
     Args:

@@ -5,6 +5,7 @@ from typing import get_args
 
 from llmri_clustering.clusters import Distance, Measure, Method
 
+LEAST = {"resamples": 1, "nulls": 1, "tokens": 0, "context": 0, "turns": 0, "exact_units": 2}
 LEAST_UNITS = 8
 MOST_UNITS = 32  # of a small set; of a large one, one unit in so many:
 SHARE = 64
@@ -29,6 +30,8 @@ class BuildOptions:
         context: Tokens of text around each of them.
         turns: Turns named for each cluster.
         seed: Of everything random.
+        exact_units: Units up to which the dendrogram is exact; beyond, nearest neighbours are looked for in
+            cells, and how far that agrees is measured and told in the provenance.
     """
 
     distance: Distance = "1 - r"
@@ -42,13 +45,14 @@ class BuildOptions:
     context: int = 6
     turns: int = 4
     seed: int = 0
+    exact_units: int = 131_072
 
     def __post_init__(self) -> None:
         for name, known in (("distance", Distance), ("method", Method), ("measure", Measure)):
             if getattr(self, name) not in get_args(known):
                 choices = ", ".join(f'"{choice}"' for choice in get_args(known))
                 raise ValueError(f'{name} is "{getattr(self, name)}", expected one of {choices}')
-        for name, least in (("resamples", 1), ("nulls", 1), ("tokens", 0), ("context", 0), ("turns", 0)):
+        for name, least in LEAST.items():
             if getattr(self, name) < least:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected at least {least}")
         if self.sizes is not None and self.number is not None:

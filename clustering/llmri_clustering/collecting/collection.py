@@ -1,17 +1,20 @@
 """What a clustering stands on, gathered scan by scan."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
+from llmri_clustering.collecting.half_samples import HalfSamples
 from llmri_clustering.collecting.kept import Kept, KeptScans
 from llmri_clustering.collecting.tally import Tally
 from llmri_clustering.collecting.transcript import Transcript
-from llmri_clustering.samples import Samples, TurnText
+from llmri_clustering.samples import Samples, StoredSamples, TurnText
 from llmri_clustering.units import UnitSet
+
+SAMPLES_KEPT = 4096  # where nobody says otherwise
 
 
 class Collection:
@@ -26,6 +29,7 @@ class Collection:
             some servers read the whole conversation again in every turn.
         read_again: Whether tokens count that a turn only reads again, since they stood in the one before.
         seed: Of the choice.
+        half: Keep samples in half precision, 2 bytes a value; `stored_samples` then gives them.
 
     Attributes:
         transcript: The turns.
@@ -45,6 +49,7 @@ class Collection:
         first_tokens: bool = False,
         read_again: bool = True,
         seed: int = 0,
+        half: bool = False,
     ) -> None:
         self.units = units
         self.left_out = left_out
@@ -53,7 +58,7 @@ class Collection:
         self.tally = Tally()
         self.edited = False
         self.edits: int | None = 0
-        self._kept = KeptScans(keep, seed)
+        self._kept = KeptScans(keep, seed, half=half)
         self._first = 0 if first_tokens else 1
         self._read_again = read_again
         self._scanned: dict[int, set[int]] = {}  # tokens of the last two turns
@@ -139,6 +144,21 @@ class Collection:
         values = np.empty((len(kept), len(self.units)), np.float32)
         for row, scan in enumerate(kept):
             values[row] = scan.values
-        turn = np.array([scan.turn for scan in kept], np.int32)
-        token = np.array([scan.token for scan in kept], np.int32)
-        return Samples(values, turn, token, self.texts(groups))
+        return Samples(values, *_places(kept), self.texts(groups))
+
+    def stored_samples(self, groups: Mapping[str, tuple[int, ...]] | None = None) -> StoredSamples:
+        """Return the samples kept in half precision, not copied, with the texts that `texts` gives.
+
+        Raises:
+            ValueError: There are none, or they are not kept in half precision.
+        """
+        kept = self.in_order()
+        values = HalfSamples.of_kept(kept, self._kept.witnesses)
+        return StoredSamples(values, *_places(kept), self.texts(groups))
+
+
+def _places(kept: Sequence[Kept]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Return the turn and the token of each scan, `[scans]` each."""
+    turn = np.array([scan.turn for scan in kept], np.int32)
+    token = np.array([scan.token for scan in kept], np.int32)
+    return turn, token

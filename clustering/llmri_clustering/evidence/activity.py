@@ -3,7 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
-from llmri_clustering.evidence.grouping import Grouping
+from llmri_clustering.evidence.grouping import Grouping, sums_by_cluster
+from llmri_clustering.evidence.standard import standard_scores
+from llmri_clustering.sources import SampleSource, source_of
 
 
 def activity(z: npt.NDArray[np.float32], labels: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
@@ -20,6 +22,16 @@ def activity(z: npt.NDArray[np.float32], labels: npt.NDArray[np.int32]) -> npt.N
     """
     grouping = Grouping.of(labels)
     return grouping.sums(np.abs(z), axis=1) / grouping.sizes
+
+
+def activity_of_samples(
+    samples: npt.NDArray[np.floating] | SampleSource, labels: npt.NDArray[np.int32]
+) -> npt.NDArray[np.float64]:
+    """Return `activity` of samples `[samples, units]` standardised over themselves, read by units."""
+    source = source_of(samples)
+    magnitudes = ((here, np.abs(z)) for here, z in standard_scores(source))
+    sums = sums_by_cluster(magnitudes, labels, source.shape[0])
+    return np.ascontiguousarray((sums / Grouping.of(labels).sizes[:, None]).T)
 
 
 def turn_means(

@@ -1,5 +1,6 @@
 """Units by cluster: sums over the columns or rows of each cluster."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -43,3 +44,22 @@ class Grouping:
         ordered = np.take(values, self.order, axis=axis)
         sums: npt.NDArray[np.float64] = np.add.reduceat(ordered, self.starts, axis=axis, dtype=np.float64)
         return sums
+
+
+def sums_by_cluster(
+    values: Iterable[tuple[slice, npt.NDArray[np.float32]]], labels: npt.NDArray[np.int32], samples: int
+) -> npt.NDArray[np.float64]:
+    """Return the sum over the units of each cluster, `[clusters, samples]`, clusters by ascending number.
+
+    Args:
+        values: Units and what there is of them, `[samples, those units]`, block after block.
+        labels: Cluster of each unit, `[units]`; -1 in none.
+        samples: How many there are.
+    """
+    numbers = np.unique(labels[labels >= 0])
+    sums = np.zeros((len(numbers), samples))
+    for here, block in values:
+        inside = Grouping.of(labels[here])
+        if len(inside):
+            sums[np.searchsorted(numbers, inside.numbers)] += inside.sums(block.T, axis=0)
+    return sums

@@ -1,10 +1,13 @@
 """Units on one scale: z scores."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+
+from llmri_clustering.sources import SampleSource, blocks
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,3 +36,10 @@ class Standard:
         scale = np.divide(1, self.deviation, out=np.zeros_like(self.deviation), where=self.deviation > 0)
         z: npt.NDArray[np.float32] = (values - self.mean) * scale
         return z
+
+
+def standard_scores(source: SampleSource) -> Iterator[tuple[slice, npt.NDArray[np.float32]]]:
+    """Yield the units and the z scores `[samples, those units]` of block after block."""
+    for here, values in blocks(source):
+        single = values.astype(np.float32, copy=False)
+        yield here, Standard.of(single).z(single)

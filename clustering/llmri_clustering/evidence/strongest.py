@@ -7,11 +7,11 @@ import numpy.typing as npt
 
 from llmri_clustering.clusters import TokenLabel
 from llmri_clustering.evidence.activity import turn_means
-from llmri_clustering.samples import Samples, TurnText
+from llmri_clustering.samples import AnySamples, TurnText
 
 
 def strongest_tokens(
-    activity: npt.NDArray[np.float64], samples: Samples, *, number: int, context: int
+    activity: npt.NDArray[np.float64], samples: AnySamples, *, number: int, context: int
 ) -> tuple[TokenLabel, ...]:
     """Return the tokens on which one cluster's activity `[samples]` is highest, highest first.
 
@@ -51,13 +51,13 @@ def strongest_turns(
     )
 
 
-def _same_spot(samples: Samples, one: int, other: int, context: int) -> bool:
+def _same_spot(samples: AnySamples, one: int, other: int, context: int) -> bool:
     """Say whether two samples stand within `context` tokens of each other in one turn."""
     near = abs(int(samples.token[one]) - int(samples.token[other])) <= context
     return near and samples.turn[one] == samples.turn[other]
 
 
-def _label(samples: Samples, sample: int, z: float, context: int) -> TokenLabel:
+def _label(samples: AnySamples, sample: int, z: float, context: int) -> TokenLabel:
     """Return a sample's token with its surroundings; empty text where the turn's text is not known."""
     turn, token = int(samples.turn[sample]), int(samples.token[sample])
     tokens = _tokens(samples.texts, turn)

@@ -23,6 +23,7 @@ from llmri_clustering.files.record import (
     Record,
     clustering_of,
     digest,
+    unknown_as_nan,
 )
 
 Part = TypeVar("Part", Heading, Record)
@@ -98,8 +99,8 @@ def _decoded(written: str, kind: type[Part]) -> Part:
         ValueError: It is damaged, or another program's.
     """
     try:
-        return msgspec.json.decode(written, type=kind)
-    except (msgspec.DecodeError, RecursionError):
+        return msgspec.convert(unknown_as_nan(msgspec.json.decode(written)), kind)
+    except (msgspec.MsgspecError, RecursionError):
         raise ValueError("its record of clusters is damaged, or another program wrote it") from None
 
 

@@ -5,6 +5,7 @@ is JSON in its metadata, under `llmri_clustering`; under `digest` stands a check
 arrays.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import blake2b
@@ -23,6 +24,7 @@ FORMAT = "llmri clusters"
 VERSION = 1
 RECORD = "llmri_clustering"
 DIGEST = "digest"
+UNKNOWN = {"evidence": ("stability",), "null": ("inside", "separation", "stability")}  # before it is gathered
 
 Array = npt.NDArray[np.generic]
 Arrays = Mapping[str, Array]
@@ -138,6 +140,19 @@ def clustering_of(record: Record, arrays: Arrays) -> Clustering:
 def encoded(record: Record) -> bytes:
     """Write a record as JSON."""
     return msgspec.json.encode(record, enc_hook=_plain)
+
+
+def unknown_as_nan(record: object) -> object:
+    """Return a record with NaN for what was not known of the evidence, which JSON has as null."""
+    clusters = record.get("clusters") if isinstance(record, dict) else None
+    for cluster in clusters if isinstance(clusters, list) else ():
+        for part, may_be_unknown in UNKNOWN.items():
+            numbers = cluster.get(part) if isinstance(cluster, dict) else None
+            if isinstance(numbers, dict):
+                numbers.update(
+                    {name: math.nan for name in may_be_unknown if numbers.get(name, math.nan) is None}
+                )
+    return record
 
 
 def digest(record: bytes, arrays: Arrays) -> str:

@@ -10,7 +10,16 @@ import safetensors.numpy
 from llmri_clustering.clusters import Clustering
 from llmri_clustering.files.consistency import check
 from llmri_clustering.files.errors import ClusterFileError
-from llmri_clustering.files.record import DIGEST, RECORD, Record, arrays_of, digest, encoded, record_of
+from llmri_clustering.files.record import (
+    DIGEST,
+    RECORD,
+    Record,
+    arrays_of,
+    digest,
+    encoded,
+    record_of,
+    unknown_as_nan,
+)
 
 
 def save(path: str | os.PathLike[str], clustering: Clustering) -> None:
@@ -60,6 +69,6 @@ def _check_finite(record: bytes) -> None:
         ValueError: It cannot.
     """
     try:
-        msgspec.json.decode(record, type=Record)
+        msgspec.convert(unknown_as_nan(msgspec.json.decode(record)), Record)
     except msgspec.ValidationError:
         raise ValueError("a number is not finite") from None

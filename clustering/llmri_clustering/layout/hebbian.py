@@ -3,27 +3,36 @@
 import numpy as np
 import numpy.typing as npt
 
+from llmri_clustering.agglomeration.candidates import single
 from llmri_clustering.layout.alignment import align
+from llmri_clustering.layout.cells import nearest_in_cells
 from llmri_clustering.layout.forces import arrange
 from llmri_clustering.layout.graph import NeighbourGraph
 from llmri_clustering.layout.neighbours import nearest
 from llmri_clustering.layout.standardising import standardised
 from llmri_clustering.layout.start import as_places, as_positions, principal_places, spread_out
+from llmri_clustering.sources import SampleSource
 
 Positions = npt.NDArray[np.float32]
 
 FEWEST = 3  # units that vary, for a layout to mean anything
 GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
+EXACT = 16384  # units up to which all pairs are correlated
 RESUMED = 0.75  # share of the schedule that an earlier layout is spared
 DISC_SPACING = 0.4  # radius of the constant units' disc, over the root of their number
 
 
 def hebbian_layout(
-    samples: npt.ArrayLike, *, seed: int = 0, previous: Positions | None = None, neighbours: int = 15
+    samples: npt.ArrayLike | SampleSource,
+    *,
+    seed: int = 0,
+    previous: Positions | None = None,
+    neighbours: int = 15,
 ) -> Positions:
     """Return each unit's place in the plane, `[units, 2]`: correlated units stand close together.
 
-    Exact neighbours by correlation, two principal components smoothed over their graph, then attraction
+    Neighbours by correlation, exact up to 16,384 units and beyond looked for in the cells around each
+    (`nearest_in_cells`), two principal components smoothed over their graph, then attraction
     along the graph and random repulsion. The same samples and seed give the same bits on the same machine.
     Constant units, which correlate with nothing, stand in a disc beside the others.
 
@@ -43,24 +52,29 @@ def hebbian_layout(
         raise ValueError(f"{neighbours} neighbours asked for, expected at least 1")
     if previous is not None:
         _check(previous, len(units))
-    varying: npt.NDArray[np.bool_] = np.einsum("us,us->u", units, units) > 0
+    varying = units.any(axis=1)
     if varying.sum() < FEWEST:
         varying = np.zeros_like(varying)
     positions = np.empty((len(units), 2), dtype=np.float32)
     if varying.any():
         earlier = None if previous is None else previous[varying]
-        positions[varying] = _embed(units[varying], seed, earlier, neighbours)
+        positions[varying] = _embed(units if varying.all() else units[varying], seed, earlier, neighbours)
     positions[~varying] = _disc_beside(positions[varying], int((~varying).sum()))
     return positions
 
 
 def _embed(
-    units: npt.NDArray[np.float32], seed: int, previous: Positions | None, neighbours: int
+    units: npt.NDArray[np.floating], seed: int, previous: Positions | None, neighbours: int
 ) -> Positions:
     """Lay out standardised units that vary, `[units, samples]`, in an order drawn at random."""
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(units))
-    indices, _ = nearest(units, min(neighbours, len(units) - 1))
+    k = min(neighbours, len(units) - 1)
+    indices, _ = (
+        nearest(single(units), k)
+        if len(units) <= EXACT
+        else nearest_in_cells(np.ascontiguousarray(units), k, rng)
+    )
     graph = NeighbourGraph.of_neighbours(np.argsort(order)[indices[order]])
     if previous is None:
         places = arrange(principal_places(units, order, graph, rng), graph, rng)

@@ -48,8 +48,8 @@ def nearest(units: Floats, k: int) -> tuple[npt.NDArray[np.intp], Floats]:
         np.fill_diagonal(strip, -np.inf)
         found += _from_both_sides(strip, maxima[first:], first, k)
         if sum(len(unit) for unit, _, _ in found) > WAITING:
-            found = [_highest(found, k)]
-    _, other, correlation = _highest(found, k)
+            found = [highest(found, k)]
+    _, other, correlation = highest(found, k)
     return other.reshape(number, k), correlation.reshape(number, k)
 
 
@@ -86,7 +86,7 @@ def _places(mask: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.intp], npt.NDAr
     return row, column
 
 
-def _highest(found: list[Candidates], k: int) -> Candidates:
+def highest(found: list[Candidates], k: int) -> Candidates:
     """Return the `k` best candidates of each unit, by unit; all of them where there are fewer."""
     unit, other, correlation = (np.concatenate(parts) for parts in zip(*found, strict=True))
     order = np.lexsort((_narrow(other), *_falling(correlation), _narrow(unit)))

@@ -3,16 +3,25 @@
 import numpy as np
 import numpy.typing as npt
 
+from llmri_clustering.agglomeration.linkage import standardised_rows
+from llmri_clustering.sources import SampleSource, source_of
 
-def standardised(samples: npt.ArrayLike) -> npt.NDArray[np.float32]:
+LARGE = 2**27  # values, of which no second array is made
+
+
+def standardised(samples: npt.ArrayLike | SampleSource) -> npt.NDArray[np.floating]:
     """Return each unit with mean 0 and length 1 over the samples, `[units, samples]`; 0 where it is constant.
 
     Args:
-        samples: Activations, `[samples, units]`.
+        samples: Activations, `[samples, units]`, as an array or as what is read a few units at a time.
 
     Raises:
         ValueError: They have another number of axes, or are not all finite.
     """
+    if isinstance(samples, SampleSource):
+        return standardised_rows(samples)
+    if isinstance(samples, np.ndarray) and samples.ndim == 2 and samples.size > LARGE:  # noqa: PLR2004
+        return standardised_rows(source_of(samples))
     values = np.asarray(samples, dtype=np.float32)
     if values.ndim != 2:  # noqa: PLR2004  # samples and units
         raise ValueError(f"samples have {values.ndim} axes, expected 2: [samples, units]")

@@ -3,16 +3,18 @@
 import numpy as np
 import numpy.typing as npt
 
+from llmri_clustering.agglomeration.candidates import single
 from llmri_clustering.layout.graph import NeighbourGraph
 
 MIXTURES = 2  # from more a plane would have to be chosen, and a refit might choose another
 SMOOTHING = 20
 SPREAD = 0.19  # deviation of the places, times the root of the units: neighbours stand about 0.5 apart
+AT_ONCE = 16384  # units in float32
 JITTER = 1e-3  # so that identical units can part
 
 
 def principal_places(
-    units: npt.NDArray[np.float32],
+    units: npt.NDArray[np.floating],
     order: npt.NDArray[np.intp],
     graph: NeighbourGraph,
     rng: np.random.Generator,
@@ -32,7 +34,7 @@ def principal_places(
         rng: Gives the mixtures.
     """
     weights = rng.standard_normal((len(units), MIXTURES), dtype=np.float32)
-    mixed = units @ (units.T @ (weights - weights.mean(axis=0)))
+    mixed = _times(units, _times_transposed(units, weights - weights.mean(axis=0)))
     return spread_out(graph.smoothed(as_places(_whitened(mixed[order])), SMOOTHING), rng)
 
 
@@ -53,6 +55,22 @@ def as_places(positions: npt.NDArray[np.float32]) -> npt.NDArray[np.complex64]:
 def as_positions(places: npt.NDArray[np.complex64]) -> npt.NDArray[np.float32]:
     """Return complex numbers, `[units]`, as points of the plane, `[units, 2]`."""
     return np.ascontiguousarray(places).view(np.float32).reshape(-1, 2)
+
+
+def _times(units: npt.NDArray[np.floating], columns: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return the product, `[units, columns]`, without all units in float32 at once where they are not."""
+    parts = (single(units[at : at + AT_ONCE]) @ columns for at in range(0, len(units), AT_ONCE))
+    return np.concatenate(list(parts))
+
+
+def _times_transposed(
+    units: npt.NDArray[np.floating], columns: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Return the product with the transposed units, `[samples, columns]`, likewise."""
+    found = np.zeros((units.shape[1], columns.shape[1]), dtype=np.float32)
+    for at in range(0, len(units), AT_ONCE):
+        found += single(units[at : at + AT_ONCE]).T @ columns[at : at + AT_ONCE]
+    return found
 
 
 def _whitened(columns: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

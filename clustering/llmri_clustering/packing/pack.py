@@ -6,9 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from llmri_clustering.nesting import Nesting
-from llmri_clustering.packing.lattice import lattice_for
+from llmri_clustering.packing.lattice import TABLED, arrangement, lattice_for
 from llmri_clustering.packing.radii import checked_radii
 from llmri_clustering.packing.siblings import place_siblings
+
+BUNDLED = 1024  # equal units beside groups, above which they stand together: placed singly they take seconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +35,8 @@ def pack_circles(nesting: Nesting, radii: npt.ArrayLike | None = None, *, paddin
     """Place the groups and units of a nesting so that siblings don't overlap and parents hold their children.
 
     A group that holds nothing but equal units takes them from a hexagonal lattice. All other siblings are
-    placed by front chain (Wang, Wang, Dai, Wang 2006), those with the larger sum of unit areas first. The
-    same input gives the same packing.
+    placed by front chain (Wang, Wang, Dai, Wang 2006), those with the larger sum of unit areas first; more
+    than 1,024 equal units beside groups stand together in one disc. The same input gives the same packing.
 
     Args:
         nesting: What holds what, nested to any depth.
@@ -52,6 +54,21 @@ def pack_circles(nesting: Nesting, radii: npt.ArrayLike | None = None, *, paddin
     if not 0 <= padding < np.inf:
         raise ValueError(f"the padding is {padding}, expected a finite number that is not negative")
     return _Packer(nesting, checked, padding).packing()
+
+
+@dataclass(frozen=True, eq=False)
+class _Loose:
+    """The circles that the units of a group are placed by: one each, or one around all.
+
+    Attributes:
+        radii: Of these circles, with half of the padding around each unit, `[circles]`.
+        areas: Of the units within each, over pi, `[circles]`.
+        offsets: Where each unit stands in its circle, `[units]`, or one number for all.
+    """
+
+    radii: npt.NDArray[np.float64]
+    areas: npt.NDArray[np.float64]
+    offsets: npt.NDArray[np.complex128]
 
 
 class _Packer:
@@ -101,7 +118,14 @@ class _Packer:
         return equal
 
     def _fill(self, groups: npt.NDArray[np.int64]) -> None:
-        """Fill groups of equal units from the lattice, all at once."""
+        """Fill groups of equal units from the lattice, all at once but for those too large for its table."""
+        for group in groups[self.counts[groups] > TABLED].tolist():
+            units = slice(self.starts[group], self.starts[group] + self.counts[group])
+            loose = self._loose(units)
+            self.centres_of_members[units] = loose.offsets
+            self.group_radii[group] = loose.radii[0] + self.half_padding
+            self.areas[group] = loose.areas[0]
+        groups = groups[self.counts[groups] <= TABLED]
         if not len(groups):
             return
         counts, starts = self.counts[groups], self.starts[groups]
@@ -125,17 +149,27 @@ class _Packer:
         for group in unfilled[::-1].tolist():
             units = slice(self.starts[group], self.starts[group] + self.counts[group])
             groups = inner[group]
-            radii = np.concatenate((self.group_radii[groups], self.radii_of_members[units]))
-            sizes = np.concatenate((self.areas[groups], self.radii_of_members[units] ** 2))
+            loose = self._loose(units)
+            radii = np.concatenate((self.group_radii[groups] + self.half_padding, loose.radii))
+            sizes = np.concatenate((self.areas[groups], loose.areas))
             order = np.argsort(-sizes, kind="stable")
-            placed, around = place_siblings((radii[order] + self.half_padding).tolist())
+            placed, around = place_siblings(radii[order].tolist())
             centres = np.empty(len(order), dtype=np.complex128)
             centres[order] = placed
             for child, centre in zip(groups, centres[: len(groups)].tolist(), strict=True):
                 self.group_centres[child] = centre
-            self.centres_of_members[units] = centres[len(groups) :]
+            self.centres_of_members[units] = centres[len(groups) :] + loose.offsets
             self.group_radii[group] = around + self.half_padding if len(order) else 0.0
             self.areas[group] = sizes.sum()
+
+    def _loose(self, units: slice) -> _Loose:
+        """Return the units that stand in a group beside other groups: very many equal ones in one disc."""
+        radii = self.radii_of_members[units]
+        if len(radii) <= BUNDLED or radii.min() < radii.max() or not radii[0]:
+            return _Loose(radii + self.half_padding, radii**2, np.zeros(1, dtype=np.complex128))
+        apart = float(radii[0]) + self.half_padding
+        centres, around = arrangement(len(radii))
+        return _Loose(np.array([around * apart]), np.array([(radii**2).sum()]), centres * apart)
 
     def _in_place(self) -> npt.NDArray[np.complex128]:
         """Turn the groups' centres around their parents' into centres around the root's."""

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 
 from llmri.experiment.plots.style import BY_KIND, DPI, plain
 from llmri.experiment.wording import KINDS, TITLES
+from llmri_protocol.operations import OPERATIONS
 from llmri_protocol.user_files import whole
 from llmri_server.experiments.results import Results
-from llmri_server.experiments.running import UNCHANGED
 from llmri_server.experiments.sets import Kind
 from llmri_server.experiments.summary import Row
 
@@ -34,8 +34,9 @@ def draw_curves(results: Results, rows: Sequence[Row], operation: int, path: Pat
         _panel(axes, [row for row in there if row.task == task.name])
         axes.set_title(task.name if task.name == task.group else f"{task.name} ({task.group})")
         op = results.plan.operations[operation].op
-        if op in UNCHANGED:
-            axes.axvline(UNCHANGED[op], color="black", lw=0.8, ls=":")
+        neutral = OPERATIONS[op].neutral
+        if neutral is not None:
+            axes.axvline(neutral, color="black", lw=0.8, ls=":")
     for axes in panels.flat[len(tasks) :]:
         axes.set_visible(False)
     for axes in panels[-1]:

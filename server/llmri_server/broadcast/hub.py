@@ -1,7 +1,7 @@
 """Where everything that happens is announced, and every viewer gets what it asked for."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from llmri_protocol.messages import (
@@ -9,6 +9,7 @@ from llmri_protocol.messages import (
     Error,
     ModelCard,
     Notice,
+    Scan,
     ServerMessage,
     Subscribe,
     TurnEnd,
@@ -16,7 +17,7 @@ from llmri_protocol.messages import (
     WishedDtype,
 )
 from llmri_server.broadcast.outbox import Outbox
-from llmri_server.broadcast.scans import SharedScan
+from llmri_server.broadcast.shared_scans import SharedScan
 from llmri_server.runtime import CapturePlan
 
 
@@ -25,7 +26,7 @@ class SubscriptionError(ValueError):
 
 
 @dataclass(frozen=True)
-class Wish:
+class Subscription:
     """What one viewer wants of every scan: `sites` names the sites, `layers` are ascending."""
 
     sites: frozenset[str]
@@ -33,6 +34,7 @@ class Wish:
     dtype: WishedDtype = "native"
     every: int = 1
     prompt: bool = True
+    stats: bool = False
 
     def wants(self, scan: SharedScan) -> bool:
         """Say whether a scan of a wanted site is one of the wanted tokens."""
@@ -40,7 +42,8 @@ class Wish:
         return event.number % self.every == 0 and (self.prompt or event.phase == "generate")
 
 
-NOTHING = Wish(frozenset(), ())
+NOTHING = Subscription(frozenset(), ())
+TOO_LARGE = "a value of `{site}` is too large for f16, at most 65,504; such scans are sent as f32"
 FULL = Error(
     code="too_many_clients",
     message="this server has as many clients as it takes, or is ending; try again later",
@@ -54,6 +57,20 @@ class Member:
         self.outbox = outbox
         self.wish = NOTHING
         self.silent = silent
+        self._too_large: set[str] = set()
+
+    def shaped(self, scan: SharedScan) -> Iterator[Scan | Notice]:
+        """Yield a scan as the viewer wishes it at present, if at all, and what there is to say of that."""
+        wish = self.wish
+        if scan.event.site not in wish.sites:
+            return
+        message = scan.message(wish.layers, wish.dtype, stats=wish.stats)
+        if message is None:
+            return
+        yield message
+        if wish.dtype == "f16" and message.dtype != "f16" and message.site not in self._too_large:
+            self._too_large.add(message.site)
+            yield Notice(level="info", message=TOO_LARGE.format(site=message.site))
 
 
 class Hub:
@@ -125,7 +142,7 @@ class Hub:
         with self._lock:
             self._change(other for other in self._members if other is not member)
 
-    def subscribe(self, member: Member, wish: Wish) -> None:
+    def subscribe(self, member: Member, wish: Subscription) -> None:
         """Replace a viewer's wish."""
         with self._lock:
             member.wish = wish
@@ -173,7 +190,7 @@ class Hub:
             for member in self._members:
                 member.outbox.finish(Bye(reason=reason))
 
-    def wish_of(self, subscribe: Subscribe) -> Wish:
+    def wish_of(self, subscribe: Subscribe) -> Subscription:
         """Return the wish that a message describes.
 
         Raises:
@@ -190,12 +207,13 @@ class Hub:
             raise SubscriptionError(
                 f"layer {layers[-1]} was asked for, the model has layers 0 to {count - 1}"
             )
-        return Wish(
+        return Subscription(
             sites=frozenset(subscribe.sites),
             layers=tuple(layers),
             dtype=subscribe.dtype,
             every=subscribe.every,
             prompt=subscribe.prompt_tokens,
+            stats=subscribe.stats,
         )
 
     def _has_room(self, others: list[Member], *, silent: bool) -> bool:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from llmri_protocol.catalogue import OVERHEAD
 from llmri_protocol.messages import ServerMessage
 from llmri_protocol.plain import PlainServerMessage
-from llmri_server.broadcast.scans import SharedScan
+from llmri_server.broadcast.shared_scans import AnswerScan, SharedScan
 
 Outgoing = ServerMessage | PlainServerMessage
-Parcel = Outgoing | SharedScan
+OutboxItem = Outgoing | SharedScan | AnswerScan
 
 NOTICE_INTERVAL = 1.0  # seconds between two tellings of how many scans were dropped
 BATCH_PARCELS = 64
@@ -24,23 +24,25 @@ class OutboxLimits:
     """When a viewer loses its oldest scans, and when it loses its connection.
 
     `scans` are of each site that the viewer asked for, so that a prompt over several sites has room.
+    `answer_bytes` are of what answers its commands, which is never dropped.
     """
 
     scans: int = 512
     scan_bytes: int = 256 << 20
     messages: int = 100_000
     message_bytes: int = 64 << 20
+    answer_bytes: int = 512 << 20
 
 
 @dataclass(frozen=True)
-class Batch:
+class OutboxBatch:
     """What to send next, in order.
 
     `dropped` is the count of scans this viewer has lost so far where it is time to tell it, else 0; `full`
     says what was full when the latest of them went.
     """
 
-    parcels: list[Parcel]
+    parcels: list[OutboxItem]
     dropped: int
     full: str = ""
 
@@ -65,9 +67,11 @@ class Outbox:
         self.on_overflow: Callable[[], None] = _nothing
         self._ready = threading.Condition(threading.Lock())
         self._scans: deque[tuple[int, SharedScan]] = deque()
-        self._messages: deque[tuple[int, Outgoing]] = deque()
+        # With their order, and the bytes of what is a part of an answer.
+        self._messages: deque[tuple[int, Outgoing | AnswerScan, int]] = deque()
         self._scan_bytes = 0
         self._message_bytes = 0
+        self._answer_bytes = 0
         self._count = 0  # parcels put in so far: the order between the two queues
         self._told = 0
         self._told_at = -NOTICE_INTERVAL
@@ -79,18 +83,39 @@ class Outbox:
         """Whether it takes no more."""
         return self._closed
 
+    @property
+    def unread(self) -> int:
+        """How many bytes of answers wait to be sent."""
+        return self._answer_bytes
+
     def put(self, message: Outgoing) -> None:
         """Queue a message that must arrive; after `finish` nothing is taken any more."""
         size = weight(message)
         with self._ready:
             if self._closed or self.overflowing:
                 return
-            self._messages.append((self._count, message))
+            self._messages.append((self._count, message, 0))
             self._count += 1
             self._message_bytes += size
             if len(self._messages) > self.limits.messages or self._message_bytes > self.limits.message_bytes:
                 self._overflow()
             self._wake()
+
+    def put_answer(self, message: Outgoing | AnswerScan, size: int) -> bool:
+        """Queue a part of a command's answer, of so many bytes; is there room for it?
+
+        What is queued is never dropped: it waits for the viewer to read, while the model goes on.
+        """
+        with self._ready:
+            if self._closed or self.overflowing:
+                return True  # there is nobody to tell
+            if self._answer_bytes and self._answer_bytes + size > self.limits.answer_bytes:
+                return False
+            self._messages.append((self._count, message, size))
+            self._count += 1
+            self._answer_bytes += size
+            self._wake()
+            return True
 
     def put_scan(self, scan: SharedScan) -> None:
         """Queue a scan, at the cost of the oldest ones where the box is full."""
@@ -122,10 +147,10 @@ class Outbox:
                 return
             self._closed = True
             self._scans.clear()
-            self._messages.extend((self._count, message) for message in last)
+            self._messages.extend((self._count, message, 0) for message in last)
             self._ready.notify()
 
-    def take(self) -> Batch | None:
+    def take(self) -> OutboxBatch | None:
         """Wait for something to send; None once the box is finished and empty, or overflowing."""
         with self._ready:
             while True:
@@ -133,7 +158,7 @@ class Outbox:
                     return None
                 dropped = self._dropped_to_tell()
                 if dropped or self._scans or self._messages:
-                    return Batch(self._next_parcels(), dropped, self._full)
+                    return OutboxBatch(self._next_parcels(), dropped, self._full)
                 if self._closed:
                     return None
                 self._sleeping = True
@@ -168,7 +193,7 @@ class Outbox:
     def _forget(self) -> None:
         self._scans.clear()
         self._messages.clear()
-        self._scan_bytes = self._message_bytes = 0
+        self._scan_bytes = self._message_bytes = self._answer_bytes = 0
 
     def _dropped_to_tell(self) -> int:
         now = time.monotonic()
@@ -177,9 +202,9 @@ class Outbox:
         self._told, self._told_at = self.dropped, now
         return self.dropped
 
-    def _next_parcels(self) -> list[Parcel]:
+    def _next_parcels(self) -> list[OutboxItem]:
         """Merge the two queues in the order in which they were filled."""
-        parcels: list[Parcel] = []
+        parcels: list[OutboxItem] = []
         size = 0
         scans, messages = self._scans, self._messages
         while (scans or messages) and len(parcels) < BATCH_PARCELS and size < BATCH_BYTES:
@@ -189,8 +214,12 @@ class Outbox:
                 size += scan.nbytes
                 parcels.append(scan)
             else:
-                _, message = messages.popleft()
-                self._message_bytes -= weight(message)
+                _, message, answer = messages.popleft()
+                if answer:
+                    self._answer_bytes -= answer
+                    size += answer
+                elif not isinstance(message, AnswerScan):
+                    self._message_bytes -= weight(message)
                 parcels.append(message)
         return parcels
 

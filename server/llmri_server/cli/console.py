@@ -1,16 +1,20 @@
 """Standard input as a place to chat from: a terminal, a pipe, or nothing."""
 
 import contextlib
+import logging
 import os
 import sys
+from io import TextIOWrapper
+from typing import TextIO
 
 from llmri_protocol.printable import for_terminal
 from llmri_server.cli.interrupts import Ended, Interrupts
-from llmri_server.cli.pipe import answer_lines
 from llmri_server.cli.terminal import chat
-from llmri_server.network.access import shown
 from llmri_server.network.threads import GuardedThread
 from llmri_server.server import Server
+from llmri_server.service.model_worker import ClosedError
+
+log = logging.getLogger(__name__)
 
 
 def converse(server: Server, exit_at_eof: bool, interrupts: Interrupts) -> None:
@@ -30,8 +34,9 @@ def converse(server: Server, exit_at_eof: bool, interrupts: Interrupts) -> None:
 
 
 def announce(server: Server) -> None:
-    """Print the one line that says the server is ready."""
-    print(f"LLMRI listening on {shown(server.address)}", flush=True)  # noqa: T201
+    """Print the line that says the server is ready; one for each place where clients come in."""
+    for address in server.addresses:
+        print(f"LLMRI listening on {for_terminal(address)}", flush=True)  # noqa: T201
 
 
 def say_aside(text: str) -> None:
@@ -63,7 +68,7 @@ def _read_beside(server: Server, exit_at_eof: bool, interrupts: Interrupts) -> N
         if sys.stdin is not None and readable():
             answer_lines(server, sys.stdin)
         if exit_at_eof:
-            server.session.drain()
+            server.worker.drain()
             interrupts.end()
 
     def broken(why: str) -> None:
@@ -71,3 +76,35 @@ def _read_beside(server: Server, exit_at_eof: bool, interrupts: Interrupts) -> N
             server.fail(f"standard input could not be read on: {why}")
 
     GuardedThread("llmri-input", read, broken).start()
+
+
+def answer_lines(server: Server, lines: TextIO) -> None:
+    """Answer every line that isn't blank, one after another, until they end.
+
+    A turn that fails leaves an empty line, so that replies can be counted; why is on standard error.
+    """
+    if isinstance(lines, TextIOWrapper):
+        lines.reconfigure(errors="replace")
+    try:
+        for line in lines:
+            if line.strip():
+                print(_reply(server, line.rstrip("\r\n")), flush=True)  # noqa: T201
+    except ClosedError:  # the server ends, and answers no more
+        return
+    except BrokenPipeError:
+        log.warning("standard output was closed; replies go to viewers only")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _reply(server: Server, prompt: str) -> str:
+    try:
+        turn = server.chat(prompt)
+        reply = turn.reply()
+    except ClosedError:
+        raise
+    except RuntimeError as error:  # it failed, or too many turns wait
+        print(for_terminal(str(error)), file=sys.stderr)  # noqa: T201
+        return ""
+    if turn.outcome is not None and turn.outcome.reason == "context":
+        print(f"turn {turn.number} ended because the context is full", file=sys.stderr)  # noqa: T201
+    return reply

@@ -9,7 +9,7 @@ from llmri_server.cli.interrupts import Interrupts
 from llmri_server.protection import refused
 from llmri_server.server import Server
 from llmri_server.service.model_worker import TooManyTurnsError
-from llmri_server.service.turns import Turn
+from llmri_server.service.turns import PendingTurn
 
 UNITS_SHOWN = 8
 
@@ -118,7 +118,7 @@ def _mark(protected: int) -> str:
     return f" ({protected:,} protected)" if protected else ""
 
 
-def ending(turn: Turn) -> str:
+def ending(turn: PendingTurn) -> str:
     """Say what isn't plain from a reply itself: that it failed, or was cut short."""
     if turn.outcome is None:
         return f"[{turn.failure}]\n"

@@ -6,8 +6,6 @@ from typing import Any, Generic, Protocol, TypeVar
 from llmri_protocol.messages import Baseline, Edit
 from llmri_server.edits.resolution import Place, Resolved
 
-FROM_SAMPLES = ("mean", "resample")
-
 
 class Array(Protocol):
     """An array of any library: `rows[[0, 2]]` gives some rows."""
@@ -57,7 +55,7 @@ class Baselines(Generic[Rows]):
             (place, edit)
             for place, here in resolved.items()
             for edit in {id(edit): edit for edit in here.units.values()}.values()
-            if edit.op in FROM_SAMPLES
+            if edit.operation.sampled
         ]
         self._sample(place for place, edit in needs if self._text_of(edit) == "calibration")
         self._average(place for place, edit in needs if self._text_of(edit) == "conversation")
@@ -75,7 +73,7 @@ class Baselines(Generic[Rows]):
 
     def _text_of(self, edit: Edit) -> Baseline:
         """Return what an edit is based on; before anything was said that is the calibration text."""
-        said = self._conversation and edit.op == "mean"
+        said = self._conversation and edit.operation.averaged
         return edit.baseline if said else "calibration"
 
     def _sample(self, places: Iterable[Place]) -> None:

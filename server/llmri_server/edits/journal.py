@@ -1,9 +1,13 @@
-"""The history of the edits: one for all clients, with undo and redo."""
+"""The history of the edits: one for all clients, with undo and redo.
+
+A journal proposes what a change would come to, and keeps what is committed. It calls nobody: who asks puts a
+proposal in force in between, and tells who must know.
+"""
 
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -15,7 +19,9 @@ from llmri_server.edits.wording import counted, in_words
 CHANGES_KEPT = 1000
 NUMBERS_KEPT = 1 << 22  # units, heads and direction numbers of all sets that can be undone: about 150 MB
 
-Check = Callable[[Sequence[Edit]], None]
+
+class OvertakenError(RuntimeError):
+    """A proposal is committed after another change; the message gives both revisions."""
 
 
 @dataclass(frozen=True)
@@ -55,30 +61,37 @@ class _Set:
 class _History:
     """The set that stands, those before it, latest last, and those that were taken back, latest last."""
 
+    revision: int = 0
     now: _Set = _Set()
     done: tuple[_Set, ...] = ()
     undone: tuple[_Set, ...] = ()
 
+    def after(self, now: _Set, done: tuple[_Set, ...], undone: tuple[_Set, ...] = ()) -> "_History":
+        """Return what follows on this."""
+        return _History(self.revision + 1, now, done, undone)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A change that is not made yet: `state` is what then stands, `what` says what changed."""
+
+    state: JournalState
+    what: str
+    _history: _History
+
 
 class Journal:
-    """Ordered changes to the edits; thread-safe.
+    """Ordered changes to the edits; any thread may read it.
 
-    `on_change` is called with every new state while the journal is locked, so states arrive in the
-    order of their revisions; it must not call the journal, and where it raises, nothing has changed.
-    Each method gives whether anything changed. At most `limit` changes can be undone, and of large sets
-    fewer: as many as have `numbers` units in all. Of a method's `name`, None leaves the set's name as it is.
+    Each method that names a change returns it as a proposal, None where it would change nothing; `commit`
+    makes it. At most `limit` changes can be undone, and of large sets fewer: as many as have `numbers` units
+    in all. Of a method's `name`, None leaves the set's name as it is.
     """
 
-    def __init__(
-        self,
-        on_change: Callable[[JournalState], None] | None = None,
-        limit: int = CHANGES_KEPT,
-        numbers: int = NUMBERS_KEPT,
-    ) -> None:
-        self._on_change = on_change
+    def __init__(self, limit: int = CHANGES_KEPT, numbers: int = NUMBERS_KEPT) -> None:
         self._limit = limit
         self._numbers = numbers
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # what was committed is read whole
         self._history = _History()
         self._changes: deque[Change] = deque(maxlen=limit)
         self._state = JournalState()
@@ -99,75 +112,82 @@ class Journal:
         with self._lock:
             return tuple(self._changes)
 
-    def add(self, edits: Sequence[Edit], by: str, name: str | None = None) -> bool:
-        """Add edits; a unit's later edit wins over its earlier one."""
+    def add(self, edits: Sequence[Edit], by: str, name: str | None = None) -> Proposal | None:
+        """Propose to add edits; a unit's later edit wins over its earlier one."""
         what = in_words(edits) + (f", called `{name}`" if name else "")
-        with self._lock:
-            return self._change(_with_added(self._history.now.standing, edits, by), name, by, what)
+        history = self._history
+        return self._change(history, _with_added(history.now.standing, edits, by), name, by, what)
 
-    def replace_all(self, edits: Sequence[Edit], by: str, name: str | None = None) -> bool:
-        """Let these be all the edits that stand, whoever set those before: one change."""
+    def replace_all(self, edits: Sequence[Edit], by: str, name: str | None = None) -> Proposal | None:
+        """Propose that these be all the edits that stand, whoever set those before: one change."""
         what = (f"loaded `{name}`, " if name else "replaced all by ") + counted(len(edits), "edit")
-        with self._lock:
-            return self._change(_with_added((), edits, by), name, by, what)
+        return self._change(self._history, _with_added((), edits, by), name, by, what)
 
-    def replace_of(self, client: str, edits: Sequence[Edit]) -> bool:
-        """Let these edits be all that `client` wants, instead of what it set before: one change."""
+    def replace_of(self, client: str, edits: Sequence[Edit]) -> Proposal | None:
+        """Propose that these be all that `client` wants, instead of what it set before: one change."""
         what = in_words(edits) if edits else "took its own edits back"
-        with self._lock:
-            others = tuple(entry for entry in self._history.now.standing if entry.by != client)
-            return self._change(_with_added(others, edits, client), None, client, what)
+        history = self._history
+        others = tuple(entry for entry in history.now.standing if entry.by != client)
+        return self._change(history, _with_added(others, edits, client), None, client, what)
 
-    def clear(self, by: str) -> bool:
-        """Remove every edit and the set's name; it can be undone."""
-        with self._lock:
-            return self._change((), "", by, "clear")
+    def clear(self, by: str) -> Proposal | None:
+        """Propose to remove every edit and the set's name; it can be undone."""
+        return self._change(self._history, (), "", by, "clear")
 
-    def undo(self, by: str, check: Check = lambda _: None) -> bool:
-        """Take back the latest change, whoever made it; `check` may refuse the edits that then stand."""
-        with self._lock:
-            history = self._history
-            if not history.done:
-                return False
-            *done, before = history.done
-            check(_edits(before))
-            self._commit(_History(before, tuple(done), (*history.undone, history.now)), by, "undo")
-            return True
+    def undo(self, by: str) -> Proposal | None:
+        """Propose to take back the latest change, whoever made it."""
+        history = self._history
+        if not history.done:
+            return None
+        *done, before = history.done
+        return _proposed(history.after(before, tuple(done), (*history.undone, history.now)), by, "undo")
 
-    def redo(self, by: str, check: Check = lambda _: None) -> bool:
-        """Make the change again that was taken back last; `check` may refuse the edits that then stand."""
-        with self._lock:
-            history = self._history
-            if not history.undone:
-                return False
-            *undone, after = history.undone
-            check(_edits(after))
-            self._commit(_History(after, (*history.done, history.now), tuple(undone)), by, "redo")
-            return True
+    def redo(self, by: str) -> Proposal | None:
+        """Propose to make the change again that was taken back last."""
+        history = self._history
+        if not history.undone:
+            return None
+        *undone, after = history.undone
+        return _proposed(history.after(after, (*history.done, history.now), tuple(undone)), by, "redo")
 
-    def _change(self, standing: _Standing, name: str | None, by: str, what: str) -> bool:
-        before = self._history.now
+    def commit(self, proposal: Proposal) -> None:
+        """Keep a change that was put in force.
+
+        Raises:
+            OvertakenError: Another was committed since it was proposed.
+        """
+        state = proposal.state
+        with self._lock:
+            if state.revision != self._state.revision + 1:
+                raise OvertakenError(
+                    f"a change to revision {state.revision} comes after revision {self._state.revision}"
+                )
+            self._history, self._state = proposal._history, state
+            self._changes.append(
+                Change(revision=state.revision, time=time.time(), by=state.by, what=proposal.what)
+            )
+
+    def _change(
+        self, history: _History, standing: _Standing, name: str | None, by: str, what: str
+    ) -> Proposal | None:
+        before = history.now
         after = _Set(standing, before.name if name is None else name)
         if after == before:
-            return False
-        done = _bounded((*self._history.done, before)[-self._limit :], self._numbers)
-        self._commit(_History(after, done), by, what)
-        return True
+            return None
+        done = _bounded((*history.done, before)[-self._limit :], self._numbers)
+        return _proposed(history.after(after, done), by, what)
 
-    def _commit(self, history: _History, by: str, what: str) -> None:
-        """Let the listener put the new state in force, then keep it."""
-        state = JournalState(
-            edits=_edits(history.now),
-            name=history.now.name,
-            revision=self._state.revision + 1,
-            undoable=len(history.done),
-            redoable=len(history.undone),
-            by=by,
-        )
-        if self._on_change is not None:
-            self._on_change(state)
-        self._history, self._state = history, state
-        self._changes.append(Change(revision=state.revision, time=time.time(), by=by, what=what))
+
+def _proposed(history: _History, by: str, what: str) -> Proposal:
+    state = JournalState(
+        edits=_edits(history.now),
+        name=history.now.name,
+        revision=history.revision,
+        undoable=len(history.done),
+        redoable=len(history.undone),
+        by=by,
+    )
+    return Proposal(state, what, history)
 
 
 def _bounded(done: Sequence[_Set], numbers: int) -> tuple[_Set, ...]:
@@ -205,7 +225,7 @@ def _without(entry: _Entry, overridden: Resolved) -> _Entry | None:
     gone = overridden.get((entry.edit.site, entry.edit.layer))
     if gone is None:
         return entry
-    if entry.edit.op == "steer":
+    if entry.edit.operation.aimed:
         replaced = any(steer.direction == entry.edit.direction for steer in gone.steers)
         return None if replaced else entry
     units = tuple(unit for unit in entry.edit.units if unit not in gone.units)

@@ -20,7 +20,7 @@ def who_broke(edits: Sequence[Edit], breaks: Breaks) -> str:
         return f"the logits became {BROKEN} under {len(edits)} edits, but not when they were computed again"
     number = _first_breaking(edits, breaks)
     edit = edits[number - 1]
-    action = edit.op if edit.op in ("mean", "resample") else f"{edit.op} {edit.value:g}"
+    action = f"{edit.op} {edit.value:g}" if edit.operation.valued else edit.op
     place = f"`{edit.site}`, layer {edit.layer}, {action}"
     return f"edit {number} of {len(edits)} ({place}) made the logits {BROKEN}"
 

@@ -33,7 +33,7 @@ def resolve(edits: Iterable[Edit]) -> dict[Place, PlaceEdits]:
     resolved: dict[Place, PlaceEdits] = {}
     for edit in edits:
         here = resolved.setdefault((edit.site, edit.layer), PlaceEdits())
-        if edit.op == "steer":
+        if edit.operation.aimed:
             here.steers = [steer for steer in here.steers if steer.direction != edit.direction]
             here.steers.append(edit)
         else:
@@ -52,7 +52,7 @@ def latest(edits: Iterable[Edit]) -> tuple[Edit, ...]:
     steered: set[tuple[Place, tuple[float, ...]]] = set()
     for edit in reversed(tuple(edits)):
         place = (edit.site, edit.layer)
-        if edit.op == "steer":
+        if edit.operation.aimed:
             if (place, edit.direction) not in steered:
                 steered.add((place, edit.direction))
                 remaining.append(edit)

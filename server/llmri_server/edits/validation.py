@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from llmri_protocol.messages import Edit, ModelCard, SiteCard
+from llmri_protocol.operations import AIMED
 from llmri_server.runtime import EditError
 
 LARGEST_VALUE = 3.4e38  # multipliers are float32 on the device; beyond this they would be infinite
@@ -33,8 +34,9 @@ def _problem(edit: Edit, card: ModelCard) -> str | None:
 
 
 def _units_problem(edit: Edit, site: SiteCard) -> str | None:
-    if edit.op == "steer":
-        return "`steer` moves all units of a site, so it takes no units" if edit.units or edit.heads else None
+    if edit.operation.aimed:
+        named = edit.units or edit.heads
+        return f"`{edit.op}` moves all units of a site, so it takes no units" if named else None
     if not edit.units and not edit.heads:
         return "it names no unit; name at least one"
     for unit in edit.units:
@@ -51,8 +53,8 @@ def _units_problem(edit: Edit, site: SiteCard) -> str | None:
 def _value_problem(edit: Edit, site: SiteCard) -> str | None:
     if not math.isfinite(edit.value) or abs(edit.value) > LARGEST_VALUE:
         return f"its value is {edit.value}; a finite float32 is needed, such as 0 to ablate or 1.5 to boost"
-    if edit.op != "steer":
-        return f"`{edit.op}` takes no direction; `steer` does" if edit.direction else None
+    if not edit.operation.aimed:
+        return f"`{edit.op}` takes no direction; `{AIMED[0]}` does" if edit.direction else None
     if len(edit.direction) != site.width:
         return f"its direction has {len(edit.direction)} numbers; `{edit.site}` has {site.width} units"
     if not all(math.isfinite(number) and abs(number) <= LARGEST_VALUE for number in edit.direction):
@@ -72,7 +74,8 @@ def _positions_problem(edit: Edit) -> str | None:
 
 def _unusable_site(name: str, card: ModelCard) -> str:
     if name in card.absent:
-        return f"the site `{name}` was not found in this model"
+        why = card.reasons.get(name)
+        return f"the site `{name}` was not found in this model" + (f" ({why})" if why else "")
     if any(site.name == name for site in card.sites):
         return f"the site `{name}` can be watched but not edited"
     return f"there is no site `{name}`"

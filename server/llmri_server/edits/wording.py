@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 from llmri_protocol.messages import Edit
 
-VALUED = frozenset({"scale", "add", "set", "steer"})
-
 
 def in_words(edits: Sequence[Edit]) -> str:
     """Say what edits do, in words; of several, the first, and how many more there are."""
@@ -17,7 +15,7 @@ def in_words(edits: Sequence[Edit]) -> str:
 
 def one_in_words(edit: Edit) -> str:
     """Say what one edit does, and where: scale 0 on 3 units of `mlp_act`, layer 4."""
-    deed = f"{edit.op} {edit.value:g}" if edit.op in VALUED else edit.op
+    deed = f"{edit.op} {edit.value:g}" if edit.operation.valued else edit.op
     return f"{deed} on {_whom(edit)}`{edit.site}`, layer {edit.layer}"
 
 
@@ -27,6 +25,6 @@ def counted(number: int, thing: str) -> str:
 
 
 def _whom(edit: Edit) -> str:
-    if edit.op == "steer":
+    if edit.operation.aimed:
         return ""
     return f"unit {edit.units[0]} of " if len(edit.units) == 1 else f"{counted(len(edit.units), 'unit')} of "

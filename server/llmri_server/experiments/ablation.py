@@ -8,12 +8,14 @@ import numpy.typing as npt
 
 from llmri_protocol.messages import Edit
 from llmri_server.experiments.choosing import places_of
+from llmri_server.experiments.replies import conversation_of
 from llmri_server.experiments.selectivity import Mask, most_selective, random_units, within_layer
-from llmri_server.pocket.score import mark
+from llmri_server.pocket.questions import SPARE_TOKENS
 from llmri_server.pocket.skills import Example, Skill
-from llmri_server.torch_runtime import TorchRuntime
+from llmri_server.runtime import Runtime
 
 SITE = "mlp_act"
+BATCH = 100  # questions asked at once
 
 Questions = Sequence[tuple[Skill, Sequence[Example]]]
 Magnitudes = npt.NDArray[np.floating]
@@ -22,7 +24,7 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Condition:
+class AblationCondition:
     """One way to ablate: its name, and a set of units a draw, each `[layers, width]`."""
 
     name: str
@@ -30,7 +32,7 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ConditionScores:
     """The share of each skill answered rightly, for every draw of a condition."""
 
     condition: str
@@ -60,7 +62,7 @@ def contrast(magnitudes: Sequence[tuple[Skill, Magnitudes]]) -> tuple[Magnitudes
 
 def conditions(
     numeric: Magnitudes, other: Magnitudes, *, share: float, draws: int, layer: int, seed: int
-) -> tuple[Condition, ...]:
+) -> tuple[AblationCondition, ...]:
     """Return the experiment's conditions, from the units' magnitudes in two kinds of text.
 
     Ablated are nothing, the `share` of all units most selective for numbers, as many random units, and
@@ -81,13 +83,13 @@ def conditions(
     selective_within = most_selective(numeric[rows], other[rows], count_within)
     random_within = (random_units((1, width), count_within, rng) for _ in range(draws))
     return (
-        Condition("untouched", (np.zeros(numeric.shape, dtype=np.bool_),)),
-        Condition("selective, all layers", (most_selective(numeric, other, count),)),
-        Condition(
+        AblationCondition("untouched", (np.zeros(numeric.shape, dtype=np.bool_),)),
+        AblationCondition("selective, all layers", (most_selective(numeric, other, count),)),
+        AblationCondition(
             "random, all layers", tuple(random_units((layers, width), count, rng) for _ in range(draws))
         ),
-        Condition(f"selective, layer {layer}", (within_layer(selective_within, layer, layers),)),
-        Condition(
+        AblationCondition(f"selective, layer {layer}", (within_layer(selective_within, layer, layers),)),
+        AblationCondition(
             f"random, layer {layer}",
             tuple(within_layer(chosen, layer, layers) for chosen in random_within),
         ),
@@ -96,28 +98,34 @@ def conditions(
 
 def edits_of(units: Mask, site: str = SITE) -> tuple[Edit, ...]:
     """Return the edits that ablate those units, `[layers, width]`: one edit a layer that has any."""
-    return tuple(
-        Edit(site=site, layer=place.layer, units=place.units, op="scale", value=0.0)
-        for place in places_of(units)
-    )
+    return tuple(Edit(site=site, layer=place.layer, units=place.units) for place in places_of(units))
 
 
 def run_condition(
-    runtime: TorchRuntime, condition: Condition, questions: Questions, progress: Progress
-) -> Outcome:
-    """Mark every skill under every draw of a condition; leaves the runtime without edits."""
-    marks = []
-    try:
-        for units in condition.draws:
-            runtime.apply_edits(edits_of(units))
-            marks.append(dict(_mark_all(runtime, questions, progress)))
-    finally:
-        runtime.apply_edits(())
-    return Outcome(condition.name, int(condition.draws[0].sum()), tuple(marks))
+    runtime: Runtime, condition: AblationCondition, questions: Questions, progress: Progress
+) -> ConditionScores:
+    """Mark every skill under every draw of a condition."""
+    marks = [dict(_mark_all(runtime, edits_of(units), questions, progress)) for units in condition.draws]
+    return ConditionScores(condition.name, int(condition.draws[0].sum()), tuple(marks))
 
 
-def _mark_all(runtime: TorchRuntime, questions: Questions, progress: Progress) -> Iterator[tuple[str, float]]:
-    with runtime.hooked():
-        for skill, examples in questions:
-            progress(skill.name)
-            yield skill.name, mark(runtime.model, runtime.tokenizer, skill, examples).share
+def _mark_all(
+    runtime: Runtime, edits: tuple[Edit, ...], questions: Questions, progress: Progress
+) -> Iterator[tuple[str, float]]:
+    for skill, examples in questions:
+        progress(skill.name)
+        yield skill.name, _share(runtime, skill, examples, edits)
+
+
+def _share(runtime: Runtime, skill: Skill, examples: Sequence[Example], edits: tuple[Edit, ...]) -> float:
+    """Ask every question, each in a conversation of its own; give the share that is answered rightly."""
+    right = 0
+    for first in range(0, len(examples), BATCH):
+        asked = examples[first : first + BATCH]
+        prompts = [runtime.prompt_ids(conversation_of(example.prompt)) for example in asked]
+        longest = max(len(runtime.text_ids(example.reply)) for example in asked)
+        replies = runtime.greedy_replies(prompts, longest + SPARE_TOKENS, edits)
+        right += sum(
+            skill.check(example.prompt, reply) for example, reply in zip(asked, replies, strict=True)
+        )
+    return right / len(examples)

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from llmri_protocol.operations import DOSED
 from llmri_protocol.suggestions import did_you_mean
 from llmri_server.experiments.errors import ExperimentError
 from llmri_server.experiments.plan import (
@@ -15,8 +16,6 @@ from llmri_server.experiments.plan import (
     SelectiveUnits,
 )
 from llmri_server.pocket.skills import SKILLS
-
-DOSED = ("scale", "add", "set")
 
 
 def check(plan: Plan) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from llmri_server.experiments.errors import ExperimentError
-from llmri_server.experiments.plan import AllUnits, ListedUnits, Place, Plan, SelectiveUnits
+from llmri_server.experiments.plan import AllUnits, LayerUnits, ListedUnits, Plan, SelectiveUnits
 from llmri_server.experiments.selectivity import Mask, most_selective
 
 Profiles = Mapping[str, Sequence[npt.NDArray[np.float64]]]  # a group's tasks, each `[layers, width]`
@@ -91,10 +91,10 @@ def choose(units: Chosen, scope: Scope, magnitudes: Profiles, protected: Mask | 
     return chosen
 
 
-def places_of(units: Mask) -> tuple[Place, ...]:
+def places_of(units: Mask) -> tuple[LayerUnits, ...]:
     """Write a mask as unit numbers, layer by layer."""
     return tuple(
-        Place(layer=layer, units=tuple(np.flatnonzero(row).tolist()))
+        LayerUnits(layer=layer, units=tuple(np.flatnonzero(row).tolist()))
         for layer, row in enumerate(units)
         if row.any()
     )
@@ -107,7 +107,7 @@ def _check_room(count: int, free: int) -> None:
         )
 
 
-def _listed(places: Sequence[Place], scope: Scope) -> Mask:
+def _listed(places: Sequence[LayerUnits], scope: Scope) -> Mask:
     chosen = np.zeros((scope.depth, scope.width), dtype=np.bool_)
     for place in places:
         if max(place.units) >= scope.width:

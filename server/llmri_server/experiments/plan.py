@@ -6,6 +6,8 @@ import msgspec
 from msgspec import Meta
 
 from llmri_protocol.edits import Positions
+from llmri_protocol.operations import UnitOperation
+from llmri_server.settings import Dtype
 
 Measure = Literal["score", "loss", "kl"]
 Named = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -49,7 +51,7 @@ class Group(Part, frozen=True, kw_only=True):
     use: Literal["both", "choose", "ask"] = "both"
 
 
-class Place(Part, frozen=True, kw_only=True):
+class LayerUnits(Part, frozen=True, kw_only=True):
     """Some units of one layer."""
 
     layer: Whole
@@ -59,7 +61,7 @@ class Place(Part, frozen=True, kw_only=True):
 class ListedUnits(Part, frozen=True, kw_only=True, tag_field="by", tag="list"):
     """Units by number."""
 
-    places: Annotated[tuple[Place, ...], Meta(min_length=1)]
+    places: Annotated[tuple[LayerUnits, ...], Meta(min_length=1)]
     site: str = "mlp_act"
 
 
@@ -114,10 +116,10 @@ Units = ListedUnits | AllUnits | SelectiveUnits | ClusterUnits
 class Operation(Part, frozen=True, kw_only=True):
     """What happens to the units, as an edit says it.
 
-    `doses` are the values of `scale`, `add` or `set`, each tried by itself; `mean` and `resample` have none.
+    `doses` are the values of operations that take one, each tried by itself.
     """
 
-    op: Literal["scale", "add", "set", "mean", "resample"]
+    op: UnitOperation
     doses: tuple[float, ...] = ()
     positions: Positions = "all"
     special: bool = True
@@ -165,7 +167,7 @@ class Plan(Part, frozen=True, kw_only=True):
     about: str = ""
     model: str = "pocket"
     device: str = "auto"
-    dtype: str = "auto"
+    dtype: Dtype = "auto"
     groups: Annotated[tuple[Group, ...], Meta(min_length=1)]
     units: Units
     operations: Annotated[tuple[Operation, ...], Meta(min_length=1)]

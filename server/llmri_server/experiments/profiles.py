@@ -1,15 +1,14 @@
 """How strongly every unit fires where a model decides its reply."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from llmri_server.pocket.answers import chat_texts, padded
+from llmri_server.experiments.replies import conversation_of
 from llmri_server.pocket.skills import Example
-from llmri_server.torch_runtime import TorchRuntime
+from llmri_server.runtime import GivenReply, Runtime
 
 BATCH = 32
 
@@ -54,37 +53,17 @@ class Profile:
         return self.squares / self.positions
 
 
-def reply_profile(
-    runtime: TorchRuntime, site: str, prompts: Sequence[str], replies: Sequence[str]
-) -> Profile:
+def reply_profile(runtime: Runtime, site: str, given: Sequence[GivenReply]) -> Profile:
     """Return the profile of every unit of a site over replies to prompts.
 
     The positions are those whose next token belongs to the reply or ends it: there the model decides
     what to say.
     """
-    return Profile.of(_recordings(runtime, site, prompts, replies))
+    batches = (given[first : first + BATCH] for first in range(0, len(given), BATCH))
+    return Profile.of(runtime.reply_activations(site, batch) for batch in batches)
 
 
-def example_profile(runtime: TorchRuntime, site: str, examples: Sequence[Example]) -> Profile:
+def example_profile(runtime: Runtime, site: str, examples: Sequence[Example]) -> Profile:
     """Return the same over right replies to a skill's examples."""
-    prompts, replies = zip(*((example.prompt, example.reply) for example in examples), strict=True)
-    return reply_profile(runtime, site, prompts, replies)
-
-
-def _recordings(
-    runtime: TorchRuntime, site: str, prompts: Sequence[str], replies: Sequence[str]
-) -> Iterator[npt.NDArray[np.float32]]:
-    """Yield the rows at deciding positions, `[positions, layers, width]`, a batch at a time."""
-    for first in range(0, len(prompts), BATCH):
-        batch = slice(first, first + BATCH)
-        asked = chat_texts(runtime.tokenizer, prompts[batch])
-        whole = [text + reply for text, reply in zip(asked, replies[batch], strict=True)]
-        ids, mask = padded(runtime.tokenizer(whole, add_special_tokens=False)["input_ids"], "right")
-        lengths = [len(each) for each in runtime.tokenizer(asked, add_special_tokens=False)["input_ids"]]
-        device = runtime.model.device
-        with runtime.record(site) as recording, torch.inference_mode():
-            runtime.model(input_ids=ids.to(device), attention_mask=mask.to(device))
-        deciding = mask.bool().numpy()
-        for row, length in enumerate(lengths):
-            deciding[row, : length - 1] = False
-        yield recording.rows[deciding.ravel()]
+    given = [runtime.given_reply(conversation_of(example.prompt), example.reply) for example in examples]
+    return reply_profile(runtime, site, given)

@@ -1,6 +1,8 @@
 """What an experiment found, with all that is needed to run it again."""
 
 from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import msgspec
@@ -9,10 +11,11 @@ from llmri_protocol.messages import ProtectedUnit
 from llmri_protocol.plain_words import in_plain_words
 from llmri_protocol.user_files import whole
 from llmri_server.experiments.errors import ExperimentError
-from llmri_server.experiments.plan import Measure, Part, Place, Plan
+from llmri_server.experiments.plan import LayerUnits, Measure, Part, Plan
 from llmri_server.experiments.sets import Kind
 
 FORMAT = "llmri experiment 1"
+PACKAGES = ("llmri", "torch", "transformers", "tokenizers", "llama-cpp-python", "numpy")
 
 
 class TaskRecord(Part, frozen=True, kw_only=True):
@@ -31,7 +34,7 @@ class SetRecord(Part, frozen=True, kw_only=True):
     draw: int = 0
     units: int
     norm: float | None = None
-    places: tuple[Place, ...]
+    places: tuple[LayerUnits, ...]
 
 
 class Observation(Part, frozen=True, kw_only=True):
@@ -75,6 +78,15 @@ class Results(Part, frozen=True, kw_only=True):
     sets: tuple[SetRecord, ...]
     protected: tuple[ProtectedUnit, ...] = ()
     observations: tuple[Observation, ...]
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the versions of the packages that compute, as far as they are installed."""
+    versions = {}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return versions
 
 
 def save(results: Results, path: Path) -> None:

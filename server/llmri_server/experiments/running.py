@@ -1,10 +1,11 @@
 """An experiment, run: every task under every dose of every operation on every set of units."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from llmri_protocol.messages import Edit
+from llmri_protocol.operations import OPERATIONS
 from llmri_server.experiments.choosing import looked_up, places_of
 from llmri_server.experiments.errors import ExperimentError
 from llmri_server.experiments.measures import Prepared, measure, prepare
@@ -12,10 +13,9 @@ from llmri_server.experiments.plan import Operation, Plan
 from llmri_server.experiments.results import Observation, SetRecord, TaskRecord
 from llmri_server.experiments.sets import UnitSet, unit_sets
 from llmri_server.experiments.tasks import tasks_of
-from llmri_server.torch_runtime import TorchRuntime
+from llmri_server.runtime import Runtime
 
 Advance = Callable[[str], None]
-UNCHANGED = {"scale": 1.0, "add": 0.0}  # the dose of each that leaves the model as it is
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class Experiment:
         )
 
 
-def make_ready(runtime: TorchRuntime, plan: Plan, advance: Advance = lambda _: None) -> Experiment:
+def make_ready(runtime: Runtime, plan: Plan, advance: Advance = lambda _: None) -> Experiment:
     """Choose the units, encode the questions, and measure the untouched model.
 
     Args:
@@ -77,9 +77,9 @@ def make_ready(runtime: TorchRuntime, plan: Plan, advance: Advance = lambda _: N
 
 
 def observe(
-    runtime: TorchRuntime, experiment: Experiment, advance: Advance = lambda _: None
+    runtime: Runtime, experiment: Experiment, advance: Advance = lambda _: None
 ) -> Iterator[Observation]:
-    """Yield the observations one after the other; afterwards the runtime has no edits.
+    """Yield the observations one after the other; no edit of the runtime is felt, and those that stand stay.
 
     A dose that changes nothing is not asked: its figures are the untouched model's.
 
@@ -94,10 +94,11 @@ def observe(
                 if unchanged(operation, dose):
                     yield from _untouched(experiment, number, place, dose)
                     continue
-                with _edited(runtime, edits_of(units, experiment.plan, operation, dose)):
-                    for task in experiment.tasks:
-                        advance(_told(units, operation, dose))
-                        yield from _observed(runtime, task, number, place, dose)
+                edits = edits_of(units, experiment.plan, operation, dose)
+                runtime.check_edits(edits)
+                for task in experiment.tasks:
+                    advance(_told(units, operation, dose))
+                    yield from _observed(runtime, task, edits, _Place(number, place, dose))
 
 
 def doses_of(operation: Operation) -> Sequence[float | None]:
@@ -107,7 +108,7 @@ def doses_of(operation: Operation) -> Sequence[float | None]:
 
 def unchanged(operation: Operation, dose: float | None) -> bool:
     """Whether that dose leaves the model as it is."""
-    return dose is not None and UNCHANGED.get(operation.op) == dose
+    return dose is not None and OPERATIONS[operation.op].neutral == dose
 
 
 def edits_of(units: UnitSet, plan: Plan, operation: Operation, dose: float | None) -> tuple[Edit, ...]:
@@ -128,28 +129,24 @@ def edits_of(units: UnitSet, plan: Plan, operation: Operation, dose: float | Non
     )
 
 
-@contextmanager
-def _edited(runtime: TorchRuntime, edits: Sequence[Edit]) -> Iterator[None]:
-    """Let direct calls of the model inside feel these edits alone."""
-    runtime.check_edits(edits)
-    runtime.apply_edits(edits)
-    try:
-        with runtime.hooked():
-            yield
-    finally:
-        runtime.apply_edits(())
+class _Place(NamedTuple):
+    """Which units are edited, by which operation and dose."""
+
+    units: int
+    operation: int
+    dose: float | None
 
 
 def _observed(
-    runtime: TorchRuntime, task: Prepared, number: int, place: int, dose: float | None
+    runtime: Runtime, task: Prepared, edits: tuple[Edit, ...], place: _Place
 ) -> Iterator[Observation]:
     try:
-        for name, values in measure(runtime, task):
-            yield Observation(
-                units=number, operation=place, dose=dose, task=task.name, measure=name, values=values
-            )
+        for name, values in measure(runtime, task, edits):
+            yield Observation(**place._asdict(), task=task.name, measure=name, values=values)
     except ExperimentError as error:
-        raise ExperimentError(f"operations[{place}], dose {dose}, `{task.name}`: {error}") from None
+        raise ExperimentError(
+            f"operations[{place.operation}], dose {place.dose}, `{task.name}`: {error}"
+        ) from None
 
 
 def _untouched(

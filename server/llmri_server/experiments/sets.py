@@ -13,10 +13,10 @@ from llmri_server.experiments.controls import Floats, equal_norm, equal_number, 
 from llmri_server.experiments.errors import ExperimentError
 from llmri_server.experiments.plan import Controls, Plan, SelectiveUnits
 from llmri_server.experiments.profiles import Profile, reply_profile
-from llmri_server.experiments.replies import replies_to
+from llmri_server.experiments.replies import given_replies
 from llmri_server.experiments.selectivity import Mask
 from llmri_server.experiments.tasks import Task
-from llmri_server.torch_runtime import TorchRuntime
+from llmri_server.runtime import Runtime
 
 Kind = Literal["chosen", "random", "matched"]
 
@@ -36,7 +36,7 @@ class UnitSet:
     norm: float | None
 
 
-def unit_sets(runtime: TorchRuntime, plan: Plan, tasks: Sequence[Task]) -> tuple[UnitSet, ...]:
+def unit_sets(runtime: Runtime, plan: Plan, tasks: Sequence[Task]) -> tuple[UnitSet, ...]:
     """Choose the units, and draw the controls; the chosen sets come first.
 
     Raises:
@@ -76,16 +76,14 @@ def protected_mask(card: ModelCard, site: str) -> Mask:
 
 
 def _profiles(
-    runtime: TorchRuntime, plan: Plan, units: Chosen, tasks: Sequence[Task]
+    runtime: Runtime, plan: Plan, units: Chosen, tasks: Sequence[Task]
 ) -> Mapping[str, list[Profile]]:
     """Return the profiles of the tasks that units are chosen from, by group, where any are needed."""
     profiles: dict[str, list[Profile]] = {}
     if isinstance(units, SelectiveUnits) or plan.controls.matched:
         for task in tasks:
             if task.studied:
-                prompts = [question.prompt for question in task.studied]
-                replies = replies_to(runtime, task.studied)
-                profile = reply_profile(runtime, units.site, prompts, replies)
+                profile = reply_profile(runtime, units.site, given_replies(runtime, task.studied))
                 profiles.setdefault(task.group, []).append(profile)
     return profiles
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from llmri_server.experiments.plan import Group, Plan, Question
-from llmri_server.pocket.score import questions
+from llmri_server.pocket.questions import questions
 from llmri_server.pocket.skills import SKILLS, Skill
 
 Right = Callable[[Question, str], bool]

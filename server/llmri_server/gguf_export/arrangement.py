@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from gguf import get_tensor_name_map
 
-from llmri_server.gguf_export.architectures import Layout
 from llmri_server.gguf_export.errors import ExportError
+from llmri_server.gguf_export.families import Layout
 from llmri_server.gguf_export.hyperparameters import Config, key_value_heads
 from llmri_server.gguf_export.weights import Floats
 from llmri_weights.arrangement import interleave

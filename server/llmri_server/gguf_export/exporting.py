@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 from gguf import MODEL_ARCH_NAMES, GGUFWriter
 
-from llmri_server.gguf_export.architectures import layout_of
 from llmri_server.gguf_export.arrangement import arrange
+from llmri_server.gguf_export.bpe_vocabulary import add_vocabulary, read_vocabulary
 from llmri_server.gguf_export.errors import ExportError
+from llmri_server.gguf_export.families import layout_of
 from llmri_server.gguf_export.hyperparameters import add_hyperparameters, rope_factors
 from llmri_server.gguf_export.precision import FILE_TYPES, Precision, encode, type_of
-from llmri_server.gguf_export.vocabulary import add_vocabulary, read_vocabulary
 from llmri_server.gguf_export.weights import read_weights
 
 QUANTIZATION_VERSION = 2

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from llmri_server.llama_runtime.graph import Graph
-from llmri_server.llama_runtime.stream import Kind, Step, follow
+from llmri_server.llama_runtime.stream import Kind, StreamAddition, follow
 
 SCALINGS = frozenset({"SCALE", "MUL"})
 
 
 @dataclass(frozen=True)
-class Block:
+class BlockNodes:
     """The nodes of one block's sites; a text says why there is none.
 
     Attributes:
@@ -29,7 +29,7 @@ class Block:
     mlp: int | str
 
 
-def find_blocks(graph: Graph, layers: int) -> list[Block] | str:
+def find_blocks(graph: Graph, layers: int) -> list[BlockNodes] | str:
     """Return every block, or say why the residual stream could not be followed through all of them."""
     steps = follow(graph)
     sorted_steps = _by_layer(steps, layers)
@@ -46,9 +46,9 @@ def find_blocks(graph: Graph, layers: int) -> list[Block] | str:
     ]
 
 
-def _by_layer(steps: Sequence[Step], layers: int) -> list[list[Step]]:
+def _by_layer(steps: Sequence[StreamAddition], layers: int) -> list[list[StreamAddition]]:
     """Sort steps by layer; one that reads no weight belongs to the layer before it."""
-    found: list[list[Step]] = [[] for _ in range(layers)]
+    found: list[list[StreamAddition]] = [[] for _ in range(layers)]
     latest: int | None = None
     for step in steps:
         latest = latest if step.layer is None else step.layer
@@ -57,7 +57,7 @@ def _by_layer(steps: Sequence[Step], layers: int) -> list[list[Step]]:
     return found
 
 
-def _end(graph: Graph, steps: Sequence[Sequence[Step]]) -> int:
+def _end(graph: Graph, steps: Sequence[Sequence[StreamAddition]]) -> int:
     """Return what the last block leaves: the last sum, and what is done to it before the final norm.
 
     Scaling is the block's own, as in RWKV 6; a norm is where it ends the block before, too.
@@ -71,12 +71,12 @@ def _end(graph: Graph, steps: Sequence[Sequence[Step]]) -> int:
     return (last.after, *last.path)[count]
 
 
-def _block(steps: Sequence[Step], before: int, after: int, layer: int) -> Block:
+def _block(steps: Sequence[StreamAddition], before: int, after: int, layer: int) -> BlockNodes:
     attention, mlp = _written(steps, "attention", layer), _written(steps, "mlp", layer)
-    return Block(before, _middle(steps, layer), after, attention, mlp)
+    return BlockNodes(before, _middle(steps, layer), after, attention, mlp)
 
 
-def _written(steps: Sequence[Step], kind: Kind, layer: int) -> int | str:
+def _written(steps: Sequence[StreamAddition], kind: Kind, layer: int) -> int | str:
     """Return the one operand that a branch of this kind alone adds."""
     name = "MLP" if kind == "mlp" else kind
     terms = [term for step in steps for term in step.terms if kind in term.kinds]
@@ -89,7 +89,7 @@ def _written(steps: Sequence[Step], kind: Kind, layer: int) -> int | str:
     return terms[0].node
 
 
-def _middle(steps: Sequence[Step], layer: int) -> int | str:
+def _middle(steps: Sequence[StreamAddition], layer: int) -> int | str:
     """Return the stream that the MLP reads where something was added in this block before."""
     of_mlp = [
         number for number, step in enumerate(steps) if any(term.kinds == {"mlp"} for term in step.terms)

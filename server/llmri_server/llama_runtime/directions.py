@@ -1,12 +1,14 @@
 """What the passes of a turn feel and keep: asked before each of them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from llmri_protocol.messages import Edit
 from llmri_server.edits.baselines import Baselines
 from llmri_server.llama_runtime.interventions import Compiled, Compiler
 from llmri_server.llama_runtime.interventions.gates import Floats
+from llmri_server.pass_runs import Applied
 from llmri_server.runtime import CapturePlan
 
 
@@ -17,7 +19,7 @@ class Direction(Protocol):
         """Learn which conversation means are over, where edits ask for it."""
         ...
 
-    def felt(self) -> Compiled:
+    def applied(self) -> Compiled:
         """Return the edits of the next pass."""
         ...
 
@@ -34,20 +36,27 @@ class Standing:
         self._compiler = compiler
         self._baselines = baselines
         self._compiled: Compiled | None = Compiled()
-        self.edits: tuple[Edit, ...] = ()
+        self.now = Applied()
         self.plan = CapturePlan()
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """The edits that stand."""
+        return self.now.edits
 
     def converse(self, ids: Sequence[int]) -> None:
         """Make this the conversation; what stands is compiled anew where that changes it."""
         self._baselines.converse(ids)
-        if any(edit.op == "mean" and edit.baseline == "conversation" for edit in self.edits):
+        if any(edit.operation.averaged and edit.baseline == "conversation" for edit in self.edits):
             self._compiled = None
 
-    def felt(self) -> Compiled:
+    def applied(self) -> Compiled:
         """Return what stands; the same tuple of edits is compiled once."""
-        edits = self.edits
+        edits, revision = self.now
         if self._compiled is None or self._compiled.edits is not edits:
-            self._compiled = self._compiler.compile(edits)
+            self._compiled = self._compiler.compile(edits, revision)
+        if self._compiled.revision != revision:
+            self._compiled = replace(self._compiled, revision=revision)
         return self._compiled
 
 
@@ -66,6 +75,6 @@ class Alone:
         self._baselines.converse(ids)
         self._compiled = self._compiler.compile(self._edits)
 
-    def felt(self) -> Compiled:
+    def applied(self) -> Compiled:
         """Return the edits."""
         return self._compiled

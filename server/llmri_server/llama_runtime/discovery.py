@@ -3,14 +3,15 @@
 import logging
 from collections.abc import Mapping, Sequence
 
+from llmri_protocol.sites import SITES
 from llmri_server.edits import Place
-from llmri_server.llama_runtime.blocks import Block, find_blocks
+from llmri_server.llama_runtime.blocks import BlockNodes, find_blocks
 from llmri_server.llama_runtime.experts import find_experts
 from llmri_server.llama_runtime.graph import Graph
 from llmri_server.llama_runtime.model import Model
 from llmri_server.llama_runtime.probing import probe, probe_ids
 from llmri_server.llama_runtime.projections import read_by_attention_output, read_by_down
-from llmri_server.llama_runtime.recognition import EMBEDDING, Mark
+from llmri_server.llama_runtime.recognition import EMBEDDING, NodeIdentity
 from llmri_server.llama_runtime.sites import (
     ALWAYS,
     ATTN_OUT,
@@ -19,7 +20,6 @@ from llmri_server.llama_runtime.sites import (
     RESID_MID,
     RESID_POST,
     RESID_PRE,
-    UNITS,
     Discovery,
     Site,
     Z,
@@ -47,7 +47,7 @@ def discover(model: Model) -> Discovery:
             f"no site of the architecture `{model.architecture}` could be found "
             f"({'; '.join(sorted(set(found.absent.values())))}); it cannot be watched"
         )
-    for name in UNITS:
+    for name in map(str, SITES):
         if name in found.absent:
             logger.warning("`%s` is absent: %s", name, found.absent[name])
     return found
@@ -68,7 +68,7 @@ def _nodes(graph: Graph, layers: int) -> Nodes:
     return nodes if isinstance(mlps, str) else {**nodes, **find_experts(graph, mlps)}
 
 
-def _of_blocks(blocks: Sequence[Block]) -> dict[str, Sequence[int] | str]:
+def _of_blocks(blocks: Sequence[BlockNodes]) -> dict[str, Sequence[int] | str]:
     return {
         EMBEDDING: [blocks[0].before],
         RESID_MID: _each([block.middle for block in blocks]),
@@ -86,7 +86,7 @@ def _each(found: Sequence[int | str]) -> Sequence[int] | str:
 
 def _sites(graph: Graph, nodes: Nodes, model: Model) -> Discovery:
     sites: dict[str, Site] = {}
-    marks: dict[Place, Mark] = {}
+    marks: dict[Place, NodeIdentity] = {}
     absent: dict[str, str] = {}
     for name, found in nodes.items():
         if isinstance(found, str):
@@ -101,7 +101,7 @@ def _sites(graph: Graph, nodes: Nodes, model: Model) -> Discovery:
         sites[RESID_PRE] = Site(RESID_PRE, sites[RESID_POST].width)
     else:
         absent[RESID_PRE] = absent.pop(EMBEDDING, "`resid_post` is, of which it is the one before")
-    ordered = {name: sites[name] for name in UNITS if name in sites}
+    ordered = {name: sites[name] for name in map(str, SITES) if name in sites}
     reasons = {name: reason for name, reason in absent.items() if name in ALWAYS}
     return Discovery(ordered, marks, reasons, model.options.flash_attention)
 

@@ -8,18 +8,20 @@ import numpy.typing as npt
 from llmri_protocol.messages import Phase
 from llmri_server.llama_runtime.directions import Direction
 from llmri_server.llama_runtime.distribution import Distribution
-from llmri_server.llama_runtime.memory import Memory
+from llmri_server.llama_runtime.prefix_cache import Memory
 from llmri_server.llama_runtime.prompts import PromptWriter
-from llmri_server.llama_runtime.reading import chunks
 from llmri_server.llama_runtime.sampling import Sampler, sampler
+from llmri_server.llama_runtime.sequence_reading import chunks
 from llmri_server.llama_runtime.vocabulary import Vocabulary
-from llmri_server.runtime import NonFiniteError, Outcome, ScanEvent, StoppedError, TokenEvent, Wanted
-from llmri_server.runtimes.common.speaking import BrokenError, Turn, end_reason
+from llmri_server.pass_runs import Applied
+from llmri_server.runtime import NonFiniteError, ScanEvent, SiteLayers, StoppedError, TokenEvent, TurnOutcome
+from llmri_server.runtimes.common.reply_text import ReplyText
+from llmri_server.runtimes.common.turn_request import BrokenError, TurnRequest, end_reason
 
 Floats = npt.NDArray[np.float32]
 
 
-class Speaker:
+class Generator:
     """Holds turns with a model of so long a context."""
 
     def __init__(self, prompts: PromptWriter, vocabulary: Vocabulary, context: int) -> None:
@@ -27,7 +29,7 @@ class Speaker:
         self._vocabulary = vocabulary
         self._context = context
 
-    def hold(self, turn: Turn, memory: Memory, direction: Direction) -> Outcome:
+    def hold(self, turn: TurnRequest, memory: Memory, direction: Direction) -> TurnOutcome:
         """Hold one turn on what the memory keeps.
 
         Raises:
@@ -39,12 +41,12 @@ class Speaker:
         try:
             prompt = self._prompts.write(turn.conversation, self._context, room, stop)
         except StoppedError:
-            return Outcome("", 0, "stopped")
+            return TurnOutcome("", 0, "stopped")
         limit = min(sampling.max_new_tokens, self._context - len(prompt.ids))
         full = limit < sampling.max_new_tokens
         if limit <= 0 or stop.is_set():
             reason = end_reason([], self._vocabulary.ends, stopped=stop.is_set(), full=full)
-            return Outcome("", 0, reason, prompt.trimmed)
+            return TurnOutcome("", 0, reason, prompt.trimmed)
         if turn.begins:
             memory.forget()
         reply = _Reply(turn, prompt.ids, memory, direction, self._vocabulary)
@@ -57,9 +59,11 @@ class Speaker:
             memory.forget()
             raise
         memory.settle()
-        reason = end_reason(reply.ids, self._vocabulary.ends, stopped=stop.is_set(), full=full)
+        reason = end_reason(
+            reply.ids, self._vocabulary.ends, ended=reply.ended, stopped=stop.is_set(), full=full
+        )
         anew = not (turn.begins or memory.goes_on)
-        return Outcome(reply.text, len(reply.ids), reason, prompt.trimmed, anew=anew)
+        return TurnOutcome(reply.text, len(reply.ids), reason, prompt.trimmed, anew=anew)
 
 
 class _Reply:
@@ -70,7 +74,12 @@ class _Reply:
     """
 
     def __init__(
-        self, turn: Turn, prompt: list[int], memory: Memory, direction: Direction, vocabulary: Vocabulary
+        self,
+        turn: TurnRequest,
+        prompt: list[int],
+        memory: Memory,
+        direction: Direction,
+        vocabulary: Vocabulary,
     ) -> None:
         self._turn = turn
         self._prompt = prompt
@@ -78,14 +87,20 @@ class _Reply:
         self._direction = direction
         self._vocabulary = vocabulary
         self._decoder = vocabulary.start()
-        self._texts: list[str] = []
+        self._reply = ReplyText(turn.sampling.stop)
         self._known = 0
+        self._revision = 0
         self.ids: list[int] = []
 
     @property
     def text(self) -> str:
-        """What was said, without special tokens."""
-        return "".join(self._texts)
+        """What was said, without special tokens, and before the text that ended it."""
+        return self._reply.text
+
+    @property
+    def ended(self) -> bool:
+        """Whether a text ended it."""
+        return self._reply.ended
 
     def generate(self, limit: int) -> None:
         """Read the prompt, then choose at most `limit` tokens and read all but the last.
@@ -100,7 +115,7 @@ class _Reply:
         with sampler(self._memory.watch.context, self._turn.sampling) as chain:
             while logits is not None:
                 token = self._choose(chain, logits)
-                ended = token in self._vocabulary.ends or len(self.ids) == limit
+                ended = token in self._vocabulary.ends or self._reply.ended or len(self.ids) == limit
                 logits = None if ended or self._turn.stop.is_set() else self._read([token], "generate", 1)
 
     def _announce_prompt(self) -> None:
@@ -123,7 +138,7 @@ class _Reply:
 
     def _read(self, ids: Sequence[int], phase: Phase, kept: int) -> Floats:
         """Compute a pass, remember it, and hand on its scans."""
-        memory, compiled, wanted = self._memory, self._direction.felt(), self._direction.plan.sites
+        memory, compiled, wanted = self._memory, self._direction.applied(), self._direction.plan.sites
         first = memory.length
         rows, logits = memory.watch.run(
             ids,
@@ -134,14 +149,17 @@ class _Reply:
             kept=kept,
             logits=int(first + len(ids) >= len(self._prompt)),
         )
-        memory.computed(compiled.edits, len(ids))
+        self._revision = compiled.revision
+        memory.computed(Applied(compiled.edits, compiled.revision), len(ids))
         self._scan(rows, wanted, phase, first + len(ids) - kept - self._known)
         return logits[-1] if len(logits) else logits
 
-    def _scan(self, rows: Mapping[str, Floats], wanted: Wanted, phase: Phase, number: int) -> None:
+    def _scan(self, rows: Mapping[str, Floats], wanted: SiteLayers, phase: Phase, number: int) -> None:
         for site, layers in wanted:
             for offset, each in enumerate(rows[site]):
-                self._turn.sink.scan(ScanEvent(number + offset, phase, site, layers, "f32", each))
+                self._turn.sink.scan(
+                    ScanEvent(number + offset, phase, site, layers, "f32", each, self._revision)
+                )
 
     def _choose(self, chain: Sampler, logits: Floats) -> int:
         distribution = Distribution(logits)
@@ -152,6 +170,8 @@ class _Reply:
         self.ids.append(token)
         self._memory.read(token)
         if token not in self._vocabulary.special:
-            self._texts.append(text)
-        self._turn.sink.token(TokenEvent(number, "generate", token, text, logprob, entropy, top))
+            self._reply.add(text)
+        self._turn.sink.token(
+            TokenEvent(number, "generate", token, text, logprob, entropy, top, self._revision)
+        )
         return token

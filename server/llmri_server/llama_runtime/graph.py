@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from llmri_server.llama_runtime.recognition import Mark
+from llmri_server.llama_runtime.recognition import NodeIdentity
 
 TOKENS = "inp_tokens"  # llama.cpp's name of its input
 WEIGHT = re.compile(r"^blk\.(?P<layer>\d+)\.(?P<name>.+)$")  # as the GGUF format names a block's weights
@@ -33,7 +33,7 @@ class Node:
         problem: Why its values cannot be read as rows, if they cannot.
     """
 
-    mark: Mark
+    mark: NodeIdentity
     reads: tuple[int | str, ...]
     width: int
     cut: bool = False

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from llmri_server.llama_runtime.interventions import Compiled
-from llmri_server.llama_runtime.reading import chunks
+from llmri_server.llama_runtime.sequence_reading import chunks
 from llmri_server.llama_runtime.watch import Watch
 from llmri_server.runtimes.common.keeping import Keeping, measure_keeping
 

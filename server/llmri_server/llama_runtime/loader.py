@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from llmri_protocol.fields import LONGEST_REASON
 from llmri_protocol.messages import ModelCard, SiteCard
 from llmri_protocol.printable import as_name
+from llmri_protocol.sites import BLOCK_SITES, heads_of, unit_of
 from llmri_server.llama_runtime.discovery import discover
 from llmri_server.llama_runtime.engine import engine
 from llmri_server.llama_runtime.header import check_file
@@ -11,8 +13,9 @@ from llmri_server.llama_runtime.model import Model
 from llmri_server.llama_runtime.options import Options
 from llmri_server.llama_runtime.prompts import PromptWriter
 from llmri_server.llama_runtime.runtime import LlamaRuntime
-from llmri_server.llama_runtime.sites import ALWAYS, RESID_POST, UNITS, Discovery, Site
+from llmri_server.llama_runtime.sites import RESID_POST, Discovery, Site
 from llmri_server.llama_runtime.vocabulary import Vocabulary
+from llmri_server.runtimes.common.about import about
 from llmri_server.runtimes.common.loading import tell
 from llmri_server.runtimes.common.prompts import check_context
 
@@ -51,7 +54,9 @@ def _card(model: Model, discovery: Discovery, name: str, *, chat: bool) -> Model
         device="gpu" if on_gpu else "cpu",
         chat=chat,
         sites=tuple(_site_card(site, model.heads) for site in discovery.sites.values()),
-        absent=tuple(name for name in UNITS if name in ALWAYS and name not in discovery.sites),
+        absent=tuple(name for name in BLOCK_SITES if name not in discovery.sites),
+        reasons={name: why[:LONGEST_REASON] for name, why in discovery.absent.items() if name in BLOCK_SITES},
+        about=about(name),
         attributable=False,
         lens=RESID_POST in discovery.sites,
         default_layer=model.layers // 2,
@@ -59,12 +64,11 @@ def _card(model: Model, discovery: Discovery, name: str, *, chat: bool) -> Model
 
 
 def _site_card(site: Site, heads: int) -> SiteCard:
-    """Describe a site; the heads of `z` are those of the queries, each as wide as all others."""
-    divided = site.name == "z" and heads and site.width % heads == 0
+    """Describe a site."""
     return SiteCard(
         name=site.name,
         width=site.width,
         editable=True,
-        unit=UNITS.get(site.name, "unit"),
-        heads=heads if divided else 0,
+        unit=unit_of(site.name),
+        heads=heads_of(site.name, site.width, heads),
     )

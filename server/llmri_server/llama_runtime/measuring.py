@@ -9,9 +9,9 @@ from llmri_protocol.messages import Edit
 from llmri_server.edits import Place
 from llmri_server.edits.wording import in_words
 from llmri_server.llama_runtime.interventions import Compiled, Compiler
-from llmri_server.llama_runtime.reading import read
+from llmri_server.llama_runtime.sequence_reading import read
 from llmri_server.llama_runtime.watch import Watch
-from llmri_server.runtime import Measured, NonFiniteError, Wanted
+from llmri_server.runtime import Measured, NonFiniteError, SiteLayers
 
 Floats = npt.NDArray[np.float32]
 
@@ -22,7 +22,7 @@ def measure(
     ids: Sequence[int],
     variants: Sequence[Sequence[Edit]],
     *,
-    wanted: Wanted,
+    wanted: SiteLayers,
     logits: int,
     prompt: int | None,
 ) -> Measured:
@@ -52,7 +52,7 @@ def unedited_rows(watch: Watch, ids: Sequence[int], places: Sequence[Place]) -> 
     layers: dict[str, list[int]] = {}
     for name, layer in places:
         layers.setdefault(name, []).append(layer)
-    wanted: Wanted = tuple((name, tuple(sorted(chosen))) for name, chosen in layers.items())
+    wanted: SiteLayers = tuple((name, tuple(sorted(chosen))) for name, chosen in layers.items())
     rows, _ = read(watch, ids, prompt=len(ids), compiled=Compiled(), wanted=wanted)
     return {
         (name, layer): rows[name][:, number] for name, chosen in wanted for number, layer in enumerate(chosen)

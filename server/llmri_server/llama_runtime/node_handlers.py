@@ -13,7 +13,7 @@ from llmri_server.llama_runtime.interventions import Compiled, Openings, Program
 from llmri_server.llama_runtime.observer import Stop
 from llmri_server.llama_runtime.passes import Pass
 from llmri_server.llama_runtime.sites import Site, node_of
-from llmri_server.runtime import Wanted
+from llmri_server.runtime import SiteLayers
 
 Floats = npt.NDArray[np.float32]
 
@@ -35,7 +35,7 @@ class Act:
     row: int | None
 
 
-class Stops:
+class NodeHandlers:
     """The stops for some edits and wishes, used pass after pass.
 
     Args:
@@ -52,7 +52,7 @@ class Stops:
         sites: Mapping[str, Site],
         special: frozenset[int],
         compiled: Compiled,
-        wanted: Wanted,
+        wanted: SiteLayers,
     ) -> None:
         self._ggml = ggml
         self._sites = sites
@@ -83,7 +83,7 @@ class Stops:
         """Whether a wanted layer only has the rows that give logits."""
         return any(not self._sites[name].cut.isdisjoint(layers) for name, layers in self.wanted)
 
-    def _acts_by_node(self, compiled: Compiled, wanted: Wanted) -> dict[Place, list[Act]]:
+    def _acts_by_node(self, compiled: Compiled, wanted: SiteLayers) -> dict[Place, list[Act]]:
         rows = {(name, layer): row for name, layers in wanted for row, layer in enumerate(layers)}
         places = dict.fromkeys([*compiled.programs, *rows])
         acts: dict[Place, list[Act]] = {}

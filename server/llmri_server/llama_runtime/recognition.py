@@ -18,7 +18,7 @@ COPIED = re.compile(r"^[^#]+#(?P<name>.+)#\d+$")
 
 
 @dataclass(frozen=True)
-class Mark:
+class NodeIdentity:
     """What a node is recognised by in every graph of a model.
 
     Names repeat: `Qcur-0` is a MUL_MAT, a RESHAPE and a ROPE. Nodes without a name are told apart by what
@@ -55,12 +55,12 @@ class Marking:
         """Forget what was seen: another graph begins."""
         self._seen.clear()
 
-    def mark(self, tensor: Tensor, operation: str, name: str) -> Mark:
+    def mark(self, tensor: Tensor, operation: str, name: str) -> NodeIdentity:
         """Return the next node's mark; nodes may be left out if all with their operation and name are."""
         reads = () if name else tuple(map(_name_at, filter(None, tensor.src)))
         before = self._seen[operation, name, reads]
         self._seen[operation, name, reads] = before + 1
-        return Mark(operation, name, reads, before)
+        return NodeIdentity(operation, name, reads, before)
 
 
 class Recogniser:
@@ -71,10 +71,10 @@ class Recogniser:
         marks: What the node of each place is recognised by.
     """
 
-    def __init__(self, ggml: Ggml, marks: Mapping[Place, Mark]) -> None:
+    def __init__(self, ggml: Ggml, marks: Mapping[Place, NodeIdentity]) -> None:
         self._ggml = ggml
         self._marking = Marking()
-        self._labels: dict[Mark, list[Label]] = {}
+        self._labels: dict[NodeIdentity, list[Label]] = {}
         self._names: dict[str, set[str]] = {}  # of the only nodes to look at, by their operations
         for (site, layer), mark in marks.items():
             self._labels.setdefault(mark, []).append(Label(site, layer))

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,34 +12,41 @@ from llmri_server.edits import Place, check
 from llmri_server.edits.baselines import Baselines
 from llmri_server.edits.nonfinite import who_broke
 from llmri_server.llama_runtime.directions import Alone, Standing
-from llmri_server.llama_runtime.generator import Speaker
+from llmri_server.llama_runtime.generator import Generator
+from llmri_server.llama_runtime.given_replies import continue_greedily
 from llmri_server.llama_runtime.interventions import Compiler
 from llmri_server.llama_runtime.keeping import measure_memory
-from llmri_server.llama_runtime.lens import lens
+from llmri_server.llama_runtime.lens import lenses
 from llmri_server.llama_runtime.measuring import mean_row, measure, unedited_rows
-from llmri_server.llama_runtime.memory import Memory
 from llmri_server.llama_runtime.model import Model
 from llmri_server.llama_runtime.passes import NO_REPLY
+from llmri_server.llama_runtime.prefix_cache import Memory
 from llmri_server.llama_runtime.prompts import PromptWriter
-from llmri_server.llama_runtime.reading import read
+from llmri_server.llama_runtime.rerunning import rerun
+from llmri_server.llama_runtime.sequence_reading import read
 from llmri_server.llama_runtime.sites import Discovery
 from llmri_server.llama_runtime.vocabulary import Vocabulary
 from llmri_server.llama_runtime.watch import Watch
+from llmri_server.pass_runs import Applied, Runs
 from llmri_server.runtime import (
     Attributed,
     CapturePlan,
     ChatMessage,
+    GivenReply,
     Measured,
     NonFiniteError,
-    Outcome,
+    RepliesRead,
+    Rerun,
     Sampling,
     Sink,
+    SiteLayers,
+    TurnOutcome,
     UnsupportedError,
-    Wanted,
 )
 from llmri_server.runtimes.common.calibration import calibration_ids
+from llmri_server.runtimes.common.given_replies import activations_one_by_one, read_one_by_one
 from llmri_server.runtimes.common.keeping import NOTHING_KEPT, Keeping
-from llmri_server.runtimes.common.speaking import BrokenError, Turn
+from llmri_server.runtimes.common.turn_request import BrokenError, TurnRequest
 
 logger = logging.getLogger(__name__)
 
@@ -76,15 +83,20 @@ class LlamaRuntime:
         self._baselines = Baselines(self._unedited, mean_row, self._calibration, vocabulary.special)
         self._compiler = Compiler(self._baselines)
         self._standing = Standing(self._compiler, self._baselines)
-        self._speaker = Speaker(prompts, vocabulary, card.context)
+        self._speaker = Generator(prompts, vocabulary, card.context)
+
+    @property
+    def threads(self) -> int:
+        """How many threads of the processor a pass takes."""
+        return self._model.options.threads_for(self._model.size)
 
     def check_edits(self, edits: Sequence[Edit]) -> None:
         """Raise `EditError` for the first edit that does not fit; change nothing."""
         check(edits, self.card)
 
-    def apply_edits(self, edits: Sequence[Edit]) -> None:
-        """Make these the edits of every forward pass from the next on."""
-        self._standing.edits = tuple(edits)
+    def apply_edits(self, edits: Sequence[Edit], revision: int = 0) -> None:
+        """Make these the edits of every forward pass from the next on, under this number."""
+        self._standing.now = Applied(tuple(edits), revision)
 
     def capture(self, plan: CapturePlan) -> None:
         """Make this the capture plan from the next pass on.
@@ -97,7 +109,7 @@ class LlamaRuntime:
 
     def generate(
         self, conversation: Sequence[ChatMessage], sampling: Sampling, sink: Sink, stop: threading.Event
-    ) -> Outcome:
+    ) -> TurnOutcome:
         """Generate the reply to the conversation's last message, until done or `stop` is set.
 
         A conversation's first turn is computed anew; later turns reuse the keys and values of earlier ones,
@@ -110,11 +122,11 @@ class LlamaRuntime:
         Raises:
             NonFiniteError: A logit became infinite or not a number. Nothing of the conversation is kept then.
         """
-        turn = Turn(conversation, sampling, sink, stop)
+        turn = TurnRequest(conversation, sampling, sink, stop)
         try:
             return self._speaker.hold(turn, self._memory, self._standing)
         except BrokenError as broken:
-            raise self._non_finite(broken, self._standing.felt().edits) from None
+            raise self._non_finite(broken, self._standing.applied().edits) from None
 
     def replay(
         self,
@@ -123,13 +135,13 @@ class LlamaRuntime:
         sink: Sink,
         stop: threading.Event,
         edits: Sequence[Edit],
-    ) -> Outcome:
+    ) -> TurnOutcome:
         """Generate like `generate`, from the first token and under these edits alone; all else stays.
 
         Raises:
             NonFiniteError: A logit became infinite or not a number.
         """
-        turn = Turn(conversation, sampling, sink, stop)
+        turn = TurnRequest(conversation, sampling, sink, stop)
         memory = Memory(self._aside, self.card.layers, Keeping())
         memory.forget()
         try:
@@ -142,6 +154,23 @@ class LlamaRuntime:
     def context(self) -> tuple[int, ...]:
         """Return the tokens of the conversation as computed; while a turn runs, all its tokens so far."""
         return self._memory.ids
+
+    def passes(self) -> Runs:
+        """Return how the positions of the conversation were computed, those of the latest turn included."""
+        return self._memory.runs
+
+    def rerun(self, request: Rerun) -> None:
+        """Compute positions again as they were computed, beside the conversation; see `Runtime.rerun`.
+
+        Raises:
+            StoppedError: `stop` was set.
+            ValueError: A site or a layer is not there.
+        """
+        self._check(request.sites)
+        try:
+            rerun(self._aside, self._compiler, self._baselines, request)
+        finally:
+            self._standing.converse(self._memory.ids)
 
     def stale(self) -> bool:
         """Whether any key or value that is kept was computed under other edits than those that stand.
@@ -163,13 +192,13 @@ class LlamaRuntime:
         if not self._memory.length:
             return 0
         self._standing.converse(ids)
-        compiled = self._standing.felt()
+        compiled = self._standing.applied()
         fresh = self._aside
         _, logits = read(fresh, ids, prompt=NO_REPLY, compiled=compiled)
         if not np.isfinite(logits).all():
             raise self._non_finite(BrokenError(ids, NO_REPLY), compiled.edits)
         self._second = self._memory.watch
-        self._memory.renewed(fresh, ids, compiled.edits)
+        self._memory.renewed(fresh, ids, Applied(compiled.edits, compiled.revision))
         return len(ids)
 
     def prompt_ids(self, conversation: Sequence[ChatMessage]) -> tuple[int, ...]:
@@ -184,12 +213,17 @@ class LlamaRuntime:
         """Return a token's own text."""
         return self.vocabulary.text_of(token)
 
+    def texts_of(self, ids: Sequence[int]) -> list[str]:
+        """Return what each token adds to the text of all; a character waits for the last of its tokens."""
+        text = self.vocabulary.start()
+        return [text.add(token) for token in ids]
+
     def measure(
         self,
         ids: Sequence[int],
         variants: Sequence[Sequence[Edit]],
         *,
-        sites: Wanted = (),
+        sites: SiteLayers = (),
         logits: int = 1,
         prompt: int | None = None,
     ) -> Measured:
@@ -211,6 +245,41 @@ class LlamaRuntime:
                 raise
             raise self._non_finite(BrokenError(ids, prompt), broken) from error
 
+    def given_reply(self, conversation: Sequence[ChatMessage], reply: str) -> GivenReply:
+        """Return the tokens of a conversation and of a reply to it, cut from those of both together."""
+        return self._prompts.given_reply(conversation, reply)
+
+    def greedy_replies(
+        self, prompts: Sequence[Sequence[int]], longest: int, edits: Sequence[Edit] = ()
+    ) -> list[str]:
+        """Reply to prompts one after the other, with the likeliest tokens, under these edits alone."""
+        compiled = self._compiler.compile(edits)
+        return [
+            continue_greedily(self._aside, self.vocabulary, prompt, longest, compiled) for prompt in prompts
+        ]
+
+    def read_replies(
+        self,
+        given: Sequence[GivenReply],
+        edits: Sequence[Edit] = (),
+        *,
+        against: RepliesRead | None = None,
+    ) -> RepliesRead:
+        """Read replies one after the other, each behind its prompt, under these edits alone.
+
+        Raises:
+            NonFiniteError: A logit that decides a reply is infinite or not a number.
+        """
+        return read_one_by_one(self, given, edits, against)
+
+    def reply_activations(self, site: str, given: Sequence[GivenReply]) -> npt.NDArray[np.float32]:
+        """Return a site's activations where replies are decided, without any edit.
+
+        Raises:
+            ValueError: The site is not there.
+        """
+        return activations_one_by_one(self, site, given)
+
     def attribute(self, *_arguments: object, **_options: object) -> Attributed:
         """Refuse: llama.cpp keeps no gradients.
 
@@ -231,10 +300,23 @@ class LlamaRuntime:
             NonFiniteError: A logit is infinite or not a number.
             UnsupportedError: The output of the blocks was not found in this model.
         """
+        [last] = self.lenses(ids, len(ids) - 1, edits, prompt=prompt)
+        return last
+
+    def lenses(
+        self, ids: Sequence[int], first: int, edits: Sequence[Edit] = (), *, prompt: int | None = None
+    ) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield the same for each position from one on.
+
+        Raises:
+            NonFiniteError: A logit is infinite or not a number.
+            UnsupportedError: The output of the blocks was not found in this model.
+        """
         if not self.card.lens:
             raise UnsupportedError(f"`resid_post` was not found in {self.card.name}: there is no logit lens")
         compiled = self._compiler.compile(edits)
-        return lens(self._aside, self.card.layers, ids, compiled, len(ids) if prompt is None else prompt)
+        asked = len(ids) if prompt is None else prompt
+        yield from lenses(self._aside, self.card.layers, ids, first=first, compiled=compiled, prompt=asked)
 
     @property
     def _aside(self) -> Watch:
@@ -246,7 +328,7 @@ class LlamaRuntime:
     def _watch(self) -> Watch:
         return Watch(self._model, self._discovery, self.vocabulary.special)
 
-    def _check(self, wanted: Wanted) -> None:
+    def _check(self, wanted: SiteLayers) -> None:
         sites = self._discovery.sites
         for name, layers in wanted:
             if name not in sites:

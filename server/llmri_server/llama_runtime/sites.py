@@ -3,28 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from llmri_protocol.sites import BLOCK_SITES, EXPERT_SITES
 from llmri_server.edits import Place
 from llmri_server.llama_runtime.options import FlashAttention
-from llmri_server.llama_runtime.recognition import EMBEDDING, Mark
+from llmri_server.llama_runtime.recognition import EMBEDDING, NodeIdentity
 
-RESID_PRE, RESID_MID, RESID_POST = "resid_pre", "resid_mid", "resid_post"
-ATTN_OUT, Z, MLP_ACT, MLP_OUT = "attn_out", "z", "mlp_act", "mlp_out"
-ROUTER, EXPERT_OUT = "router", "expert_out"
-
-# In the order in which a model's card names them.
-UNITS = {
-    RESID_PRE: "residual direction",
-    RESID_MID: "residual direction",
-    RESID_POST: "residual direction",
-    ATTN_OUT: "direction written by attention",
-    Z: "attention head component",
-    MLP_ACT: "MLP neuron",
-    MLP_OUT: "direction written by the MLP",
-    ROUTER: "expert's probability",
-    EXPERT_OUT: "direction written by a chosen expert, the likeliest first",
-}
-OF_EXPERTS = (ROUTER, EXPERT_OUT)  # only mixtures of experts have these
-ALWAYS = frozenset(UNITS) - frozenset(OF_EXPERTS)
+RESID_PRE, RESID_MID, RESID_POST, ATTN_OUT, Z, MLP_ACT, MLP_OUT = map(str, BLOCK_SITES)
+ROUTER, EXPERT_OUT = OF_EXPERTS = tuple(map(str, EXPERT_SITES))
+ALWAYS = frozenset(map(str, BLOCK_SITES))
 
 
 @dataclass(frozen=True)
@@ -54,7 +40,7 @@ class Discovery:
     """
 
     sites: Mapping[str, Site]
-    marks: Mapping[Place, Mark]
+    marks: Mapping[Place, NodeIdentity]
     absent: Mapping[str, str] = field(default_factory=dict)
     flash_attention: FlashAttention = "auto"
 

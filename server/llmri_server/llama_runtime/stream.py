@@ -36,7 +36,7 @@ class Term:
 
 
 @dataclass(frozen=True)
-class Step:
+class StreamAddition:
     """An addition to the stream.
 
     Attributes:
@@ -54,9 +54,9 @@ class Step:
     layer: int | None
 
 
-def follow(graph: Graph) -> list[Step]:
+def follow(graph: Graph) -> list[StreamAddition]:
     """Return the steps of the stream, the first one first; as many as can be told from the logits back."""
-    steps: list[Step] = []
+    steps: list[StreamAddition] = []
     path: list[int] = []
     number = len(graph.nodes) - 1
     while True:
@@ -75,7 +75,7 @@ def follow(graph: Graph) -> list[Step]:
     return steps[::-1]
 
 
-def _step(graph: Graph, number: int, terms: list[int], path: tuple[int, ...]) -> Step | None:
+def _step(graph: Graph, number: int, terms: list[int], path: tuple[int, ...]) -> StreamAddition | None:
     """Take an addition apart until one of its terms is what all others are computed from."""
     terms = list(terms)
     while (before := _stream(graph, terms)) is None:
@@ -87,7 +87,7 @@ def _step(graph: Graph, number: int, terms: list[int], path: tuple[int, ...]) ->
     terms.remove(before)
     layers = {weight.layer for term in terms for weight in graph.weights(before, term)}
     written = tuple(part for term in terms for part in _parts(graph, term, before))
-    return Step(before, written, number, path, layers.pop() if len(layers) == 1 else None)
+    return StreamAddition(before, written, number, path, layers.pop() if len(layers) == 1 else None)
 
 
 def _stream(graph: Graph, terms: list[int]) -> int | None:

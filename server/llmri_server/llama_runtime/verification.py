@@ -23,7 +23,7 @@ from llmri_server.llama_runtime.sites import (
     Discovery,
 )
 from llmri_server.llama_runtime.watch import Watch
-from llmri_server.runtime import Wanted
+from llmri_server.runtime import SiteLayers
 
 ROUNDINGS = 8  # sums may be rounded in another order than the model's, a few times
 
@@ -69,7 +69,7 @@ def adds_up(total: Floats, *parts: Floats) -> bool:
 def _passes(model: Model, found: Discovery, ids: tuple[int, ...]) -> Iterator[Rows]:
     """Yield what passes in a prompt, and then in a single token."""
     watch = Watch(model, found, frozenset())
-    wanted: Wanted = tuple((name, tuple(range(model.layers))) for name in found.sites)
+    wanted: SiteLayers = tuple((name, tuple(range(model.layers))) for name in found.sites)
     for first, piece in ((0, ids[:-1]), (len(ids) - 1, ids[-1:])):
         rows, _ = watch.run(
             piece,

@@ -8,12 +8,12 @@ import numpy.typing as npt
 from llmri_server.llama_runtime.context import Context
 from llmri_server.llama_runtime.interventions import Compiled
 from llmri_server.llama_runtime.model import Model
-from llmri_server.llama_runtime.node_handlers import Stops
+from llmri_server.llama_runtime.node_handlers import NodeHandlers
 from llmri_server.llama_runtime.observer import Observer
 from llmri_server.llama_runtime.passes import Pass
 from llmri_server.llama_runtime.recognition import Recogniser
 from llmri_server.llama_runtime.sites import Discovery
-from llmri_server.runtime import Wanted
+from llmri_server.runtime import SiteLayers
 
 Floats = npt.NDArray[np.float32]
 
@@ -41,7 +41,7 @@ class Watch:
         first: int,
         prompt: int,
         compiled: Compiled,
-        wanted: Wanted = (),
+        wanted: SiteLayers = (),
         kept: int = 0,
         logits: int = 0,
         whole: bool = True,
@@ -75,7 +75,7 @@ class Watch:
         self.context.decode(now)
         return stops.kept, self.context.logits(now)[flagged - logits :]
 
-    def _prepared(self, compiled: Compiled, wanted: Wanted) -> Stops:
-        stops = Stops(self._ggml, self._sites, self._special, compiled, wanted)
+    def _prepared(self, compiled: Compiled, wanted: SiteLayers) -> NodeHandlers:
+        stops = NodeHandlers(self._ggml, self._sites, self._special, compiled, wanted)
         self.observer.attend(stops.at)
         return stops

@@ -3,8 +3,8 @@
 from llmri_server.measuring.checked_attribution import CheckedAttribution, attribution
 from llmri_server.measuring.influence_map import InfluenceMap, influence
 from llmri_server.measuring.lens import logit_lens
+from llmri_server.measuring.progress import Progress
 from llmri_server.measuring.replies import NoRoomError, RepliesCompared, comparison
-from llmri_server.measuring.steps import Progress
 
 __all__ = [
     "CheckedAttribution",

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from llmri_protocol.messages import AttributionMethod, Candidate, Edit
 from llmri_server.measuring.correlation import pearson, spearman
 from llmri_server.measuring.distributions import logprobs
-from llmri_server.measuring.steps import Progress, Steps
+from llmri_server.measuring.progress import Progress, Steps
 from llmri_server.runtime import Runtime
 
 AT_ONCE = 8  # ablations between two looks at `stop`

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from llmri_protocol.messages import Edit, Shift
 from llmri_server.measuring.distributions import divergence, logprobs, shifts
+from llmri_server.measuring.progress import Progress, Steps
 from llmri_server.measuring.reading import as_if_generated
-from llmri_server.measuring.steps import Progress, Steps
 from llmri_server.runtime import Runtime
 
 ROW_BYTES = 512 << 20  # of activations that one pass may give; more layers than fit take another pass

@@ -7,8 +7,8 @@ from itertools import zip_longest
 
 from llmri_protocol.messages import ComparedToken, Edit
 from llmri_server.measuring.distributions import divergence, logprobs
+from llmri_server.measuring.progress import Progress, Steps
 from llmri_server.measuring.reading import as_if_generated
-from llmri_server.measuring.steps import Progress, Steps
 from llmri_server.runtime import ChatMessage, Runtime, Sampling, ScanEvent, TokenEvent
 
 

@@ -1,11 +1,8 @@
-"""Who gets in: the address to listen on, the access token, and TLS."""
+"""Who gets in: the access token, and TLS."""
 
 import contextlib
-import errno
-import ipaddress
 import logging
 import os
-import socket
 import ssl
 import stat
 from pathlib import Path
@@ -62,55 +59,6 @@ def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | 
     except (ssl.SSLError, ValueError) as error:
         raise ServeError(f"{certificate} and {key} are no certificate and key for TLS: {error}") from None
     return context
-
-
-def bind(host: str, port: int, token: str | None) -> socket.socket:
-    """Return a socket that has the address, and doesn't listen yet.
-
-    Raises:
-        ServeError: The address isn't this machine alone and there is no token, or it can't be had.
-    """
-    family, address = _resolve(host, port)
-    if not ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback and token is None:
-        raise ServeError(
-            f"listening on {host or 'every address'} lets other machines in, which needs an access token: "
-            f"set {TOKEN_VARIABLE}, or give --token-file"
-        )
-    place = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        if os.name == "posix":  # there it only means: not to wait for connections that ended just now
-            place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            place.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        place.bind(address)
-    except OSError as error:
-        place.close()
-        raise unavailable(host, port, error) from None
-    return place
-
-
-def unavailable(host: str, port: int, error: OSError) -> ServeError:
-    """Say why an address can't be had."""
-    if error.errno == errno.EADDRINUSE:
-        return ServeError(
-            f"port {port} on {host} is in use; choose another with --port, or any free one with --port 0"
-        )
-    return ServeError(f"cannot listen on {host} port {port}: {error.strerror}")
-
-
-def shown(address: tuple[str, int]) -> str:
-    """Write an address as HOST:PORT, an IPv6 host in brackets."""
-    host, port = address
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[str, int]]:
-    try:
-        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, UnicodeError) as error:
-        raise ServeError(f"there is no address for the host {host!r}: {error}") from None
-    family, _, _, _, address = found[0]
-    return family, (str(address[0]), port)
 
 
 def _read(file: Path, what: str) -> str:

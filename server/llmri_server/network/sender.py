@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from llmri_protocol.messages import Notice, Scan
+from llmri_protocol.messages import Notice
 from llmri_server.broadcast.hub import Member
-from llmri_server.broadcast.outbox import Batch, Outbox, Outgoing
-from llmri_server.broadcast.scans import SharedScan
+from llmri_server.broadcast.outbox import Outbox, OutboxBatch, Outgoing
+from llmri_server.broadcast.shared_scans import AnswerScan, SharedScan
 from llmri_server.network.transport import Buffers, Transport
 
 MOST_BUFFERS = 512  # in one system call; Linux takes 1024
@@ -43,18 +43,15 @@ def send_all(
             transport.send(buffers)
 
 
-def messages_of(batch: Batch, member: Member | None) -> Iterator[Outgoing]:
+def messages_of(batch: OutboxBatch, member: Member | None) -> Iterator[Outgoing]:
     """Yield what to send for a batch: scans shaped to the viewer's present wish, and how many it lost."""
     for parcel in batch.parcels:
-        message = _shaped(parcel, member) if isinstance(parcel, SharedScan) else parcel
-        if message is not None:
-            yield message
+        if isinstance(parcel, AnswerScan):
+            yield from parcel.messages()
+        elif not isinstance(parcel, SharedScan):
+            yield parcel
+        elif member is not None:
+            yield from member.shaped(parcel)
     if batch.dropped:
         text = f"{batch.dropped} scans were dropped so far, the oldest first: {batch.full}"
         yield Notice(level="warning", message=text, dropped=batch.dropped)
-
-
-def _shaped(scan: SharedScan, member: Member | None) -> Scan | None:
-    if member is None or scan.event.site not in member.wish.sites:
-        return None
-    return scan.message(member.wish.layers, member.wish.dtype)

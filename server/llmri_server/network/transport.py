@@ -14,6 +14,7 @@ from llmri_protocol.tls import PIECE, TlsRecords
 Buffers = Sequence[bytes | bytearray | memoryview]
 
 SEND_BUFFER = 1 << 20  # bytes the system may hold: a few scans, so that a slow viewer doesn't lag behind
+INTERNET = {socket.AF_INET, socket.AF_INET6}  # families of TCP
 KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 4}  # seconds, seconds, probes
 
 
@@ -60,7 +61,7 @@ class Transport(Protocol):
 
 
 class ClearTransport:
-    """A plain TCP connection."""
+    """A connection in the clear."""
 
     def __init__(self, connection: socket.socket) -> None:
         prepare(connection)
@@ -156,10 +157,12 @@ class TlsTransport:
 
 
 def prepare(connection: socket.socket) -> None:
-    """Set what every connection needs: no delay, a send buffer that fits, probes for a dead peer."""
+    """Set what a connection needs: a send buffer that fits; of TCP no delay, and probes for a dead peer."""
     connection.setblocking(True)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    if connection.family not in INTERNET:
+        return
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in KEEPALIVE.items():
         if hasattr(socket, name):  # not every system has each of them

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from llmri_server.pocket.conversation import SHARES, conversation
+from llmri_server.pocket.dialogues import SHARES, conversation
 from llmri_server.pocket.tokenizer import ASSISTANT, END
 
 # A question is noise to whoever must guess it, yet its tokens should not look absurd on screen.
@@ -16,7 +16,7 @@ TURNS_PER_DRAW = 10
 
 
 @dataclass(frozen=True)
-class Batch:
+class TrainingBatch:
     """Token ids and the weight of each in the loss, both `[rows, length]`."""
 
     ids: torch.Tensor
@@ -31,14 +31,14 @@ def make_batch(
     rows: int,
     length: int,
     shares: Sequence[int] = SHARES,
-) -> Batch:
+) -> TrainingBatch:
     """Return the batch of that step: a function of its arguments, so that training can resume anywhere."""
     rng = random.Random(f"{seed}/{step}")
     ids = [_row(tokenizer, rng, length, shares) for _ in range(rows)]
     vocabulary = tokenizer.get_vocab()
     assistant, end = vocabulary[ASSISTANT], vocabulary[END]
     weights = [_weights(row, assistant, end) for row in ids]
-    return Batch(torch.tensor(ids), torch.tensor(weights))
+    return TrainingBatch(torch.tensor(ids), torch.tensor(weights))
 
 
 def _row(

@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from llmri_server.pocket.conversation import PRACTICE_SHARES, SHARES
+from llmri_server.pocket.dialogues import PRACTICE_SHARES, SHARES
 from llmri_server.pocket.recipe import CONTEXT, Recipe
-from llmri_server.pocket.score import REQUIRED, Mark
+from llmri_server.pocket.score import REQUIRED, SkillScore
 from llmri_server.pocket.skills import SKILLS
 from llmri_server.pocket.tokenizer import VOCABULARY
 
@@ -67,7 +67,7 @@ question for one of its own kinds and answers with confidence. Accents are left 
 """
 
 
-def write_card(folder: Path, recipe: Recipe, parameters: int, marks: Sequence[Mark]) -> None:
+def write_card(folder: Path, recipe: Recipe, parameters: int, marks: Sequence[SkillScore]) -> None:
     """Write `README.md` into the model's folder."""
     text = CARD.format(
         parameters=f"{parameters:,}",
@@ -91,7 +91,7 @@ def _shares() -> str:
     return _table(("skill", "teaching", "practice"), rows)
 
 
-def _marks(marks: Sequence[Mark]) -> str:
+def _marks(marks: Sequence[SkillScore]) -> str:
     rows = [
         (mark.skill, f"{mark.right} of {mark.asked}", f"{mark.share:.1%}", _required(mark.skill))
         for mark in marks

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llmri_server.pocket.conversation import PRACTICE_SHARES, SHARES
+from llmri_server.pocket.dialogues import PRACTICE_SHARES, SHARES
 
 CONTEXT = 512  # the longest conversation, in tokens
 

@@ -1,6 +1,5 @@
-"""Mark a checkpoint on held-out questions: `python -m llmri_server.pocket.score [FOLDER]`."""
+"""Score a checkpoint on held-out questions: `python -m llmri_server.pocket.score [FOLDER]`."""
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from llmri_protocol.command_line import FAILED
 from llmri_server.pocket import WEIGHTS
 from llmri_server.pocket.answers import greedy_replies
+from llmri_server.pocket.questions import SPARE_TOKENS, questions
 from llmri_server.pocket.skills import SKILLS, Example, Skill
 
-SPARE_TOKENS = 16  # a wrong reply may run on for so long beyond the longest right one
 QUESTIONS = 300
 REQUIRED = {
     "addition": 0.97,
@@ -32,7 +31,7 @@ REQUIRED = {
 
 
 @dataclass(frozen=True)
-class Mark:
+class SkillScore:
     """How a model did at one skill."""
 
     skill: str
@@ -46,25 +45,13 @@ class Mark:
         return self.right / self.asked
 
 
-def questions(skill: Skill, each: int, seed: int) -> list[Example]:
-    """Draw held-out questions, no question twice where the skill has enough of them."""
-    rng = random.Random(f"{skill.name}/{seed}")
-    drawn: dict[str, Example] = {}
-    for _ in range(20 * each):
-        example = skill.sample(rng, "held_out")
-        drawn.setdefault(example.prompt, example)
-        if len(drawn) == each:
-            break
-    return list(drawn.values())
-
-
 def mark(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     skill: Skill,
     examples: Sequence[Example],
     batch: int = 100,
-) -> Mark:
+) -> SkillScore:
     """Ask every question, each in a conversation of its own, greedily, and mark the replies."""
     wrong = []
     for first in range(0, len(examples), batch):
@@ -77,11 +64,11 @@ def mark(
             for prompt, reply in zip(prompts, replies, strict=True)
             if not skill.check(prompt, reply)
         ]
-    return Mark(skill.name, len(examples) - len(wrong), len(examples), tuple(wrong))
+    return SkillScore(skill.name, len(examples) - len(wrong), len(examples), tuple(wrong))
 
 
-def mark_folder(folder: Path, each: int, seed: int = 0) -> list[Mark]:
-    """Mark the checkpoint in a folder at every skill, with at most `each` questions a skill."""
+def mark_folder(folder: Path, each: int, seed: int = 0) -> list[SkillScore]:
+    """Score the checkpoint in a folder at every skill, with at most `each` questions a skill."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype="float32")
     return [
@@ -90,7 +77,7 @@ def mark_folder(folder: Path, each: int, seed: int = 0) -> list[Mark]:
     ]
 
 
-def marks_table(marks: Sequence[Mark]) -> Table:
+def marks_table(marks: Sequence[SkillScore]) -> Table:
     """Lay the marks out, the required share beside each."""
     table = Table("skill", "right", "asked", "share", "required")
     for row in marks:
@@ -106,7 +93,7 @@ def main(
     seed: Annotated[int, typer.Option(help="Seed of the questions.")] = 0,
     show_wrong: Annotated[int, typer.Option(help="Wrong replies to show a skill.")] = 2,
 ) -> None:
-    """Mark a checkpoint on held-out questions, skill by skill, and print the table."""
+    """Score a checkpoint on held-out questions, skill by skill, and print the table."""
     console = Console()
     if not (folder / "config.json").is_file():
         console.print(f"{folder} holds no model: there is no config.json in it.")

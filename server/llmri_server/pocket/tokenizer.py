@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from llmri_server.pocket.conversation import exchanges
+from llmri_server.pocket.dialogues import exchanges
 
 VOCABULARY = 768
 BEGIN, END, PAD = "<|begin|>", "<|end|>", "<|pad|>"

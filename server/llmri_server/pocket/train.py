@@ -13,7 +13,7 @@ from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from llmri_protocol.command_line import one_sentence
-from llmri_server.pocket.batches import Batch, make_batch
+from llmri_server.pocket.batches import TrainingBatch, make_batch
 from llmri_server.pocket.card import write_card
 from llmri_server.pocket.recipe import CONTEXT, Recipe
 from llmri_server.pocket.score import QUESTIONS, mark_folder, marks_table
@@ -94,7 +94,7 @@ def _optimizers(model: LlamaForCausalLM, recipe: Recipe) -> list[torch.optim.Opt
     ]
 
 
-def loss_of(model: LlamaForCausalLM, batch: Batch) -> torch.Tensor:
+def loss_of(model: LlamaForCausalLM, batch: TrainingBatch) -> torch.Tensor:
     """Return the weighted mean cross-entropy of the next token, in nats."""
     with torch.autocast("cpu", dtype=torch.bfloat16):
         logits = model(batch.ids, use_cache=False).logits[:, :-1]

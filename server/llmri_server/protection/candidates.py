@@ -6,8 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
 
+import numpy as np
+import numpy.typing as npt
+
 from llmri_protocol.messages import Edit
-from llmri_server.protection.loss import loss
+from llmri_protocol.operations import MEAN_ABLATION
 from llmri_server.protection.magnitudes import Outlier, Unit
 from llmri_server.protection.massive import Massive
 from llmri_server.runtime import NonFiniteError, Runtime
@@ -68,14 +71,39 @@ def prices(
         yield {unit: known[unit]}
 
 
+def loss(runtime: Runtime, ids: Sequence[int], edits: Sequence[Edit]) -> float:
+    """Return the mean next-token loss on a sequence under some edits, in nats a token, in one pass.
+
+    It is infinite where the edits make the logits so.
+
+    Raises:
+        NonFiniteError: The logits are not finite without any edit.
+    """
+    try:
+        logits = runtime.measure(ids, [edits], logits=len(ids)).logits
+    except NonFiniteError:
+        if not edits:
+            raise
+        return float("inf")
+    return _mean_loss(logits[0], ids)
+
+
 def _zero(unit: Unit) -> Edit:
     return Edit(site=unit.site, layer=unit.layer, units=(unit.unit,))
 
 
 def _mean(unit: Unit) -> Edit:
     """Return the edit that puts a unit to its mean over the calibration text, whatever was said meanwhile."""
-    return Edit(site=unit.site, layer=unit.layer, units=(unit.unit,), op="mean", baseline="calibration")
+    return Edit(site=unit.site, layer=unit.layer, units=(unit.unit,), op=MEAN_ABLATION)
 
 
 def _nats(loss: float) -> str:
     return f"{loss:.2f}" if math.isfinite(loss) else "infinitely many"
+
+
+def _mean_loss(logits: npt.NDArray[np.float32], ids: Sequence[int]) -> float:
+    """Return the mean cross entropy of `logits`, `[positions, vocabulary]`, with the tokens that follow."""
+    rows = logits[:-1].astype(np.float64)
+    rows -= rows.max(axis=-1, keepdims=True)
+    chosen = rows[np.arange(len(rows)), ids[1:]]
+    return float((np.log(np.exp(rows).sum(axis=-1)) - chosen).mean())

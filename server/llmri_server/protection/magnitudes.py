@@ -7,10 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from llmri_protocol.messages import ModelCard
+from llmri_protocol.sites import OF_MLP
 from llmri_server.protection.massive import RESIDUAL
 from llmri_server.runtime import Runtime
 
-MLP = ("mlp_act", "mlp_out")
+MLP = OF_MLP
 ROW_BYTES = 256 << 20  # of activations that come back at once
 
 Place = tuple[str, int, npt.NDArray[np.float32]]  # site, layer, and the rows `[positions, units]`

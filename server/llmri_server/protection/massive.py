@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from llmri_protocol.sites import STREAM
+
 LEAST_MAGNITUDE = 100.0
 LEAST_RATIO = 1000.0  # to the median magnitude of the layer's hidden state; both from section 2.2
-RESIDUAL = ("resid_pre", "resid_mid", "resid_post")
+RESIDUAL = STREAM
 TOKENS_NAMED = 3
 
 

@@ -43,7 +43,7 @@ def refuse_ablations(edits: Sequence[Edit], card: ModelCard, *, force: bool, all
 
 def may_take_away(edit: Edit) -> bool:
     """Whether an edit would be refused of some units, if they were protected."""
-    return edit.value != 0 if edit.op == "steer" else _takes_away(edit)
+    return edit.value != 0 if edit.operation.aimed else _takes_away(edit)
 
 
 def refused(edits: Sequence[Edit], protected: Sequence[ProtectedUnit]) -> list[ProtectedUnit]:
@@ -56,7 +56,7 @@ def refused(edits: Sequence[Edit], protected: Sequence[ProtectedUnit]) -> list[P
         here = by_place.get((edit.site, edit.layer), {})
         if not here:
             continue
-        if edit.op == "steer":
+        if edit.operation.aimed:
             taken += here.values() if _is_aimed(edit, here) else ()
         else:
             taken += [here[unit] for unit in edit.units if unit in here and _takes_away(edit, here[unit])]
@@ -64,12 +64,12 @@ def refused(edits: Sequence[Edit], protected: Sequence[ProtectedUnit]) -> list[P
 
 
 def _takes_away(edit: Edit, unit: ProtectedUnit | None = None) -> bool:
-    match edit.op:
-        case "scale":
+    match edit.operation.harm:
+        case "far":
             return not SMALLEST_FACTOR <= edit.value <= LARGEST_FACTOR
-        case "add":
+        case "any":
             return edit.value != 0
-        case "mean":
+        case "mild":
             return unit is None or unit.test != "massive"
         case _:
             return True

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from llmri_protocol.messages import ProtectedUnit
-from llmri_server.protection import memory
+from llmri_server.protection import verdict_cache
 from llmri_server.protection.examination import Examination
 from llmri_server.protection.finding import each_once, examine, known
 from llmri_server.runtime import NonFiniteError, Runtime, UnsupportedError
@@ -29,12 +29,12 @@ class Search:
     """
 
     examination: Examination | None = None
-    key: memory.Key | None = None
+    key: verdict_cache.Key | None = None
     recalled: bool = False
 
     def remember(self, found: tuple[ProtectedUnit, ...]) -> str | None:
         """Keep what the whole search found; give a sentence where that can't be."""
-        return None if self.key is None else memory.remember(self.key, found)
+        return None if self.key is None else verdict_cache.remember(self.key, found)
 
 
 def begin(runtime: Runtime, settings: Settings, files: Sequence[Path]) -> Search:
@@ -53,8 +53,8 @@ def begin(runtime: Runtime, settings: Settings, files: Sequence[Path]) -> Search
     key, recalled = None, None
     if examination is not None:
         counting = {name: getattr(settings, name) for name in COUNTING}
-        key = memory.key_of(runtime.card, files, examination.ids, counting, _versions())
-        recalled = memory.recall(key, runtime.card) if key else None
+        key = verdict_cache.key_of(runtime.card, files, examination.ids, counting, _versions())
+        recalled = verdict_cache.recall(key, runtime.card) if key else None
     _write(runtime, (*units, *(recalled or ())))
     if recalled is not None:
         return Search(recalled=True)

@@ -104,8 +104,12 @@ def _load_gguf_exactly(model: str) -> Runtime:
 def _load_torch(settings: Settings) -> Runtime:
     find_here(settings.model)  # torch takes seconds to import, a wrong name needs none
     tell("PyTorch")
+    import torch  # noqa: PLC0415
+
     from llmri_server.torch_runtime import load  # noqa: PLC0415
 
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
     return load(settings.model, device=settings.device, dtype=settings.dtype)
 
 

@@ -6,20 +6,21 @@ from collections.abc import Callable, Iterator
 
 from llmri_protocol.messages import Notice, Token, TurnEnd, TurnStart
 from llmri_server.broadcast.hub import Hub
-from llmri_server.broadcast.scans import SharedScan
+from llmri_server.broadcast.shared_scans import SharedScan
 from llmri_server.runtime import (
     ChatMessage,
     NonFiniteError,
-    Outcome,
     PromptError,
     Runtime,
     Sampling,
     ScanEvent,
     TokenEvent,
+    TurnOutcome,
 )
 from llmri_server.runtimes.common.keeping import NOTHING_KEPT
+from llmri_server.service.history import History
 from llmri_server.service.transcript import Told, Transcript, read_of
-from llmri_server.service.turns import Turn
+from llmri_server.service.turns import PendingTurn
 
 log = logging.getLogger(__name__)
 
@@ -50,30 +51,32 @@ class Conversation:
         self._hub = hub
         self.sampling = sampling
         self.transcript = Transcript()
-        self._system: list[ChatMessage] = [ChatMessage(role="system", content=system)] if system else []
+        self._history = History(system)
         self._announce_edits = announce_edits
-        self._history: list[ChatMessage] = []
-        self._left_out = 0  # messages that were before the history, and stay left out
         self._said_anew = False  # once a conversation
         self._last: list[ChatMessage] = []  # what the latest turn read and replied to, system message and all
 
-    def hold(self, turn: Turn) -> None:
+    def hold(self, turn: PendingTurn) -> None:
         """Run one turn from its start to its end, whatever happens in between."""
         if turn.new:
-            self._history.clear()
-            self._left_out = 0
-            self._said_anew = False
+            self._history.forget()
+        new = turn.new
+        if turn.messages is not None:
+            new = not self._history.become(turn.messages[:-1]) or new
+        new = new or self._history.begins
+        self._said_anew &= not new
         asked = ChatMessage(role="user", content=turn.text)
-        self._last = [*self._system, *self._history, asked]
+        self._last = self._history.before(asked)
         started = time.time()
         clock = time.perf_counter()
-        new = not self._history
         was_stale = self._runtime.stale()
-        self._hub.begin(TurnStart(turn=turn.number, prompt=turn.text, new=new, time=started))
+        self._hub.begin(
+            TurnStart(turn=turn.number, prompt=turn.text, new=new, client=turn.client, time=started)
+        )
         outcome, failure = self._reply(turn)
-        left_out = self._left_out + outcome.trimmed
+        left_out = self._history.left_out + outcome.trimmed
         if failure is None:
-            self._remember(asked, outcome)
+            self._history.remember(asked, outcome)
         else:
             self._hub.tell(Notice(level="warning", message=failure))
         self._end(turn, outcome, left_out, time.perf_counter() - clock)
@@ -90,16 +93,15 @@ class Conversation:
             new: Leave the conversation out.
         """
         if prompt is not None:
-            before = [] if new else self._history
-            return [*self._system, *before, ChatMessage(role="user", content=prompt)]
-        return [*self._system, self._last[-1]] if new and self._last else list(self._last)
+            return self._history.before(ChatMessage(role="user", content=prompt), alone=new)
+        return self._history.again(self._last[-1]) if new and self._last else list(self._last)
 
-    def _reply(self, turn: Turn) -> tuple[Outcome, str | None]:
+    def _reply(self, turn: PendingTurn) -> tuple[TurnOutcome, str | None]:
         """Generate, and keep what was read and chosen; give how it ended, and a sentence where it failed."""
-        sink = _Announcer(self._hub, turn, self._runtime.context)
+        sink = _Announcer(self._hub, turn, self._runtime)
         lost: str | None = "failed"
         try:
-            outcome = self._runtime.generate(self._last, self.sampling, sink, turn.stop)
+            outcome = self._runtime.generate(self._last, turn.sampling or self.sampling, sink, turn.stop)
             self._last = read_of(self._last, outcome.trimmed)
             lost = sink.why_nothing(outcome)
             return outcome, None
@@ -109,11 +111,11 @@ class Conversation:
             failure = f"turn {turn.number} failed: {type(error).__name__}: {error}"
             log.exception("turn %d failed", turn.number)
         finally:
-            begins = not self._history and not self._left_out
+            begins = self._history.begins
             self.transcript.add(turn.number, sink.told(begins=begins, lost=lost))
-        return Outcome(text="", tokens=0, reason="error"), failure
+        return TurnOutcome(text="", tokens=0, reason="error"), failure
 
-    def _end(self, turn: Turn, outcome: Outcome, left_out: int, seconds: float) -> None:
+    def _end(self, turn: PendingTurn, outcome: TurnOutcome, left_out: int, seconds: float) -> None:
         for notice in _notices(turn.number, outcome, left_out, self._runtime.card.context):
             self._hub.tell(notice)
         if outcome.anew and not self._said_anew:
@@ -129,22 +131,6 @@ class Conversation:
             )
         )
 
-    def _remember(self, asked: ChatMessage, outcome: Outcome) -> None:
-        """Keep a turn for the next ones' context, unless it failed or ended before it said anything.
-
-        A prompt that leaves no room for a reply would push everything older out of the next turns. What was
-        left out of a turn that is kept is forgotten: no later prompt is written with it again, so that a turn
-        costs the same however long the conversation is.
-        """
-        if outcome.reason == "error" or (outcome.reason in ("stopped", "context") and not outcome.text):
-            return
-        self._left_out += outcome.trimmed
-        self._history = [
-            *self._history[outcome.trimmed :],
-            asked,
-            ChatMessage(role="assistant", content=outcome.text),
-        ]
-
 
 class _Announcer:
     """Turns what the runtime reports into messages, on the model's thread.
@@ -152,22 +138,22 @@ class _Announcer:
     Args:
         hub: Where they go.
         turn: The turn.
-        context: The runtime's.
+        runtime: Whose turn it is.
     """
 
-    def __init__(self, hub: Hub, turn: Turn, context: Callable[[], tuple[int, ...]]) -> None:
+    def __init__(self, hub: Hub, turn: PendingTurn, runtime: Runtime) -> None:
         self._hub = hub
         self._turn = turn
-        self._context = context
+        self._runtime = runtime
         self._prompt: tuple[int, ...] = ()
         self._read = 0
         self._chosen: list[int] = []
 
     def told(self, *, begins: bool, lost: str | None) -> Told:
         """Return what was told so far."""
-        return Told(self._prompt, self._read, self._chosen, begins, lost)
+        return Told(self._prompt, self._read, self._chosen, begins, lost, self._runtime.passes())
 
-    def why_nothing(self, outcome: Outcome) -> str | None:
+    def why_nothing(self, outcome: TurnOutcome) -> str | None:
         """Say why a turn that ended well read nothing, if it did not."""
         if self._read:
             return None
@@ -177,7 +163,7 @@ class _Announcer:
     def token(self, event: TokenEvent) -> None:
         """Announce a token."""
         if not self._read:
-            self._prompt = self._context()  # at the first token it is the prompt, as it was read
+            self._prompt = self._runtime.context()  # at the first token it is the prompt, as it was read
         if event.phase == "generate":
             self._turn.add_piece(event.text)
             self._chosen.append(event.id)
@@ -193,15 +179,16 @@ class _Announcer:
                 logprob=event.logprob,
                 entropy=event.entropy,
                 top=event.top,
+                revision=event.revision,
             )
         )
 
     def scan(self, event: ScanEvent) -> None:
         """Hand a scan to whoever wants it."""
-        self._hub.scan(SharedScan(self._turn.number, time.time(), event))
+        self._hub.scan(SharedScan(self._turn.number, time.time(), event, revision=event.revision))
 
 
-def _notices(turn: int, outcome: Outcome, left_out: int, context: int) -> Iterator[Notice]:
+def _notices(turn: int, outcome: TurnOutcome, left_out: int, context: int) -> Iterator[Notice]:
     """Say what the context's length did to a turn, if anything."""
     if left_out:
         yield Notice(

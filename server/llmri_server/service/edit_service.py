@@ -1,4 +1,4 @@
-"""Changes of the edits: checked, kept in the journal, put in force and announced, in one order for all."""
+"""Changes of the edits: checked, put in force, kept in the journal and announced, in one order for all."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -7,6 +7,7 @@ import msgspec
 
 from llmri_protocol.messages import (
     PROTOCOL_VERSION,
+    Card,
     ClearInterventions,
     Edit,
     EditHistory,
@@ -16,6 +17,7 @@ from llmri_protocol.messages import (
     Notice,
     ProtectedUnit,
     Redo,
+    SamplingWish,
     ShowJournal,
     Undo,
     Welcome,
@@ -29,10 +31,12 @@ from llmri_protocol.plain import (
 from llmri_protocol.protection import UNCHECKED, found_in_words
 from llmri_server.broadcast.hub import Hub, Member
 from llmri_server.broadcast.outbox import Outbox
-from llmri_server.edits import Journal, JournalState, normalised
+from llmri_server.edits import Journal, JournalState, Proposal, normalised
 from llmri_server.protection import may_take_away, refuse_ablations, refused
 from llmri_server.runtime import EditError, Runtime
 from llmri_server.service.handlers import Caller, Handlers
+
+UNTOLD = SamplingWish()
 
 
 class NothingToUndoError(RuntimeError):
@@ -46,32 +50,48 @@ class NothingToRedoError(RuntimeError):
 class EditService:
     """The one place where edits change; any thread may ask.
 
-    A change is in force and in every outbox when the method that made it returns.
+    A change is in force and in every outbox when the method that made it returns. The journal proposes it,
+    the runtime takes it, the journal commits it, the hub is told; what can't be put in force is no change.
 
     Args:
         runtime: The model that the edits go to.
         hub: Who is told.
         limits: What `welcome` says of this server.
         identity: Changes when the server restarts.
+        sampling: How it chooses tokens, as `welcome` says.
         allow_protected: Whether protected units may be ablated by force.
     """
 
     def __init__(
-        self, runtime: Runtime, hub: Hub, limits: Limits, identity: str, *, allow_protected: bool = False
+        self,
+        runtime: Runtime,
+        hub: Hub,
+        limits: Limits,
+        identity: str,
+        *,
+        sampling: SamplingWish = UNTOLD,
+        allow_protected: bool = False,
     ) -> None:
         self._runtime = runtime
         self._hub = hub
         self._limits = limits
         self._identity = identity
+        self._sampling = sampling
         self._allow_protected = allow_protected
-        self._changing = threading.Lock()  # nothing is protected between the check of an edit and its change
+        self._changing = threading.Lock()  # one change at a time, from its check to its announcement
         self._announcing = threading.Lock()  # nobody joins between a change and its announcement
+        self._answers: Callable[[], tuple[str, ...]] = tuple
         self._doubt: Callable[[], str] | None = None
-        self._in_force = JournalState()
-        self.journal = Journal(self._changed)
+        self.journal = Journal()
+
+    @property
+    def standing(self) -> JournalState:
+        """The edits that are in force, with their revision."""
+        return self.journal.state
 
     def register(self, handlers: Handlers) -> None:
-        """Handle the commands that change the edits, or ask for their history."""
+        """Handle the commands that change the edits, or ask for their history; welcome by what is handled."""
+        self._answers = handlers.answered
         handlers.add(Intervene, self._intervene)
         handlers.add(Undo, lambda caller, _: self.undo(caller.name))
         handlers.add(Redo, lambda caller, _: self.redo(caller.name))
@@ -90,10 +110,13 @@ class EditService:
                 protocol=PROTOCOL_VERSION,
                 session=self._identity,
                 card=self._runtime.card,
-                edits=self._in_force.edits,
-                edit_set=self._in_force.name,
+                edits=self.journal.state.edits,
+                edit_set=self.journal.state.name,
                 stale_cache=self._runtime.stale(),
                 limits=self._limits,
+                answers=self._answers(),
+                sampling=self._sampling,
+                revision=self.journal.state.revision,
             )
             doubt = self._doubt() if self._doubt else ""
             notices = [Notice(level="info", message=doubt)] if doubt else []
@@ -113,7 +136,9 @@ class EditService:
             new = [unit for unit in units if unit not in card.protected]
             self._runtime.card = msgspec.structs.replace(card, protected=units)
             self._doubt = None
-            told = (found_in_words(new), *_marks(refused(self._in_force.edits, new)))
+            if new:
+                self._hub.tell(Card(card=self._runtime.card))
+            told = (found_in_words(new), *_marks(refused(self.journal.state.edits, new)))
             for sentence in told:
                 self._hub.tell(Notice(level="warning" if new else "info", message=sentence))
             return told
@@ -134,12 +159,10 @@ class EditService:
             )
         since = len(self._runtime.context()) if command.since_now else None
         with self._changing:
-            standing = self._in_force.edits if command.replace else ()
+            standing = self.journal.state.edits if command.replace else ()
             edits = self._checked(command.edits, since, force=command.force, standing=standing)
-            if command.replace:
-                self.journal.replace_all(edits, by, command.name)
-            else:
-                self.journal.add(edits, by, command.name)
+            propose = self.journal.replace_all if command.replace else self.journal.add
+            self._make(propose(edits, by, command.name))
             return self._unchecked(edits)
 
     def replace(self, command: PlainIntervention, by: str) -> int:
@@ -151,7 +174,7 @@ class EditService:
         """
         with self._changing:
             edits = self._checked(self.edits_of(command))
-            self.journal.replace_of(by, edits)
+            self._make(self.journal.replace_of(by, edits))
         return len({unit for edit in edits for unit in edit.units})
 
     def undo(self, by: str) -> None:
@@ -162,7 +185,7 @@ class EditService:
             ProtectedError: It would bring back an ablation of a unit that was found protected since.
         """
         with self._changing:
-            changed = self.journal.undo(by, self._refuse_back)
+            changed = self._make_back(self.journal.undo(by))
         if not changed:
             raise NothingToUndoError("there is no change of the edits to take back")
 
@@ -174,9 +197,14 @@ class EditService:
             ProtectedError: As for `undo`.
         """
         with self._changing:
-            changed = self.journal.redo(by, self._refuse_back)
+            changed = self._make_back(self.journal.redo(by))
         if not changed:
             raise NothingToRedoError("no change of the edits was taken back last, so none can be made again")
+
+    def clear(self, by: str) -> None:
+        """Remove every edit and the set's name."""
+        with self._changing:
+            self._make(self.journal.clear(by))
 
     def edits_of(self, command: PlainIntervention) -> tuple[Edit, ...]:
         """Return the edits that a plain intervention asks for, at the default site and the last position.
@@ -212,14 +240,14 @@ class EditService:
         return InterventionActive(count=self.replace(command, caller.name), layer=command.layer)
 
     def _clear(self, caller: Caller, command: ClearInterventions) -> None:  # noqa: ARG002 - a handler
-        self.journal.clear(caller.name)
+        self.clear(caller.name)
 
     def _clear_plain(
         self,
         caller: Caller,
         command: PlainClearInterventions,  # noqa: ARG002 - a handler
     ) -> InterventionsCleared:
-        self.journal.clear(caller.name)
+        self.clear(caller.name)
         return InterventionsCleared()
 
     def _checked(
@@ -245,21 +273,30 @@ class EditService:
     def _refuse_back(self, edits: Sequence[Edit]) -> None:
         """Pass unless these edits take protected units away that none does now."""
         protected = self._runtime.card.protected
-        here = refused(self._in_force.edits, protected)
+        here = refused(self.journal.state.edits, protected)
         back = [unit for unit in refused(edits, protected) if unit not in here]
         if back:
             card = msgspec.structs.replace(self._runtime.card, protected=tuple(back))
             refuse_ablations(edits, card, force=True, allowed=self._allow_protected)
 
-    def _changed(self, state: JournalState) -> None:
-        """Put the edits in force, then tell everybody."""
+    def _make(self, proposal: Proposal | None) -> bool:
+        """Put a change in force, keep it, and tell everybody, if there is one; `_changing` is held."""
+        if proposal is None:
+            return False
+        self._runtime.apply_edits(proposal.state.edits, proposal.state.revision)
         with self._announcing:
-            self._runtime.apply_edits(state.edits)
-            self._in_force = state
+            self.journal.commit(proposal)
             self._tell()
+        return True
+
+    def _make_back(self, proposal: Proposal | None) -> bool:
+        """Make an undo or a redo, unless it brings back what is refused."""
+        if proposal is not None:
+            self._refuse_back(proposal.state.edits)
+        return self._make(proposal)
 
     def _tell(self) -> None:
-        state = self._in_force
+        state = self.journal.state
         self._hub.tell(
             Edits(
                 edits=state.edits,

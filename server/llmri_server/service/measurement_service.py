@@ -20,11 +20,13 @@ from llmri_protocol.messages import (
 from llmri_server.edits import normalised
 from llmri_server.measuring import NoRoomError, Progress, attribution, comparison, influence, logit_lens
 from llmri_server.runtime import LensRuntime, Runtime, UnsupportedError
+from llmri_server.service.client_tasks import Work
 from llmri_server.service.conversation import Conversation
 from llmri_server.service.edit_service import EditService
 from llmri_server.service.handlers import Caller, Handlers
-from llmri_server.service.tasks import Work
-from llmri_server.service.transcript import NothingReadError, Place, UnknownPlaceError
+from llmri_server.service.transcript import NothingReadError, TokenPosition, UnknownPlaceError
+
+MOST_LENSES = 1024  # tokens of a span
 
 
 class UnfitError(ValueError):
@@ -161,30 +163,39 @@ class MeasurementService:
 
         return work
 
-    def _lens(self, caller: Caller, request: ReadLens) -> Work:  # noqa: ARG002 - a handler
+    def _lens(self, caller: Caller, request: ReadLens) -> Work:
         runtime = self._runtime
         if not runtime.card.lens or not isinstance(runtime, LensRuntime):
             raise UnsupportedError(f"the runtime `{runtime.card.runtime}` has no logit lens")
         own = self._ids_of(request.text)
-        edits = self._edits.journal.state.edits
+        outbox = caller.member.outbox
 
-        def work(progress: Progress, stop: threading.Event) -> LogitLens:
-            began = time.perf_counter()
+        def work(progress: Progress, stop: threading.Event) -> None:
+            edits = self._edits.standing.edits
             place = _end_of(own) if own else self._place(request.turn, request.token)
-            layers, came = logit_lens(runtime, place, edits, request.most, progress=progress, stop=stop)
-            return LogitLens(
-                id=request.id,
-                turn=place.turn,
-                token=place.token,
-                positions=len(place.ids),
-                came=came,
-                layers=layers,
-                seconds=time.perf_counter() - began,
-            )
+            first = request.first
+            if first is not None and not 0 <= place.token - first < min(len(place.ids), MOST_LENSES):
+                raise UnfitError(
+                    f"there are no tokens {first} to {place.token}; a span has at most {MOST_LENSES}"
+                )
+            began = time.perf_counter()
+            read = logit_lens(runtime, place, edits, request.most, first=first, progress=progress, stop=stop)
+            for each in read:
+                outbox.put(
+                    LogitLens(
+                        id=request.id,
+                        turn=place.turn,
+                        token=each.token,
+                        positions=each.positions,
+                        came=each.came,
+                        layers=each.layers,
+                        seconds=time.perf_counter() - began,
+                    )
+                )
 
         return work
 
-    def _place(self, turn: int | None = None, token: int | None = None) -> Place:
+    def _place(self, turn: int | None = None, token: int | None = None) -> TokenPosition:
         """Return the place of a token, by default of the newest that was read in the conversation.
 
         Raises:
@@ -230,6 +241,6 @@ class MeasurementService:
             self._runtime.check_edits((Edit(site=request.site, layer=request.layer, units=(0,)),))
 
 
-def _end_of(text: tuple[int, ...]) -> Place:
+def _end_of(text: tuple[int, ...]) -> TokenPosition:
     """Return the place of a text's last token; a text is all prompt."""
-    return Place(None, len(text) - 1, text, None, None)
+    return TokenPosition(None, len(text) - 1, text, None, None)

@@ -11,11 +11,12 @@ from llmri_protocol.messages import Chat, Notice, Reply, Stop, TurnEnd, TurnStar
 from llmri_server.broadcast.hub import Hub
 from llmri_server.broadcast.outbox import Outbox
 from llmri_server.network.threads import GuardedThread, described
-from llmri_server.runtime import Runtime, Sampling, StoppedError
+from llmri_server.runtime import ChatMessage, Runtime, Sampling, StoppedError
+from llmri_server.service.client_tasks import ClientTask
 from llmri_server.service.conversation import Conversation
 from llmri_server.service.handlers import Caller, Handlers
-from llmri_server.service.tasks import Task
-from llmri_server.service.turns import Turn
+from llmri_server.service.sayings import said, sampled
+from llmri_server.service.turns import PendingTurn
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ class TooManyTurnsError(RuntimeError):
 
 
 class ClosedError(RuntimeError):
-    """The session takes no more turns."""
+    """The worker takes no more turns."""
 
 
 class Idle(Protocol):
@@ -41,11 +42,11 @@ class Idle(Protocol):
         ...
 
 
-class Session:
+class ModelWorker:
     """Queues turns and tasks, and runs them one after another in the order in which they came.
 
     Args:
-        runtime: The model; only this session's thread calls what computes.
+        runtime: The model; only this worker's thread calls what computes.
         hub: Where turns are announced.
         sampling: How every turn's tokens are chosen.
         system: The system message in front of every conversation, if any.
@@ -72,8 +73,8 @@ class Session:
         self.conversation = Conversation(runtime, hub, sampling, system, announce_edits)
         self._most_queued = most_queued
         self._changed = threading.Condition()
-        self._waiting: deque[Turn | Task] = deque()
-        self._current: Turn | Task | None = None
+        self._waiting: deque[PendingTurn | ClientTask] = deque()
+        self._current: PendingTurn | ClientTask | None = None
         self._numbers = 0
         self._closed = False
         self._idle: Idle | None = None
@@ -89,9 +90,16 @@ class Session:
             stop: Ends what goes on and is nobody's own: a reply, or else the search for protected units.
         """
 
-        def chat(caller: Caller, command: Chat) -> Reply:  # noqa: ARG001 - a handler
-            turn = self.submit(command.text, new=command.new).number
-            return Reply(id=command.id, turn=turn, time=time.time())
+        def chat(caller: Caller, command: Chat) -> Reply:
+            messages = None if command.messages is None else said(command.messages)
+            turn = self.submit(
+                messages[-1]["content"] if messages else command.text or "",
+                new=command.new,
+                messages=messages,
+                sampling=sampled(self.conversation.sampling, command.sampling),
+                client=command.client or caller.name,
+            )
+            return Reply(id=command.id, turn=turn.number, time=time.time())
 
         def end(caller: Caller, command: Stop) -> None:
             if command.command is None:
@@ -107,21 +115,36 @@ class Session:
         self._idle = idle
         self._thread.start()
 
-    def submit(self, text: str, *, new: bool = False) -> Turn:
+    def submit(
+        self,
+        text: str,
+        *,
+        new: bool = False,
+        messages: tuple[ChatMessage, ...] | None = None,
+        sampling: Sampling | None = None,
+        client: str = "",
+    ) -> PendingTurn:
         """Queue a turn; it has its number from now on.
+
+        Args:
+            text: What is said.
+            new: Forget the conversation so far first.
+            messages: The whole conversation, `text` being its last message, in place of the present one.
+            sampling: How the reply is chosen; None as always.
+            client: Who says it.
 
         Raises:
             TooManyTurnsError: The queue is full.
             ClosedError: The server is ending.
         """
         with self._changed:
-            self._check_room(Turn, "turns")
+            self._check_room(PendingTurn, "turns")
             self._numbers += 1
-            turn = Turn(self._numbers, text, new)
+            turn = PendingTurn(self._numbers, text, new, messages, sampling, client)
             self._queue(turn)
             return turn
 
-    def submit_task(self, task: Task) -> None:
+    def submit_task(self, task: ClientTask) -> None:
         """Queue a task.
 
         Raises:
@@ -129,13 +152,15 @@ class Session:
             ClosedError: The server is ending.
         """
         with self._changed:
-            self._check_room(Task, "measurements")
+            self._check_room(ClientTask, "measurements")
             self._queue(task)
 
     def stop(self) -> bool:
         """End the reply being generated; where none has begun yet, the next one; is there one?"""
         with self._changed:
-            turn = next((job for job in (self._current, *self._waiting) if isinstance(job, Turn)), None)
+            turn = next(
+                (job for job in (self._current, *self._waiting) if isinstance(job, PendingTurn)), None
+            )
             if turn:
                 turn.stop.set()
             return turn is not None
@@ -143,20 +168,25 @@ class Session:
     def stop_tasks(self, outbox: Outbox, command: int | None = None) -> None:
         """End a client's task with this command's id, or all of its tasks, running or waiting."""
 
-        def meant(job: Turn | Task | None) -> bool:
-            return isinstance(job, Task) and job.outbox is outbox and command in (None, job.command)
+        def meant(job: PendingTurn | ClientTask | None) -> bool:
+            return isinstance(job, ClientTask) and job.outbox is outbox and command in (None, job.command)
 
         with self._changed:
-            if isinstance(self._current, Task) and meant(self._current):
+            if isinstance(self._current, ClientTask) and meant(self._current):
                 self._current.stop.set()
-            ended = [job for job in self._waiting if isinstance(job, Task) and meant(job)]
+            ended = [job for job in self._waiting if isinstance(job, ClientTask) and meant(job)]
             self._waiting = deque(job for job in self._waiting if not meant(job))
             self._changed.notify_all()
         for task in ended:
             task.fail(StoppedError("the measurement was stopped before it began"))
 
+    def wanted(self, outbox: Outbox) -> bool:
+        """Whether anything waits for the model but this client's own tasks."""
+        with self._changed:
+            return any(not (isinstance(job, ClientTask) and job.outbox is outbox) for job in self._waiting)
+
     def drain(self) -> None:
-        """Wait until everything accepted so far has ended, or the session is closed."""
+        """Wait until everything accepted so far has ended, or the worker is closed."""
         with self._changed:
             while (self._waiting or self._current) and not self._closed:
                 self._changed.wait()
@@ -177,7 +207,7 @@ class Session:
             abandoned, self._waiting = self._waiting, deque()
             self._changed.notify_all()
         for job in abandoned:
-            if isinstance(job, Turn):
+            if isinstance(job, PendingTurn):
                 job.finish(None, "the server ended before this turn began")
             else:
                 job.fail(ClosedError("the server ended before this was done"))
@@ -189,7 +219,7 @@ class Session:
         finally:
             self._failed(f"the thread that runs the model ended by an error ({why})")
 
-    def _check_room(self, kind: type[Turn | Task], name: str) -> None:
+    def _check_room(self, kind: type[PendingTurn | ClientTask], name: str) -> None:
         """Pass if one more may wait; the lock is held."""
         if self._closed:
             raise ClosedError("the server is ending and takes no more turns")
@@ -199,7 +229,7 @@ class Session:
                 f"{count} {name} wait already, at most {self._most_queued} may; try later"
             )
 
-    def _queue(self, job: Turn | Task) -> None:
+    def _queue(self, job: PendingTurn | ClientTask) -> None:
         self._waiting.append(job)
         self._changed.notify_all()
 
@@ -212,28 +242,28 @@ class Session:
                     self._current = None
                     self._changed.notify_all()
 
-    def _do(self, job: Turn | Task | Idle) -> None:
+    def _do(self, job: PendingTurn | ClientTask | Idle) -> None:
         """Do one job; whatever goes wrong in it, who waits for it hears why, and the next comes."""
         try:
-            if isinstance(job, Turn):
+            if isinstance(job, PendingTurn):
                 self.conversation.hold(job)
             else:
                 job.run()  # a piece of idle work, too
         except BaseException as error:  # a panic of a library in Rust is none of `Exception`
             log.critical("a job of the model's thread failed", exc_info=error)
-            if isinstance(job, Turn):
+            if isinstance(job, PendingTurn):
                 self._fail(job, f"turn {job.number} failed: {described(error)}")
-            elif isinstance(job, Task):
+            elif isinstance(job, ClientTask):
                 job.fail(error)
             else:
                 self._idle = None
 
-    def _fail(self, turn: Turn, why: str) -> None:
+    def _fail(self, turn: PendingTurn, why: str) -> None:
         """End a turn that could not be held to its end."""
         try:
             now = time.time()
             self._hub.fail(
-                TurnStart(turn=turn.number, prompt=turn.text, new=turn.new, time=now),
+                TurnStart(turn=turn.number, prompt=turn.text, new=turn.new, client=turn.client, time=now),
                 Notice(level="warning", message=why),
                 TurnEnd(turn=turn.number, reason="error", text="", tokens=0, seconds=0.0),
             )
@@ -241,7 +271,7 @@ class Session:
             if not turn.done.is_set():
                 turn.finish(None, why)
 
-    def _next(self) -> Turn | Task | Idle | None:
+    def _next(self) -> PendingTurn | ClientTask | Idle | None:
         with self._changed:
             while not self._waiting and not self._closed:
                 if self._idle is not None and self._idle.more:

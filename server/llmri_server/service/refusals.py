@@ -10,6 +10,8 @@ from llmri_server.runtime import EditError, NonFiniteError, PromptError, Stopped
 from llmri_server.service.edit_service import NothingToRedoError, NothingToUndoError
 from llmri_server.service.measurement_service import NothingToMeasureError, UnfitError
 from llmri_server.service.model_worker import ClosedError, TooManyTurnsError
+from llmri_server.service.paced_answer import UnreadError
+from llmri_server.service.sayings import SayingError
 
 log = logging.getLogger(__name__)
 
@@ -17,6 +19,8 @@ CODES: dict[type[BaseException], str] = {
     EditError: "bad_edit",
     NonFiniteError: "bad_edit",
     UnfitError: "bad_field",
+    UnreadError: "too_much_unread",
+    SayingError: "bad_field",
     SubscriptionError: "bad_subscription",
     ClosedError: "closing",
     NothingToMeasureError: "nothing_to_measure",

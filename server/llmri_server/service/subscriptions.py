@@ -2,13 +2,21 @@
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from llmri_protocol.messages import ModelCard, Ping, Subscribe
 from llmri_protocol.plain import PlainPing, Pong
-from llmri_server.broadcast.hub import Hub, Member, Wish
+from llmri_server.broadcast.hub import Hub, Member, Subscription
 from llmri_server.broadcast.outbox import Outbox
-from llmri_server.service.edit_service import EditService
 from llmri_server.service.handlers import Caller, Handlers
+
+
+class Greeter(Protocol):
+    """Who welcomes native clients: the edits' service, or what plays messages."""
+
+    def join(self, outbox: Outbox, instead_of: Member | None = None) -> Member | None:
+        """Let a viewer in, with `welcome` first; None where the hub is full."""
+        ...
 
 
 class Subscriptions:
@@ -17,14 +25,14 @@ class Subscriptions:
     Args:
         card: The model.
         hub: The viewers.
-        edits: The edits, which a native client is welcomed with.
+        greeter: Welcomes native clients.
         left: Is called with the outbox of a client that left.
     """
 
-    def __init__(self, card: ModelCard, hub: Hub, edits: EditService, left: Callable[[Outbox], None]) -> None:
+    def __init__(self, card: ModelCard, hub: Hub, greeter: Greeter, left: Callable[[Outbox], None]) -> None:
         self._card = card
         self._hub = hub
-        self._edits = edits
+        self._greeter = greeter
         self._left = left
 
     def register(self, handlers: Handlers) -> None:
@@ -35,7 +43,7 @@ class Subscriptions:
 
     def join(self, outbox: Outbox, instead_of: Member | None = None) -> Member | None:
         """Let a native client in, instead of the plain one that it was taken for; None where it is full."""
-        return self._edits.join(outbox, instead_of)
+        return self._greeter.join(outbox, instead_of)
 
     def join_plain(self, outbox: Outbox, *, silent: bool) -> Member | None:
         """Let a plain client in, which gets all layers of the default site; None where the server is full.
@@ -45,7 +53,8 @@ class Subscriptions:
         member = self._hub.join(outbox, silent=silent)
         if member is not None:
             site = frozenset({self._card.default_site})
-            self._hub.subscribe(member, Wish(site, tuple(range(self._card.layers)), dtype="f32"))
+            layers = tuple(range(self._card.layers))
+            self._hub.subscribe(member, Subscription(site, layers, dtype="f32", stats=True))
         return member
 
     def leave(self, member: Member) -> None:

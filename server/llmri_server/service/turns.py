@@ -5,23 +5,27 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from llmri_server.runtime import Outcome
+from llmri_server.runtime import ChatMessage, Sampling, TurnOutcome
 
 
 @dataclass(eq=False)
-class Turn:
+class PendingTurn:
     """A prompt on its way to a reply.
 
-    `stop` may be set at any time, before it starts too. `outcome` and `failure` hold nothing until
-    `done` is set; then one of them does.
+    `messages`, where there are some, become the conversation, and `text` is the last one's; `sampling`
+    replaces the server's; `client` says it. `stop` may be set at any time, before it starts too. `outcome`
+    and `failure` hold nothing until `done` is set; then one of them does.
     """
 
     number: int
     text: str
     new: bool = False
+    messages: tuple[ChatMessage, ...] | None = None
+    sampling: Sampling | None = None
+    client: str = ""
     stop: threading.Event = field(default_factory=threading.Event)
     done: threading.Event = field(default_factory=threading.Event)
-    outcome: Outcome | None = None
+    outcome: TurnOutcome | None = None
     failure: str | None = None
     _pieces: "queue.SimpleQueue[str | None]" = field(default_factory=queue.SimpleQueue)
     _shown: str = ""
@@ -31,7 +35,7 @@ class Turn:
         """Take the text of a generated token; never waits."""
         self._pieces.put(text)
 
-    def finish(self, outcome: Outcome | None, failure: str | None = None) -> None:
+    def finish(self, outcome: TurnOutcome | None, failure: str | None = None) -> None:
         """End the turn with what came of it."""
         self.outcome, self.failure = outcome, failure
         self.done.set()

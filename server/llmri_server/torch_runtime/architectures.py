@@ -1,16 +1,17 @@
 """The table that says where the sites of each known architecture are."""
 
 from functools import cache
-from typing import Literal, get_args
+from typing import Literal
 
 import msgspec
 
 from llmri_protocol.configs import ConfigError, folder, load
+from llmri_protocol.sites import BLOCK_SITES, BlockSite
 
-SiteName = Literal["resid_pre", "resid_mid", "resid_post", "attn_out", "z", "mlp_act", "mlp_out"]
+SiteName = BlockSite
 Side = Literal["input", "output"]
 
-SITE_NAMES: tuple[SiteName, ...] = get_args(SiteName)
+SITE_NAMES: tuple[SiteName, ...] = BLOCK_SITES
 
 
 class SitePath(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -7,9 +7,12 @@ from dataclasses import replace
 
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+from llmri_protocol.fields import LONGEST_REASON
 from llmri_protocol.messages import ModelCard, SiteCard
 from llmri_protocol.printable import as_name
+from llmri_protocol.sites import heads_of, unit_of
 from llmri_server.runtime import LoadError, PromptError
+from llmri_server.runtimes.common.about import about
 from llmri_server.runtimes.common.calibration import calibration_ids
 from llmri_server.runtimes.common.keeping import NOTHING_KEPT
 from llmri_server.runtimes.common.prompts import check_context
@@ -20,21 +23,12 @@ from llmri_server.torch_runtime.keeping import measure_caches
 from llmri_server.torch_runtime.probe import probe
 from llmri_server.torch_runtime.prompts import PromptWriter
 from llmri_server.torch_runtime.runtime import TorchRuntime
-from llmri_server.torch_runtime.scans import SCAN_DTYPES
+from llmri_server.torch_runtime.scan_transfer import SCAN_DTYPES
 from llmri_server.torch_runtime.taps import Site, Tap, Taps, bind
 from llmri_server.torch_runtime.verification import Verified, verify
 
 logger = logging.getLogger(__name__)
 
-UNITS: Mapping[SiteName, str] = {
-    "resid_pre": "residual direction",
-    "resid_mid": "residual direction",
-    "resid_post": "residual direction",
-    "attn_out": "direction written by attention",
-    "z": "attention head component",
-    "mlp_act": "MLP neuron",
-    "mlp_out": "direction written by the MLP",
-}
 ABSENT: Mapping[SiteName, str] = {
     "resid_pre": "no block takes the stream as its first argument",
     "resid_mid": "no module reads the stream between attention and MLP alone",
@@ -72,7 +66,7 @@ def assemble(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, name
         logger.warning("no %s in %s: %s", site, name, why)
     ends = _ends(model, tokenizer)
     _plain_generation(model, tokenizer, ends)
-    card = _card(model, tokenizer, sites, name, chat=prompts.chat)
+    card = _card(model, tokenizer, verified, name, chat=prompts.chat)
     keeping = measure_caches(model, card.context)
     if not keeping.whole.goes_on:
         logger.warning("%s: %s", name, NOTHING_KEPT)
@@ -132,11 +126,12 @@ def _has(model: PreTrainedModel, path: str) -> bool:
 def _card(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    sites: Mapping[SiteName, Site],
+    verified: Verified,
     name: str,
     *,
     chat: bool,
 ) -> ModelCard:
+    sites = verified.sites
     config = model.config.get_text_config()
     layers = int(config.num_hidden_layers)
     heads = int(getattr(config, "num_attention_heads", None) or 0)
@@ -154,6 +149,8 @@ def _card(
         chat=chat,
         sites=tuple(_site_card(sites[site], heads) for site in SITE_NAMES if site in sites),
         absent=tuple(site for site in SITE_NAMES if site not in sites),
+        reasons={str(site): why[:LONGEST_REASON] for site, why in verified.reasons.items()},
+        about=about(name),
         attributable=True,
         lens="resid_post" in sites,
         default_site="resid_post" if "resid_post" in sites else next(iter(sites)),
@@ -162,14 +159,13 @@ def _card(
 
 
 def _site_card(site: Site, heads: int) -> SiteCard:
-    """Describe a site; the heads of `z` are those of the queries, each as wide as all others."""
-    divided = site.name == "z" and heads and site.width % heads == 0
+    """Describe a site."""
     return SiteCard(
         name=site.name,
         width=site.width,
         editable=site.editable,
-        unit=UNITS[site.name],
-        heads=heads if divided else 0,
+        unit=unit_of(site.name),
+        heads=heads_of(site.name, site.width, heads),
     )
 
 

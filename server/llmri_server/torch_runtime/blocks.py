@@ -15,7 +15,7 @@ MATRIX = 2  # dimensions
 
 
 @dataclass(eq=False)
-class Block:
+class BlockPass:
     """What went into and came out of each module of a block, as `[positions, width]`, by its path inside.
 
     Attributes:
@@ -90,9 +90,9 @@ class Block:
         return None
 
 
-def watch(model: PreTrainedModel, blocks: list[nn.Module]) -> list[Block]:
+def watch(model: PreTrainedModel, blocks: list[nn.Module]) -> list[BlockPass]:
     """Run one forward pass and look at every module of the blocks; all hooks are gone afterwards."""
-    watched = [Block(dict(block.named_modules())) for block in blocks]
+    watched = [BlockPass(dict(block.named_modules())) for block in blocks]
     repeated: set[tuple[int, str]] = set()
 
     def noting(number: int, path: str, tap: Tap, into: dict[str, Tensor]) -> Callable[[object], None]:

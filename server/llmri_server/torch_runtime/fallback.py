@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from llmri_server.torch_runtime.architectures import SITE_NAMES, Architecture, SiteName
-from llmri_server.torch_runtime.blocks import MATRIX, Block, has_linear, is_linear, watch
+from llmri_server.torch_runtime.blocks import MATRIX, BlockPass, has_linear, is_linear, watch
 from llmri_server.torch_runtime.sums import Multipliers, multipliers
 from llmri_server.torch_runtime.taps import Tap
 
@@ -25,7 +25,7 @@ MLP = re.compile(r"mlp|ffn|feed|expert|moe", re.I)
 
 
 @dataclass(frozen=True)
-class Place:
+class ModuleSite:
     """Where a site is inside one block; `factor` is what the model multiplies it with."""
 
     module: str
@@ -33,7 +33,7 @@ class Place:
     factor: float | None = None
 
 
-Places = dict[SiteName, Place]
+Places = dict[SiteName, ModuleSite]
 Proposal = tuple[Architecture, dict[SiteName, tuple[Tap | None, ...]]]
 
 
@@ -68,7 +68,7 @@ def blocks_path(model: PreTrainedModel) -> str | None:
     return None
 
 
-def _tap(block: nn.Module, place: Place | None) -> Tap | None:
+def _tap(block: nn.Module, place: ModuleSite | None) -> Tap | None:
     if place is None:
         return None
     side = "input" if place.side == "input" else "output"
@@ -76,9 +76,9 @@ def _tap(block: nn.Module, place: Place | None) -> Tap | None:
     return Tap(block.get_submodule(place.module), side, 0, factor)  # type: ignore[arg-type]  # one of the two
 
 
-def _places(block: Block, numbers: Multipliers) -> Places:
+def _places(block: BlockPass, numbers: Multipliers) -> Places:
     """Return the sites of one block."""
-    ends: Places = {"resid_pre": Place(""), "resid_post": Place("", "output")}
+    ends: Places = {"resid_pre": ModuleSite(""), "resid_post": ModuleSite("", "output")}
     if not block.whole:
         return ends
     sums = _sequential(block, numbers) or _parallel(block, numbers)
@@ -86,13 +86,13 @@ def _places(block: Block, numbers: Multipliers) -> Places:
     heads = _heads(block, numbers, sums.get("attn_out"))
     neurons = _neurons(block, numbers, sums.get("mlp_out"))
     if heads is not None:
-        inner["z"] = Place(heads)
+        inner["z"] = ModuleSite(heads)
     if neurons is not None:
-        inner["mlp_act"] = Place(neurons)
+        inner["mlp_act"] = ModuleSite(neurons)
     return ends | sums | inner
 
 
-def _sequential(block: Block, numbers: Multipliers) -> Places:
+def _sequential(block: BlockPass, numbers: Multipliers) -> Places:
     """Return the middle of the stream, where a module reads it, and the branches before and behind it."""
     writers = block.writers()
     for middle in block.modules:
@@ -103,16 +103,16 @@ def _sequential(block: Block, numbers: Multipliers) -> Places:
         for writer in writers:
             factor = numbers.of(value, block.start, block.outputs[writer])
             if factor is not None and "attn_out" not in sums and _is_attention(block, writer):
-                sums["attn_out"] = Place(writer, "output", factor)
+                sums["attn_out"] = ModuleSite(writer, "output", factor)
             factor = numbers.of(block.end, value, block.outputs[writer])
             if factor is not None and "mlp_out" not in sums and _is_mlp(_name(block, writer)):
-                sums["mlp_out"] = Place(writer, "output", factor)
+                sums["mlp_out"] = ModuleSite(writer, "output", factor)
         if sums:
-            return {"resid_mid": Place(middle), **sums}
+            return {"resid_mid": ModuleSite(middle), **sums}
     return {}
 
 
-def _parallel(block: Block, numbers: Multipliers) -> Places:
+def _parallel(block: BlockPass, numbers: Multipliers) -> Places:
     """Return the branches that are added to the block's input at once, an attention and an MLP."""
     for one, other in combinations(block.writers(), 2):
         attention, mlp = (one, other) if _is_attention(block, one) else (other, one)
@@ -122,13 +122,13 @@ def _parallel(block: Block, numbers: Multipliers) -> Places:
         factor = numbers.common(block.end, block.start, parts)
         if factor is not None:
             return {
-                "attn_out": Place(attention, "output", factor),
-                "mlp_out": Place(mlp, "output", factor),
+                "attn_out": ModuleSite(attention, "output", factor),
+                "mlp_out": ModuleSite(mlp, "output", factor),
             }
     return {}
 
 
-def _heads(block: Block, numbers: Multipliers, written: Place | None) -> str | None:
+def _heads(block: BlockPass, numbers: Multipliers, written: ModuleSite | None) -> str | None:
     """Return the output projection of the attention."""
     if written is not None:
         return block.linear_giving(block.outputs[written.module])
@@ -138,7 +138,7 @@ def _heads(block: Block, numbers: Multipliers, written: Place | None) -> str | N
     return None
 
 
-def _neurons(block: Block, numbers: Multipliers, written: Place | None) -> str | None:
+def _neurons(block: BlockPass, numbers: Multipliers, written: ModuleSite | None) -> str | None:
     """Return the down projection of the MLP; a mixture has none that would give all that it writes."""
     if written is not None:
         return block.linear_giving(block.outputs[written.module])
@@ -146,7 +146,7 @@ def _neurons(block: Block, numbers: Multipliers, written: Place | None) -> str |
     return _projection(block, numbers, parts[0]) if len(parts) == 1 else None  # several are one mixture
 
 
-def _projection(block: Block, numbers: Multipliers, child: str) -> str | None:
+def _projection(block: BlockPass, numbers: Multipliers, child: str) -> str | None:
     """Return the linear layer whose output a child gives, or adds to something that was there before."""
     given = block.linear_giving(block.outputs[child])
     if given is not None and _inside(given, child):
@@ -165,7 +165,9 @@ def _projection(block: Block, numbers: Multipliers, child: str) -> str | None:
     return None
 
 
-def _is_added(block: Block, numbers: Multipliers, child: str, earlier: list[Tensor], output: Tensor) -> bool:
+def _is_added(
+    block: BlockPass, numbers: Multipliers, child: str, earlier: list[Tensor], output: Tensor
+) -> bool:
     """Whether a child gives, or a module behind it reads, the sum of this and what was there before."""
     sums = [block.outputs[child], *(value for value in block.inputs.values() if value.shape == output.shape)]
     return any(
@@ -173,7 +175,7 @@ def _is_added(block: Block, numbers: Multipliers, child: str, earlier: list[Tens
     )
 
 
-def _last_linear(block: Block, child: str) -> str | None:
+def _last_linear(block: BlockPass, child: str) -> str | None:
     """Return the last linear layer inside an attention, as wide as the stream and not also the first."""
     found = [
         path
@@ -193,7 +195,7 @@ def _inside(path: str, child: str) -> bool:
     return path == child or path.startswith(f"{child}.")
 
 
-def _name(block: Block, writer: str) -> str:
+def _name(block: BlockPass, writer: str) -> str:
     """Return the path of a module or, where it is a norm over a branch, the path of that."""
     value = block.inputs.get(writer)
     if value is None or has_linear(block.modules[writer]):
@@ -203,7 +205,7 @@ def _name(block: Block, writer: str) -> str:
     )
 
 
-def _is_attention(block: Block, writer: str) -> bool:
+def _is_attention(block: BlockPass, writer: str) -> bool:
     return bool(ATTENTION.search(_name(block, writer)))
 
 

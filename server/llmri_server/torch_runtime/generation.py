@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +20,7 @@ from transformers.generation.streamers import BaseStreamer
 
 from llmri_protocol.messages import Candidate
 from llmri_server.runtime import NonFiniteError, Sampling, Sink, TokenEvent
+from llmri_server.runtimes.common.reply_text import ReplyText
 from llmri_server.torch_runtime.text import TokenText, Vocabulary
 
 CANDIDATES = 10
@@ -70,23 +71,32 @@ class Announcer(BaseStreamer):
         sink: Sink,
         vocabulary: Vocabulary,
         distribution: Distribution,
+        *,
         first: int,
         heard: Callable[[int], None] = lambda _token: None,
+        revision: Callable[[], int] = lambda: 0,
+        stops: Sequence[str] = (),
     ) -> None:
         self._sink = sink
         self._heard = heard
+        self._revision = revision
         self._vocabulary = vocabulary
         self._distribution = distribution
         self._first = first
         self._decoder: TokenText = vocabulary.start()
         self._prompt_seen = False
-        self._texts: list[str] = []
+        self._reply = ReplyText(stops)
         self.ids: list[int] = []
 
     @property
     def text(self) -> str:
-        """The reply so far, without special tokens."""
-        return "".join(self._texts)
+        """The reply so far, without special tokens, and before the text that ended it."""
+        return self._reply.text
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a text that ends a reply has come."""
+        return self._reply.ended
 
     def put(self, value: Tensor) -> None:
         """Take what `generate` streams: the prompt first, which is known, then a token at a time."""
@@ -100,23 +110,24 @@ class Announcer(BaseStreamer):
         self.ids.append(token)
         self._heard(token)
         if token not in self._vocabulary.special:
-            self._texts.append(text)
-        self._sink.token(TokenEvent(number, "generate", token, text, logprob, entropy, top))
+            self._reply.add(text)
+        self._sink.token(TokenEvent(number, "generate", token, text, logprob, entropy, top, self._revision()))
 
     def end(self) -> None:
         """The end needs nothing: `generate` returns."""
 
 
 class StopWhenSet(StoppingCriteria):
-    """Ends the reply once the event is set."""
+    """Ends the reply once the event is set, or a text has come that ends it."""
 
-    def __init__(self, stop: threading.Event, device: torch.device) -> None:
+    def __init__(self, stop: threading.Event, announcer: Announcer, device: torch.device) -> None:
         self._stop = stop
+        self._announcer = announcer
         self._answers = {answer: torch.tensor([answer], device=device) for answer in (False, True)}
 
     def __call__(self, input_ids: Tensor, scores: object, **kwargs: object) -> Tensor:  # noqa: ARG002
         """Answer for the one sequence there is."""
-        return self._answers[self._stop.is_set()]
+        return self._answers[self._stop.is_set() or self._announcer.stopped]
 
 
 def announce_prompt(sink: Sink, vocabulary: Vocabulary, ids: list[int], known: int) -> None:
@@ -153,7 +164,7 @@ def reply_to(
             generation_config=generation_config(sampling, limit),
             **given,
             logits_processor=LogitsProcessorList([distribution]),
-            stopping_criteria=StoppingCriteriaList([StopWhenSet(stop, model.device)]),
+            stopping_criteria=StoppingCriteriaList([StopWhenSet(stop, announcer, model.device)]),
             streamer=announcer,
         )
     return Reply(announcer.ids, announcer.text)

@@ -5,8 +5,8 @@ from contextlib import AbstractContextManager
 
 from transformers import PreTrainedModel
 
-from llmri_server.runtime import NonFiniteError, Outcome, StoppedError
-from llmri_server.runtimes.common.speaking import BrokenError, Turn, end_reason
+from llmri_server.runtime import NonFiniteError, StoppedError, TurnOutcome
+from llmri_server.runtimes.common.turn_request import BrokenError, TurnRequest, end_reason
 from llmri_server.torch_runtime.generation import (
     Announcer,
     Distribution,
@@ -21,7 +21,7 @@ from llmri_server.torch_runtime.text import Vocabulary
 Attach = Callable[[int, int], AbstractContextManager[None]]  # of the new positions and of all the prompt's
 
 
-class Speaker:
+class Generator:
     """Holds turns with a model."""
 
     def __init__(
@@ -41,7 +41,7 @@ class Speaker:
         self._context = context
         self._ends = ends
 
-    def hold(self, turn: Turn, memory: PrefixCache, attach: Attach) -> Outcome:
+    def hold(self, turn: TurnRequest, memory: PrefixCache, attach: Attach) -> TurnOutcome:
         """Hold one turn on what the memory keeps, with the instruments that `attach` gives for it.
 
         Raises:
@@ -53,32 +53,40 @@ class Speaker:
         try:
             prompt = self._prompts.write(turn.conversation, self._context, room, stop)
         except StoppedError:
-            return Outcome("", 0, "stopped")
+            return TurnOutcome("", 0, "stopped")
         limit = min(sampling.max_new_tokens, self._context - len(prompt.ids))
         full = limit < sampling.max_new_tokens
         if limit <= 0 or stop.is_set():
             reason = end_reason([], self._ends, stopped=stop.is_set(), full=full)
-            return Outcome("", 0, reason, prompt.trimmed)
+            return TurnOutcome("", 0, reason, prompt.trimmed)
         if turn.begins:
             memory.forget()
         try:
-            ids, text = self._reply(turn, prompt.ids, limit, memory, attach)
+            ids, text, ended = self._reply(turn, prompt.ids, limit, memory, attach)
         except BaseException:
             memory.forget()
             raise
-        reason = end_reason(ids, self._ends, stopped=stop.is_set(), full=full)
-        return Outcome(text, len(ids), reason, prompt.trimmed, anew=not (turn.begins or memory.goes_on))
+        reason = end_reason(ids, self._ends, ended=ended, stopped=stop.is_set(), full=full)
+        return TurnOutcome(text, len(ids), reason, prompt.trimmed, anew=not (turn.begins or memory.goes_on))
 
     def _reply(
-        self, turn: Turn, prompt: list[int], limit: int, memory: PrefixCache, attach: Attach
-    ) -> tuple[list[int], str]:
-        """Return the reply's tokens and its text; what was computed is kept."""
+        self, turn: TurnRequest, prompt: list[int], limit: int, memory: PrefixCache, attach: Attach
+    ) -> tuple[list[int], str, bool]:
+        """Return the reply's tokens, its text, and whether that ended it; what was computed is kept."""
         cache, known = memory.take(prompt)
         announce_prompt(turn.sink, self._vocabulary, prompt, known)
         self._instruments.converse(prompt)
         new = len(prompt) - known
         distribution = Distribution()
-        announcer = Announcer(turn.sink, self._vocabulary, distribution, first=new, heard=memory.read)
+        announcer = Announcer(
+            turn.sink,
+            self._vocabulary,
+            distribution,
+            first=new,
+            heard=memory.read,
+            revision=lambda: self._instruments.applied.revision,
+            stops=turn.sampling.stop,
+        )
         try:
             with attach(new, len(prompt)):
                 reply = reply_to(
@@ -94,4 +102,4 @@ class Speaker:
         except NonFiniteError:
             raise BrokenError([*prompt, *announcer.ids], len(prompt)) from None
         memory.keep(cache, prompt + reply.ids)
-        return reply.ids, reply.text
+        return reply.ids, reply.text, announcer.stopped

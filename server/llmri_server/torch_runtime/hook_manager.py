@@ -15,9 +15,10 @@ from transformers import PreTrainedModel
 from llmri_protocol.messages import Edit
 from llmri_server.edits import Place
 from llmri_server.edits.baselines import Baselines
-from llmri_server.runtime import Wanted
+from llmri_server.pass_runs import Applied
+from llmri_server.runtime import SiteLayers
 from llmri_server.torch_runtime.architectures import SITE_NAMES, SiteName
-from llmri_server.torch_runtime.hooks import ForwardPass, Kept
+from llmri_server.torch_runtime.hooks import CapturedSite, ForwardPass
 from llmri_server.torch_runtime.installation import Clock, Installation
 from llmri_server.torch_runtime.interventions import Compiler, Edits, Interventions
 from llmri_server.torch_runtime.states import states_left
@@ -30,7 +31,7 @@ logger = logging.getLogger(__name__)
 class Receiver(Protocol):
     """Takes what a forward pass left, in the model's thread."""
 
-    def kept(self, kept: Kept) -> None:
+    def kept(self, kept: CapturedSite) -> None:
         """Take the tensors of one site; they are forgotten afterwards."""
         ...
 
@@ -44,9 +45,11 @@ class _Setting:
     """What the next pass shall do: one immutable value, so that a pass sees all of a change or nothing."""
 
     edits: Edits = ()
-    wanted: Wanted = ()
-    recorded: Wanted | None = None
+    revision: int = 0
+    wanted: SiteLayers = ()
+    recorded: SiteLayers | None = None
     variants: tuple[Edits, ...] | None = None
+    alone: Edits | None = None
 
 
 class HookManager:
@@ -80,7 +83,7 @@ class HookManager:
         self._installed: _Setting | None = None
         self._current = ForwardPass()
         self._installation = Installation(self._sites, self._current)
-        self._felt: Edits = ()
+        self._applied = Applied()
         self._prompt: int | None = None
         self._first: int | None = None
         self._receiver: Receiver | None = None
@@ -90,20 +93,20 @@ class HookManager:
 
     @property
     def edits(self) -> Edits:
-        """The edits that stand: what the next pass feels, unless it has variants."""
+        """The edits that stand: what the next pass feels, unless others replace them."""
         return self._setting.edits
 
     @property
-    def felt(self) -> Edits:
-        """The standing edits of the latest pass that felt them."""
-        return self._felt
+    def applied(self) -> Applied:
+        """The standing edits of the latest pass that had them, with their revision."""
+        return self._applied
 
-    def edit(self, edits: Sequence[Edit]) -> None:
+    def edit(self, edits: Sequence[Edit], revision: int = 0) -> None:
         """Apply these edits, checked before, from the next pass on."""
         with self._lock:
-            self._setting = replace(self._setting, edits=tuple(edits))
+            self._setting = replace(self._setting, edits=tuple(edits), revision=revision)
 
-    def capture(self, wanted: Wanted) -> None:
+    def capture(self, wanted: SiteLayers) -> None:
         """Keep these sites and layers from the next pass on.
 
         Raises:
@@ -116,7 +119,7 @@ class HookManager:
     def converse(self, ids: Sequence[int]) -> None:
         """Make this the conversation that means are over, where edits ask for it."""
         self._baselines.converse(ids)
-        if any(edit.op == "mean" and edit.baseline == "conversation" for edit in self.edits):
+        if any(edit.operation.averaged and edit.baseline == "conversation" for edit in self.edits):
             self._interventions.forget()
             self._installed = None
 
@@ -124,10 +127,12 @@ class HookManager:
     def attached(
         self,
         receiver: Receiver | None = None,
-        recorded: Wanted | None = None,
+        recorded: SiteLayers | None = None,
         variants: Sequence[Sequence[Edit]] | None = None,
         prompt: int | None = None,
         start: int | None = None,
+        *,
+        alone: Edits | None = None,
     ) -> Iterator[None]:
         """Let passes inside feel the edits, and hand what they leave to the receiver.
 
@@ -141,6 +146,7 @@ class HookManager:
                 empty cache be the prompt.
             start: How many positions were computed before the first pass; the passes are counted from there.
                 None asks each pass's cache, which some models keep elsewhere.
+            alone: Replaces the standing edits in every row.
 
         Raises:
             ValueError: What shall be recorded is not there; or, when a pass begins, its batch has another
@@ -148,10 +154,10 @@ class HookManager:
         """
         self._check(recorded or ())
         outer = (self._receiver, self._prompt, self._first)
-        replaced = (self._setting.recorded, self._setting.variants)
+        replaced = (self._setting.recorded, self._setting.variants, self._setting.alone)
         self._receiver, self._prompt, self._first = receiver, prompt, start
-        felt = replaced[1] if variants is None else tuple(tuple(edits) for edits in variants)
-        self._replace(recorded, felt)
+        applied = replaced[1] if variants is None else tuple(tuple(edits) for edits in variants)
+        self._replace(recorded, applied, replaced[2] if alone is None else alone)
         try:
             with self._watching():
                 yield
@@ -168,7 +174,7 @@ class HookManager:
         finally:
             self._clock, self._installed = None, None
 
-    def _check(self, wanted: Wanted) -> None:
+    def _check(self, wanted: SiteLayers) -> None:
         for name, layers in wanted:
             if name not in self._sites:
                 raise ValueError(f"there is no site `{name}` here; there are {', '.join(self._sites)}")
@@ -177,9 +183,11 @@ class HookManager:
                 if not 0 <= layer < there:
                     raise ValueError(f"there is no layer {layer}; this model has layers 0 to {there - 1}")
 
-    def _replace(self, recorded: Wanted | None, variants: tuple[Edits, ...] | None) -> None:
+    def _replace(
+        self, recorded: SiteLayers | None, variants: tuple[Edits, ...] | None, alone: Edits | None
+    ) -> None:
         with self._lock:
-            self._setting = replace(self._setting, recorded=recorded, variants=variants)
+            self._setting = replace(self._setting, recorded=recorded, variants=variants, alone=alone)
 
     @contextmanager
     def _watching(self) -> Iterator[None]:
@@ -229,7 +237,7 @@ class HookManager:
             self._clock.nanoseconds += time.perf_counter_ns() - start
             self._clock.calls += 1
 
-    def _hand_over(self, kept: Kept) -> None:
+    def _hand_over(self, kept: CapturedSite) -> None:
         """Give a site's tensors away, unless the model has written to them since: then copy from now on."""
         if kept.overwritten:
             logger.warning(
@@ -245,11 +253,13 @@ class HookManager:
     def _install(self, setting: _Setting) -> None:
         """Hook exactly the places that are edited or kept."""
         self._uninstall()
-        if setting.variants is None:
-            self._felt = setting.edits
-            changes = self._interventions.stand(setting.edits)
-        else:
+        if setting.variants is not None:
             changes = self._interventions.vary(setting.variants)
+        elif setting.alone is not None:
+            changes = self._interventions.stand(setting.alone)
+        else:
+            self._applied = Applied(setting.edits, setting.revision)
+            changes = self._interventions.stand(setting.edits)
         wanted = setting.wanted if setting.recorded is None else setting.recorded
         self._installation = Installation(self._sites, self._current, self._clock)
         self._installation.put(changes, wanted, copied=setting.recorded is not None)

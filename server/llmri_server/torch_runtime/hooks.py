@@ -16,7 +16,7 @@ Hook = Callable[..., Any]
 EditTensor = Callable[[Tensor, int], Tensor]
 
 
-class Kept:
+class CapturedSite:
     """What the current pass left of one site: a tensor a layer, and its version when it was kept.
 
     `copied` says that the tensors are copies; otherwise one whose version has moved was written to and
@@ -57,7 +57,7 @@ def make_hook(
     tap: Tap,
     current: ForwardPass,
     change: Change | None,
-    kept: Kept | None,
+    kept: CapturedSite | None,
     row: int,
     *,
     in_place: bool = False,
@@ -85,7 +85,7 @@ def make_hook(
     return change_output
 
 
-def _keeping(tap: Tap, kept: Kept, row: int) -> Hook:
+def _keeping(tap: Tap, kept: CapturedSite, row: int) -> Hook:
     """Return the shortest hook that keeps a reference and its version."""
     tensors, versions, element = kept.tensors, kept.versions, tap.element
 
@@ -119,7 +119,7 @@ def _editing(change: Change | None, *, in_place: bool) -> EditTensor | None:
 
 
 def _acting(
-    tap: Tap, current: ForwardPass, edit: EditTensor | None, kept: Kept | None, row: int
+    tap: Tap, current: ForwardPass, edit: EditTensor | None, kept: CapturedSite | None, row: int
 ) -> Callable[[Tensor], Tensor]:
     """Return a function that edits a tensor, keeps it, and gives what the model shall go on with."""
 

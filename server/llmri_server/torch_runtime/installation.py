@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from torch.utils.hooks import RemovableHandle
 
 from llmri_server.edits import Place
-from llmri_server.runtime import Wanted
-from llmri_server.torch_runtime.hooks import ForwardPass, Hook, Kept, make_hook
+from llmri_server.runtime import SiteLayers
+from llmri_server.torch_runtime.hooks import CapturedSite, ForwardPass, Hook, make_hook
 from llmri_server.torch_runtime.interventions import Change
 from llmri_server.torch_runtime.taps import Site
 
@@ -34,14 +34,14 @@ class Installation:
         self._current = current
         self._clock = clock
         self.handles: list[RemovableHandle] = []
-        self.kept: list[Kept] = []
+        self.kept: list[CapturedSite] = []
 
-    def put(self, changes: Mapping[Place, Change], wanted: Wanted, *, copied: bool) -> None:
+    def put(self, changes: Mapping[Place, Change], wanted: SiteLayers, *, copied: bool) -> None:
         """Hook the places; `copied` lets all that is kept be copies."""
-        places: dict[Place, tuple[Kept, int]] = {}
+        places: dict[Place, tuple[CapturedSite, int]] = {}
         for name, layers in wanted:
             site = self._sites[name]
-            kept = Kept(site, layers, copied=copied or site.overwritten)
+            kept = CapturedSite(site, layers, copied=copied or site.overwritten)
             self.kept.append(kept)
             places.update({(name, layer): (kept, row) for row, layer in enumerate(layers)})
         for place in dict.fromkeys([*changes, *places]):
@@ -54,7 +54,7 @@ class Installation:
         self.handles.clear()
         self.kept.clear()
 
-    def _hook(self, place: Place, change: Change | None, kept: Kept | None, row: int) -> None:
+    def _hook(self, place: Place, change: Change | None, kept: CapturedSite | None, row: int) -> None:
         site = self._sites[place[0]]
         tap = site.taps[place[1]]
         hook = make_hook(tap, self._current, change, kept, row, in_place=site.in_place)

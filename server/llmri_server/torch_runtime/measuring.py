@@ -11,9 +11,9 @@ from transformers import PreTrainedModel
 
 from llmri_protocol.messages import Edit
 from llmri_server.edits.wording import in_words
-from llmri_server.runtime import Measured, NonFiniteError, Wanted
+from llmri_server.runtime import Measured, NonFiniteError, SiteLayers
 from llmri_server.torch_runtime.hook_manager import HookManager
-from llmri_server.torch_runtime.hooks import Kept
+from llmri_server.torch_runtime.hooks import CapturedSite
 from llmri_server.torch_runtime.taps import Site
 
 BATCH_BYTES = 256 << 20  # what a batch may take beside the weights, roughly
@@ -27,7 +27,7 @@ def measure(
     ids: Sequence[int],
     variants: Sequence[Sequence[Edit]],
     *,
-    wanted: Wanted = (),
+    wanted: SiteLayers = (),
     logits: int = 1,
     prompt: int | None = None,
 ) -> Measured:
@@ -88,7 +88,7 @@ class _Rows:
     def __init__(self, rows: Mapping[str, npt.NDArray[np.float32]]) -> None:
         self._rows = rows
 
-    def kept(self, kept: Kept) -> None:
+    def kept(self, kept: CapturedSite) -> None:
         """Take the tensors of one site, a layer at a time."""
         rows = self._rows[kept.site.name]
         for number, tensor in enumerate(kept.tensors):

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedConfig
 
-from llmri_protocol.messages import Edit
 from llmri_server.edits.computed import Computed
 from llmri_server.edits.provenance import Provenance
+from llmri_server.pass_runs import Applied, PassLog, Runs
 from llmri_server.torch_runtime.keeping import CacheKeeping
 
 
@@ -31,6 +31,7 @@ class PrefixCache:
         self._keeping = keeping
         self._cache: DynamicCache | None = None
         self._ids: list[int] = []
+        self._log = PassLog()
         self._computed = Computed(int(config.get_text_config().num_hidden_layers))
 
     @property
@@ -53,9 +54,15 @@ class PrefixCache:
         """Under which edits the kept positions were computed."""
         return self._computed.provenance
 
+    @property
+    def runs(self) -> Runs:
+        """How the positions of the latest turn and those before it were computed."""
+        return self._log.runs
+
     def forget(self) -> None:
         """Keep nothing, so that the next prompt is computed from its first token."""
         self._cache, self._ids = None, []
+        self._log = PassLog()
         self._computed.cut(0)
 
     def take(self, prompt: Sequence[int]) -> tuple[DynamicCache | None, int]:
@@ -68,11 +75,13 @@ class PrefixCache:
         cache, shared = self._cut(prompt)
         self._cache, self._ids = None, list(prompt)
         self._computed.cut(shared)
+        self._log.turn(shared, prompt)
         return cache, shared
 
-    def computed(self, edits: tuple[Edit, ...], positions: int) -> None:
+    def computed(self, applied: Applied, positions: int) -> None:
         """Learn that so many further positions of what was taken were computed under these edits."""
-        self._computed.add(edits, positions)
+        self._computed.add(applied.edits, positions)
+        self._log.add(applied.edits, applied.revision, positions)
 
     def read(self, token: int) -> None:
         """Learn of a token that the running turn will compute next."""
@@ -84,10 +93,11 @@ class PrefixCache:
         self._cache = cache if self.goes_on else None
         self._computed.cut(len(self._ids) if self.holds else 0)
 
-    def renew(self, cache: DynamicCache, edits: tuple[Edit, ...]) -> None:
+    def renew(self, cache: DynamicCache, applied: Applied) -> None:
         """Keep another cache of the same tokens, all computed under these edits."""
         self._cache = cache
-        self._computed.renew(edits, len(self._ids))
+        self._computed.renew(applied.edits, len(self._ids))
+        self._log.renew(applied.edits, applied.revision, self._ids)
 
     def fresh(self) -> DynamicCache | None:
         """Return an empty cache of the model's kind; None where it takes none."""

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from llmri_server.torch_runtime.hooks import Kept
+from llmri_server.torch_runtime.hooks import CapturedSite
 
 
 class Recording:
@@ -26,7 +26,7 @@ class Recording:
         nothing = np.empty((0, len(self.layers), self.width), np.float32)
         return np.concatenate([nothing, *self._passes])
 
-    def kept(self, kept: Kept) -> None:
+    def kept(self, kept: CapturedSite) -> None:
         """Take the tensors of one pass."""
         stacked = torch.stack([tensor.reshape(-1, self.width) for tensor in kept.tensors], dim=1)
         self._passes.append(stacked.detach().float().cpu().numpy())

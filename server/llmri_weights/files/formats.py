@@ -59,7 +59,7 @@ def read_header(source: ByteSource) -> Contents:
         raise WeightsError(f"{source.name} is empty")
     found = next((kind for kind in formats() if kind.looks_like(source)), None)
     if found is None and source.read(0, min(len(LFS), source.size)).tobytes() == LFS:
-        raise WeightsError(f"{source.name} is a pointer of Git LFS and no checkpoint; `git lfs pull` fetches it")
+        raise WeightsError(f"{source.name} is a pointer of Git LFS; `git lfs pull` fetches the file")
     found = found or format_by_name(source.name)
     if found is None:
         names = ", ".join(kind.name for kind in formats())

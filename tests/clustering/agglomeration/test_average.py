@@ -1,3 +1,4 @@
+import sys
 import tracemalloc
 from collections.abc import Callable
 from unittest import mock
@@ -146,6 +147,32 @@ def test_the_chain_takes_over_where_too_many_pairs_are_candidates(monkeypatch: p
         expect_scipys(in_blocks(np.random.default_rng(2), 300), chain=10)
     (clusters, _), _ = chain.call_args
     assert len(clusters.sizes) == 300
+
+
+@pytest.mark.parametrize("structure", ["independent", "in_blocks", "in_uneven_blocks"])
+def test_of_very_many_clusters_no_matrix_is_made_however_many_candidates_there_are(
+    structure: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidates, "MOST", 6)
+    for module in (candidates, average):
+        monkeypatch.setattr(module, "LARGE", 40)
+    with mock.patch.object(average, "merge_by_chain", wraps=merge_by_chain) as chain:
+        expect_scipys(STRUCTURES[structure](np.random.default_rng(6), 400), chain=10)
+    (clusters, _), _ = chain.call_args
+    assert len(clusters.sizes) <= 40
+
+
+def test_many_units_are_held_in_half_precision_and_linked_nearly_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    samples = in_blocks(np.random.default_rng(7), 2600)
+    exact = linkage_from_samples(samples)
+    for module in (average, sys.modules["llmri_clustering.agglomeration.linkage"]):
+        monkeypatch.setattr(module, "SINGLE", 2**16)
+    half = linkage_from_samples(samples)
+    assert hierarchy.is_valid_linkage(half)
+    assert not np.array_equal(half, exact)
+    assert np.abs(np.sort(half[:, 2]) - np.sort(exact[:, 2])).max() < 2e-3
 
 
 def test_constant_units_are_at_distance_1_from_everything() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmri_clustering.correlation import Partners, strongest_pairs, strongest_partners
+from llmri_clustering.correlation import Partners, partners_of_samples, strongest_pairs, strongest_partners
 
 
 def correlation_of(seed: int, units: int) -> np.ndarray:
@@ -66,3 +66,18 @@ def test_impossible_numbers_are_refused_with_both() -> None:
         strongest_partners(correlation_of(0, 6)[:3], 1)
     nobody = Partners(np.full((4, 2), -1, np.int32), np.zeros((4, 2), np.float32))
     assert len(strongest_pairs(nobody, 10)[0]) == 0
+
+
+def test_partners_from_samples_are_those_of_their_correlation(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = np.random.default_rng(0).standard_normal((40, 300)).astype(np.float32)
+    exact = strongest_partners(np.asarray(np.corrcoef(samples, rowvar=False), np.float32), 4)
+    found = partners_of_samples(samples, 4)
+    np.testing.assert_allclose(np.abs(found.r), np.abs(exact.r), atol=1e-6)
+    source = np.random.default_rng(1).standard_normal((40, 12))[:, np.arange(300) % 12]
+    samples = (source + 0.3 * samples).astype(np.float32)
+    exact = strongest_partners(np.asarray(np.corrcoef(samples, rowvar=False), np.float32), 4)
+    monkeypatch.setattr("llmri_clustering.correlation.sampled_partners.EXACT", 100)
+    found = partners_of_samples(samples, 4)
+    assert np.mean(found.unit == exact.unit) > 0.95
+    with pytest.raises(ValueError, match="300 partners are asked for, expected 1 to 299"):
+        partners_of_samples(samples, 300)

@@ -1,8 +1,9 @@
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy.spatial import cKDTree  # type: ignore[import-untyped]
 
-from llmri_clustering.packing.lattice import LEAST, lattice_for
+from llmri_clustering.packing.lattice import LEAST, TABLED, arrangement, lattice_for
 from llmri_clustering.packing.siblings import place_siblings
 from tests.clustering.packing.promises import TOLERANCE, deepest_overlap
 
@@ -39,3 +40,16 @@ def test_more_circles_need_no_smaller_circle() -> None:
 def test_a_table_is_made_once() -> None:
     assert lattice_for(3) is lattice_for(LEAST)
     assert lattice_for(LEAST + 1) is not lattice_for(LEAST)
+
+
+@pytest.mark.parametrize("number", [TABLED + 1, 20_011])
+def test_circles_beyond_the_table_stand_as_densely_apart(number: int) -> None:
+    centres, around = arrangement(number)
+    assert len(centres) == number
+    nearest, _ = cKDTree(np.column_stack((centres.real, centres.imag))).query(
+        np.column_stack((centres.real, centres.imag)), k=2
+    )
+    assert nearest[:, 1].min() >= 2 - 1e-9
+    assert np.abs(centres).max() + 1 == pytest.approx(around)
+    tabled, radius = arrangement(TABLED)
+    assert number / around**2 == pytest.approx(len(tabled) / radius**2, rel=0.01)

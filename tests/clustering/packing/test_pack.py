@@ -35,6 +35,19 @@ def test_thousands_of_equal_units_stand_apart(clusters: int) -> None:
     assert worst(nested, pack_circles(nested)) <= TOLERANCE
 
 
+@pytest.mark.parametrize("padding", [0.0, 0.5])
+def test_very_many_units_beside_groups_stand_in_one_disc(padding: float) -> None:
+    group = np.concatenate([np.zeros(1500, np.int64), np.repeat(np.arange(1, 8), 20)])
+    nested = nesting([-1] + [0] * 7, group.tolist())
+    packing = pack_circles(nested, padding=padding)
+    assert worst(nested, packing, padding) <= TOLERANCE
+    loose = packing.units[group == 0]
+    disc = enclosing_circle(loose)
+    assert len(loose) / disc[2] ** 2 > 0.8 / (1 + padding / 2) ** 2
+    apart = np.hypot(*(packing.groups[1:, :2] - disc[:2]).T)
+    assert (apart + TOLERANCE >= packing.groups[1:, 2] + disc[2] + padding).all()
+
+
 def test_the_root_is_centred_at_the_origin() -> None:
     assert pack_circles(nesting([-1, 0, 0], [1, 1, 2])).groups[0, :2].tolist() == [0, 0]
 

@@ -10,8 +10,8 @@ from llmri_clustering.files import load as load_clusters
 from llmri_look.colours.theme import THEMES, ThemeName
 from llmri_look.keys import bindings
 from llmri_protocol.messages import Edits
+from llmri_viewer.app.application import Application
 from llmri_viewer.app.meter import Meter
-from llmri_viewer.app.session import Session
 from llmri_viewer.app.window import Window
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.options import Options
@@ -48,7 +48,7 @@ class RecordedDesk:
         options = Options(theme=theme, width=size[0], height=size[1])
         atlas = Atlas.of(load_clusters(CLUSTERS)) if clustered else None
         self.link = RecordedLink(messages)
-        self.session = Session(Address(), options, site="mlp_act", layer=4, atlas=atlas, link=self.link)
+        self.session = Application(Address(), options, site="mlp_act", layer=4, atlas=atlas, link=self.link)
         self.window = Window(self.session, self.table, THEMES[theme])
         self.pilot = Pilot(self.window, patience=5)
         self.link.start()

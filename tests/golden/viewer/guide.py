@@ -14,10 +14,10 @@ from PIL import Image
 from llmri_client.address import Address
 from llmri_look.colours.theme import THEMES
 from llmri_look.keys import bindings
+from llmri_viewer.app.application import Application
 from llmri_viewer.app.meter import Meter
-from llmri_viewer.app.session import Session
 from llmri_viewer.app.window import Window
-from llmri_viewer.commands.program import Point
+from llmri_viewer.commands.program import MovePointer
 from llmri_viewer.model.options import Options
 from llmri_viewer.scripts.pilot import Pilot
 from llmri_viewer.scripts.script import parse
@@ -35,7 +35,7 @@ class Reader:
     def __init__(self, address: str) -> None:
         self._table = bindings.load()
         options = Options(theme="dark", width=SIZE[0], height=SIZE[1])
-        self.session = Session(Address.parse(address, "controller", None), options, site=SITE)
+        self.session = Application(Address.parse(address, "controller", None), options, site=SITE)
         self.window = Window(self.session, self._table, THEMES["dark"])
         self._pilot = Pilot(self.window, PATIENCE)
         self.session.link.start()
@@ -60,7 +60,7 @@ class Reader:
     def _save(self, file: Path) -> None:
         """Take a picture once everything that moves has come to rest, without what depends on the clock."""
         self._pilot.play(parse("sleep:0.5", self._table))
-        self.session.do(Point(None))
+        self.session.do(MovePointer(None))
         self.session.glide(LANDING)
         self.session.meter = Meter()
         self.window.draw()

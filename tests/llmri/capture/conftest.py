@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from llmri.capture.opening import POCKET
-from llmri.capture.profiles import Profile, profile_of
+from llmri.capture.families import Profile, profile_of
+from llmri.capture.plain_llama import POCKET
 
 llama_cpp: Any = importlib.import_module("llama_cpp") if importlib.util.find_spec("llama_cpp") else None
 if llama_cpp is None:  # the extra `gguf` brings it

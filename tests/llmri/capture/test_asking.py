@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from llmri.capture.asking import ask_family, ask_path, ask_prompts
-from llmri.capture.opening import POCKET, Opening, dropped_path, open_model
-from llmri.capture.profiles import default_prompts
+from llmri.capture.families import default_prompts
+from llmri.capture.plain_llama import POCKET, Opening, dropped_path, open_model
 from llmri_server.llama_runtime.options import LONGEST_CONTEXT
 from tests.gguf_models import gguf_model
 

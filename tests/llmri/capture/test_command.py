@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from llmri.capture import read_capture
 from llmri.capture.command import app
-from llmri.capture.opening import POCKET
+from llmri.capture.plain_llama import POCKET
 from tests.gguf_models import gguf_model
 from tests.llmri.capture.conftest import llama_cpp
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from llmri.capture import read_capture
-from llmri.capture.opening import POCKET
+from llmri.capture.plain_llama import POCKET
 from llmri.cli import SIDES
 from tests.llmri.capture.conftest import llama_cpp
 

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from llmri.cluster.collected import Collected, collected
-from llmri.cluster.collector import Collector
+from llmri.cluster.collection import Collected, Collector, collected
 from llmri_clustering.units import UnitSet
 from llmri_protocol.messages import Token, TurnEnd, TurnStart
 from tests.llmri.cluster.messages import SITE, scan

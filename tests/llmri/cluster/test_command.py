@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from llmri.cluster import command
-from llmri.cluster.collector import Collector
+from llmri.cluster import options
+from llmri.cluster.collection import Collector
 from llmri.cluster.command import app
-from llmri_clustering import clusters
+from llmri_clustering import BuildOptions, clusters
+from llmri_clustering.collecting import SAMPLES_KEPT
 from llmri_clustering.files import load, save
 from llmri_protocol.messages import Phase, ServerMessage
 from llmri_server import Server, Settings
@@ -293,9 +294,14 @@ def test_without_its_extra_it_says_what_to_install(missing: str) -> None:
 
 
 def test_the_words_of_the_options_are_those_of_the_library() -> None:
-    assert get_args(command.Method) == get_args(clusters.Method)
-    assert get_args(command.Measure) == get_args(clusters.Measure)
-    assert set(command.DISTANCES.values()) == set(get_args(clusters.Distance))
+    assert get_args(options.Method) == get_args(clusters.Method)
+    assert get_args(options.Measure) == get_args(clusters.Measure)
+    assert set(options.DISTANCES.values()) == set(get_args(clusters.Distance))
+
+
+def test_the_defaults_of_the_options_are_those_of_the_library() -> None:
+    assert options.ClusterOptions().building() == BuildOptions()
+    assert options.ClusterOptions().keep == SAMPLES_KEPT
 
 
 def test_help_needs_no_extra() -> None:

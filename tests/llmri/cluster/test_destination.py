@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from llmri.cluster import destination, samples_file
-from llmri.cluster.collected import Collected
+from llmri.cluster.collection import Collected
 from llmri.cluster.errors import ClusterError
 from llmri_clustering.build import BuildOptions, build
 from llmri_clustering.clusters import Clustering

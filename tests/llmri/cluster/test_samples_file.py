@@ -2,14 +2,16 @@
 
 import os
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from llmri.cluster import samples_file
-from llmri.cluster.collected import Collected
+from llmri.cluster.collection import Collected
 from llmri.cluster.errors import ClusterError
 
 
@@ -20,11 +22,43 @@ def test_everything_comes_back(heard: Collected, tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.samples.turn, heard.samples.turn)
     np.testing.assert_array_equal(again.samples.token, heard.samples.token)
     np.testing.assert_array_equal(again.units.layer, heard.units.layer)
+    assert again.correlation is not None
+    assert heard.correlation is not None
     np.testing.assert_array_equal(again.correlation.correlation(), heard.correlation.correlation())
     np.testing.assert_array_equal(again.correlation.left_out, heard.correlation.left_out)
+    np.testing.assert_array_equal(again.protected, heard.protected)
     assert again.samples.texts == heard.samples.texts
     assert (again.model, again.units.site) == (heard.model, heard.units.site)
     assert (again.left_out, again.warnings) == (heard.left_out, heard.warnings)
+
+
+def test_samples_are_mapped_and_not_read(heard: Collected, tmp_path: Path) -> None:
+    samples_file.save(tmp_path / "s", heard)
+    values: object = samples_file.load(tmp_path / "s").samples.values
+    while isinstance(values, np.ndarray) and not isinstance(values, np.memmap):
+        values = values.base
+    assert isinstance(values, np.memmap)
+
+
+def test_without_a_correlation_the_protected_units_are_kept_all_the_same(
+    heard: Collected, tmp_path: Path
+) -> None:
+    protected = np.arange(len(heard.units)) == 3
+    samples_file.save(tmp_path / "s", replace(heard, correlation=None, protected=protected))
+    again = samples_file.load(tmp_path / "s")
+    assert again.correlation is None
+    np.testing.assert_array_equal(again.protected, protected)
+
+
+def test_a_file_of_an_earlier_version_has_its_protected_units_in_the_correlation(
+    heard: Collected, tmp_path: Path
+) -> None:
+    samples_file.save(tmp_path / "s", heard)
+    with safe_open(tmp_path / "s", framework="numpy") as file:
+        words = file.metadata()
+        arrays = {name: file.get_tensor(name) for name in file.keys() if name != "protected"}  # noqa: SIM118
+    save_file(arrays, tmp_path / "earlier", words)
+    np.testing.assert_array_equal(samples_file.load(tmp_path / "earlier").protected, heard.protected)
 
 
 @pytest.mark.parametrize("length", [0, 7, 200, 5000])

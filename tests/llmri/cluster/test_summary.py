@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from llmri.cluster.collected import Collected
+from llmri.cluster.collection import Collected
 from llmri.cluster.summary import groups, spans, summary
 from llmri_clustering.build import BuildOptions, build
 from llmri_clustering.clusters import Clustering

@@ -7,6 +7,7 @@ import llmri
 from llmri import Edit
 from llmri.edits import files
 from llmri_protocol.edit_sets import edit_set, to_toml
+from tests.client.test_later_server import later_server
 from tests.llmri.edits.conftest import Run
 from tests.protocol.edit_sets import EXAMPLE
 from tests.server.fakes import CARD, WIDTH
@@ -137,3 +138,16 @@ def test_a_broken_file_is_refused_by_its_key(tmp_path: Path, run: Run, address: 
     done = run("load", file, address)
     assert done.exit_code == 1
     assert "`op` of entry 2 of `edits`" in done.stderr
+
+
+def test_edits_of_a_later_server_are_never_saved_as_others(tmp_path: Path, run: Run) -> None:
+    for command in (("save", tmp_path / "a.toml"), ("export", tmp_path / "a.json")):
+        with later_server() as port:
+            done = run(*command, f"127.0.0.1:{port}")
+        assert done.exit_code == 1
+        assert "edits stand that this version cannot read (`swap` at `mlp_act`); update llmri" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+    with later_server() as port:
+        done = run("show", f"127.0.0.1:{port}")
+    assert done.exit_code == 0
+    assert "cannot read (`swap` at `mlp_act`)" in done.stdout

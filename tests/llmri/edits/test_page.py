@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import llmri
-from llmri_protocol.edit_hooks import HOOKS
 from llmri_protocol.edit_sets import from_toml, to_toml
+from llmri_protocol.sites import HOOKS
 from llmri_server import Server, Settings
 from llmri_server.torch_runtime import load
 from tests.llmri.edits.conftest import Run

@@ -5,7 +5,7 @@ import pytest
 from llmri.experiment import clusters
 from llmri.experiment.clusters import leading, with_clusters
 from llmri_server.experiments.errors import ExperimentError
-from llmri_server.experiments.plan import ListedUnits, Place
+from llmri_server.experiments.plan import LayerUnits, ListedUnits
 from tests.benchmarks.test_skills import clustering
 from tests.server.experiments.plans import plan_of
 
@@ -18,7 +18,7 @@ def file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clusters, "load", lambda _path: clustering())
 
 
-def listed(**units: object) -> tuple[Place, ...]:
+def listed(**units: object) -> tuple[LayerUnits, ...]:
     found = with_clusters(plan_of(model="m", units={"by": "clusters", "file": "x", **units}), Path()).units
     assert isinstance(found, ListedUnits)
     assert found.site == "mlp_act"
@@ -26,12 +26,15 @@ def listed(**units: object) -> tuple[Place, ...]:
 
 
 def test_clusters_by_number_give_their_units() -> None:
-    assert listed(numbers=[1, 2]) == (Place(layer=1, units=(0, 1, 2, 3)), Place(layer=2, units=(0,)))
+    assert listed(numbers=[1, 2]) == (
+        LayerUnits(layer=1, units=(0, 1, 2, 3)),
+        LayerUnits(layer=2, units=(0,)),
+    )
 
 
 def test_clusters_by_group_are_the_surest_that_fit() -> None:
-    assert listed(group=NUMBERS, count=3) == (Place(layer=1, units=(0, 1, 2)),)
-    assert listed(group=NUMBERS, share=0.25) == (Place(layer=1, units=(0, 1, 2)),)
+    assert listed(group=NUMBERS, count=3) == (LayerUnits(layer=1, units=(0, 1, 2)),)
+    assert listed(group=NUMBERS, share=0.25) == (LayerUnits(layer=1, units=(0, 1, 2)),)
 
 
 def test_a_cluster_that_is_too_large_is_passed_over_and_an_unsure_one_left_out() -> None:

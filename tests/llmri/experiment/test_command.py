@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from llmri.experiment import work
+from llmri.experiment import conduct
 from llmri.experiment.command import app
 from llmri.experiment.plans import planned
 from llmri.experiment.shipped import shipped
@@ -83,7 +83,7 @@ def test_figures_that_moved_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
     first, *others = results_of().observations
     moved = msgspec.structs.replace(first, values=(0.5, *first.values[1:]))
     save(results_of(observations=(moved, *others)), tmp_path / "moved.json")
-    monkeypatch.setattr(work, "run", lambda *_: results_of())
+    monkeypatch.setattr(conduct, "run", lambda *_: results_of())
     status, said = run("--again", tmp_path / "moved.json")
     assert status == 1
     assert "1 of 60 figures differ, by at most 0.5. Versions and device are the same." in " ".join(
@@ -97,7 +97,7 @@ def test_ctrl_c_leaves_what_is_done(plan: Path, tmp_path: Path, monkeypatch: pyt
         raise KeyboardInterrupt
 
     observing = running.observe
-    monkeypatch.setattr(work, "observe", interrupted)
+    monkeypatch.setattr(conduct, "observe", interrupted)
     status, said = run(plan, "--out", tmp_path)
     assert status == INTERRUPTED
     assert "Unfinished: ended by Ctrl-C" in said
@@ -115,12 +115,15 @@ def test_a_mistake_is_told_in_a_sentence(plan: Path, tmp_path: Path) -> None:
     assert said.count("\n") == 1
 
 
-def test_a_gguf_file_is_refused_with_a_way_out(plan: Path, tmp_path: Path) -> None:
-    plan.write_text(f'model = "model.gguf"\n{PLAN}', encoding="utf-8")
-    status, said = run(plan, "--out", tmp_path)
+def test_a_gguf_file_that_is_not_there_is_told(plan: Path, tmp_path: Path) -> None:
+    plan.write_text(PLAN.replace('dtype = "float32"\n', ""), encoding="utf-8")
+    status, said = run(plan, "--model", "nowhere/model.gguf", "--out", tmp_path)
     assert status == 1
-    assert said.startswith("llmri experiment: model.gguf is a GGUF file, and experiments run in PyTorch; ")
-    assert said.count("\n") == 1
+    assert "llmri experiment: nowhere/model.gguf cannot be read: No such file or directory\n" in said
+
+
+def test_another_model_goes_with_a_file_alone(tmp_path: Path) -> None:
+    assert run("--again", tmp_path / "results.json", "--model", "pocket")[0] == 2
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:

@@ -4,11 +4,11 @@ from typing import Any
 
 import msgspec
 
-from llmri_server.experiments.plan import Place
+from llmri_server.experiments.plan import LayerUnits
 from llmri_server.experiments.results import Observation, Results, SetRecord, TaskRecord
 from tests.server.experiments.plans import plan_of
 
-PLACES = (Place(layer=0, units=(1, 2)),)
+PLACES = (LayerUnits(layer=0, units=(1, 2)),)
 SHARES = (0.0, 1.0, 1.0, 0.0, 1.0)  # of the chosen set and of four draws, at dose 0
 
 

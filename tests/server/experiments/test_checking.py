@@ -6,7 +6,7 @@ import pytest
 from llmri_server.experiments.checking import check
 from llmri_server.experiments.errors import ExperimentError
 from llmri_server.experiments.plan import Question
-from llmri_server.experiments.reading import read
+from llmri_server.experiments.plan_file import read
 from tests.server.experiments.plans import SMALL, plan_of
 
 NUMBERS, WORDS = SMALL["groups"]

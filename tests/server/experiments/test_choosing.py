@@ -3,9 +3,9 @@ import pytest
 
 from llmri_server.experiments.choosing import Chosen, choose, places_of, scopes
 from llmri_server.experiments.errors import ExperimentError
-from llmri_server.experiments.plan import AllUnits, ListedUnits, Place, SelectiveUnits
+from llmri_server.experiments.plan import AllUnits, LayerUnits, ListedUnits, SelectiveUnits
 
-LISTED = ListedUnits(places=(Place(layer=1, units=(0, 2)), Place(layer=3, units=(4,))))
+LISTED = ListedUnits(places=(LayerUnits(layer=1, units=(0, 2)), LayerUnits(layer=3, units=(4,))))
 WANTED = np.array([[1.0, 0, 0, 0], [0, 1, 1, 0]])
 OTHER = np.array([[0.5, 0, 0, 1], [0, 0.9, 0, 0]])
 MAGNITUDES = {"a": [WANTED], "b": [OTHER], "c": [np.zeros((2, 4))]}
@@ -46,7 +46,7 @@ def test_what_to_choose_against_may_be_named() -> None:
     ("units", "said"),
     [
         (LISTED, "layer 3; this model has layers 0 to 1"),
-        (ListedUnits(places=(Place(layer=1, units=(4,)),)), "unit 4 of layer 1; it has units 0 to 3"),
+        (ListedUnits(places=(LayerUnits(layer=1, units=(4,)),)), "unit 4 of layer 1; it has units 0 to 3"),
         (AllUnits(layers=(2,)), "layer 2"),
         (SelectiveUnits(group="a", count=9), "9, expected 1 to 8"),
         (SelectiveUnits(group="a", share=0.01), "0, expected 1 to 8"),
@@ -60,4 +60,4 @@ def test_units_that_are_not_there_are_told(units: Chosen, said: str) -> None:
 def test_a_mask_is_written_layer_by_layer() -> None:
     mask = np.zeros((3, 4), dtype=np.bool_)
     mask[0, 3] = mask[2, 1] = mask[2, 2] = True
-    assert places_of(mask) == (Place(layer=0, units=(3,)), Place(layer=2, units=(1, 2)))
+    assert places_of(mask) == (LayerUnits(layer=0, units=(3,)), LayerUnits(layer=2, units=(1, 2)))

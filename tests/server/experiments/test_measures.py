@@ -33,10 +33,10 @@ def test_loss_and_kl_are_those_of_each_question_alone(pocket: TorchRuntime) -> N
     task = tasks_of(plan_of())[1]
     prepared = prepare(pocket, task, ALL, size=2)
     before = [alone(pocket, question) for question in task.asked]
+    found = dict(measure(pocket, prepared, ABLATED))
     pocket.apply_edits(ABLATED)
     try:
         with pocket.hooked():
-            found = dict(measure(pocket, prepared))
             after = [alone(pocket, question)[0] for question in task.asked]
     finally:
         pocket.apply_edits(())
@@ -65,8 +65,7 @@ def test_prompts_without_a_right_reply_have_a_distance_alone(pocket: TorchRuntim
     task = Task("own", "own", (Question(prompt="Tell me a story."),), (), None)
     prepared = prepare(pocket, task, ALL, size=100)
     assert set(prepared.untouched) == {"kl"}
-    with pocket.hooked():
-        assert dict(measure(pocket, prepared)) == {"kl": (0.0,)}
+    assert dict(measure(pocket, prepared)) == {"kl": (0.0,)}
 
 
 def test_an_edit_of_generated_positions_leaves_the_prompt_alone(pocket: TorchRuntime) -> None:
@@ -77,12 +76,7 @@ def test_an_edit_of_generated_positions_leaves_the_prompt_alone(pocket: TorchRun
     for positions in kinds:
         prepared = prepare(pocket, task, ("kl",), size=100)
         edit = Edit(site="resid_post", layer=7, units=tuple(range(96)), op="scale", positions=positions)
-        pocket.apply_edits((edit,))
-        try:
-            with pocket.hooked():
-                distances[positions] = dict(measure(pocket, prepared))["kl"][0]
-        finally:
-            pocket.apply_edits(())
+        distances[positions] = dict(measure(pocket, prepared, (edit,)))["kl"][0]
     assert min(distances.values()) > 0
     assert distances["generated"] + distances["prompt"] == pytest.approx(distances["all"], rel=1e-3)
 
@@ -96,9 +90,18 @@ def test_too_much_memory_is_told(pocket: TorchRuntime, monkeypatch: pytest.Monke
 def test_output_that_is_not_finite_is_told(pocket: TorchRuntime) -> None:
     prepared = prepare(pocket, tasks_of(plan_of())[0], ("kl",), size=100)
     edit = Edit(site="mlp_act", layer=7, units=tuple(range(512)), op="set", value=3e38)
-    pocket.apply_edits((edit,))
+    with pytest.raises(ExperimentError, match="not finite"):
+        list(measure(pocket, prepared, (edit,)))
+
+
+def test_edits_that_stand_are_not_felt_and_stay(pocket: TorchRuntime) -> None:
+    prepared = prepare(pocket, tasks_of(plan_of())[0], ALL, size=100)
+    plain = dict(measure(pocket, prepared))
+    pocket.apply_edits(ABLATED)
     try:
-        with pocket.hooked(), pytest.raises(ExperimentError, match="not finite"):
-            list(measure(pocket, prepared))
+        assert dict(measure(pocket, prepared)) == plain
+        with pocket.hooked():
+            moved = alone(pocket, prepared.batches[0].questions[0])[0]
     finally:
         pocket.apply_edits(())
+    assert not torch.equal(moved, alone(pocket, prepared.batches[0].questions[0])[0])

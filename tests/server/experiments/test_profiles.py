@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from llmri_server.experiments.profiles import Profile, reply_profile
+from llmri_server.experiments.replies import conversation_of
 from llmri_server.pocket.answers import chat_texts
 from llmri_server.torch_runtime import TorchRuntime
 
@@ -22,7 +23,7 @@ def test_no_recording_is_refused() -> None:
 
 def test_only_the_positions_that_decide_the_reply_count(pocket: TorchRuntime) -> None:
     prompt, reply = "What is 2 plus 3?", "2 + 3 = 5."
-    profile = reply_profile(pocket, "mlp_act", [prompt], [reply])
+    profile = reply_profile(pocket, "mlp_act", [pocket.given_reply(conversation_of(prompt), reply)])
     text = chat_texts(pocket.tokenizer, [prompt])[0]
     asked, whole = (
         pocket.tokenizer(each, add_special_tokens=False)["input_ids"] for each in (text, text + reply)

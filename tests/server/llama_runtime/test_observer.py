@@ -13,15 +13,15 @@ from llmri_server.llama_runtime.discovery import discover
 from llmri_server.llama_runtime.engine import engine
 from llmri_server.llama_runtime.interventions import Compiled
 from llmri_server.llama_runtime.model import Model
-from llmri_server.llama_runtime.node_handlers import Stops
+from llmri_server.llama_runtime.node_handlers import NodeHandlers
 from llmri_server.llama_runtime.recognition import Recogniser
 from llmri_server.llama_runtime.watch import Watch
-from llmri_server.runtime import CapturePlan, Wanted
+from llmri_server.runtime import CapturePlan, SiteLayers
 from tests.gguf_models import GgufModel
 from tests.server.llama_runtime.conftest import EXACT
 from tests.server.llama_runtime.turns import Generate
 
-EVERYWHERE: Wanted = (("resid_post", (0, 1, 2)), ("z", (0, 1, 2)))
+EVERYWHERE: SiteLayers = (("resid_post", (0, 1, 2)), ("z", (0, 1, 2)))
 UNEDITED = Compiled()
 IDS = (5, 104, 101, 9, 99, 31, 260)
 
@@ -36,7 +36,7 @@ def watch_of(path: Path) -> Watch:
     return Watch(model, discover(model), frozenset())
 
 
-def step(watch: Watch, position: int, wanted: Wanted = EVERYWHERE) -> dict[str, Any]:
+def step(watch: Watch, position: int, wanted: SiteLayers = EVERYWHERE) -> dict[str, Any]:
     """Compute one position and give its rows and logits."""
     rows, logits = watch.run(
         IDS[position : position + 1],
@@ -121,7 +121,7 @@ def test_an_exception_in_the_callback_is_raised_after_the_pass(
         raise failure
 
     with monkeypatch.context() as broken:
-        broken.setattr(Stops, "_work", fail)
+        broken.setattr(NodeHandlers, "_work", fail)
         with pytest.raises(type(failure)):
             watch.run(IDS, first=0, prompt=7, compiled=UNEDITED, wanted=EVERYWHERE, kept=7, logits=1)
     watch.context.keep(0)
@@ -146,7 +146,7 @@ def test_a_turn_in_which_the_callback_fails_never_gives_logits_of_an_earlier_pas
     runtime.apply_edits([Edit(site="mlp_act", layer=1, units=(3,), op="add", value=2.0)])
     before = generate(runtime, "the cat sat")
     with monkeypatch.context() as broken:
-        broken.setattr(Stops, "_write", lambda *_: 1 / 0)
+        broken.setattr(NodeHandlers, "_write", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             generate(runtime, "the cat sat")
     assert runtime.context() == ()
@@ -203,17 +203,17 @@ def test_nodes_that_share_a_name_are_told_apart_by_their_operation(watch: Watch)
 
 def test_a_pass_without_logits_leaves_no_rows_in_the_last_layer(watch: Watch) -> None:
     seen: list[int] = []
-    work = Stops._read
+    work = NodeHandlers._read
 
-    def reading(self: Stops, address: int, count: int, width: int, half: bool) -> Any:
+    def reading(self: NodeHandlers, address: int, count: int, width: int, half: bool) -> Any:
         seen.append(count)
         return work(self, address, count, width, half)
 
-    Stops._read = reading  # type: ignore[method-assign]
+    NodeHandlers._read = reading  # type: ignore[method-assign]
     try:
         watch.run(IDS, first=0, prompt=9, compiled=UNEDITED, wanted=(("resid_post", (1, 2)),), kept=0)
     finally:
-        Stops._read = work  # type: ignore[method-assign]
+        NodeHandlers._read = work  # type: ignore[method-assign]
     assert seen == [7]  # layer 1 alone
 
 

@@ -49,6 +49,8 @@ def test_the_card_names_the_sites_of_each_architecture(tiny: Tiny, family: str) 
     assert {site.name: site.width for site in card.sites} == expected
     assert all(site.editable for site in card.sites)
     assert card.absent == (("mlp_act",) if family == "mixtral" else ())
+    assert tuple(card.reasons) == card.absent
+    assert all("mixture of experts" in reason for reason in card.reasons.values())
     assert (card.runtime, card.dtype, card.layers, card.attributable) == ("llama.cpp", "f32", 3, False)
 
 

@@ -11,7 +11,7 @@ from llmri_server.llama_runtime.ggml import F16, ContextParameters, Tensor
 from llmri_server.llama_runtime.interventions import Compiled, Program
 from llmri_server.llama_runtime.interventions.gates import ALWAYS
 from llmri_server.llama_runtime.interventions.steps import Adding
-from llmri_server.llama_runtime.node_handlers import Stops
+from llmri_server.llama_runtime.node_handlers import NodeHandlers
 from llmri_server.llama_runtime.passes import Pass
 from llmri_server.llama_runtime.sites import Site
 
@@ -43,7 +43,7 @@ def test_float16_is_read_as_float32_and_edits_are_written_back_in_float16(half: 
         (Compiled(), 0.0),
         (Compiled((), {("z", 0): program}), np.array([1, 0, 0.25, 0])),
     ):
-        stops = Stops(ggml, {"z": Site("z", 4)}, frozenset(), compiled, (("z", (0,)),))
+        stops = NodeHandlers(ggml, {"z": Site("z", 4)}, frozenset(), compiled, (("z", (0,)),))
         stops.begin(Pass((5, 6), 0, 2, (0, 1)), kept=2)
         stops.at["z", 0](half, True)
         expected = VALUES.astype(np.float32) + np.float32(added)

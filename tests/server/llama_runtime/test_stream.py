@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from llmri_server.llama_runtime.blocks import Block, find_blocks
+from llmri_server.llama_runtime.blocks import BlockNodes, find_blocks
 from llmri_server.llama_runtime.graph import Graph, Node
-from llmri_server.llama_runtime.recognition import Mark
+from llmri_server.llama_runtime.recognition import NodeIdentity
 
 WIDTH = 8
 
@@ -18,7 +18,7 @@ class Drawing:
         self.nodes: list[Node] = []
 
     def node(self, operation: str, *reads: int | str) -> int:
-        self.nodes.append(Node(Mark(operation, "", (), len(self.nodes)), reads, WIDTH))
+        self.nodes.append(Node(NodeIdentity(operation, "", (), len(self.nodes)), reads, WIDTH))
         return len(self.nodes) - 1
 
     def embedding(self) -> int:
@@ -37,76 +37,76 @@ class Drawing:
         neurons = self.node("UNARY", self.product(f"blk.{layer}.ffn_up.weight", normed))
         return self.product(f"blk.{layer}.ffn_down.weight", neurons)
 
-    def blocks(self, last: int, layers: int) -> list[Block] | str:
+    def blocks(self, last: int, layers: int) -> list[BlockNodes] | str:
         self.product("output.weight", self.node("MUL", self.node("RMS_NORM", last), "output_norm.weight"))
         return find_blocks(Graph(self.nodes), layers)
 
 
-Arrangement = Callable[[Drawing, int, int], tuple[int, Block]]
+Arrangement = Callable[[Drawing, int, int], tuple[int, BlockNodes]]
 
 
-def one_after_the_other(graph: Drawing, layer: int, stream: int) -> tuple[int, Block]:
+def one_after_the_other(graph: Drawing, layer: int, stream: int) -> tuple[int, BlockNodes]:
     attention = graph.attention(layer, stream)
     middle = graph.node("ADD", attention, stream)
     mlp = graph.mlp(layer, middle)
     after = graph.node("ADD", mlp, middle)
-    return after, Block(stream, middle, after, attention, mlp)
+    return after, BlockNodes(stream, middle, after, attention, mlp)
 
 
-def with_biases_norms_and_multipliers(graph: Drawing, layer: int, stream: int) -> tuple[int, Block]:
+def with_biases_norms_and_multipliers(graph: Drawing, layer: int, stream: int) -> tuple[int, BlockNodes]:
     biased = graph.node("ADD", graph.attention(layer, stream), f"blk.{layer}.attn_output.bias")
     attention = graph.node("SCALE", biased)
     middle = graph.node("ADD", stream, attention)
     normed = graph.node("RMS_NORM", graph.mlp(layer, middle))
     mlp = graph.node("MUL", normed, f"blk.{layer}.post_ffw_norm.weight")
     after = graph.node("ADD", middle, mlp)
-    return after, Block(stream, middle, after, attention, mlp)
+    return after, BlockNodes(stream, middle, after, attention, mlp)
 
 
-def branches_added_first(graph: Drawing, layer: int, stream: int) -> tuple[int, Block]:
+def branches_added_first(graph: Drawing, layer: int, stream: int) -> tuple[int, BlockNodes]:
     attention, mlp = graph.attention(layer, stream), graph.mlp(layer, stream)
     after = graph.node("ADD", graph.node("ADD", mlp, attention), stream)
-    return after, Block(stream, PARALLEL.format(layer), after, attention, mlp)
+    return after, BlockNodes(stream, PARALLEL.format(layer), after, attention, mlp)
 
 
-def the_mlp_added_first(graph: Drawing, layer: int, stream: int) -> tuple[int, Block]:
+def the_mlp_added_first(graph: Drawing, layer: int, stream: int) -> tuple[int, BlockNodes]:
     attention, mlp = graph.attention(layer, stream), graph.mlp(layer, stream)
     after = graph.node("ADD", graph.node("ADD", mlp, stream), attention)
-    return after, Block(stream, PARALLEL.format(layer), after, attention, mlp)
+    return after, BlockNodes(stream, PARALLEL.format(layer), after, attention, mlp)
 
 
-def a_sum_that_nobody_reads(graph: Drawing, layer: int, stream: int) -> tuple[int, Block]:
+def a_sum_that_nobody_reads(graph: Drawing, layer: int, stream: int) -> tuple[int, BlockNodes]:
     """StableLM 2 adds attention to the stream before the MLP, which reads what was there before."""
     attention = graph.attention(layer, stream)
     early = graph.node("ADD", attention, stream)
     mlp = graph.mlp(layer, stream)
     after = graph.node("ADD", mlp, early)
-    return after, Block(stream, PARALLEL.format(layer), after, attention, mlp)
+    return after, BlockNodes(stream, PARALLEL.format(layer), after, attention, mlp)
 
 
-def scaled_at_the_end(graph: Drawing, layer: int, stream: int) -> tuple[int, Block]:
+def scaled_at_the_end(graph: Drawing, layer: int, stream: int) -> tuple[int, BlockNodes]:
     after, block = one_after_the_other(graph, layer, stream)
     scaled = graph.node("MUL", after, f"blk.{layer}.layer_output_scale.weight")
-    return scaled, Block(block.before, block.middle, scaled, block.attention, block.mlp)
+    return scaled, BlockNodes(block.before, block.middle, scaled, block.attention, block.mlp)
 
 
-def attention_beside_a_recurrence(graph: Drawing, layer: int, stream: int) -> tuple[int, Block]:
+def attention_beside_a_recurrence(graph: Drawing, layer: int, stream: int) -> tuple[int, BlockNodes]:
     attention = graph.attention(layer, stream)
     other = graph.product(f"blk.{layer}.ssm_out.weight", graph.node("RMS_NORM", stream))
     middle = graph.node("ADD", graph.node("ADD", attention, other), stream)
     mlp = graph.mlp(layer, middle)
     after = graph.node("ADD", mlp, middle)
-    return after, Block(stream, middle, after, attention, mlp)
+    return after, BlockNodes(stream, middle, after, attention, mlp)
 
 
-def a_recurrence_and_nothing_else(graph: Drawing, layer: int, stream: int) -> tuple[int, Block]:
+def a_recurrence_and_nothing_else(graph: Drawing, layer: int, stream: int) -> tuple[int, BlockNodes]:
     mixed = graph.product(f"blk.{layer}.ssm_out.weight", graph.node("RMS_NORM", stream))
     after = graph.node("ADD", mixed, stream)
     none = f"layer {layer} has no attention", f"layer {layer} has no MLP"
-    return after, Block(stream, none[1], after, *none)
+    return after, BlockNodes(stream, none[1], after, *none)
 
 
-def experts_and_a_shared_one(graph: Drawing, layer: int, stream: int) -> tuple[int, Block]:
+def experts_and_a_shared_one(graph: Drawing, layer: int, stream: int) -> tuple[int, BlockNodes]:
     attention = graph.attention(layer, stream)
     middle = graph.node("ADD", attention, stream)
     routed = graph.node("MUL_MAT_ID", f"blk.{layer}.ffn_down_exps.weight", graph.node("RMS_NORM", middle))
@@ -114,7 +114,7 @@ def experts_and_a_shared_one(graph: Drawing, layer: int, stream: int) -> tuple[i
     shared = graph.product(f"blk.{layer}.ffn_down_shexp.weight", graph.node("RMS_NORM", middle))
     mlp = graph.node("ADD", summed, shared)
     after = graph.node("ADD", mlp, middle)
-    return after, Block(stream, middle, after, attention, mlp)
+    return after, BlockNodes(stream, middle, after, attention, mlp)
 
 
 PARALLEL = "layer {} adds nothing before its MLP, as where attention runs in parallel"
@@ -150,7 +150,7 @@ def test_rows_that_are_left_out_in_the_last_layer_are_seen_through() -> None:
     )
     mlp = graph.mlp(1, middle)
     after = graph.node("ADD", mlp, middle)
-    assert graph.blocks(after, 2) == [first, Block(stream, middle, after, attention, mlp)]
+    assert graph.blocks(after, 2) == [first, BlockNodes(stream, middle, after, attention, mlp)]
 
 
 def test_a_stream_that_is_no_sum_is_told_with_the_layer() -> None:

@@ -11,7 +11,7 @@ from llmri_server.llama_runtime.engine import engine
 from llmri_server.llama_runtime.graph import Graph, Node
 from llmri_server.llama_runtime.model import Model
 from llmri_server.llama_runtime.probing import probe, probe_ids
-from llmri_server.llama_runtime.recognition import Mark
+from llmri_server.llama_runtime.recognition import NodeIdentity
 from llmri_server.llama_runtime.sites import Discovery
 from llmri_server.llama_runtime.verification import verified
 from tests.gguf_models import GgufModel
@@ -26,7 +26,7 @@ def model(tiny: Callable[[str], GgufModel]) -> Model:
     return Model(engine(), tiny("llama").path, EXACT)
 
 
-def claiming(found: Discovery, site: str, marks: dict[int, Mark]) -> Discovery:
+def claiming(found: Discovery, site: str, marks: dict[int, NodeIdentity]) -> Discovery:
     """Return a discovery of the stream's sites in which one is other nodes in some layers."""
     others = found.without({"z": "left out", "mlp_act": "left out"})
     moved = {(site, layer): mark for layer, mark in marks.items()}
@@ -55,7 +55,7 @@ def test_a_site_that_does_not_add_up_in_one_layer_is_absent_and_no_other_is(
 @pytest.mark.parametrize("site", ["attn_out", "resid_post"])
 def test_a_site_that_a_pass_lacks_is_absent_and_says_so(model: Model, site: str) -> None:
     found = discover(model)
-    lost = Mark("MUL_MAT", "a node that no graph has", (), 0)
+    lost = NodeIdentity("MUL_MAT", "a node that no graph has", (), 0)
     checked = verified(model, claiming(found, site, {2: lost}), probe_ids(model))
     assert site not in checked.sites
     assert checked.absent[site] == "not every pass of llama.cpp computes it as this one does, in layer 2"

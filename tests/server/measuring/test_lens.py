@@ -6,16 +6,32 @@ from scipy.stats import entropy  # type: ignore[import-untyped]
 from llmri_protocol.messages import Candidate, Edit, LensLayer
 from llmri_server.measuring import logit_lens
 from llmri_server.runtime import StoppedError
-from llmri_server.service.transcript import Place
+from llmri_server.service.transcript import TokenPosition
 from tests.server.fakes import LAYERS, FakeRuntime
 from tests.server.measuring.told import Told
 
 IDS = (4, 8, 15, 16, 23)
-PLACE = Place(turn=1, token=4, ids=IDS, came=42, prompt=3)
+PLACE = TokenPosition(turn=1, token=4, ids=IDS, came=42, prompt=3)
 
 
 def read(runtime: FakeRuntime, told: Told, *edits: Edit) -> tuple[tuple[LensLayer, ...], Candidate | None]:
-    return logit_lens(runtime, PLACE, edits, 4, progress=told.progress, stop=told.stop)
+    [lens] = logit_lens(runtime, PLACE, edits, 4, progress=told.progress, stop=told.stop)
+    assert (lens.token, lens.positions) == (4, len(IDS))
+    return lens.layers, lens.came
+
+
+def test_a_span_is_each_of_its_tokens(runtime: FakeRuntime, told: Told) -> None:
+    edit = Edit(site="resid_post", layer=0, units=(1,), value=-1.0)
+    span = list(logit_lens(runtime, PLACE, [edit], 4, first=1, progress=told.progress, stop=told.stop))
+    assert [(lens.token, lens.positions) for lens in span] == [(1, 2), (2, 3), (3, 4), (4, 5)]
+    for lens in span:
+        came = IDS[lens.token + 1] if lens.token < 4 else 42
+        alone = TokenPosition(turn=1, token=lens.token, ids=IDS[: lens.positions], came=came, prompt=3)
+        [one] = logit_lens(runtime, alone, [edit], 4, progress=told.progress, stop=told.stop)
+        assert [layer.top[0].id for layer in lens.layers] == [layer.top[0].id for layer in one.layers]
+        assert [layer.rank for layer in lens.layers] == [layer.rank for layer in one.layers]
+        assert lens.came is not None
+        assert lens.came.id == came
 
 
 def test_each_layer_is_what_numpy_makes_of_its_output(runtime: FakeRuntime, told: Told) -> None:

@@ -3,7 +3,7 @@ from itertools import islice, pairwise
 
 import pytest
 
-from llmri_server.pocket.conversation import PRACTICE_SHARES, SHARES, conversation, exchanges
+from llmri_server.pocket.dialogues import PRACTICE_SHARES, SHARES, conversation, exchanges
 from llmri_server.pocket.skills import SKILLS, Skill, Split
 from llmri_server.pocket.skills.arithmetic import Addition, Subtraction
 from llmri_server.pocket.skills.base import split_of

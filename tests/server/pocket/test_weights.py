@@ -7,7 +7,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from llmri_server.pocket import WEIGHTS
-from llmri_server.pocket.score import REQUIRED, mark, questions
+from llmri_server.pocket.questions import questions
+from llmri_server.pocket.score import REQUIRED, mark
 from llmri_server.pocket.skills import SKILLS, Skill
 
 MOST_BYTES = 16 << 20

@@ -8,8 +8,7 @@ import pytest
 
 from llmri_protocol.messages import Edit, ProtectedUnit, SiteCard
 from llmri_server.protection import Examination, protect
-from llmri_server.protection.candidates import MOST, choose
-from llmri_server.protection.loss import loss
+from llmri_server.protection.candidates import MOST, choose, loss
 from llmri_server.protection.magnitudes import Outlier, Unit, outliers
 from llmri_server.protection.massive import Massive
 from llmri_server.runtime import Measured, NonFiniteError, UnsupportedError

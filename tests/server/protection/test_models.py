@@ -11,8 +11,8 @@ from transformers import PreTrainedTokenizerFast
 
 from llmri_protocol.messages import Edit
 from llmri_server.protection import ProtectedError, protect, refuse_ablations
+from llmri_server.protection.candidates import loss
 from llmri_server.protection.examination import TOKENS
-from llmri_server.protection.loss import loss
 from llmri_server.runtimes.common.calibration import calibration_ids
 from llmri_server.settings import Settings
 from llmri_server.torch_runtime import TorchRuntime, assemble, load

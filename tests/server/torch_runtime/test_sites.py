@@ -198,7 +198,10 @@ def test_block_inputs_and_outputs_equal_the_models_hidden_states(
 def test_variants_of_an_architecture_say_what_they_lack(
     make_runtime: MakeRuntime, kind: str, changes: dict[str, Any], absent: tuple[str, ...]
 ) -> None:
-    assert make_runtime(kind, **changes).card.absent == absent
+    card = make_runtime(kind, **changes).card
+    assert card.absent == absent
+    assert tuple(card.reasons) == absent
+    assert all(card.reasons.values())
 
 
 def test_the_card_says_what_a_viewer_needs(make_runtime: MakeRuntime) -> None:

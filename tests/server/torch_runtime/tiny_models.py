@@ -9,7 +9,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, 
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
-from llmri_server.runtime import ChatMessage, Outcome, ScanEvent, TokenEvent
+from llmri_server.runtime import ChatMessage, ScanEvent, TokenEvent, TurnOutcome
 from llmri_server.torch_runtime import TorchRuntime
 
 LAYERS, HIDDEN, VOCABULARY = 3, 32, 300
@@ -129,7 +129,7 @@ class Listener:
 class Turn:
     """What a turn gave."""
 
-    outcome: Outcome
+    outcome: TurnOutcome
     listener: Listener
 
 

@@ -1,9 +1,11 @@
 """The key table: which key gives which command. Help and docs are made from the same rows."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 import msgspec
@@ -11,7 +13,7 @@ from msgspec import Meta
 
 from llmri_look.command_words import COMMANDS, GESTURES
 from llmri_look.keys import keynames
-from llmri_look.view_names import Mode
+from llmri_look.view_names import KEPT_TO_THEMSELVES, Mode, ViewName
 from llmri_protocol import configs
 from llmri_protocol.suggestions import did_you_mean
 
@@ -24,13 +26,17 @@ PLACEHOLDER = re.compile(r"\{([a-z0-9_]+\.[a-z0-9_]+)\}")
 
 
 class Binding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One row: keys, the command they give, and what it does in words."""
+    """One row: keys, the command they give, and what it does in words.
+
+    A row with a `title` shows a view, and the title heads the view's own keys.
+    """
 
     keys: Annotated[tuple[str, ...], Meta(min_length=1)]
     command: str
     description: str = ""
     group: Group = "program"
     mode: Mode = "view"
+    title: str = ""
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,8 +59,11 @@ class Bindings:
 
     def keys_of(self, command: str) -> str:
         """Return the first key of a command as people write it, for hints."""
-        keys = (row.keys[0] for row in self.rows if row.command == command)
-        return next((keynames.shown(key) for key in keys), "?")
+        return self._first_keys.get(command, "?")
+
+    @cached_property
+    def _first_keys(self) -> Mapping[str, str]:
+        return {row.command: keynames.shown(row.keys[0]) for row in reversed(self.rows)}
 
     def keys_for(self, *commands: str) -> frozenset[str]:
         """Return all keys of some commands, in any mode."""
@@ -63,7 +72,7 @@ class Bindings:
     def spelled(self, sentence: str) -> str:
         """Return a sentence with each command in braces, such as `{chat.open}`, replaced by its key."""
         return PLACEHOLDER.sub(
-            lambda found: self.keys_of(found[1]) if found[1] in COMMANDS else found[0], sentence
+            lambda found: self.keys_of(found[1]) if found[1] in commands() else found[0], sentence
         )
 
 
@@ -72,19 +81,41 @@ def modes_in(mode: str) -> tuple[str, ...]:
     return (mode,) if mode in ON_ITS_OWN else (mode, "view")
 
 
+def _bundled() -> tuple[Path, tuple[Binding, ...]]:
+    path = configs.folder() / "keys.toml"
+    return path, configs.load(path, _File).binding
+
+
+@cache
+def view_titles() -> Mapping[ViewName, str]:
+    """Return what heads the keys of each view that has a key: the bundled table lists the views."""
+    titles = {row.command.partition(".")[0]: row.title for row in _bundled()[1] if row.title}
+    return MappingProxyType(titles)
+
+
+@cache
+def commands() -> frozenset[str]:
+    """Return all commands that a key gives."""
+    return frozenset(COMMANDS).union(f"{name}.toggle" for name in view_titles())
+
+
+def modes() -> tuple[Mode, ...]:
+    """Return the names of all key tables."""
+    return ("view", *view_titles(), *KEPT_TO_THEMSELVES)
+
+
 def load(overrides: Path | None = None) -> Bindings:
     """Return the bundled table, with the rows of a file in place of those that have the same command.
 
     Raises:
         ConfigError: A file cannot be read, a command or key is unknown, or two rows want one key.
     """
-    path = configs.folder() / "keys.toml"
-    rows = list(configs.load(path, _File).binding)
+    path, rows = _bundled()
     if overrides is None:
         return checked(rows, str(path))
     own = configs.load(overrides, _File).binding
-    _check_repeats(own, str(overrides))
-    return checked(_replaced(rows, own), str(overrides))
+    _check_own(own, str(overrides))
+    return checked(_replaced(list(rows), own), str(overrides))
 
 
 def checked(rows: Iterable[Binding], origin: str) -> Bindings:
@@ -122,14 +153,20 @@ def _replaced(rows: list[Binding], own: Iterable[Binding]) -> list[Binding]:
         else:
             known = rows[place]
             words = row.description or known.description
-            rows[place] = msgspec.structs.replace(row, description=words, group=known.group)
+            rows[place] = msgspec.structs.replace(
+                row, description=words, group=known.group, title=known.title
+            )
     return rows
 
 
-def _check_repeats(own: tuple[Binding, ...], origin: str) -> None:
-    """See that a file names each command once a mode: of two rows, only the last would hold."""
+def _check_own(own: tuple[Binding, ...], origin: str) -> None:
+    """See that a file adds no view, and names each command once a mode: of two, only the last would hold."""
     seen: set[tuple[str, str]] = set()
     for row in own:
+        if row.title:
+            raise configs.ConfigError(
+                f"{origin}: `{row.command}` has a title, but only the bundled table lists views; leave it out"
+            )
         if (row.command, row.mode) in seen:
             raise configs.ConfigError(
                 f"{origin}: there are two rows for `{row.command}` in mode `{row.mode}`; "
@@ -139,10 +176,13 @@ def _check_repeats(own: tuple[Binding, ...], origin: str) -> None:
 
 
 def _check_command(row: Binding, origin: str) -> None:
-    known = (*COMMANDS, *GESTURES)
+    known = (*sorted(commands()), *GESTURES)
     if row.command not in known:
         meant = did_you_mean(row.command, known)
         raise configs.ConfigError(f"{origin}: there is no command `{row.command}`{meant}")
+    if row.mode not in modes():
+        meant = did_you_mean(row.mode, modes())
+        raise configs.ConfigError(f"{origin}: there is no mode `{row.mode}` for `{row.command}`{meant}")
     for key in row.keys:
         fault = keynames.fault(key)
         if fault:

@@ -7,8 +7,8 @@ from itertools import groupby
 from types import MappingProxyType
 
 from llmri_look.keys import keynames
-from llmri_look.keys.bindings import Binding, Bindings, Group, modes_in
-from llmri_look.view_names import TITLES, Mode
+from llmri_look.keys.bindings import Binding, Bindings, Group, modes_in, view_titles
+from llmri_look.view_names import KEPT_TO_THEMSELVES, Mode
 
 GROUPS: Mapping[Group, str] = MappingProxyType(
     {
@@ -75,7 +75,7 @@ def sections_for(table: Bindings, mode: Mode) -> tuple[tuple[Section, ...], tupl
 def _of_modes(table: Bindings) -> list[Section]:
     return [
         Section(title, _lines(row for row in table.rows if row.mode == mode), mode)
-        for mode, title in TITLES.items()
+        for mode, title in {**view_titles(), **KEPT_TO_THEMSELVES}.items()
     ]
 
 

@@ -1,1 +1,1 @@
-"""The running program: the session, its window, and what moves them."""
+"""The running program: the application, its window, and what moves them."""

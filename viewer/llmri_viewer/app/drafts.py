@@ -18,7 +18,7 @@ class Drafts:
     def sent(self, number: int, request: Request) -> None:
         """Note a request that goes out with an id."""
         if isinstance(request, Chat):
-            self._sent[number] = request.text
+            self._sent[number] = request.text or ""
 
     def take(self, event: ServerMessage | LinkStatus, state: ViewState, store: ScanStore) -> ViewState:
         """Take an event, after the store has; give the state with the words in it that came to nothing."""
@@ -56,4 +56,8 @@ def is_unanswered(end: TurnEnd) -> bool:
 
 def offered(state: ViewState, text: str) -> ViewState:
     """Put words in the chat box where it is open and empty, else have them in it when it is opened next."""
-    return replace(state, chat=text) if state.chat == "" else replace(state, draft=text)
+    return (
+        replace(state, typing=replace(state.typing, chat=text))
+        if state.typing.chat == ""
+        else replace(state, typing=replace(state.typing, draft=text))
+    )

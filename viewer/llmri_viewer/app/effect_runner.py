@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from llmri_viewer import views
-from llmri_viewer.app.session import Session
+from llmri_viewer.app.application import Application
 from llmri_viewer.commands.chat import TypeText
 from llmri_viewer.commands.effects import ExportShown, PasteText, ToggleRecording
 from llmri_viewer.files import export
-from llmri_viewer.files.film import SECONDS_MOST, Film, Shot
+from llmri_viewer.files.film import SECONDS_MOST, Film, FilmFrame
 from llmri_viewer.files.writing import reason, timed, whole
 from llmri_viewer.model.options import ExportName
 from llmri_viewer.views.table import Table, edit_facts
@@ -33,10 +33,10 @@ class Desktop:
 
 
 class EffectRunner:
-    """Carries effects out for a session; files go to the working folder under names made of the time."""
+    """Carries effects out for a application; files go to the working folder under names made of the time."""
 
-    def __init__(self, session: Session, desktop: Desktop) -> None:
-        self._session = session
+    def __init__(self, application: Application, desktop: Desktop) -> None:
+        self._application = application
         self._desktop = desktop
         self._writer = ThreadPoolExecutor(1, "llmri files")
         self._writing: list[Future[str]] = []
@@ -52,14 +52,14 @@ class EffectRunner:
             case ToggleRecording():
                 self._end_film() if self._film else self._begin_film()
             case PasteText():
-                self._session.do(TypeText(self._desktop.clipboard()))
+                self._application.do(TypeText(self._desktop.clipboard()))
 
     def drawn(self) -> None:
         """Take the picture that was drawn into the film."""
         now = time.monotonic() - self._began
         if self._film is not None and self._film.wants(now):
             size, rgb = self._desktop.rgb()
-            self._film.take(Shot(size, rgb, now))
+            self._film.take(FilmFrame(size, rgb, now))
 
     def tick(self) -> None:
         """Count the film's seconds, and tell what has been written since."""
@@ -67,8 +67,11 @@ class EffectRunner:
             now = time.monotonic() - self._began
             if self._film.over(now):
                 self._end_film()
-            elif int(now) != self._session.state.recorded:
-                self._session.state = replace(self._session.state, recorded=int(now))
+            elif int(now) != self._application.state.overlays.recorded:
+                self._application.state = replace(
+                    self._application.state,
+                    overlays=replace(self._application.state.overlays, recorded=int(now)),
+                )
         for written in [each for each in self._writing if each.done()]:
             self._writing.remove(written)
             self._tell(written.result())
@@ -94,35 +97,40 @@ class EffectRunner:
         self._writer.shutdown(wait=False, cancel_futures=True)
 
     def _export(self) -> None:
-        kind = self._session.options.export
-        table = views.table_of(self._session.state, self._session.store)
+        kind = self._application.options.export
+        table = views.table_of(self._application.state, self._application.store)
         size, rgb = self._desktop.rgb()
-        shot = Shot(size, rgb, facts=edit_facts(self._session.state))
+        shot = FilmFrame(size, rgb, facts=edit_facts(self._application.state))
         self._writing.append(self._writer.submit(_written, table, kind, shot))
-        self._session.tell("exporting what is shown …")
+        self._application.tell("exporting what is shown …")
 
     def _begin_film(self) -> None:
         try:
             self._film = Film(timed(STEM, ".gif"))
         except OSError as error:
-            self._session.tell(f"nothing can be recorded here: {reason(error)}", warning=True)
+            self._application.tell(f"nothing can be recorded here: {reason(error)}", warning=True)
             return
         self._began = time.monotonic()
-        self._session.state = replace(self._session.state, recording=True, recorded=0)
-        self._session.tell(f"recording a film of at most {SECONDS_MOST:.0f} seconds")
+        self._application.state = replace(
+            self._application.state,
+            overlays=replace(self._application.state.overlays, recording=True, recorded=0),
+        )
+        self._application.tell(f"recording a film of at most {SECONDS_MOST:.0f} seconds")
 
     def _end_film(self) -> None:
         if self._film is not None:
             self._film.end(time.monotonic() - self._began)
             self._ending.append(self._film)
         self._film = None
-        self._session.state = replace(self._session.state, recording=False)
+        self._application.state = replace(
+            self._application.state, overlays=replace(self._application.state.overlays, recording=False)
+        )
 
     def _tell(self, sentence: str) -> None:
-        self._session.tell(sentence, warning="cannot" in sentence)
+        self._application.tell(sentence, warning="cannot" in sentence)
 
 
-def _written(table: Table | None, kind: ExportName, shot: Shot) -> str:
+def _written(table: Table | None, kind: ExportName, shot: FilmFrame) -> str:
     """Write an export's files and say how it went."""
     try:
         path = timed(STEM, f".{kind}", ".png")
@@ -137,7 +145,7 @@ def _written(table: Table | None, kind: ExportName, shot: Shot) -> str:
     return f"exported {path.name}, {len(table)} rows, and {picture.name}"
 
 
-def _write(table: Table | None, path: Path, kind: ExportName, shot: Shot, picture: Path) -> None:
+def _write(table: Table | None, path: Path, kind: ExportName, shot: FilmFrame, picture: Path) -> None:
     """Write the numbers, where there are any, and the picture: both or neither."""
     if table is not None:
         export.write(table, path, kind)

@@ -11,11 +11,11 @@ import pygame
 
 from llmri_look.colours.theme import Theme
 from llmri_look.keys.bindings import Bindings
+from llmri_viewer.app.application import Application
 from llmri_viewer.app.effect_runner import Desktop, EffectRunner
-from llmri_viewer.app.session import Session
-from llmri_viewer.app.timings import FRAMES_A_SECOND
+from llmri_viewer.app.meter import FRAMES_A_SECOND
 from llmri_viewer.commands.effects import ExportShown, PasteText, SaveShot, ToggleRecording, WindowEffect
-from llmri_viewer.drawing import desktop, scene
+from llmri_viewer.drawing import scene
 from llmri_viewer.drawing.aside import Aside
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.lettering.fonts import Fonts
@@ -24,7 +24,7 @@ from llmri_viewer.drawing.scene import Meters
 from llmri_viewer.files.writing import reason, timed, whole
 from llmri_viewer.input.translate import Translator
 from llmri_viewer.model.history.store import TokenRef
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.density import scale_of
 from llmri_viewer.model.state import Link
 from llmri_viewer.views.values import spectra
@@ -42,22 +42,22 @@ class WindowError(RuntimeError):
 
 
 class Window:
-    """Shows a session until it is quit."""
+    """Shows a application until it is quit."""
 
-    def __init__(self, session: Session, table: Bindings, theme: Theme) -> None:
-        self.session = session
+    def __init__(self, application: Application, table: Bindings, theme: Theme) -> None:
+        self.application = application
         self.translator = Translator(table, self.moment_at)
         self.shot_file: Path | None = None  # None makes a name of the time
         self._table = table
         self._drawn: tuple[int, str, int] | None = None
-        self._state = session.state
+        self._state = application.state
         self._last_frame = time.monotonic()
         self._awake = threading.Event()  # something came from the server, or was made beside the loop
         try:
             pygame.display.init()
             pygame.font.init()
-            scale = scale_of(session.options.scale, _desktop())
-            surface = _opened(session.state.size, scale)
+            scale = scale_of(application.options.scale, _desktop())
+            surface = _opened(application.state.window.size, scale)
         except pygame.error as error:
             raise WindowError(
                 f"no window can be opened here ({error}); on a machine without a screen use --headless"
@@ -66,30 +66,30 @@ class Window:
             raise WindowError("there is no screen to open a window on; use --headless with --keys and --shot")
         pygame.display.set_caption("llmri view")
         pygame.key.set_repeat(REPEAT_AFTER, REPEAT_EVERY)
-        self.canvas = Canvas(surface, theme, Fonts(session.options.fonts), scale)
-        self.effect_runner = EffectRunner(session, Desktop(self._rgb, desktop.clipboard))
-        session.link.inbox.wake = self._wake
+        self.canvas = Canvas(surface, theme, Fonts(application.options.fonts), scale)
+        self.effect_runner = EffectRunner(application, Desktop(self._rgb, _clipboard))
+        application.link.inbox.wake = self._wake
 
     def frame(self) -> None:
         """Take in events and messages, and draw if anything changed."""
         began = time.time()
         self._awake.clear()  # before the inbox is emptied, so that nothing comes unnoticed in between
         for event in pygame.event.get():
-            for command in self.translator.commands(self._laid_out(event), self.session.state):
-                self.session.do(command)
-        self.session.poll()
+            for command in self.translator.commands(self._laid_out(event), self.application.state):
+                self.application.do(command)
+        self.application.poll()
         now = time.monotonic()
-        self.session.glide(now - self._last_frame)
+        self.application.glide(now - self._last_frame)
         self._last_frame = now
         self._follow_size()
-        signature = (self.session.store.revision, self._flow(), self.canvas.aside.done)
-        if self._drawn != signature or self._state is not self.session.state:
+        signature = (self.application.store.revision, self._flow(), self.canvas.aside.done)
+        if self._drawn != signature or self._state is not self.application.state:
             self.draw()
             self._drawn = signature
-            self.session.meter.timings.shown(began, time.time())
+            self.application.meter.timings.shown(began, time.time())
             self.effect_runner.drawn()
-        while self.session.effects:
-            self._run_effect(self.session.effects.popleft())
+        while self.application.effects:
+            self._run_effect(self.application.effects.popleft())
         self.effect_runner.tick()
 
     def on_screen(self, at: tuple[int, int]) -> tuple[int, int]:
@@ -114,23 +114,23 @@ class Window:
         try:
             match effect:
                 case SaveShot():
-                    self.session.tell(f"saved {self.save(self.shot_file)}")
+                    self.application.tell(f"saved {self.save(self.shot_file)}")
                 case ExportShown() | ToggleRecording() | PasteText():
                     self.effect_runner.run(effect)
         except WindowError as error:
-            self.session.tell(str(error), warning=True)
+            self.application.tell(str(error), warning=True)
 
     def draw(self) -> None:
-        """Draw the session as it is."""
-        self._state = self.session.state
-        timings = self.session.meter.timings.line(time.time()) if self._state.timings else ""
+        """Draw the application as it is."""
+        self._state = self.application.state
+        timings = self.application.meter.timings.line(time.time()) if self._state.overlays.timings else ""
         meters = Meters(self._flow(), timings)
-        scene.draw(self.canvas, self._state, self.session.store, self._table, meters)
+        scene.draw(self.canvas, self._state, self.application.store, self._table, meters)
         pygame.display.flip()
 
     def _flow(self) -> str:
-        wide = self.session.state.size[0] >= METERS_IN_WORDS_FROM
-        return self.session.meter.line(time.time(), wide=wide)
+        wide = self.application.state.window.size[0] >= METERS_IN_WORDS_FROM
+        return self.application.meter.line(time.time(), wide=wide)
 
     def save(self, file: Path | None = None) -> Path:
         """Write the picture to a PNG file, and give its name.
@@ -154,7 +154,7 @@ class Window:
         return path
 
     def _rgb(self) -> tuple[tuple[int, int], bytes]:
-        return self.canvas.surface.get_size(), desktop.rgb_of(self.canvas.surface)
+        return self.canvas.surface.get_size(), pygame.image.tobytes(self.canvas.surface, "RGB")
 
     def run(self) -> None:
         """Show until somebody quits, or the server refuses."""
@@ -163,10 +163,13 @@ class Window:
         gc.freeze()  # modules and tables stay: looking through them for garbage would take several frames
         clock, whole = pygame.time.Clock(), self.canvas.aside
         with Aside(self._wake) as self.canvas.aside:
-            while not self.session.state.quit and self.session.state.link.link is not Link.REFUSED:
+            while (
+                not self.application.state.window.quit
+                and self.application.state.connection.link.link is not Link.REFUSED
+            ):
                 self.frame()
                 clock.tick(FRAMES_A_SECOND)
-                if not self.session.state.moving and not self.session.pending():
+                if not self.application.state.moving and not self.application.pending():
                     self._rest()
         self.canvas.aside = whole
 
@@ -187,15 +190,15 @@ class Window:
 
     def moment_at(self, x: int, y: int) -> TokenRef | None:
         """Return the moment at a point of the strip, or under a point of the scrubber's height."""
-        state, store = self.session.state, self.session.store
-        parts = face.of(state.size)
+        state, store = self.application.state, self.application.store
+        parts = window_parts.of(state.window.size)
         if parts.scrubber.y <= y < parts.scrubber.bottom:
             return timeline.moment_at(parts.scrubber, store, x)
         return strip.moment_at(self.canvas, parts.strip, state, store, (x, y))
 
     def _follow_size(self) -> None:
         """Take a new surface where the state's size was changed, by a person or a script."""
-        size, scale = self.session.state.size, self.canvas.scale
+        size, scale = self.application.state.window.size, self.canvas.scale
         if _shrunk(self.canvas.surface.get_size(), scale) != size:
             self.canvas.surface = _opened(size, scale)
 
@@ -211,3 +214,11 @@ def _desktop() -> tuple[int, int]:
 
 def _shrunk(place: tuple[int, int], scale: int) -> tuple[int, int]:
     return place[0] // scale, place[1] // scale
+
+
+def _clipboard() -> str:
+    """Return the text that was copied last; empty where there is none, or no clipboard."""
+    try:
+        return pygame.scrap.get_text()
+    except pygame.error:
+        return ""

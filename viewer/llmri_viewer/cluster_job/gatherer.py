@@ -5,20 +5,19 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from llmri_clustering.collecting import Collection, Transcript
+from llmri_clustering.collecting import SAMPLES_KEPT, Collection, Transcript
 from llmri_clustering.units import UnitSet
 from llmri_protocol.messages import Edits, Notice, Scan, ServerMessage, Token, TurnEnd, TurnStart, Welcome
 from llmri_protocol.protection import FOUND
 from llmri_viewer.model.clusters.gathered import NEEDED, Gathered, together
-from llmri_viewer.model.history.store import ScanStore, Sheet, TokenRef
+from llmri_viewer.model.history.store import ScanRows, ScanStore, TokenRef
 from llmri_viewer.model.state import LinkStatus, ViewState
 
-SAMPLES = 4096  # of a site, as many as `llmri cluster` keeps
 SITE_BYTES = 64 << 20
 ALL_BYTES = 256 << 20
 TURNS = 4096  # whose text is kept
 
-Key = tuple[str, tuple[int, ...]]  # a site, and the layers of it that are collected
+CollectionKey = tuple[str, tuple[int, ...]]  # a site, and the layers of it that are collected
 
 
 class Gatherer:
@@ -28,7 +27,7 @@ class Gatherer:
         self._session = ""
         self._edited = False
         self._transcript = Transcript(TURNS)
-        self._collections: dict[Key, Collection] = {}  # the one that grew last stands last
+        self._collections: dict[CollectionKey, Collection] = {}  # the one that grew last stands last
 
     def take(self, event: ServerMessage | LinkStatus, state: ViewState, store: ScanStore) -> Gathered:
         """Take an event that led to this state; give how much there is of what is shown."""
@@ -54,12 +53,12 @@ class Gatherer:
 
     def gathered(self, state: ViewState) -> Gathered:
         """Return how much there is of what is shown."""
-        if state.card is None or not state.site:
+        if state.connection.card is None or not state.pane.site:
             return Gathered()
-        layers = together(state.card, state.site, state.layer)
-        found = self._collections.get((state.site, layers))
+        layers = together(state.connection.card, state.pane.site, state.pane.layer)
+        found = self._collections.get((state.pane.site, layers))
         samples, turns = (found.count, found.turns) if found else (0, 0)
-        return Gathered(state.site, samples, turns, NEEDED, layers)
+        return Gathered(state.pane.site, samples, turns, NEEDED, layers)
 
     def collection(self, site: str, layer: int) -> Collection | None:
         """Return the collection of a site that holds a layer, the one that grew last if there are several."""
@@ -90,10 +89,10 @@ class Gatherer:
             collection.leave_out(_protected(collection.units, state))
 
     def _scanned(self, scan: Scan, state: ViewState, store: ScanStore) -> None:
-        sheet = store.sheet(TokenRef(scan.turn, scan.token), scan.site)
-        if state.card is None or sheet is None:
+        sheet = store.scan(TokenRef(scan.turn, scan.token), scan.site)
+        if state.connection.card is None or sheet is None:
             return
-        key = (scan.site, together(state.card, scan.site, state.layer))
+        key = (scan.site, together(state.connection.card, scan.site, state.pane.layer))
         collection = self._collections.pop(key, None) or self._begun(key, state, sheet.rows.shape[1])
         self._collections[key] = collection
         under = store.under(TokenRef(scan.turn, scan.token))
@@ -102,13 +101,13 @@ class Gatherer:
         collection.scan(scan.turn, scan.token, _values(sheet, key[1]))
         self._make_room()
 
-    def _begun(self, key: Key, state: ViewState, width: int) -> Collection:
+    def _begun(self, key: CollectionKey, state: ViewState, width: int) -> Collection:
         site, layers = key
         units = UnitSet.of_layers(site, layers, width)
         return Collection(
             units,
             left_out=_protected(units, state),
-            keep=max(NEEDED, min(SAMPLES, SITE_BYTES // (4 * max(1, len(units))))),
+            keep=max(NEEDED, min(SAMPLES_KEPT, SITE_BYTES // (4 * max(1, len(units))))),
             transcript=self._transcript,
             read_again=False,
         )
@@ -126,11 +125,11 @@ class Gatherer:
 
 def _protected(units: UnitSet, state: ViewState) -> npt.NDArray[np.bool_]:
     """Mark those whose ablation breaks the model, `[units]`: they dominate every correlation."""
-    known = state.card.protected if state.card else ()
+    known = state.connection.card.protected if state.connection.card else ()
     return units.among({(unit.layer, unit.unit) for unit in known if unit.site == units.site})
 
 
-def _values(sheet: Sheet, layers: tuple[int, ...]) -> np.ndarray[tuple[int], np.dtype[np.float32]] | None:
+def _values(sheet: ScanRows, layers: tuple[int, ...]) -> np.ndarray[tuple[int], np.dtype[np.float32]] | None:
     """Return the values of some layers, `[units]`; None where the scan lacks one."""
     if sheet.layers == layers:
         return sheet.rows.ravel()

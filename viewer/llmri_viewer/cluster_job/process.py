@@ -24,7 +24,7 @@ THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")  # of l
 
 
 @dataclass(frozen=True, eq=False)
-class Made:
+class JobResult:
     """What a worker made: clusters and partners, or partners alone."""
 
     partners: Partners
@@ -40,7 +40,7 @@ class WorkerProcess:
     """
 
     def __init__(self, task: Task) -> None:
-        self.news: queue.SimpleQueue[progress.JobStep | progress.JobFailed | Made] = queue.SimpleQueue()
+        self.news: queue.SimpleQueue[progress.JobStep | progress.JobFailed | JobResult] = queue.SimpleQueue()
         self.what = task.order.what
         self._task = task
         self._stopped = threading.Event()
@@ -110,19 +110,19 @@ class WorkerProcess:
             )
             return self._process
 
-    def _tell(self, said: "progress.JobStep | progress.JobFailed | Made") -> None:
+    def _tell(self, said: "progress.JobStep | progress.JobFailed | JobResult") -> None:
         if not self._stopped.is_set():
             self.news.put(said)
 
 
-def _made(folder: Path) -> Made:
+def _made(folder: Path) -> JobResult:
     with np.load(folder / PARTNERS) as arrays:
         partners = Partners(arrays["unit"], arrays["r"])
     if not (folder / CLUSTERS).exists():
-        return Made(partners)
+        return JobResult(partners)
     with np.load(folder / CIRCLES) as arrays:
         circles = Packing(arrays["groups"], arrays["units"])
-    return Made(partners, Atlas.packed(load(folder / CLUSTERS), circles))
+    return JobResult(partners, Atlas.packed(load(folder / CLUSTERS), circles))
 
 
 def _how(code: int, folder: Path) -> str:

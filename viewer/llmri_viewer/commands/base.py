@@ -41,12 +41,12 @@ def update(state: ViewState, command: Command, store: ScanStore) -> Step:
     """Carry out a command; a notice lasts until the next one that a key or a click gives."""
     if isinstance(command, Silent):
         return command.apply(state, store)
-    state = replace(state, notice="", warning=False, hint=False)
-    if state.read_only and isinstance(command, Touching):
-        return told(state, ONLY_LOOKS)
+    state = replace(state, overlays=replace(state.overlays, hint=False)).noticing("")
+    if state.connection.read_only and isinstance(command, Touching):
+        return refused(state, ONLY_LOOKS)
     return command.apply(state, store)
 
 
-def told(state: ViewState, sentence: str) -> Step:
+def refused(state: ViewState, sentence: str) -> Step:
     """Change nothing and say why."""
-    return Step(replace(state, notice=sentence, warning=True))
+    return Step(state.noticing(sentence, warning=True))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from llmri_protocol.messages import Chat
-from llmri_viewer.commands.base import OFFLINE, ONLY_LOOKS, Step, Touching, told
+from llmri_viewer.commands.base import OFFLINE, ONLY_LOOKS, Step, Touching, refused
 from llmri_viewer.commands.effects import PasteText
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.measured.measuring import UNNUMBERED
@@ -23,8 +23,10 @@ class OpenChat:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        opened = replace(state, chat=state.chat or state.draft, draft="")
-        return told(opened, ONLY_LOOKS) if state.read_only else Step(opened)
+        opened = replace(
+            state, typing=replace(state.typing, chat=state.typing.chat or state.typing.draft, draft="")
+        )
+        return refused(opened, ONLY_LOOKS) if state.connection.read_only else Step(opened)
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,18 @@ class TypeText:
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
         line = " ".join(self.text.splitlines())
-        length = len(state.chat or state.goto or "") + len(line)
+        length = len(state.typing.chat or state.typing.goto or "") + len(line)
         if length > TYPED_MOST:
-            return told(state, f"{length} characters are too many to say at once; at most {TYPED_MOST} fit")
-        if state.chat is not None:
-            return Step(replace(state, chat=state.chat + line))
-        return Step(state if state.goto is None else replace(state, goto=state.goto + line))
+            return refused(
+                state, f"{length} characters are too many to say at once; at most {TYPED_MOST} fit"
+            )
+        if state.typing.chat is not None:
+            return Step(replace(state, typing=replace(state.typing, chat=state.typing.chat + line)))
+        return Step(
+            state
+            if state.typing.goto is None
+            else replace(state, typing=replace(state.typing, goto=state.typing.goto + line))
+        )
 
 
 @dataclass(frozen=True)
@@ -59,9 +67,13 @@ class EraseText:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        if state.chat is not None:
-            return Step(replace(state, chat=state.chat[:-1]))
-        return Step(state if state.goto is None else replace(state, goto=state.goto[:-1]))
+        if state.typing.chat is not None:
+            return Step(replace(state, typing=replace(state.typing, chat=state.typing.chat[:-1])))
+        return Step(
+            state
+            if state.typing.goto is None
+            else replace(state, typing=replace(state.typing, goto=state.typing.goto[:-1]))
+        )
 
 
 @dataclass(frozen=True)
@@ -75,12 +87,13 @@ class SendChat(Touching):
 
     def apply(self, state: ViewState, store: ScanStore, /) -> Step:
         """See `Command`."""
-        text = (state.chat or "").strip()
+        text = (state.typing.chat or "").strip()
         if not text:
             return Step(state)
-        if state.link.link is not Link.CONNECTED:
-            return told(state, OFFLINE)
-        return Step(replace(followed(state, store), chat=""), (Chat(id=UNNUMBERED, text=text, new=self.new),))
+        if state.connection.link.link is not Link.CONNECTED:
+            return refused(state, OFFLINE)
+        sent = replace(followed(state, store), typing=replace(state.typing, chat=""))
+        return Step(sent, (Chat(id=UNNUMBERED, text=text, new=self.new),))
 
 
 @dataclass(frozen=True)
@@ -89,4 +102,4 @@ class LeaveChat:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        return Step(replace(state, chat=None))
+        return Step(replace(state, typing=replace(state.typing, chat=None)))

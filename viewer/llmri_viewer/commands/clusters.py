@@ -7,7 +7,7 @@ from llmri_look import words
 from llmri_look.view_names import ViewName
 from llmri_protocol.messages import Stop
 from llmri_viewer import views
-from llmri_viewer.commands.base import Step, told
+from llmri_viewer.commands.base import Step, refused
 from llmri_viewer.commands.edit import Deselect
 from llmri_viewer.commands.effects import BuildClusters, FindPartners, SaveClusters, StopBuilding
 from llmri_viewer.commands.view import at_site, subscription
@@ -15,7 +15,8 @@ from llmri_viewer.model.clusters import cluster_words
 from llmri_viewer.model.clusters.atlas import Atlas, chosen_clusters
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.measured.measuring import UNNUMBERED
-from llmri_viewer.model.state import Selection, ViewState
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.model.state_groups import Selection
 from llmri_viewer.views.base import unzoomed
 from llmri_viewer.views.circles import flown
 
@@ -35,22 +36,32 @@ class ShowView:
         view = views.toggled(state, self.view)
         settling = 0.0 if view.settles else 1.0
         shown, requests = view.entered(
-            unzoomed(replace(state, view=view.name, lasso=(), settling=settling)), store
+            unzoomed(
+                replace(
+                    state,
+                    pane=replace(state.pane, view=view.name, settling=settling),
+                    selection=replace(state.selection, lasso=()),
+                )
+            ),
+            store,
         )
         if not view.of_clusters:
             return Step(shown, requests)
-        if state.clusters is None:
-            ready = state.gathered.enough and state.job is None and state.card is not None
+        if state.atlas is None:
+            ready = (
+                state.clusters.gathered.enough
+                and state.clusters.job is None
+                and state.connection.card is not None
+            )
             return Step(shown, effects=(BuildClusters(),) if ready else ())
-        return _at_site(shown, store, state.clusters.site)
+        return _at_site(shown, store, state.atlas.site)
 
 
 def _at_site(state: ViewState, store: ScanStore, site: str) -> Step:
     """Show a site, and ask for its scans where it was not shown before."""
-    if site == state.site:
+    if site == state.pane.site:
         return Step(state)
-    moved = replace(at_site(state, store, site), selection=frozenset(), limits=None)
-    return Step(moved, (subscription(site),))
+    return Step(at_site(state, store, site), (subscription(site),))
 
 
 @dataclass(frozen=True)
@@ -75,7 +86,7 @@ class StepOut:
     def apply(self, state: ViewState, store: ScanStore, /) -> Step:
         """See `Command`."""
         view = views.of(state)
-        if view.of_clusters and state.job is not None:
+        if view.of_clusters and state.clusters.job is not None:
             return Step(state, effects=(StopBuilding(),))
         pending = state.measurements.pending.get(view.measures) if view.measures else None
         if pending is not None:
@@ -94,16 +105,20 @@ class SelectMostActive:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        atlas, ranking = state.clusters, state.ranking
+        atlas, ranking = state.atlas, state.clusters.ranking
         if atlas is None:
-            return told(state, "there are no clusters yet")
+            return refused(state, "there are no clusters yet")
         if ranking is None:
-            return told(state, "nothing was said yet that clusters could fire on")
-        leading = ranking.leading(chosen_clusters(atlas, state.selection))
+            return refused(state, "nothing was said yet that clusters could fire on")
+        leading = ranking.leading(chosen_clusters(atlas, state.selection.units))
         places: Selection = frozenset().union(*map(atlas.places, leading))
         what = f"the {words.count(len(leading), 'cluster')} most active in {ranking.where}"
         notice = f"{what}: {words.count(len(places), 'unit')}; {{clusters.most_active}} again takes more"
-        return Step(replace(state, selection=places, picked=ranking.order[0], notice=notice))
+        return Step(
+            replace(
+                state, selection=replace(state.selection, units=places, picked=ranking.order[0])
+            ).noticing(notice)
+        )
 
 
 @dataclass(frozen=True)
@@ -117,12 +132,12 @@ class Rebuild:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        if state.job is not None:
+        if state.clusters.job is not None:
             return Step(state, effects=(StopBuilding(),))
-        if not state.gathered.enough:
-            got = state.gathered
-            return told(state, cluster_words.missing_samples(got))
-        return Step(state, effects=(BuildClusters((state.layer,) if self.alone else None),))
+        if not state.clusters.gathered.enough:
+            got = state.clusters.gathered
+            return refused(state, cluster_words.missing_samples(got))
+        return Step(state, effects=(BuildClusters((state.pane.layer,) if self.alone else None),))
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,24 +151,25 @@ class TakeClusters:
         """See `Command`."""
         made = self.atlas.clustering
         many = words.count(len(made.clusters), "cluster")
-        kept = state.picked if state.picked in self.atlas.cluster_group else None
+        kept = state.selection.picked if state.selection.picked in self.atlas.cluster_group else None
         view = views.of(state)
         seen = unzoomed(state) if view.of_clusters else state
         taken = replace(
             seen,
-            lens=None,
-            flight=None,
-            focus=0,
-            atlas=self.atlas,
-            partners=self.partners,
-            misfit=self.atlas.misfit(state.card) if state.card else "",
-            picked=kept,
-            settling=0.0 if view.settles else 1.0,
-            notice=f"{many}: {cluster_words.provenance(made.provenance)}",
-        )
-        if not view.of_clusters or taken.clusters is None:
+            pane=replace(
+                seen.pane, disc_camera=None, flight=None, focus=0, settling=0.0 if view.settles else 1.0
+            ),
+            clusters=replace(
+                seen.clusters,
+                loaded=self.atlas,
+                partners=self.partners,
+                misfit=self.atlas.misfit(state.connection.card) if state.connection.card else "",
+            ),
+            selection=replace(seen.selection, picked=kept),
+        ).noticing(f"{many}: {cluster_words.provenance(made.provenance)}")
+        if not view.of_clusters or taken.atlas is None:
             where = "{circles.toggle} and {hebbian.toggle} show them"
-            return Step(replace(taken, notice=f"{taken.notice}; {where}"))
+            return Step(taken.noticing(f"{taken.overlays.notice}; {where}"))
         return _at_site(taken, store, self.atlas.site)
 
 
@@ -163,11 +179,18 @@ class ShowEdges:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        shown = replace(state, edges=not state.edges)
-        if not shown.edges or shown.partners is not None or state.clusters is None or state.job is not None:
+        shown = replace(state, look=replace(state.look, edges=not state.look.edges))
+        if (
+            not shown.look.edges
+            or shown.clusters.partners is not None
+            or state.atlas is None
+            or state.clusters.job is not None
+        ):
             return Step(shown)
-        if not state.gathered.enough:
-            return told(state, cluster_words.missing_samples(state.gathered, "lines of correlation"))
+        if not state.clusters.gathered.enough:
+            return refused(
+                state, cluster_words.missing_samples(state.clusters.gathered, "lines of correlation")
+            )
         return Step(shown, effects=(FindPartners(),))
 
 
@@ -177,6 +200,6 @@ class KeepClusters:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        if state.clusters is None:
-            return told(state, "there are no clusters to save yet")
+        if state.atlas is None:
+            return refused(state, "there are no clusters to save yet")
         return Step(state, effects=(SaveClusters(),))

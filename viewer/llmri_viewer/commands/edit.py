@@ -3,10 +3,11 @@
 from dataclasses import dataclass, replace
 
 from llmri_protocol.messages import ClearInterventions, Intervene, Redo, RePrefill, Undo
-from llmri_viewer.commands.base import OFFLINE, Silent, Step, Touching, told
+from llmri_viewer.commands.base import OFFLINE, Silent, Step, Touching, refused
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.measured.measuring import UNNUMBERED
-from llmri_viewer.model.state import At, Link, Selection, ViewState
+from llmri_viewer.model.state import Link, ViewState
+from llmri_viewer.model.state_groups import At, Selection
 
 AMOUNT_MOST = 64.0
 READS = "all that was said is read anew, under the edits that stand"
@@ -27,9 +28,9 @@ class Select:
         """See `Command`."""
         selection = self.places
         if self.add:
-            inside = self.places <= state.selection
-            selection = state.selection - self.places if inside else state.selection | self.places
-        return Step(replace(state, selection=selection, picked=self.cluster))
+            inside = self.places <= state.selection.units
+            selection = state.selection.units - self.places if inside else state.selection.units | self.places
+        return Step(replace(state, selection=replace(state.selection, units=selection, picked=self.cluster)))
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Lasso(Silent):
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        return Step(replace(state, lasso=self.points))
+        return Step(replace(state, selection=replace(state.selection, lasso=self.points)))
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Deselect:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        return Step(replace(state, selection=frozenset(), picked=None))
+        return Step(replace(state, selection=replace(state.selection, units=frozenset(), picked=None)))
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Boost(Touching):
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        return _scale(state, state.amount)
+        return _scale(state, state.editing.amount)
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,12 @@ class Ablate(Touching):
 
 def _scale(state: ViewState, factor: float) -> Step:
     if state.site_card and not state.site_card.editable:
-        return told(
-            state, f"units at {state.site} can be looked at, not edited; {{site.next}} shows another site"
+        return refused(
+            state,
+            f"units at {state.pane.site} can be looked at, not edited; {{site.next}} shows another site",
         )
-    if not state.selection:
-        return told(state, "no unit is selected; click one first")
+    if not state.selection.units:
+        return refused(state, "no unit is selected; click one first")
     return Step(state, (Intervene(id=UNNUMBERED, edits=state.scaling(factor)),))
 
 
@@ -88,9 +90,13 @@ class ChangeAmount:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        amount = round(state.amount + self.steps * state.amount_step, 4)
+        amount = round(state.editing.amount + self.steps * state.editing.amount_step, 4)
         amount = max(0.0, min(amount, AMOUNT_MOST))
-        return Step(replace(state, amount=amount, notice=f"{{edit.boost}} multiplies by {amount:g}"))
+        return Step(
+            replace(state, editing=replace(state.editing, amount=amount)).noticing(
+                f"{{edit.boost}} multiplies by {amount:g}"
+            )
+        )
 
 
 @dataclass(frozen=True)
@@ -129,10 +135,13 @@ class Reread(Touching):
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        if state.link.link is not Link.CONNECTED:
-            return told(state, OFFLINE)
-        if state.rereading:
-            return told(state, "it is being read anew; wait for it")
-        if not state.standing.stale:
-            return told(state, "nothing to read anew: earlier tokens keep no edits but those that stand")
-        return Step(replace(state, rereading=True, notice=READS), (RePrefill(id=UNNUMBERED),))
+        if state.connection.link.link is not Link.CONNECTED:
+            return refused(state, OFFLINE)
+        if state.editing.rereading:
+            return refused(state, "it is being read anew; wait for it")
+        if not state.editing.standing.stale:
+            return refused(state, "nothing to read anew: earlier tokens keep no edits but those that stand")
+        return Step(
+            replace(state, editing=replace(state.editing, rereading=True)).noticing(READS),
+            (RePrefill(id=UNNUMBERED),),
+        )

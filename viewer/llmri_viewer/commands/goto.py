@@ -3,12 +3,12 @@
 from dataclasses import dataclass, replace
 
 from llmri_viewer import views
-from llmri_viewer.commands.base import Step, told
+from llmri_viewer.commands.base import Step, refused
 from llmri_viewer.commands.clusters import ShowView
 from llmri_viewer.commands.edit import Select
 from llmri_viewer.commands.tokens import GoToMoment
 from llmri_viewer.commands.view import GoToLayer
-from llmri_viewer.model.goto import ClusterPlace, LayerPlace, MomentPlace, Place, UnitPlace, read
+from llmri_viewer.model.goto import ClusterPlace, Destination, LayerPlace, MomentPlace, UnitPlace, read
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.state import ViewState
 
@@ -19,7 +19,7 @@ class OpenGoto:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        return Step(replace(state, goto=""))
+        return Step(replace(state, typing=replace(state.typing, goto="")))
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class LeaveGoto:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        return Step(replace(state, goto=None))
+        return Step(replace(state, typing=replace(state.typing, goto=None)))
 
 
 @dataclass(frozen=True)
@@ -37,15 +37,15 @@ class Go:
 
     def apply(self, state: ViewState, store: ScanStore, /) -> Step:
         """See `Command`."""
-        if not state.goto:
+        if not state.typing.goto:
             return LeaveGoto().apply(state, store)
-        reading = read(state.goto, state, store)
-        if reading.place is None:
-            return told(state, reading.sentence)
-        return _gone(replace(state, goto=None), store, reading.place)
+        reading = read(state.typing.goto, state, store)
+        if reading.destination is None:
+            return refused(state, reading.sentence)
+        return _gone(replace(state, typing=replace(state.typing, goto=None)), store, reading.destination)
 
 
-def _gone(state: ViewState, store: ScanStore, place: Place) -> Step:
+def _gone(state: ViewState, store: ScanStore, place: Destination) -> Step:
     match place:
         case UnitPlace():
             return Step(_at_unit(state, store, place))
@@ -60,7 +60,11 @@ def _gone(state: ViewState, store: ScanStore, place: Place) -> Step:
 def _at_unit(state: ViewState, store: ScanStore, place: UnitPlace) -> ViewState:
     """Select a unit where it is in sight: the grid, where the shown view has no place for it."""
     where = (place.layer, place.unit)
-    state = Select(frozenset({where})).apply(replace(state, layer=place.layer), store).state
+    state = (
+        Select(frozenset({where}))
+        .apply(replace(state, pane=replace(state.pane, layer=place.layer)), store)
+        .state
+    )
     view = views.of(state)
     subject = view.subject(state)
     lacks = subject is not None and subject.index(where) is None
@@ -79,7 +83,7 @@ def _in_sight(state: ViewState, where: tuple[int, int]) -> ViewState:
 
 def _at_cluster(state: ViewState, store: ScanStore, number: int) -> Step:
     """Select a cluster, and show it among the circles unless it is shown in the layout."""
-    atlas = state.clusters
+    atlas = state.atlas
     if atlas is None:
         return Step(state)
     step = Step(state) if views.of(state).of_clusters else ShowView("circles").apply(state, store)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from llmri_protocol.messages import Compare
-from llmri_viewer.commands.base import Step, Touching, told
+from llmri_viewer.commands.base import Step, Touching, refused
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.measured.measuring import UNNUMBERED
 from llmri_viewer.model.state import ViewState
@@ -18,14 +18,16 @@ class MeasureAgain(Touching):
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
         site = state.site_card
-        if not state.selection:
-            return told(state, "no unit is selected; select some first")
+        if not state.selection.units:
+            return refused(state, "no unit is selected; select some first")
         if site is not None and not site.editable:
-            return told(state, f"units at {site.name} cannot be edited, so what they do cannot be measured")
+            return refused(
+                state, f"units at {site.name} cannot be edited, so what they do cannot be measured"
+            )
         if not state.attended:
-            return told(state, "nothing was said yet that their influence could be measured on")
+            return refused(state, "nothing was said yet that their influence could be measured on")
         if "influence" in state.measurements.pending:
-            return told(state, "the influence is being measured; wait for it, or stop it")
+            return refused(state, "the influence is being measured; wait for it, or stop it")
         return Step(state, asked_of(state))
 
 
@@ -35,13 +37,13 @@ class CompareAgain(Touching):
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        if not state.standing.edits:
-            return told(state, "no edit stands: both replies would be the same")
+        if not state.editing.standing.edits:
+            return refused(state, "no edit stands: both replies would be the same")
         if not state.attended:
-            return told(state, "nothing was said yet that could be replied to again")
+            return refused(state, "nothing was said yet that could be replied to again")
         if "comparison" in state.measurements.pending:
-            return told(state, "the replies are being written; wait for them, or stop it")
-        return Step(replace(state, scroll=0), (Compare(id=UNNUMBERED),))
+            return refused(state, "the replies are being written; wait for them, or stop it")
+        return Step(replace(state, pane=replace(state.pane, scroll=0)), (Compare(id=UNNUMBERED),))
 
 
 @dataclass(frozen=True)
@@ -53,4 +55,9 @@ class Scroll:
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
         most = most_scroll(state)
-        return Step(replace(state, scroll=max(0, min(min(state.scroll, most) + self.lines, most))))
+        return Step(
+            replace(
+                state,
+                pane=replace(state.pane, scroll=max(0, min(min(state.pane.scroll, most) + self.lines, most))),
+            )
+        )

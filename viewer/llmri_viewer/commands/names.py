@@ -16,7 +16,15 @@ from llmri_viewer.commands.clusters import (
 from llmri_viewer.commands.edit import Ablate, Boost, ChangeAmount, ClearEdits, RedoEdit, Reread, UndoEdit
 from llmri_viewer.commands.goto import Go, LeaveGoto, OpenGoto
 from llmri_viewer.commands.measuring import CompareAgain, MeasureAgain, Scroll
-from llmri_viewer.commands.program import Export, Quit, Record, TakeShot, ToggleHelp, TurnHelpPage
+from llmri_viewer.commands.program import (
+    Export,
+    Quit,
+    Record,
+    TakeShot,
+    ToggleHelp,
+    ToggleTimings,
+    TurnHelpPage,
+)
 from llmri_viewer.commands.spectra import OrderUnits
 from llmri_viewer.commands.tokens import GoToEnd, MoveToken, MoveTurn, TogglePause, ToggleReplay
 from llmri_viewer.commands.view import (
@@ -81,7 +89,7 @@ NAMED: Mapping[str, Command] = MappingProxyType(
         "window.auto": AutoWindow(),
         "grid.toggle": Toggle("grid"),
         "protected.toggle": ShowProtected(),
-        "timings.toggle": Toggle("timings"),
+        "timings.toggle": ToggleTimings(),
         "goto.open": OpenGoto(),
         "goto.go": Go(),
         "goto.paste": Paste(),

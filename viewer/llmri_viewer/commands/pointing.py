@@ -21,15 +21,15 @@ def at_pointer(name: str, state: ViewState, at: At) -> Command | None:
 
 def lassoed(state: ViewState, *, add: bool) -> Command:
     """Return the selecting of what the drawn line goes around."""
-    return Select(within(views.of(state), state, state.lasso), add)
+    return Select(within(views.of(state), state, state.selection.lasso), add)
 
 
 def _unit(state: ViewState, at: At, *, add: bool) -> Command | None:
     view = views.of(state)
     index, subject = view.unit_at(state, at), view.subject(state)
     listed = legend.cluster_at(state, at)
-    if listed is not None and state.clusters:
-        return Select(state.clusters.places(listed), add, listed)
+    if listed is not None and state.atlas:
+        return Select(state.atlas.places(listed), add, listed)
     if legend.is_heading(state, at):
         return SelectMostActive()
     if index is None or subject is None:
@@ -41,19 +41,19 @@ def _unit(state: ViewState, at: At, *, add: bool) -> Command | None:
 def _cluster(state: ViewState, at: At, *, add: bool) -> Command | None:
     """Select the cluster, or the unit that is in none; nothing, where nothing is."""
     number = views.of(state).cluster_at(state, at)
-    if number is None or state.clusters is None:
+    if number is None or state.atlas is None:
         inside = views.of(state).stage(state).holds(*at)
         return _unit(state, at, add=add) or (Deselect() if inside and not add else None)
-    return Select(state.clusters.places(number), add, number)
+    return Select(state.atlas.places(number), add, number)
 
 
 def _enter(state: ViewState, at: At) -> Command | None:
-    if state.clusters is None:
+    if state.atlas is None:
         return None
     listed = legend.cluster_at(state, at)
-    group = group_to_enter(state, state.clusters, at)
+    group = group_to_enter(state, state.atlas, at)
     if listed is not None:
-        group = state.clusters.cluster_group[listed]
+        group = state.atlas.cluster_group[listed]
     return None if group is None else EnterGroup(group)
 
 

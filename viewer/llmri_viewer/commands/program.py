@@ -14,7 +14,9 @@ class ToggleHelp:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        return Step(replace(state, help=not state.help, help_page=0))
+        return Step(
+            replace(state, overlays=replace(state.overlays, help=not state.overlays.help, help_page=0))
+        )
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,18 @@ class TurnHelpPage:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        return Step(replace(state, help_page=state.help_page + self.step))
+        return Step(
+            replace(state, overlays=replace(state.overlays, help_page=state.overlays.help_page + self.step))
+        )
+
+
+@dataclass(frozen=True)
+class ToggleTimings:
+    """Show in the status bar how long frames take, or no more."""
+
+    def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
+        """See `Command`."""
+        return Step(replace(state, overlays=replace(state.overlays, timings=not state.overlays.timings)))
 
 
 @dataclass(frozen=True)
@@ -56,14 +69,14 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Point(Silent):
+class MovePointer(Silent):
     """The pointer is elsewhere; None when it left the window."""
 
     at: tuple[int, int] | None
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        return Step(replace(state, pointer=self.at))
+        return Step(replace(state, window=replace(state.window, pointer=self.at)))
 
 
 @dataclass(frozen=True)
@@ -72,4 +85,4 @@ class Quit:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        return Step(replace(state, quit=True))
+        return Step(replace(state, window=replace(state.window, quit=True)))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from llmri_viewer.commands.base import Step, told
+from llmri_viewer.commands.base import Step, refused
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.values.signals import why_no_order
@@ -14,5 +14,9 @@ class OrderUnits:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        why = "" if state.by_layout else why_no_order(state)
-        return told(state, why) if why else Step(replace(state, by_layout=not state.by_layout))
+        why = "" if state.look.by_layout else why_no_order(state)
+        return (
+            refused(state, why)
+            if why
+            else Step(replace(state, look=replace(state.look, by_layout=not state.look.by_layout)))
+        )

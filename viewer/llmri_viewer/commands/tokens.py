@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
-from llmri_viewer.commands.base import Step, told
+from llmri_viewer.commands.base import Step, refused
 from llmri_viewer.model.history.store import ScanStore, TokenRef
 from llmri_viewer.model.playback import followed, held, replayed
 from llmri_viewer.model.state import ViewState
@@ -17,11 +17,11 @@ class MoveToken:
 
     def apply(self, state: ViewState, store: ScanStore, /) -> Step:
         """See `Command`."""
-        at = store.step(state.at, state.site, self.step) if state.at else None
-        if at is None and not store.scanned_turns(state.site):
-            return told(state, f"no scans of {state.site} are kept yet")
+        at = store.step(state.time.at, state.pane.site, self.step) if state.time.at else None
+        if at is None and not store.scanned_turns(state.pane.site):
+            return refused(state, f"no scans of {state.pane.site} are kept yet")
         if at is None:
-            return told(state, "no earlier scan is kept" if self.step < 0 else "this is the newest scan")
+            return refused(state, "no earlier scan is kept" if self.step < 0 else "this is the newest scan")
         return Step(held(state, store, at))
 
 
@@ -33,11 +33,13 @@ class MoveTurn:
 
     def apply(self, state: ViewState, store: ScanStore, /) -> Step:
         """See `Command`."""
-        turns, here = store.scanned_turns(state.site), state.at.turn if state.at else 0
+        turns, here = store.scanned_turns(state.pane.site), state.time.at.turn if state.time.at else 0
         place = bisect_left(turns, here) - 1 if self.step < 0 else bisect_right(turns, here)
-        if state.at is None or not 0 <= place < len(turns):
-            return told(state, "no earlier turn is kept" if self.step < 0 else "this is the newest turn")
-        return Step(held(state, store, TokenRef(turns[place], store.moments(turns[place], state.site)[-1])))
+        if state.time.at is None or not 0 <= place < len(turns):
+            return refused(state, "no earlier turn is kept" if self.step < 0 else "this is the newest turn")
+        return Step(
+            held(state, store, TokenRef(turns[place], store.moments(turns[place], state.pane.site)[-1]))
+        )
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,9 @@ class GoToEnd:
 
     def apply(self, state: ViewState, store: ScanStore, /) -> Step:
         """See `Command`."""
-        at = store.oldest(state.site) if self.end < 0 else store.newest(state.site)
+        at = store.oldest(state.pane.site) if self.end < 0 else store.newest(state.pane.site)
         if at is None:
-            return told(state, f"no scans of {state.site} are kept yet")
+            return refused(state, f"no scans of {state.pane.site} are kept yet")
         return Step(held(state, store, at))
 
 
@@ -62,9 +64,9 @@ class GoToMoment:
 
     def apply(self, state: ViewState, store: ScanStore, /) -> Step:
         """See `Command`."""
-        at = store.nearest(self.moment, state.site)
+        at = store.nearest(self.moment, state.pane.site)
         if at is None:
-            return told(state, f"no scans of {state.site} are kept yet")
+            return refused(state, f"no scans of {state.pane.site} are kept yet")
         return Step(held(state, store, at))
 
 
@@ -74,7 +76,7 @@ class TogglePause:
 
     def apply(self, state: ViewState, store: ScanStore, /) -> Step:
         """See `Command`."""
-        hold = state.replaying or not state.paused
+        hold = state.time.replaying or not state.time.paused
         return Step(held(state, store) if hold else followed(state, store))
 
 
@@ -84,8 +86,8 @@ class ToggleReplay:
 
     def apply(self, state: ViewState, store: ScanStore, /) -> Step:
         """See `Command`."""
-        if state.replaying:
+        if state.time.replaying:
             return Step(held(state, store))
-        if state.at is None or store.nearest(state.at, state.site) is None:
-            return told(state, "there is nothing to replay yet")
+        if state.time.at is None or store.nearest(state.time.at, state.pane.site) is None:
+            return refused(state, "there is nothing to replay yet")
         return Step(replayed(state, store))

@@ -8,12 +8,13 @@ from llmri_look import words
 from llmri_look.colours import colour
 from llmri_protocol.messages import Subscribe
 from llmri_viewer import views
-from llmri_viewer.commands.base import Silent, Step, told
+from llmri_viewer.commands.base import Silent, Step, refused
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.layout.reach import Reach
 from llmri_viewer.model.measured.measuring import UNNUMBERED
 from llmri_viewer.model.options import LEAST_SIZE
-from llmri_viewer.model.state import SpectrumName, ViewState
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.model.state_groups import SpectrumName
 
 Switch = Literal[
     "log",
@@ -22,7 +23,6 @@ Switch = Literal[
     "difference",
     "per_layer",
     "fixed",
-    "timings",
 ]
 TENTHS = 10
 RESCALING: frozenset[Switch] = frozenset({"difference", "per_layer"})  # other values need another window
@@ -35,9 +35,18 @@ def subscription(site: str) -> Subscribe:
 
 
 def at_site(state: ViewState, store: ScanStore, site: str) -> ViewState:
-    """Show another site at the held token, or at its newest; at the shown token where it has no scan yet."""
-    held = state.paused and store.sheet(state.at, site) is not None
-    return replace(state, site=site, at=state.at if held else store.newest(site) or state.at)
+    """Show another site at the held token, or at its newest; at the shown token where it has no scan yet.
+
+    Units are selected anew, and the values choose the window.
+    """
+    held = state.time.paused and store.scan(state.time.at, site) is not None
+    return replace(
+        state,
+        pane=replace(state.pane, site=site),
+        time=replace(state.time, at=state.time.at if held else store.newest(site) or state.time.at),
+        selection=replace(state.selection, units=frozenset()),
+        look=replace(state.look, limits=None),
+    )
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,7 @@ class MoveLayer:
 
     def apply(self, state: ViewState, store: ScanStore, /) -> Step:
         """See `Command`."""
-        return GoToLayer(state.layer + self.step).apply(state, store)
+        return GoToLayer(state.pane.layer + self.step).apply(state, store)
 
 
 @dataclass(frozen=True)
@@ -59,8 +68,8 @@ class GoToLayer:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        last = state.card.layers - 1 if state.card else 0
-        return Step(replace(state, layer=max(0, min(self.layer, last))))
+        last = state.connection.card.layers - 1 if state.connection.card else 0
+        return Step(replace(state, pane=replace(state.pane, layer=max(0, min(self.layer, last)))))
 
 
 @dataclass(frozen=True)
@@ -71,7 +80,7 @@ class GoToTenth:
 
     def apply(self, state: ViewState, store: ScanStore, /) -> Step:
         """See `Command`."""
-        layers = state.card.layers if state.card else 1
+        layers = state.connection.card.layers if state.connection.card else 1
         return GoToLayer(self.tenth * layers // TENTHS).apply(state, store)
 
 
@@ -83,14 +92,16 @@ class NextSite:
 
     def apply(self, state: ViewState, store: ScanStore, /) -> Step:
         """See `Command`."""
-        names = [site.name for site in state.card.sites] if state.card else []
-        if state.site not in names:
+        names = [site.name for site in state.connection.card.sites] if state.connection.card else []
+        if state.pane.site not in names:
             return Step(state)
-        if views.of(state).of_clusters and state.clusters:
-            return told(state, f"the clusters are of {state.site}; another site can be seen in the grid")
-        site = names[(names.index(state.site) + self.step) % len(names)]
-        shown = replace(at_site(state, store, site), selection=frozenset(), camera=None, limits=None)
-        return Step(shown, (subscription(site),))
+        if views.of(state).of_clusters and state.atlas:
+            return refused(
+                state, f"the clusters are of {state.pane.site}; another site can be seen in the grid"
+            )
+        site = names[(names.index(state.pane.site) + self.step) % len(names)]
+        shown = at_site(state, store, site)
+        return Step(replace(shown, pane=replace(shown.pane, camera=None)), (subscription(site),))
 
 
 @dataclass(frozen=True)
@@ -99,16 +110,21 @@ class ShowProtected:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        shown = replace(state, protected_shown=not state.protected_shown)
-        here, elsewhere = len(shown.protected), len(state.card.protected if state.card else ())
-        if not shown.protected_shown:
+        shown = replace(state, look=replace(state.look, protected_shown=not state.look.protected_shown))
+        here, elsewhere = (
+            len(shown.protected),
+            len(state.connection.card.protected if state.connection.card else ()),
+        )
+        if not shown.look.protected_shown:
             return Step(shown)
         if not elsewhere:
-            return Step(replace(shown, notice="this model has no protected units"))
-        alone = sum(layer == state.layer for layer, _ in shown.protected)
-        said = f"{words.count(here, 'protected unit')} at {state.site}, {alone} in layer {state.layer}"
+            return Step(shown.noticing("this model has no protected units"))
+        alone = sum(layer == state.pane.layer for layer, _ in shown.protected)
+        said = (
+            f"{words.count(here, 'protected unit')} at {state.pane.site}, {alone} in layer {state.pane.layer}"
+        )
         rest = "" if here == elsewhere else f"; {elsewhere - here} at other sites"
-        return Step(replace(shown, notice=said + rest))
+        return Step(shown.noticing(said + rest))
 
 
 @dataclass(frozen=True)
@@ -154,7 +170,13 @@ class Resize(Silent):
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
         width, height = LEAST_SIZE
-        return Step(replace(state, size=(max(width, self.width), max(height, self.height)), camera=None))
+        return Step(
+            replace(
+                state,
+                window=replace(state.window, size=(max(width, self.width), max(height, self.height))),
+                pane=replace(state.pane, camera=None),
+            )
+        )
 
 
 @dataclass(frozen=True)
@@ -164,7 +186,14 @@ class NextColours:
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
         names = colour.NAMES
-        return Step(replace(state, colour_map=names[(names.index(state.colour_map) + 1) % len(names)]))
+        return Step(
+            replace(
+                state,
+                look=replace(
+                    state.look, colour_map=names[(names.index(state.look.colour_map) + 1) % len(names)]
+                ),
+            )
+        )
 
 
 @dataclass(frozen=True)
@@ -174,8 +203,12 @@ class NextSpectrum:
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
         names = get_args(SpectrumName)
-        following = names[(names.index(state.spectrum) + 1) % len(names)]
-        return Step(replace(state, spectrum=following, reach=Reach()))  # its axis is another one
+        following = names[(names.index(state.look.spectrum) + 1) % len(names)]
+        return Step(
+            replace(
+                state, look=replace(state.look, spectrum=following), pane=replace(state.pane, reach=Reach())
+            )
+        )  # its axis is another one
 
 
 @dataclass(frozen=True)
@@ -192,16 +225,16 @@ class AdjustWindow:
         """See `Command`."""
         picture = views.picture_of(state, store)
         if picture is not None and not views.of(state).scaled:
-            return told(state, "this view sets its own scale")
+            return refused(state, "this view sets its own scale")
         if picture is None:
-            return told(state, "there are no colours to adjust yet")
+            return refused(state, "there are no colours to adjust yet")
         low, high = picture.scale.low, picture.scale.high
         half = min((high - low) / 2 * math.exp(self.dx / WINDOW_PIXELS), colour.MOST / 2)
         middle = (high + low) / 2
-        if state.colour_map not in colour.DIVERGING:
+        if state.look.colour_map not in colour.DIVERGING:
             middle -= self.dy / WINDOW_PIXELS * 2 * half
             middle = max(-colour.MOST, min(middle, colour.MOST))
-        return Step(replace(state, limits=(middle - half, middle + half)))
+        return Step(replace(state, look=replace(state.look, limits=(middle - half, middle + half))))
 
 
 @dataclass(frozen=True)
@@ -210,7 +243,7 @@ class AutoWindow:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        return Step(replace(state, limits=None))
+        return Step(replace(state, look=replace(state.look, limits=None)))
 
 
 @dataclass(frozen=True)
@@ -221,7 +254,7 @@ class Toggle:
 
     def apply(self, state: ViewState, _store: ScanStore, /) -> Step:
         """See `Command`."""
-        changes: dict[str, Any] = {self.switch: not getattr(state, self.switch)}
+        changes: dict[str, Any] = {self.switch: not getattr(state.look, self.switch)}
         if self.switch in RESCALING:
             changes["limits"] = None
-        return Step(replace(state, **changes))
+        return Step(replace(state, look=replace(state.look, **changes)))

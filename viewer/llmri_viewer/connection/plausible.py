@@ -1,6 +1,16 @@
 """Whether what a server sends can be of the model that it described; no picture breaks on a broken one."""
 
-from llmri_protocol.messages import Edits, ModelCard, Scan, ServerMessage, SiteCard, Token, TurnEnd, TurnStart
+from llmri_protocol.messages import (
+    Card,
+    Edits,
+    ModelCard,
+    Scan,
+    ServerMessage,
+    SiteCard,
+    Token,
+    TurnEnd,
+    TurnStart,
+)
 
 LAYERS_MOST = 1 << 14
 WIDTH_MOST = 1 << 24
@@ -18,6 +28,8 @@ def why_not(message: ServerMessage, card: ModelCard | None) -> str:
             return _odd_scan(message, card)
         case Edits() if card is not None:
             return _odd_edits(message, card)
+        case Card():
+            return odd_card(message.card)
     return ""
 
 

@@ -20,7 +20,7 @@ def edit_colour(theme: Theme, effect: EditEffect) -> Colour:
         "off": theme.ablated,
         "same": theme.dim,
         "other": theme.text,
-        "steer": theme.text,
+        "aimed": theme.text,
     }[effect]
 
 
@@ -32,7 +32,7 @@ def faded(theme: Theme, ink: Colour) -> Colour:
 def mark(canvas: Canvas, at: tuple[int, int], radius: int, effect: EditEffect, ink: Colour) -> None:
     """Draw a plus for more, a minus for less, a cross for off, a dot for `other`, a slash for a steer."""
     x, y = at
-    if effect in {"off", "steer"}:
+    if effect in {"off", "aimed"}:
         canvas.line((x - radius, y + radius), (x + radius, y - radius), ink, 2)
     if effect == "off":
         canvas.line((x - radius, y - radius), (x + radius, y + radius), ink, 2)

@@ -9,7 +9,7 @@ from llmri_look.colours.theme import Colour, ColourMapName, Theme
 from llmri_look.edit_effects import EditEffect
 from llmri_viewer.drawing.marks import edit_colour
 
-TINTS: tuple[tuple[EditEffect, ...], ...] = (("more",), ("less", "off"), ("same",), ("other", "steer"))
+TINTS: tuple[tuple[EditEffect, ...], ...] = (("more",), ("less", "off"), ("same",), ("other", "aimed"))
 """Effects that have a colour of their own."""
 
 TINT_LEVELS: Mapping[EditEffect, int] = MappingProxyType(

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from llmri_viewer.files.film import Shot
+from llmri_viewer.files.film import FilmFrame
 from llmri_viewer.files.writing import whole
 from llmri_viewer.model.options import ExportName
 from llmri_viewer.views.table import Column, Table
@@ -34,7 +34,7 @@ def write(table: Table, path: Path, kind: ExportName) -> None:
             _write_csv(table, file)
 
 
-def write_picture(shot: Shot, file: IO[bytes]) -> None:
+def write_picture(shot: FilmFrame, file: IO[bytes]) -> None:
     """Write a picture as PNG, with what is known of it as text in the file."""
     said = PngInfo()
     for name, value in shot.facts.items():

@@ -22,7 +22,7 @@ STILL = 5.0  # seconds a film's last picture stays at most, if nothing came afte
 
 
 @dataclass(frozen=True)
-class Shot:
+class FilmFrame:
     """A picture of the window: size, RGB bytes, seconds from a film's beginning, and what it is of."""
 
     size: tuple[int, int]
@@ -43,7 +43,7 @@ class Film:
         self.fault = ""  # why nothing was written
         self.frames = 0
         self._last = -1.0
-        self._shots: queue.Queue[Shot | None] = queue.Queue(WAITING_MOST)
+        self._shots: queue.Queue[FilmFrame | None] = queue.Queue(WAITING_MOST)
         self._ended = 0.0
         self._sealed = False
         self._thread = threading.Thread(target=self._write, name="llmri film", daemon=True)
@@ -54,7 +54,7 @@ class Film:
         due = self._last < 0 or at - self._last >= 1 / FRAMES_A_SECOND
         return due and not self._shots.full() and not self.over(at)
 
-    def take(self, shot: Shot) -> None:
+    def take(self, shot: FilmFrame) -> None:
         """Take a picture that was wanted; never waits."""
         try:
             self._shots.put_nowait(shot)
@@ -85,7 +85,7 @@ class Film:
             while not self._sealed:
                 self._next()  # what is still handed over has nowhere to go
 
-    def _next(self) -> Shot | None:
+    def _next(self) -> FilmFrame | None:
         """Wait for the next picture; None ends the film."""
         shot = self._shots.get()
         self._sealed = shot is None
@@ -116,7 +116,7 @@ class Film:
         file.write(b";")
 
 
-def scaled(shot: Shot) -> Image.Image:
+def scaled(shot: FilmFrame) -> Image.Image:
     """Return the picture, no larger than a film's may be."""
     image = Image.frombytes("RGB", shot.size, shot.rgb)
     share = min(1.0, WIDEST / image.width, HIGHEST / image.height)

@@ -10,12 +10,13 @@ from llmri_viewer.commands import Command
 from llmri_viewer.commands.edit import Lasso
 from llmri_viewer.commands.measuring import Scroll
 from llmri_viewer.commands.pointing import at_pointer, lassoed
-from llmri_viewer.commands.program import Point
+from llmri_viewer.commands.program import MovePointer
 from llmri_viewer.commands.tokens import GoToMoment
 from llmri_viewer.commands.view import AdjustWindow, GoToLayer, Pan, Zoom
 from llmri_viewer.model.history.store import TokenRef
-from llmri_viewer.model.layout import face
-from llmri_viewer.model.state import At, ViewState
+from llmri_viewer.model.layout import window_parts
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.model.state_groups import At
 
 DRAG_FROM = 4  # pixels the pointer moves before a press is no click any more
 DOUBLE_SECONDS = 0.4  # between the clicks of a double click
@@ -23,7 +24,7 @@ BUTTONS = (pygame.BUTTON_LEFT, pygame.BUTTON_RIGHT)
 MomentAt = Callable[[int, int], TokenRef | None]
 
 
-class Mouse:
+class MouseInput:
     """Turns the mouse's events into commands; remembers what is pressed, to tell a click from a drag.
 
     Args:
@@ -48,21 +49,21 @@ class Mouse:
             case pygame.MOUSEBUTTONUP if event.button == self._button:
                 return self._released(event.pos, state)
             case pygame.MOUSEMOTION:
-                return [Point(event.pos), *self._moved(event, state)]
+                return [MovePointer(event.pos), *self._moved(event, state)]
             case pygame.MOUSEWHEEL:
                 return self._wheel(event, state)
             case pygame.WINDOWLEAVE:
-                return [Point(None)]
+                return [MovePointer(None)]
         return []
 
     def _moved(self, event: pygame.event.Event, state: ViewState) -> list[Command]:
-        if self._pressed is None or state.help:
+        if self._pressed is None or state.overlays.help:
             return []
         far = max(abs(event.pos[0] - self._pressed[0]), abs(event.pos[1] - self._pressed[1]))
         self._dragged = self._dragged or far >= DRAG_FROM
         if not self._dragged:
             return []
-        parts = face.of(state.size)
+        parts = window_parts.of(state.window.size)
         if parts.view.holds(*self._pressed):
             return self._dragged_view(event, state)
         if parts.layers.holds(*self._pressed):
@@ -71,9 +72,9 @@ class Mouse:
 
     def _scrubbed(self, at: At, state: ViewState) -> list[Command]:
         """Go to the moment over or under the pointer, where the scrubber was pressed."""
-        scrubber = face.of(state.size).scrubber
+        scrubber = window_parts.of(state.window.size).scrubber
         held = self._pressed is not None and scrubber.holds(*self._pressed)
-        if not held or state.help or self._button != pygame.BUTTON_LEFT:
+        if not held or state.overlays.help or self._button != pygame.BUTTON_LEFT:
             return []
         moment = self._moment_at(at[0], scrubber.y)
         return [] if moment is None else [GoToMoment(moment)]
@@ -88,16 +89,16 @@ class Mouse:
             case "window.adjust":
                 return [AdjustWindow(*event.rel)]
             case "units.lasso":
-                start = state.lasso or ((self._pressed or event.pos),)
+                start = state.selection.lasso or ((self._pressed or event.pos),)
                 return [Lasso((*start, event.pos))]
         return []
 
     def _released(self, at: At, state: ViewState) -> list[Command]:
         pressed, self._pressed = self._pressed, None
         shifted = bool(pygame.key.get_mods() & pygame.KMOD_SHIFT)
-        if state.lasso:
+        if state.selection.lasso:
             return [lassoed(state, add=shifted), Lasso(())]
-        if pressed is None or self._dragged or state.help or self._button != pygame.BUTTON_LEFT:
+        if pressed is None or self._dragged or state.overlays.help or self._button != pygame.BUTTON_LEFT:
             return []
         if shifted:
             return self._clicked(at, state, "shift+click")
@@ -115,12 +116,12 @@ class Mouse:
         return self._table.command(state.view_mode, gesture)
 
     def _clicked(self, at: At, state: ViewState, gesture: str) -> list[Command]:
-        parts = face.of(state.size)
+        parts = window_parts.of(state.window.size)
         meant = at_pointer(self._bound(state, gesture) or "", state, at)
         if meant is not None:
             return [meant]
-        if parts.layers.holds(*at) and state.card:
-            layer = face.layer_at(parts.layers, state.card.layers, at[1])
+        if parts.layers.holds(*at) and state.connection.card:
+            layer = window_parts.layer_at(parts.layers, state.connection.card.layers, at[1])
             return [] if layer is None else [GoToLayer(layer)]
         moment = self._moment_at(*at)
         return [] if moment is None else [GoToMoment(moment)]
@@ -129,8 +130,8 @@ class Mouse:
         shifted = pygame.key.get_mods() & pygame.KMOD_SHIFT
         name = self._bound(state, "shift+wheel" if shifted else "wheel")
         turned = event.y or event.x  # some systems turn a wheel with Shift sideways
-        at = state.pointer or pygame.mouse.get_pos()
-        if not turned or state.help:
+        at = state.window.pointer or pygame.mouse.get_pos()
+        if not turned or state.overlays.help:
             return []
         match name:
             case "zoom.pointer":

@@ -7,7 +7,7 @@ from llmri_viewer.commands import NAMED, Command
 from llmri_viewer.commands.chat import TypeText
 from llmri_viewer.commands.program import Quit
 from llmri_viewer.commands.view import Resize
-from llmri_viewer.input.mouse import MomentAt, Mouse
+from llmri_viewer.input.mouse import MomentAt, MouseInput
 from llmri_viewer.model.state import ViewState
 
 REPEATING = (
@@ -66,7 +66,7 @@ class Translator:
 
     def __init__(self, table: Bindings, moment_at: MomentAt) -> None:
         self._table = table
-        self._mouse = Mouse(table, moment_at)
+        self._mouse = MouseInput(table, moment_at)
         self._held: set[int] = set()
         self._unwanted = ""  # the letter of the key that opened a box: SDL sends it as text, too
 

@@ -50,7 +50,7 @@ class MomentPlace:
     moment: TokenRef
 
 
-Place = UnitPlace | LayerPlace | ClusterPlace | MomentPlace
+Destination = UnitPlace | LayerPlace | ClusterPlace | MomentPlace
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,14 @@ class Reading:
     """What a text means: a place, or none yet; in a sentence. `wrong` where more typing would not help."""
 
     sentence: str
-    place: Place | None = None
+    destination: Destination | None = None
     wrong: bool = False
 
 
 def read(text: str, state: ViewState, store: ScanStore) -> Reading:
     """Say where a text leads; nothing moves."""
     text = text.strip()
-    if state.card is None:
+    if state.connection.card is None:
         return Reading("no model is connected yet", wrong=True)
     for pattern, reader in READERS:
         found = pattern.fullmatch(text)
@@ -80,28 +80,28 @@ def read(text: str, state: ViewState, store: ScanStore) -> Reading:
     return Reading(f'“{text}” is no place; write 127, 4:127, l4, c3, t12, 3.12 or "text"', wrong=True)
 
 
-Parts = list[str | None]
+Captured = list[str | None]
 
 
-def _unit(parts: Parts, state: ViewState, store: ScanStore) -> Reading:
-    return _layer_unit([str(state.layer), *parts], state, store)
+def _unit(parts: Captured, state: ViewState, store: ScanStore) -> Reading:
+    return _layer_unit([str(state.pane.layer), *parts], state, store)
 
 
-def _layer_unit(parts: Parts, state: ViewState, _store: ScanStore) -> Reading:
+def _layer_unit(parts: Captured, state: ViewState, _store: ScanStore) -> Reading:
     layer, unit = parts
     number = int(layer or 0)
-    last = state.card.layers - 1 if state.card else 0
+    last = state.connection.card.layers - 1 if state.connection.card else 0
     if number > last:
         return _beyond_layers(number, last)
     if unit is None:
         return Reading(f"a unit of layer {number}, 0 to {state.width - 1}")
     if int(unit) >= state.width:
-        return Reading(f"unit {unit}: a layer at {state.site} has 0 to {state.width - 1}", wrong=True)
+        return Reading(f"unit {unit}: a layer at {state.pane.site} has 0 to {state.width - 1}", wrong=True)
     return Reading(f"select unit {int(unit)} of layer {number}", UnitPlace(number, int(unit)))
 
 
-def _layer(parts: Parts, state: ViewState, _store: ScanStore) -> Reading:
-    last = state.card.layers - 1 if state.card else 0
+def _layer(parts: Captured, state: ViewState, _store: ScanStore) -> Reading:
+    last = state.connection.card.layers - 1 if state.connection.card else 0
     if parts[0] is None:
         return Reading(f"a layer, 0 to {last}")
     number = int(parts[0])
@@ -116,37 +116,37 @@ def _beyond_layers(number: int, last: int) -> Reading:
     return Reading(f"layer {number}: this model has 0 to {last}", wrong=True)
 
 
-def _cluster(parts: Parts, state: ViewState, _store: ScanStore) -> Reading:
-    if state.clusters is None:
+def _cluster(parts: Captured, state: ViewState, _store: ScanStore) -> Reading:
+    if state.atlas is None:
         return Reading("there are no clusters yet", wrong=True)
-    numbers = sorted(cluster.number for cluster in state.clusters.clustering.clusters)
+    numbers = sorted(cluster.number for cluster in state.atlas.clustering.clusters)
     span = f"{numbers[0]} to {numbers[-1]}" if numbers else "none"
     if parts[0] is None:
         return Reading(f"a cluster, {span}")
     number = int(parts[0])
     if number not in numbers:
         return Reading(f"cluster {number}: there are {span}", wrong=True)
-    units = state.clusters.clustering.cluster(number).units
+    units = state.atlas.clustering.cluster(number).units
     return Reading(f"select cluster {number}, {units} units", ClusterPlace(number))
 
 
-def _token(parts: Parts, state: ViewState, store: ScanStore) -> Reading:
-    if state.at is None:
+def _token(parts: Captured, state: ViewState, store: ScanStore) -> Reading:
+    if state.time.at is None:
         return Reading("nothing was said yet", wrong=True)
-    return _turn_token([str(state.at.turn), *parts], state, store)
+    return _turn_token([str(state.time.at.turn), *parts], state, store)
 
 
-def _turn(parts: Parts, state: ViewState, store: ScanStore) -> Reading:
+def _turn(parts: Captured, state: ViewState, store: ScanStore) -> Reading:
     if parts[0] is None and store.order:
         return Reading(f"a turn, {store.order[0]} to {store.order[-1]}")
     reading = _turn_token([*parts, None], state, store)
-    tokens = store.moments(int(parts[0] or 0), state.site)
+    tokens = store.moments(int(parts[0] or 0), state.pane.site)
     if reading.wrong or not tokens:
         return reading
     return _to(TokenRef(int(parts[0] or 0), tokens[0]), state, store)
 
 
-def _turn_token(parts: Parts, state: ViewState, store: ScanStore) -> Reading:
+def _turn_token(parts: Captured, state: ViewState, store: ScanStore) -> Reading:
     number, token = int(parts[0] or 0), parts[1]
     turn = store.turns.get(number)
     if turn is None:
@@ -161,7 +161,7 @@ def _turn_token(parts: Parts, state: ViewState, store: ScanStore) -> Reading:
     return _to(TokenRef(number, int(token)), state, store)
 
 
-def _text(parts: Parts, state: ViewState, store: ScanStore) -> Reading:
+def _text(parts: Captured, state: ViewState, store: ScanStore) -> Reading:
     wanted = parts[0]
     if wanted is None:
         return Reading("the next token with this text")
@@ -173,9 +173,9 @@ def _text(parts: Parts, state: ViewState, store: ScanStore) -> Reading:
 
 def _to(moment: TokenRef, state: ViewState, store: ScanStore) -> Reading:
     """Lead to a token, or to the nearest of its turn that has a scan."""
-    nearest = store.nearest(moment, state.site)
+    nearest = store.nearest(moment, state.pane.site)
     if nearest is None or nearest.turn != moment.turn:
-        return Reading(f"turn {moment.turn} has no scan of {state.site} any more", wrong=True)
+        return Reading(f"turn {moment.turn} has no scan of {state.pane.site} any more", wrong=True)
     token = store.turns[moment.turn].tokens.get(moment.token)
     text = f" “{shown_text(token.text, str.isprintable)}”" if token else ""
     said = f"go to turn {moment.turn}, token {moment.token}{text}"
@@ -186,7 +186,7 @@ def _to(moment: TokenRef, state: ViewState, store: ScanStore) -> Reading:
 
 def _found(wanted: str, state: ViewState, store: ScanStore) -> TokenRef | None:
     """Return the next token after the shown one at which a text begins; after the newest comes the oldest."""
-    here = state.at or TokenRef(0, -1)
+    here = state.time.at or TokenRef(0, -1)
     turns = [number for number in store.order if number >= here.turn]
     turns += [number for number in store.order if number <= here.turn]
     for at, number in enumerate(turns):
@@ -211,7 +211,7 @@ def _written(turn: Turn, _count: int, _upset: int) -> tuple[str, list[int]]:
     return "".join(text for _, text in texts), [number for number, text in texts for _ in text]
 
 
-Reader = Callable[[Parts, ViewState, ScanStore], Reading]
+Reader = Callable[[Captured, ViewState, ScanStore], Reading]
 L, U, C, T, TURN = r"l(?:ayer)?\s*", r"u(?:nit)?\s*", r"c(?:luster)?\s*", r"t(?:oken)?\s*", r"turn\s*"
 N = r"(\d{1,9})"
 READERS: tuple[tuple[re.Pattern[str], Reader], ...] = tuple(

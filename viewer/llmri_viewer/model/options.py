@@ -9,7 +9,7 @@ from msgspec import Meta
 from llmri_look.colours.theme import ColourMapName, ThemeName
 from llmri_protocol import configs
 from llmri_protocol.plain_words import in_plain_words
-from llmri_viewer.model.layout.density import DensityWish
+from llmri_viewer.model.layout.density import DensityOption
 
 ExportName = Literal["npz", "csv"]
 LEAST_SIZE = (480, 360)  # pixels of the layout
@@ -26,7 +26,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     grid: bool = True
     width: Annotated[int, Meta(ge=LEAST_SIZE[0], le=16384)] = 1280
     height: Annotated[int, Meta(ge=LEAST_SIZE[1], le=16384)] = 800
-    scale: DensityWish = "auto"
+    scale: DensityOption = "auto"
     fonts: tuple[Path, ...] = ()
     boost: float = 1.5
     boost_step: Positive = 0.25
@@ -52,7 +52,7 @@ def changed(
     *,
     theme: ThemeName | None = None,
     size: str = "",
-    scale: DensityWish | None = None,
+    scale: DensityOption | None = None,
 ) -> Options:
     """Return the settings with another theme or scale, or another size written WIDTHxHEIGHT.
 

@@ -13,37 +13,41 @@ QUICKEST, SLOWEST = 1 / 12, 1.0  # seconds from token to token: an eye can follo
 
 def followed(state: ViewState, store: ScanStore) -> ViewState:
     """Show the newest token, and each that comes."""
-    at = store.newest(state.site) or state.at
-    return replace(state, at=at, paused=False, replaying=False, known=None)
+    at = store.newest(state.pane.site) or state.time.at
+    return replace(state, time=replace(state.time, at=at, paused=False, replaying=False, known=None))
 
 
 def held(state: ViewState, store: ScanStore, at: TokenRef | None = None) -> ViewState:
     """Hold a token, by default the shown one; what comes later than the newest of now is news."""
-    at = at or state.at
-    known = max(filter(None, (state.known if state.paused else store.newest(state.site), at)), default=None)
-    return replace(state, at=at, paused=True, replaying=False, known=known)
+    at = at or state.time.at
+    known = max(
+        filter(None, (state.time.known if state.time.paused else store.newest(state.pane.site), at)),
+        default=None,
+    )
+    return replace(state, time=replace(state.time, at=at, paused=True, replaying=False, known=known))
 
 
 def replayed(state: ViewState, store: ScanStore) -> ViewState:
     """Let time run on from the shown token; at the newest, from the beginning of its turn."""
-    at = state.at
-    if at is not None and at == store.newest(state.site):
-        at = TokenRef(at.turn, store.moments(at.turn, state.site)[0])
-    return replace(held(state, store, at), replaying=True)
+    at = state.time.at
+    if at is not None and at == store.newest(state.pane.site):
+        at = TokenRef(at.turn, store.moments(at.turn, state.pane.site)[0])
+    state = held(state, store, at)
+    return replace(state, time=replace(state.time, replaying=True))
 
 
 def news(state: ViewState, store: ScanStore) -> int:
     """Count the scanned tokens that came since time was held; 0 while following."""
-    return store.behind(state.known, state.site) if state.paused else 0
+    return store.behind(state.time.known, state.pane.site) if state.time.paused else 0
 
 
 def time_word(state: ViewState, store: ScanStore) -> tuple[str, TimeKind]:
     """Say in a word or two how time is shown, and which of the three it is."""
-    if state.replaying:
+    if state.time.replaying:
         return "replaying", "replay"
-    if not state.paused:
+    if not state.time.paused:
         return "following", "live"
-    behind = store.behind(state.at, state.site)
+    behind = store.behind(state.time.at, state.pane.site)
     return (f"paused, {behind} behind" if behind else "paused"), "held"
 
 
@@ -55,7 +59,7 @@ def news_words(state: ViewState, store: ScanStore) -> str:
 
 def pace(store: ScanStore, site: str, here: TokenRef, there: TokenRef) -> float:
     """Return the seconds from a token to the next as they came, at least a twelfth and at most one."""
-    one, other = store.sheet(here, site), store.sheet(there, site)
+    one, other = store.scan(here, site), store.scan(there, site)
     if one is None or other is None or not (one.time and other.time) or here.turn != there.turn:
         return QUICKEST
     return min(max(other.time - one.time, QUICKEST), SLOWEST)
@@ -70,16 +74,16 @@ class Player:
 
     def advance(self, state: ViewState, store: ScanStore, seconds: float) -> ViewState:
         """Return the state so much later: the same one until it is the next token's turn."""
-        if not state.replaying or state.at is None:
+        if not state.time.replaying or state.time.at is None:
             self._at = None
             return state
-        self._shown = self._shown + seconds if self._at == state.at else 0.0
-        self._at = state.at
-        following = store.step(state.at, state.site, 1)
+        self._shown = self._shown + seconds if self._at == state.time.at else 0.0
+        self._at = state.time.at
+        following = store.step(state.time.at, state.pane.site, 1)
         if following is None:
             return followed(state, store)
-        if self._shown < pace(store, state.site, state.at, following):
+        if self._shown < pace(store, state.pane.site, state.time.at, following):
             return state
-        self._shown -= pace(store, state.site, state.at, following)
+        self._shown -= pace(store, state.pane.site, state.time.at, following)
         self._at = following
-        return replace(state, at=following)
+        return replace(state, time=replace(state.time, at=following))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from llmri_look import words
 from llmri_viewer.model.clusters.atlas import Atlas
-from llmri_viewer.model.history.store import Rows, ScanStore, Sheet, TokenRef
+from llmri_viewer.model.history.store import Rows, ScanRows, ScanStore, TokenRef
 
 SAMPLE_VALUES = 32768
 Ints = npt.NDArray[np.intp]
@@ -19,7 +19,7 @@ Ints = npt.NDArray[np.intp]
 class Scans:
     """Some scans as the key of a cache: equal to others where they are the very same arrays."""
 
-    def __init__(self, sheets: Iterable[Sheet]) -> None:
+    def __init__(self, sheets: Iterable[ScanRows]) -> None:
         self.sheets = tuple(sheets)
         self._same = tuple(id(sheet.rows) for sheet in self.sheets)  # no other's, while these are kept here
 
@@ -59,7 +59,7 @@ class UnitSelection(Protocol):
         """Return the index of a layer's unit, None where it is not shown."""
         ...
 
-    def read(self, sheet: Sheet, step: int = 1, /) -> Rows | None:
+    def read(self, sheet: ScanRows, step: int = 1, /) -> Rows | None:
         """Return the values in a scan, `[units]`, or of every so many units; None where it has none."""
         ...
 
@@ -92,7 +92,7 @@ class LayerUnits:
         """See `UnitSelection`."""
         return place[1] if place[0] == self.layer and place[1] < self.width else None
 
-    def read(self, sheet: Sheet, step: int = 1, /) -> Rows | None:
+    def read(self, sheet: ScanRows, step: int = 1, /) -> Rows | None:
         """See `UnitSelection`."""
         row = sheet.row(self.layer)
         return None if row is None else row[::step]
@@ -127,11 +127,11 @@ class AllUnits:
         layer, unit = place
         return layer * self.width + unit if layer < self.count and unit < self.width else None
 
-    def read(self, sheet: Sheet, step: int = 1, /) -> Rows | None:
+    def read(self, sheet: ScanRows, step: int = 1, /) -> Rows | None:
         """See `UnitSelection`. A layer that the scan lacks is NaN."""
         return self.rows(sheet).reshape(-1)[::step]
 
-    def rows(self, sheet: Sheet) -> Rows:
+    def rows(self, sheet: ScanRows) -> Rows:
         """Return the values in a scan, `[layers, width]`; NaN for a layer that it lacks."""
         if sheet.layers == self.layers and sheet.rows.shape[1] == self.width:
             return sheet.rows
@@ -169,7 +169,7 @@ class AtlasUnits:
         """See `UnitSelection`."""
         return self.atlas.index(*place)
 
-    def read(self, sheet: Sheet, step: int = 1, /) -> Rows | None:
+    def read(self, sheet: ScanRows, step: int = 1, /) -> Rows | None:
         """See `UnitSelection`. A unit whose layer the scan lacks is NaN."""
         at, missing = _found(self.atlas, sheet.layers, sheet.rows.shape[1], step)
         if isinstance(at, slice):  # the usual case: a scan is as long as all of them, and need not be copied
@@ -208,7 +208,7 @@ def difference(late: Rows, early: Rows) -> Rows:
 
 def values_at(subject: UnitSelection, store: ScanStore, moment: TokenRef | None, site: str) -> Rows | None:
     """Return the units' activations at a token, `[units]`; None where no scan of it is kept."""
-    sheet = store.sheet(moment, site)
+    sheet = store.scan(moment, site)
     return subject.read(sheet) if sheet else None
 
 
@@ -220,7 +220,7 @@ def sample(subject: UnitSelection, store: ScanStore, turn: int, site: str) -> Ro
     return sampled(subject, store.spread(turn, site))
 
 
-def sampled(subject: UnitSelection, sheets: Sequence[Sheet]) -> Rows:
+def sampled(subject: UnitSelection, sheets: Sequence[ScanRows]) -> Rows:
     """Return the units in some scans, `[scans, units]`, of every so many units: at most 32,768 values."""
     step = max(1, -(-len(sheets) * len(subject) // SAMPLE_VALUES))
     rows = [row for sheet in sheets if (row := subject.read(sheet, step)) is not None]

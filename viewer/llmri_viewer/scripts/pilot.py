@@ -11,10 +11,10 @@ from llmri_viewer import views
 from llmri_viewer.app.window import Window
 from llmri_viewer.commands.view import Resize
 from llmri_viewer.drawing.panels import strip
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import Link
-from llmri_viewer.scripts.script import Action, Mouse, PointAt, Press, Say, Shot, Size, Sleep, Type, Wait
+from llmri_viewer.scripts.script import Action, Click, PointAt, Press, Say, Shot, Size, Sleep, Type, Wait
 from llmri_viewer.views import circles, legend
 
 PAUSE = 0.004  # seconds between looks while waiting
@@ -34,7 +34,7 @@ class Pilot:
 
     def __init__(self, window: Window, patience: float, careful: Collection[str] = ()) -> None:
         self._window = window
-        self._session = window.session
+        self._app = window.application
         self._patience = patience
         self._careful = careful
         self._seen = {"turn_end": 0, "edits": 0}  # events that earlier waits were met by
@@ -46,7 +46,7 @@ class Pilot:
             ScriptFailedError: A wait was not met, or a target is not on the screen.
         """
         for action in actions:
-            if self._session.state.quit:
+            if self._app.state.window.quit:
                 return
             self._do(action)
             self._window.frame()
@@ -66,8 +66,8 @@ class Pilot:
             case Sleep(seconds):
                 self._until(time.monotonic() + seconds)
             case Size(width, height):
-                self._session.do(Resize(width, height))
-            case Mouse() | PointAt():
+                self._app.do(Resize(width, height))
+            case Click() | PointAt():
                 self._mouse(action)
             case Shot(file):
                 self._settle()
@@ -75,51 +75,52 @@ class Pilot:
 
     def _say(self, text: str, send: str) -> None:
         """Say something in an empty chat box: what was left in it is forgotten first."""
-        self._seen["turn_end"] = self._session.tally.turn_ends
+        self._seen["turn_end"] = self._app.tally.turn_ends
         for step in (Press("t"), Press("escape"), Press("t"), Type(text), Press(send), Press("escape")):
             self._do(step)
             self._window.frame()
 
     def _wait_until_searched(self) -> None:
         """Wait for the search for protected units; what newcomers are told of it comes before any answer."""
-        session, told = self._session, False
+        application, told = self._app, False
         limit = time.monotonic() + self._patience
-        while session.state.link.link is Link.CONNECTED and (
-            session.state.searching or (not session.tally.answers and time.monotonic() < limit)
+        while application.state.connection.link.link is Link.CONNECTED and (
+            application.state.connection.searching
+            or (not application.tally.answers and time.monotonic() < limit)
         ):
-            if session.state.searching and not told:
+            if application.state.connection.searching and not told:
                 told = True
                 sys.stderr.write("waiting until the server has looked for protected units\n")
             self._window.frame()
             time.sleep(PAUSE)
 
     def _wait(self, wait: Wait) -> None:
-        scans = self._session.tally.scans
+        scans = self._app.tally.scans
         limit = time.monotonic() + self._patience
         while not self._met(wait, scans):
-            if self._session.state.link.link is Link.REFUSED:
-                raise ScriptFailedError(self._session.state.link.sentence)
+            if self._app.state.connection.link.link is Link.REFUSED:
+                raise ScriptFailedError(self._app.state.connection.link.sentence)
             if time.monotonic() > limit:
                 raise ScriptFailedError(
                     f"`wait:{wait.event}` was not met in {self._patience:g} s "
-                    f"({self._session.state.link.sentence})"
+                    f"({self._app.state.connection.link.sentence})"
                 )
             self._window.frame()
             time.sleep(PAUSE)
 
     def _met(self, wait: Wait, scans: int) -> bool:
-        tally, store = self._session.tally, self._session.store
+        tally, store = self._app.tally, self._app.store
         match wait.event:
             case "connected":
-                return self._session.state.link.link is Link.CONNECTED
+                return self._app.state.connection.link.link is Link.CONNECTED
             case "scan":
                 return tally.scans > scans
             case "tokens":
                 return bool(store.turns) and store.turns[max(store.turns)].generated() >= wait.count
             case "clusters":
-                return self._session.state.job is None and self._session.state.clusters is not None
+                return self._app.state.clusters.job is None and self._app.state.atlas is not None
             case "measured":
-                return not self._session.state.measurements.pending
+                return not self._app.state.measurements.pending
             case "turn_end" | "edits":
                 count = tally.turn_ends if wait.event == "turn_end" else tally.edits
                 met = count > self._seen[wait.event]
@@ -134,11 +135,11 @@ class Pilot:
     def _settle(self) -> None:
         """Take in everything that has arrived, and draw it."""
         self._window.frame()
-        while self._session.pending() or self._session.state.flight or self._session.state.settling < 1:
+        while self._app.pending() or self._app.state.pane.flight or self._app.state.pane.settling < 1:
             self._window.frame()
         self._window.draw()
 
-    def _mouse(self, action: Mouse | PointAt) -> None:
+    def _mouse(self, action: Click | PointAt) -> None:
         if isinstance(action, PointAt):
             at = (action.x, action.y)
         else:
@@ -156,14 +157,14 @@ class Pilot:
         self._window.frame()
         pygame.key.set_mods(mods)
 
-    def _box(self, action: Mouse) -> Box | None:
+    def _box(self, action: Click) -> Box | None:
         """Return where a target stands in the window, None where it is not in sight."""
-        state, store = self._session.state, self._session.store
-        parts = face.of(state.size)
+        state, store = self._app.state, self._app.store
+        parts = window_parts.of(state.window.size)
         if action.target == "unit":
             view = views.of(state)
             subject = view.subject(state)
-            index = subject.index((state.layer, action.number)) if subject else None
+            index = subject.index((state.pane.layer, action.number)) if subject else None
             return None if index is None else view.box_of(state, index)
         if action.target == "cluster":
             return circles.cluster_box(state, action.number)
@@ -171,10 +172,10 @@ class Pilot:
             places = (box for _, box in legend.rows(state))
             return next(islice(places, max(0, action.number - 1), None), None)
         if action.target == "layer":
-            known = state.card is not None and action.number < state.card.layers
+            known = state.connection.card is not None and action.number < state.connection.card.layers
             return (
-                face.layer_row(parts.layers, state.card.layers, action.number)
-                if known and state.card
+                window_parts.layer_row(parts.layers, state.connection.card.layers, action.number)
+                if known and state.connection.card
                 else None
             )
         cells = strip.cells(self._window.canvas, parts.strip, state, store)

@@ -43,7 +43,7 @@ class Wait:
 
 
 @dataclass(frozen=True)
-class Mouse:
+class Click:
     """Put the pointer on something, and click so often."""
 
     target: Target
@@ -99,7 +99,7 @@ class Shot:
     file: Path | None = None
 
 
-Action = Press | Wait | Mouse | PointAt | Type | Say | Sleep | Size | Shot
+Action = Press | Wait | Click | PointAt | Type | Say | Sleep | Size | Shot
 
 
 CLICKS = {"click": 1, "add": 1, "double": 2, "point": 0}
@@ -147,7 +147,7 @@ def _mouse(word: str, rest: str) -> Action:
         x, y = _matched(word, rest, r"(\d+),(\d+)", f"{verb}:640,400")
         return PointAt(int(x), int(y), clicks, shift)
     target, number = _matched(word, rest, r"(unit|layer|token|cluster|ranked)=(\d+)", f"{verb}:unit=127")
-    return Mouse(cast("Target", target), int(number), clicks, shift)
+    return Click(cast("Target", target), int(number), clicks, shift)
 
 
 def _wait(word: str, rest: str) -> Action:

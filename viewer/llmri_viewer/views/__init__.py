@@ -1,51 +1,42 @@
-"""The views: what each shows, where it stands, and what is under the pointer; nothing is drawn here."""
+"""The views: what each shows, where it stands, and what is under the pointer; nothing is drawn here.
 
-from collections.abc import Mapping
+A module with views names them in `VIEWS`; nothing else lists them but the key table.
+"""
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pkgutil import iter_modules
 from types import MappingProxyType
 
 from llmri_look.view_names import ViewName
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.state import ViewState
-from llmri_viewer.views.all_layers import AllLayersView
 from llmri_viewer.views.base import View
-from llmri_viewer.views.circles import CirclesView
-from llmri_viewer.views.compare import CompareView
-from llmri_viewer.views.influence import InfluenceView
-from llmri_viewer.views.lattice import GridView, HebbianView
 from llmri_viewer.views.picture import Picture
-from llmri_viewer.views.spectral import SpectralView
 from llmri_viewer.views.table import Table, with_facts
-from llmri_viewer.views.tokens import TokensView
 
 __all__ = ["HOME", "VIEWS", "View", "of", "picture_of", "table_of", "toggled"]
 
-VIEWS: Mapping[ViewName, View] = MappingProxyType(
-    {
-        view.name: view
-        for view in (
-            GridView(),
-            HebbianView(),
-            CirclesView(),
-            SpectralView(),
-            InfluenceView(),
-            AllLayersView(),
-            TokensView(),
-            CompareView(),
-        )
-    }
-)
+
+def _found() -> Iterator[View]:
+    """Yield the views of the modules here: each names its own in `VIEWS`."""
+    for module in iter_modules(__path__, f"{__name__}."):
+        yield from getattr(import_module(module.name), "VIEWS", ())
+
+
+VIEWS: Mapping[ViewName, View] = MappingProxyType({view.name: view for view in _found()})
 HOME = next(view.name for view in VIEWS.values() if view.home)
 """The view that others go back to."""
 
 
 def of(state: ViewState) -> View:
     """Return the view that is shown."""
-    return VIEWS[state.view]
+    return VIEWS[state.pane.view]
 
 
 def toggled(state: ViewState, name: ViewName) -> View:
     """Return the view that a key for one leads to: back home from that one."""
-    return VIEWS[HOME if state.view == name else name]
+    return VIEWS[HOME if state.pane.view == name else name]
 
 
 def picture_of(state: ViewState, store: ScanStore) -> Picture | None:

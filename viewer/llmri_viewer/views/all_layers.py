@@ -10,8 +10,8 @@ from llmri_look.colours.colour import Scale
 from llmri_look.view_names import ViewName
 from llmri_viewer.model.history.store import Rows, ScanStore
 from llmri_viewer.model.layout.columns import Columns, columns
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.model.unit_selection import AllUnits
 from llmri_viewer.views.base import At, Points
@@ -69,7 +69,7 @@ class AllLayersView(ReachingView):
     def picture(self, state: ViewState, store: ScanStore, /) -> Picture | None:
         """See `View`: with the scale of the shown layer."""
         found = all_rows(state, store)
-        return _flat(found, found.scales[state.layer]) if found else None
+        return _flat(found, found.scales[state.pane.layer]) if found else None
 
     def table(self, state: ViewState, store: ScanStore, /) -> Table | None:
         """See `View`: with the ends of each layer's scale."""
@@ -82,25 +82,29 @@ class AllLayersView(ReachingView):
 
     def scale_words(self, state: ViewState, /) -> str:
         """See `View`."""
-        each = f"each layer, as shown for layer {state.layer},"
-        return scale_in_words(state, each if state.per_layer else "all layers")
+        each = f"each layer, as shown for layer {state.pane.layer},"
+        return scale_in_words(state, each if state.look.per_layer else "all layers")
 
     def subject(self, state: ViewState, /) -> AllUnits | None:
         """See `View`."""
-        return AllUnits(state.card.layers, state.width) if state.card and state.width else None
+        return (
+            AllUnits(state.connection.card.layers, state.width)
+            if state.connection.card and state.width
+            else None
+        )
 
     def title(self, state: ViewState, /) -> tuple[str, str]:
         """See `View`."""
-        if state.site_card is None or state.card is None:
+        if state.site_card is None or state.connection.card is None:
             return "All layers", ""
         units = words.units(state.site_card, state.width)
         seen = self.columns(state)
         peaks = "" if seen is None or seen.single else "; a pixel shows the strongest of its units"
-        return f"{state.card.layers} layers", f"of {units} at {state.site}{peaks}"
+        return f"{state.connection.card.layers} layers", f"of {units} at {state.pane.site}{peaks}"
 
     def bands(self, state: ViewState) -> Bands:
         """Divide the stage in rows, all equally high."""
-        stage, layers = self.stage(state), state.card.layers if state.card else 1
+        stage, layers = self.stage(state), state.connection.card.layers if state.connection.card else 1
         room = Box(stage.x + GUTTER, stage.y, max(1, stage.width - GUTTER), max(1, stage.height - BELOW))
         whole = max(1, room.width // max(1, state.width)) * state.width
         width = whole if WHOLE_FROM * room.width <= whole <= room.width else room.width
@@ -109,7 +113,7 @@ class AllLayersView(ReachingView):
 
     def columns(self, state: ViewState) -> Columns | None:
         """Return the units of each pixel across, None while no model is known."""
-        return columns(state.width, state.reach, self.bands(state).box.width) if state.width else None
+        return columns(state.width, state.pane.reach, self.bands(state).box.width) if state.width else None
 
     def axis(self, state: ViewState, /) -> Box:
         """See `ReachingView`."""
@@ -121,7 +125,7 @@ class AllLayersView(ReachingView):
 
     def layer_at(self, state: ViewState, at: At, /) -> int | None:
         """See `View`."""
-        if state.card is None or not self.stage(state).holds(*at):
+        if state.connection.card is None or not self.stage(state).holds(*at):
             return None
         return self.bands(state).layer_at(at[1])
 
@@ -139,7 +143,7 @@ class AllLayersView(ReachingView):
 
     def _index(self, state: ViewState, at: At, seen: Columns, values: Rows | None) -> int | None:
         box, layer = self.bands(state).box, self.layer_at(state, at)
-        if state.at is None or layer is None or not box.holds(*at):
+        if state.time.at is None or layer is None or not box.holds(*at):
             return None
         pixel, start = int(at[0]) - box.x, layer * state.width
         if values is None or seen.single:
@@ -149,7 +153,7 @@ class AllLayersView(ReachingView):
     def box_of(self, state: ViewState, index: int, /) -> Box | None:
         """See `View`. None where units are too narrow to be pointed at, too."""
         seen = self.columns(state)
-        if seen is None or state.at is None or seen.pixels_a_unit < POINTED_FROM:
+        if seen is None or state.time.at is None or seen.pixels_a_unit < POINTED_FROM:
             return None
         layer, unit = divmod(index, state.width)
         row = self.bands(state).row(layer)
@@ -159,9 +163,12 @@ class AllLayersView(ReachingView):
     def middles(self, state: ViewState, /) -> Points:
         """See `View`."""
         seen = self.columns(state)
-        if seen is None or state.at is None:
+        if seen is None or state.time.at is None:
             return np.empty((0, 2))
         bands = self.bands(state)
         across = bands.box.x + seen.middles(state.width)
         down = [row.y + row.height / 2 for row in map(bands.row, range(bands.layers))]
         return np.stack([np.tile(across, bands.layers), np.repeat(down, state.width)], axis=1)
+
+
+VIEWS = (AllLayersView(),)

@@ -9,11 +9,12 @@ import numpy.typing as npt
 from llmri_look.view_names import ViewName
 from llmri_protocol.messages import Command as Request
 from llmri_viewer.model.history.store import Rows, ScanStore
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.layout.reach import Reach
 from llmri_viewer.model.measured.measuring import Kind
-from llmri_viewer.model.state import At, Selection, ViewState
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.model.state_groups import At, Selection
 from llmri_viewer.model.unit_selection import UnitSelection
 from llmri_viewer.views.picture import Picture, Words, picture_of_units, scale_in_words
 from llmri_viewer.views.table import Table, units_table
@@ -34,7 +35,7 @@ class Entry(NamedTuple):
 class View(Protocol):
     """What can be shown, in one object: its units, picture, table and measurements, and where things stand.
 
-    All places are in the window's pixels. Its painter is in `drawing/painters.py`, under its name.
+    All places are in the window's pixels. Its painter is in `PAINTERS` of a module of `drawing`, by its name.
     """
 
     @property
@@ -111,6 +112,10 @@ class View(Protocol):
 
     def needs(self, state: ViewState, store: ScanStore, /) -> Request | None:
         """Return what it asks of the server by itself while it is shown."""
+        ...
+
+    def advanced(self, state: ViewState, seconds: float, /) -> ViewState:
+        """Return the state so much later, while something in it moves by itself."""
         ...
 
     def stepped_out(self, state: ViewState, /) -> ViewState | None:
@@ -197,9 +202,13 @@ class PlainView:
         """See `View`."""
         return None
 
+    def advanced(self, state: ViewState, _seconds: float, /) -> ViewState:
+        """See `View`."""
+        return state
+
     def stepped_out(self, state: ViewState, /) -> ViewState | None:
         """See `View`."""
-        return unzoomed(state) if state.camera is not None or state.reach != Reach() else None
+        return unzoomed(state) if state.pane.camera is not None or state.pane.reach != Reach() else None
 
     def with_unit(self, state: ViewState, index: int, /) -> ViewState:
         """See `View`: pan to it where that is enough, else show everything."""
@@ -218,7 +227,7 @@ class PlainView:
 
     def stage(self, state: ViewState, /) -> Box:
         """See `View`."""
-        return face.of(state.size).view
+        return window_parts.of(state.window.size).view
 
     def subject(self, _state: ViewState, /) -> UnitSelection | None:
         """See `View`."""
@@ -263,7 +272,9 @@ class PlainView:
 
 def unzoomed(state: ViewState) -> ViewState:
     """Show everything of the view, at once."""
-    return replace(state, camera=None, lens=None, flight=None, focus=0, reach=Reach())
+    return replace(
+        state, pane=replace(state.pane, camera=None, disc_camera=None, flight=None, focus=0, reach=Reach())
+    )
 
 
 def is_whole(box: Box | None, stage: Box) -> bool:

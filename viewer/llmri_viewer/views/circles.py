@@ -9,7 +9,7 @@ from llmri_look.view_names import ViewName
 from llmri_viewer.model.clusters import cluster_words
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.history.store import ScanStore
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.disc_camera import FLIGHT_SECONDS, DiscCamera, Flight
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import ViewState
@@ -24,8 +24,8 @@ MOST = 4.0  # the widest look, in radii of the whole
 
 def lens_of(state: ViewState, atlas: Atlas) -> DiscCamera:
     """Return the lens that holds now, on its way where it is moving."""
-    end = state.lens or around(atlas, state.focus)
-    return state.flight.start.towards(end, state.flight.eased) if state.flight else end
+    end = state.pane.disc_camera or around(atlas, state.pane.focus)
+    return state.pane.flight.start.towards(end, state.pane.flight.eased) if state.pane.flight else end
 
 
 def around(atlas: Atlas, group: int) -> DiscCamera:
@@ -34,25 +34,17 @@ def around(atlas: Atlas, group: int) -> DiscCamera:
     return DiscCamera(x, y, radius)
 
 
-def glided(state: ViewState, seconds: float) -> ViewState:
-    """Return the state so much later, while the camera moves."""
-    if state.flight is None:
-        return state
-    share = state.flight.share + seconds / FLIGHT_SECONDS
-    return replace(state, flight=replace(state.flight, share=share) if share < 1 else None)
-
-
 def flown(state: ViewState, group: int) -> ViewState:
     """Send the camera to a group."""
-    if state.clusters is None:
+    if state.atlas is None:
         return state
-    start = lens_of(state, state.clusters)
-    return replace(state, focus=group, lens=None, flight=Flight(start))
+    start = lens_of(state, state.atlas)
+    return replace(state, pane=replace(state.pane, focus=group, disc_camera=None, flight=Flight(start)))
 
 
 def _moved(state: ViewState, lens: DiscCamera) -> ViewState:
     """Set the lens by hand; for a moment the camera counts as moving, since more such moves may follow."""
-    return replace(state, lens=lens, flight=Flight(lens))
+    return replace(state, pane=replace(state.pane, disc_camera=lens, flight=Flight(lens)))
 
 
 def groups_at(atlas: Atlas, x: float, y: float) -> list[int]:
@@ -68,9 +60,9 @@ def group_to_enter(state: ViewState, atlas: Atlas, at: At) -> int | None:
     if not stage.holds(*at):
         return None
     chain = groups_at(atlas, *lens.point(stage, *at))
-    if state.focus in chain:
-        chain = chain[chain.index(state.focus) + 1 :]
-        if atlas.group_cluster[state.focus] >= 0:
+    if state.pane.focus in chain:
+        chain = chain[chain.index(state.pane.focus) + 1 :]
+        if atlas.group_cluster[state.pane.focus] >= 0:
             return chain[0] if chain else None
     clusters = [group for group in chain if atlas.clustering.group_cluster[group] >= 0]
     ends = clusters or chain[-1:]
@@ -79,13 +71,13 @@ def group_to_enter(state: ViewState, atlas: Atlas, at: At) -> int | None:
 
 def stage_of(state: ViewState) -> Box:
     """Return the part of the window that the circles have."""
-    return face.staged(face.of(state.size).view)[1]
+    return window_parts.staged(window_parts.of(state.window.size).view)[1]
 
 
 def cluster_box(state: ViewState, number: int) -> Box | None:
     """Return the pixels of a cluster's circle, None where its middle is not in sight."""
-    atlas = state.clusters
-    if state.view != "circles" or atlas is None or number not in atlas.cluster_group:
+    atlas = state.atlas
+    if state.pane.view != "circles" or atlas is None or number not in atlas.cluster_group:
         return None
     return _pixels(state, atlas, atlas.packing.groups[atlas.cluster_group[number]].tolist())
 
@@ -109,21 +101,29 @@ class CirclesView(PlainView):
     scaled = True
     packs = True
 
+    def advanced(self, state: ViewState, seconds: float, /) -> ViewState:
+        """See `View`: the camera moves."""
+        if state.pane.flight is None:
+            return state
+        share = state.pane.flight.share + seconds / FLIGHT_SECONDS
+        flight = replace(state.pane.flight, share=share) if share < 1 else None
+        return replace(state, pane=replace(state.pane, flight=flight))
+
     def table(self, state: ViewState, store: ScanStore, /) -> Table | None:
         """See `View`: with each unit's cluster, and its circle in the plane."""
         found = super().table(state, store)
-        if found is None or state.clusters is None:
+        if found is None or state.atlas is None:
             return None
-        x, y, radius = state.clusters.packing.units.T
-        labels = state.clusters.clustering.labels
+        x, y, radius = state.atlas.packing.units.T
+        labels = state.atlas.clustering.labels
         return Table({**found.columns, "cluster": labels, "x": x, "y": y, "radius": radius}, found.facts)
 
     def stepped_out(self, state: ViewState, /) -> ViewState | None:
         """See `View`: to the circle around, or out of a lens that was set by hand."""
-        if state.clusters is None or not (state.focus or state.lens):
+        if state.atlas is None or not (state.pane.focus or state.pane.disc_camera):
             return super().stepped_out(state)
-        parent = int(state.clusters.clustering.nesting.parent[state.focus])
-        return flown(state, state.focus if state.lens else max(0, parent))
+        parent = int(state.atlas.clustering.nesting.parent[state.pane.focus])
+        return flown(state, state.pane.focus if state.pane.disc_camera else max(0, parent))
 
     def with_unit(self, state: ViewState, index: int, /) -> ViewState:
         """See `View`."""
@@ -131,7 +131,7 @@ class CirclesView(PlainView):
 
     def with_cluster(self, state: ViewState, number: int, /) -> ViewState:
         """See `View`."""
-        group = state.clusters.cluster_group.get(number) if state.clusters else None
+        group = state.atlas.cluster_group.get(number) if state.atlas else None
         return state if group is None else flown(state, group)
 
     def stage(self, state: ViewState, /) -> Box:
@@ -140,24 +140,24 @@ class CirclesView(PlainView):
 
     def subject(self, state: ViewState, /) -> UnitSelection | None:
         """See `View`."""
-        return AtlasUnits(state.clusters) if state.clusters else None
+        return AtlasUnits(state.atlas) if state.atlas else None
 
     def title(self, state: ViewState, /) -> tuple[str, str]:
         """See `View`."""
-        atlas, subject = state.clusters, self.subject(state)
+        atlas, subject = state.atlas, self.subject(state)
         if atlas is None or subject is None or state.site_card is None:
             return "Clusters", ""
         count = len(atlas.clustering.clusters)
         clusters = f"{count} cluster{'s' if count != 1 else ''}"
         missing = int((~atlas.drawn).sum())
-        where = f"at {state.site}, {subject.where}" + (f"; {missing} not drawn" if missing else "")
-        if face.staged(face.of(state.size).view)[0] is None:
+        where = f"at {state.pane.site}, {subject.where}" + (f"; {missing} not drawn" if missing else "")
+        if window_parts.staged(window_parts.of(state.window.size).view)[0] is None:
             where += f"; {cluster_words.provenance(atlas.clustering.provenance)}"
         return f"{words.units(state.site_card, int(atlas.drawn.sum()))} in {clusters}", where
 
     def unit_at(self, state: ViewState, at: At, /) -> int | None:
         """See `View`."""
-        atlas, stage = state.clusters, self.stage(state)
+        atlas, stage = state.atlas, self.stage(state)
         if atlas is None or not stage.holds(*at):
             return None
         # A pixel is named by its upper left corner and shown by its middle.
@@ -171,7 +171,7 @@ class CirclesView(PlainView):
 
     def cluster_at(self, state: ViewState, at: At, /) -> int | None:
         """See `View`."""
-        atlas, stage = state.clusters, self.stage(state)
+        atlas, stage = state.atlas, self.stage(state)
         if atlas is None or not stage.holds(*at):
             return legend.cluster_at(state, at)
         around_it = groups_at(atlas, *lens_of(state, atlas).point(stage, at[0] + 0.5, at[1] + 0.5))
@@ -180,21 +180,21 @@ class CirclesView(PlainView):
 
     def box_of(self, state: ViewState, index: int, /) -> Box | None:
         """See `View`."""
-        if state.clusters is None or not 0 <= index < len(state.clusters.drawn):
+        if state.atlas is None or not 0 <= index < len(state.atlas.drawn):
             return None
-        return _pixels(state, state.clusters, state.clusters.packing.units[index].tolist())
+        return _pixels(state, state.atlas, state.atlas.packing.units[index].tolist())
 
     def middles(self, state: ViewState, /) -> Points:
         """See `View`."""
-        if state.clusters is None:
+        if state.atlas is None:
             return np.empty((0, 2))
-        units, stage = state.clusters.packing.units, self.stage(state)
-        x, y = lens_of(state, state.clusters).pixel(stage, units[:, 0], units[:, 1])
+        units, stage = state.atlas.packing.units, self.stage(state)
+        x, y = lens_of(state, state.atlas).pixel(stage, units[:, 0], units[:, 1])
         return np.stack([x, y], axis=1)
 
     def zoomed(self, state: ViewState, steps: int, at: tuple[float, float] | None, /) -> ViewState:
         """See `View`."""
-        atlas, stage = state.clusters, self.stage(state)
+        atlas, stage = state.atlas, self.stage(state)
         if atlas is None:
             return state
         x, y, radius = atlas.packing.groups[0].tolist()
@@ -205,12 +205,15 @@ class CirclesView(PlainView):
 
     def panned(self, state: ViewState, dx: float, dy: float, /) -> ViewState:
         """See `View`."""
-        if state.clusters is None:
+        if state.atlas is None:
             return state
-        whole = state.clusters.packing.groups[0].tolist()
-        lens = lens_of(state, state.clusters).panned(self.stage(state), dx, dy)
+        whole = state.atlas.packing.groups[0].tolist()
+        lens = lens_of(state, state.atlas).panned(self.stage(state), dx, dy)
         return _moved(state, lens.kept_in_sight(*whole))
 
     def fitted(self, state: ViewState, /) -> ViewState:
         """See `View`."""
         return flown(state, 0)
+
+
+VIEWS = (CirclesView(),)

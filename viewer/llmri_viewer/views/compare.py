@@ -9,8 +9,8 @@ from llmri_look import words
 from llmri_look.view_names import ViewName
 from llmri_protocol.messages import Compare, ComparedToken, Comparison
 from llmri_viewer.model.history.store import ScanStore
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.measured.measuring import UNNUMBERED
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.barless import whole
@@ -28,7 +28,7 @@ COMMON = "\u0900"  # code points from here on may have no letter, and then are d
 
 
 @dataclass(frozen=True)
-class Parts:
+class ReplyParts:
     """How the view is divided."""
 
     note: Box
@@ -44,7 +44,7 @@ class Parts:
 
 
 @dataclass(frozen=True)
-class Cell:
+class TokenPlace:
     """A token's place: its line from the reply's first, and pixels from the line's start."""
 
     line: int
@@ -52,7 +52,7 @@ class Cell:
     width: int
 
 
-def parts(state: ViewState) -> Parts:
+def parts(state: ViewState) -> ReplyParts:
     """Divide the view."""
     view = whole(state)
     note = view.row(0, ROW)
@@ -65,19 +65,19 @@ def parts(state: ViewState) -> Parts:
     below = heads[0].bottom + 2
     height = max(LINE, strip.y - UNIT // 2 - below)
     texts = (Box(heads[0].x, below, half, height), Box(heads[1].x, below, half, height))
-    return Parts(note, edits, heads, texts, strip)
+    return ReplyParts(note, edits, heads, texts, strip)
 
 
 @lru_cache(maxsize=8)
-def cells(tokens: tuple[ComparedToken, ...], width: int) -> tuple[Cell, ...]:
+def cells(tokens: tuple[ComparedToken, ...], width: int) -> tuple[TokenPlace, ...]:
     """Lay a reply out in lines of so many pixels; a token that ends a line of text ends one here."""
-    found: list[Cell] = []
+    found: list[TokenPlace] = []
     x = line = 0
     for token in tokens:
         room = min(width, CHARACTER * _letters(token.text) + 2 * PADDING)
         if x and x + room > width:
             x, line = 0, line + 1
-        found.append(Cell(line, x, room))
+        found.append(TokenPlace(line, x, room))
         x += room + 1
         if token.text.endswith("\n"):
             x, line = 0, line + 1
@@ -111,7 +111,7 @@ def token_at(state: ViewState, at: At) -> tuple[int, int] | None:
         chart = chart_of(places.strip)
         number = int((at[0] - chart.x) / max(1, chart.width) * len(answer.kl))
         return (0, number) if chart.x <= at[0] and number < len(answer.kl) else None
-    scroll = min(state.scroll, most_scroll(state))
+    scroll = min(state.pane.scroll, most_scroll(state))
     for column, (box, tokens) in enumerate(zip(places.texts, (answer.plain, answer.edited), strict=True)):
         if box.holds(*at):
             line, x = (at[1] - box.y) // LINE + scroll, at[0] - box.x
@@ -134,7 +134,7 @@ def is_compared(state: ViewState, store: ScanStore) -> bool:
     return (
         known is not None
         and not known[0].disturbed
-        and known[0].edits == state.standing.edits
+        and known[0].edits == state.editing.standing.edits
         and known[0].turn == max(store.turns, default=0)
     )
 
@@ -148,11 +148,11 @@ class CompareView(PlainView):
 
     def entered(self, state: ViewState, store: ScanStore, /) -> Entry:
         """See `View`: have both replies made, where those known are of other edits or an earlier prompt."""
-        if not state.standing.edits or not state.attended or state.read_only:
+        if not state.editing.standing.edits or not state.attended or state.connection.read_only:
             return Entry(state)
         if "comparison" in state.measurements.pending or is_compared(state, store):
             return Entry(state)
-        return Entry(replace(state, scroll=0), (Compare(id=UNNUMBERED),))
+        return Entry(replace(state, pane=replace(state.pane, scroll=0)), (Compare(id=UNNUMBERED),))
 
     def table(self, state: ViewState, _store: ScanStore, /) -> Table | None:
         """Return both replies, a token a row, and the divergence at each."""
@@ -173,14 +173,14 @@ class CompareView(PlainView):
 
     def why_empty(self, state: ViewState, store: ScanStore, /) -> Words:
         """See `View`: what to do next where nothing was compared."""
-        if state.card is None or state.at is None:
+        if state.connection.card is None or state.time.at is None:
             return super().why_empty(state, store)
         if state.measurements.pending.get("comparison"):
             return (
                 "Replying twice",
                 "The model answers the last prompt without and with the edits, from the same seed.",
             )
-        if not state.standing.edits:
+        if not state.editing.standing.edits:
             return (
                 "No edit stands",
                 "Both replies would be the same. Select units, ablate ({edit.ablate}) or boost "
@@ -195,3 +195,6 @@ class CompareView(PlainView):
         """See `View`."""
         found = state.measurements.answer(Comparison)
         return "Without and with the edits", f"in reply to “{found[1].prompt}”" if found else ""
+
+
+VIEWS = (CompareView(),)

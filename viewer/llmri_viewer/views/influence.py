@@ -10,9 +10,9 @@ from llmri_look.view_names import ViewName
 from llmri_protocol.arrays import array_of
 from llmri_protocol.messages import MeasureInfluence
 from llmri_viewer.model.history.store import Rows, ScanStore
-from llmri_viewer.model.layout import face
-from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.measured.measuring import UNNUMBERED
 from llmri_viewer.model.state import ViewState, by_layer
 from llmri_viewer.views.all_layers import AllLayersView
@@ -28,7 +28,7 @@ EFFECTS_FROM = 80 * UNIT  # pixels of width, from which that has a place
 
 
 @dataclass(frozen=True)
-class Parts:
+class MapParts:
     """How the view is divided; `effects` is None where it has no room."""
 
     note: Box
@@ -37,9 +37,9 @@ class Parts:
     effects: Box | None
 
 
-def parts(state: ViewState) -> Parts:
+def parts(state: ViewState) -> MapParts:
     """Divide the view."""
-    view = face.of(state.size).view
+    view = window_parts.of(state.window.size).view
     rest = Box(view.x, view.y + NOTE, view.width, max(1, view.height - NOTE))
     effects = None
     room = rest.width
@@ -48,16 +48,22 @@ def parts(state: ViewState) -> Parts:
         room -= EFFECTS + 2 * UNIT
     stage = Box(rest.x, rest.y, max(1, room - NORMS - UNIT), rest.height)
     norms = Box(stage.right + UNIT, rest.y, NORMS, rest.height)
-    return Parts(view.row(0, NOTE - UNIT // 2), stage, norms, effects)
+    return MapParts(view.row(0, NOTE - UNIT // 2), stage, norms, effects)
 
 
 def asked_of(state: ViewState) -> tuple[MeasureInfluence, ...]:
     """Ask what ablating the selection does up to the shown token; nothing where it cannot be measured."""
-    site, at = state.site_card, state.at
-    if state.read_only or not state.selection or site is None or not site.editable or at is None:
+    site, at = state.site_card, state.time.at
+    if (
+        state.connection.read_only
+        or not state.selection.units
+        or site is None
+        or not site.editable
+        or at is None
+    ):
         return ()
     edits = state.scaling(0.0)
-    return (MeasureInfluence(id=UNNUMBERED, edits=edits, site=state.site, turn=at.turn, token=at.token),)
+    return (MeasureInfluence(id=UNNUMBERED, edits=edits, site=state.pane.site, turn=at.turn, token=at.token),)
 
 
 class InfluenceView(AllLayersView):
@@ -100,9 +106,9 @@ class InfluenceView(AllLayersView):
 
     def why_empty(self, state: ViewState, store: ScanStore, /) -> Words:
         """See `View`: what to do next where nothing can be shown."""
-        if state.card is None or state.at is None:
+        if state.connection.card is None or state.time.at is None:
             return super().why_empty(state, store)
-        if not state.selection:
+        if not state.selection.units:
             return (
                 "No unit is selected",
                 "Select units in the grid (click, or drag a line around them with the right button) or a "
@@ -117,11 +123,11 @@ class InfluenceView(AllLayersView):
     def title(self, state: ViewState, /) -> tuple[str, str]:
         """See `View`."""
         if measured(state) is not None:
-            return "Causal influence", f"of ablating units, at {state.site}"
-        if state.selection:
+            return "Causal influence", f"of ablating units, at {state.pane.site}"
+        if state.selection.units:
             return (
                 "Co-activation",
-                f"with {words.count(len(state.selection), 'selected unit')}, at {state.site}",
+                f"with {words.count(len(state.selection.units), 'selected unit')}, at {state.pane.site}",
             )
         return "Influence map", ""
 
@@ -143,3 +149,6 @@ class InfluenceView(AllLayersView):
         """See `View`. None where nothing was measured."""
         index = super().read_at(state, at, values)
         return None if index is None or np.isnan(values[index]) else index
+
+
+VIEWS = (InfluenceView(),)

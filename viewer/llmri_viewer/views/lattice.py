@@ -12,7 +12,7 @@ from llmri_viewer.model.clusters import cluster_words
 from llmri_viewer.model.clusters.atlas import Atlas
 from llmri_viewer.model.clusters.edges import edges_of
 from llmri_viewer.model.history.store import ScanStore
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.geometry import Box, Camera, Grid, fitting, grid_of
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.model.unit_selection import AtlasUnits, LayerUnits, UnitSelection
@@ -62,13 +62,6 @@ def hebbian(atlas: Atlas) -> Lattice:
     return Lattice(Grid(rows * columns, columns, rows), cells, units)
 
 
-def settled(state: ViewState, seconds: float) -> ViewState:
-    """Return the state so much later, while units glide from index order to their place."""
-    if state.settling >= 1:
-        return state
-    return replace(state, settling=min(1.0, state.settling + seconds / SETTLE_SECONDS))
-
-
 class LatticeView(PlainView):
     """What both have in common: a camera over whole cells."""
 
@@ -84,12 +77,12 @@ class LatticeView(PlainView):
 
     def camera(self, state: ViewState, grid: Grid) -> Camera:
         """Return the camera that holds now."""
-        return state.camera or fitting(grid, self.stage(state))
+        return state.pane.camera or fitting(grid, self.stage(state))
 
     def unit_at(self, state: ViewState, at: At, /) -> int | None:
         """See `View`."""
         lattice = self.lattice(state)
-        if lattice is None or state.at is None:
+        if lattice is None or state.time.at is None:
             return None
         cell = self.camera(state, lattice.grid).unit_at(lattice.grid, self.stage(state), *at)
         unit = -1 if cell is None else int(lattice.units[cell])
@@ -98,7 +91,7 @@ class LatticeView(PlainView):
     def box_of(self, state: ViewState, index: int, /) -> Box | None:
         """See `View`."""
         lattice, stage = self.lattice(state), self.stage(state)
-        if lattice is None or state.at is None or index >= lattice.cells.size:
+        if lattice is None or state.time.at is None or index >= lattice.cells.size:
             return None
         box = self.camera(state, lattice.grid).cell_box(lattice.grid, stage, int(lattice.cells[index]))
         return box if stage.holds(box.x + box.width // 2, box.y + box.height // 2) else None
@@ -106,7 +99,7 @@ class LatticeView(PlainView):
     def middles(self, state: ViewState, /) -> Points:
         """See `View`."""
         lattice, stage = self.lattice(state), self.stage(state)
-        if lattice is None or state.at is None:
+        if lattice is None or state.time.at is None:
             return np.empty((0, 2))
         camera = self.camera(state, lattice.grid)
         row, column = np.divmod(lattice.cells, lattice.grid.columns)
@@ -120,7 +113,7 @@ class LatticeView(PlainView):
             return state
         x, y = (at[0] - stage.x, at[1] - stage.y) if at else (stage.width / 2, stage.height / 2)
         camera = self.camera(state, lattice.grid).zoomed(steps, x, y)
-        return replace(state, camera=camera.kept_in_sight(lattice.grid, stage))
+        return replace(state, pane=replace(state.pane, camera=camera.kept_in_sight(lattice.grid, stage)))
 
     def panned(self, state: ViewState, dx: float, dy: float, /) -> ViewState:
         """See `View`."""
@@ -128,11 +121,13 @@ class LatticeView(PlainView):
         if lattice is None:
             return state
         camera = self.camera(state, lattice.grid).panned(dx, dy)
-        return replace(state, camera=camera.kept_in_sight(lattice.grid, self.stage(state)))
+        return replace(
+            state, pane=replace(state.pane, camera=camera.kept_in_sight(lattice.grid, self.stage(state)))
+        )
 
     def fitted(self, state: ViewState, /) -> ViewState:
         """See `View`."""
-        return replace(state, camera=None)
+        return replace(state, pane=replace(state.pane, camera=None))
 
 
 class GridView(LatticeView):
@@ -151,16 +146,16 @@ class GridView(LatticeView):
 
     def stage(self, state: ViewState, /) -> Box:
         """See `View`."""
-        return face.of(state.size).view
+        return window_parts.of(state.window.size).view
 
     def subject(self, state: ViewState, /) -> UnitSelection | None:
         """See `View`."""
-        return LayerUnits(state.layer, state.width) if state.width else None
+        return LayerUnits(state.pane.layer, state.width) if state.width else None
 
     def title(self, state: ViewState, /) -> tuple[str, str]:
         """See `View`."""
         name = words.units(state.site_card, state.width) if state.site_card else ""
-        return name, f"at {state.site}, layer {state.layer}"
+        return name, f"at {state.pane.site}, layer {state.pane.layer}"
 
 
 class HebbianView(LatticeView):
@@ -170,38 +165,47 @@ class HebbianView(LatticeView):
     of_clusters = True
     settles = True
 
+    def advanced(self, state: ViewState, seconds: float, /) -> ViewState:
+        """See `View`: units glide from index order to their place."""
+        if state.pane.settling >= 1:
+            return state
+        share = min(1.0, state.pane.settling + seconds / SETTLE_SECONDS)
+        return replace(state, pane=replace(state.pane, settling=share))
+
     def table(self, state: ViewState, store: ScanStore, /) -> Table | None:
         """See `View`: with each unit's cluster, and its place in the layout."""
         found = super().table(state, store)
-        if found is None or state.clusters is None:
+        if found is None or state.atlas is None:
             return None
-        lattice, labels = hebbian(state.clusters), state.clusters.clustering.labels
+        lattice, labels = hebbian(state.atlas), state.atlas.clustering.labels
         row, column = np.divmod(lattice.cells, lattice.grid.columns)
         return Table({**found.columns, "cluster": labels, "row": row, "column": column}, found.facts)
 
     def lattice(self, state: ViewState, /) -> Lattice | None:
         """See `LatticeView`."""
-        return hebbian(state.clusters) if state.clusters else None
+        return hebbian(state.atlas) if state.atlas else None
 
     def stage(self, state: ViewState, /) -> Box:
         """See `View`."""
-        return face.staged(face.of(state.size).view)[1]
+        return window_parts.staged(window_parts.of(state.window.size).view)[1]
 
     def subject(self, state: ViewState, /) -> UnitSelection | None:
         """See `View`."""
-        return AtlasUnits(state.clusters) if state.clusters else None
+        return AtlasUnits(state.atlas) if state.atlas else None
 
     def title(self, state: ViewState, /) -> tuple[str, str]:
         """See `View`."""
         subject = self.subject(state)
         if subject is None or state.site_card is None:
             return "Hebbian layout", ""
-        where = f"Hebbian layout at {state.site}, {subject.where}"
-        if state.edges and state.clusters:
-            known = state.partners and edges_of(state.clusters, state.partners, state.selection)
+        where = f"Hebbian layout at {state.pane.site}, {subject.where}"
+        if state.look.edges and state.atlas:
+            known = state.clusters.partners and edges_of(
+                state.atlas, state.clusters.partners, state.selection.units
+            )
             where += f"; {known.words if known else 'lines: correlations are being worked out'}"
-        if state.clusters and face.staged(face.of(state.size).view)[0] is None:
-            where += f"; {cluster_words.provenance(state.clusters.clustering.provenance)}"
+        if state.atlas and window_parts.staged(window_parts.of(state.window.size).view)[0] is None:
+            where += f"; {cluster_words.provenance(state.atlas.clustering.provenance)}"
         return words.units(state.site_card, len(subject)), where
 
     def cluster_at(self, state: ViewState, at: At, /) -> int | None:
@@ -209,5 +213,8 @@ class HebbianView(LatticeView):
         unit = self.unit_at(state, at)
         if unit is None:
             return legend.cluster_at(state, at)
-        number = int(state.clusters.clustering.labels[unit]) if state.clusters else -1
+        number = int(state.atlas.clustering.labels[unit]) if state.atlas else -1
         return number if number >= 0 else None
+
+
+VIEWS = (GridView(), HebbianView())

@@ -1,9 +1,10 @@
 """Where things stand in the column beside a view of clusters, and which cluster's row is at a point."""
 
-from llmri_viewer.model.layout import face
-from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.geometry import Box
-from llmri_viewer.model.state import At, ViewState
+from llmri_viewer.model.layout.window_parts import UNIT
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.model.state_groups import At
 
 ROW = 18
 FACTS = 4  # rows that say what the clusters stand on
@@ -15,22 +16,22 @@ SCALE_FROM = 4  # rows under the heading, from which the last is the scale of th
 
 def column(state: ViewState) -> Box | None:
     """Return the column, None where there is no room for it."""
-    if state.clusters is None or state.view not in {"circles", "hebbian"}:
+    if state.atlas is None or state.pane.view not in {"circles", "hebbian"}:
         return None
-    return face.staged(face.of(state.size).view)[0]
+    return window_parts.staged(window_parts.of(state.window.size).view)[0]
 
 
 def heading(state: ViewState) -> Box | None:
     """Return the row over the ranked clusters, None where these have no room."""
     box = column(state)
-    if box is None or state.ranking is None or _room(box, state) < LEAST_RANKED:
+    if box is None or state.clusters.ranking is None or _room(box, state) < LEAST_RANKED:
         return None
     return box.row(_top(state), ROW)
 
 
 def rows(state: ViewState) -> tuple[tuple[int, Box], ...]:
     """Return the most active clusters with their rows, as many as there is room for."""
-    first, ranking = heading(state), state.ranking
+    first, ranking = heading(state), state.clusters.ranking
     if first is None or ranking is None:
         return ()
     room = _room(first, state)
@@ -68,8 +69,8 @@ def is_heading(state: ViewState, at: At) -> bool:
 
 
 def _top(state: ViewState) -> int:
-    lines = FACTS + (OUTLINES if state.view == "circles" else 0)
-    return lines * ROW + (2 if state.view == "circles" else 1) * UNIT
+    lines = FACTS + (OUTLINES if state.pane.view == "circles" else 0)
+    return lines * ROW + (2 if state.pane.view == "circles" else 1) * UNIT
 
 
 def _room(box: Box, state: ViewState) -> int:

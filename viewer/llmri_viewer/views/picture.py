@@ -8,7 +8,7 @@ import numpy as np
 from llmri_look.colours import colour
 from llmri_look.colours.colour import Bytes, Scale, window
 from llmri_look.colours.theme import ColourMapName
-from llmri_viewer.model.history.store import Rows, ScanStore, Sheet, TokenRef
+from llmri_viewer.model.history.store import Rows, ScanRows, ScanStore, TokenRef
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.model.unit_selection import Scans, UnitSelection, difference, sampled
 
@@ -51,22 +51,24 @@ def picture_of_units(subject: UnitSelection | None, state: ViewState, store: Sca
     The scale holds for the whole turn so far, so that tokens can be compared. What depends on the same scans
     is worked out once.
     """
-    sheet = store.sheet(state.at, state.site)
-    if subject is None or sheet is None or state.at is None:
+    sheet = store.scan(state.time.at, state.pane.site)
+    if subject is None or sheet is None or state.time.at is None:
         return None
-    look = Look(state.colour_map, state.log, state.clip, state.difference, state.limits)
-    spread = Scans(store.spread(state.at.turn, state.site) if look.clip or look.difference else ())
+    look = Look(
+        state.look.colour_map, state.look.log, state.look.clip, state.look.difference, state.look.limits
+    )
+    spread = Scans(store.spread(state.time.at.turn, state.pane.site) if look.clip or look.difference else ())
     if look.difference:
-        earlier = _before(state.at, state, store)
+        earlier = _before(state.time.at, state, store)
         return _change(subject, Scans((earlier, sheet)), spread, look) if earlier else None
-    ends = () if look.clip else _ends(store, state.at, state.site, subject)
+    ends = () if look.clip else _ends(store, state.time.at, state.pane.site, subject)
     return _shown(subject, Scans((sheet,)), _scale(subject, spread, ends, look))
 
 
-def _before(at: TokenRef, state: ViewState, store: ScanStore) -> Sheet | None:
+def _before(at: TokenRef, state: ViewState, store: ScanStore) -> ScanRows | None:
     """Return the scan before one, of the same turn."""
-    moment = store.step(at, state.site, -1)
-    return store.sheet(moment, state.site) if moment and moment.turn == at.turn else None
+    moment = store.step(at, state.pane.site, -1)
+    return store.scan(moment, state.pane.site) if moment and moment.turn == at.turn else None
 
 
 def _ends(store: ScanStore, at: TokenRef, site: str, subject: UnitSelection) -> tuple[float, ...]:
@@ -103,11 +105,11 @@ def _change(subject: UnitSelection, pair: Scans, spread: Scans, look: Look) -> P
 
 def scale_in_words(state: ViewState, whose: str) -> str:
     """Return the colour scale in words; `whose` names the values that it spans."""
-    kind = "log" if state.log else "linear"
-    what = "|value|" if state.colour_map == "energy" else "value"
-    if state.difference:
+    kind = "log" if state.look.log else "linear"
+    what = "|value|" if state.look.colour_map == "energy" else "value"
+    if state.look.difference:
         what = f"change of {what} from the previous token"
-    if state.limits is not None:
+    if state.look.limits is not None:
         return f"{what}, {kind}, window set by hand"
-    span = "1st to 99th percentile" if state.clip else "full range"
+    span = "1st to 99th percentile" if state.look.clip else "full range"
     return f"{what}, {kind}, {span} of {whose} in this turn"

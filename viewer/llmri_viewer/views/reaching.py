@@ -23,12 +23,17 @@ class ReachingView(PlainView):
         """See `View`."""
         axis = self.axis(state)
         share = min(1.0, max(0.0, (at[0] - axis.x) / max(1, axis.width))) if at else 0.5
-        return replace(state, reach=state.reach.zoomed(steps, share, self.least(state)))
+        return replace(
+            state, pane=replace(state.pane, reach=state.pane.reach.zoomed(steps, share, self.least(state)))
+        )
 
     def panned(self, state: ViewState, dx: float, _dy: float, /) -> ViewState:
         """See `View`."""
-        return replace(state, reach=state.reach.panned(dx / max(1, self.axis(state).width)))
+        return replace(
+            state,
+            pane=replace(state.pane, reach=state.pane.reach.panned(dx / max(1, self.axis(state).width))),
+        )
 
     def fitted(self, state: ViewState, /) -> ViewState:
         """See `View`."""
-        return replace(state, reach=Reach())
+        return replace(state, pane=replace(state.pane, reach=Reach()))

@@ -8,9 +8,9 @@ from llmri_look import words
 from llmri_look.view_names import ViewName
 from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.layout.columns import Columns, columns
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.layout.reach import Reach
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.model.unit_selection import LayerUnits
 from llmri_viewer.views.base import At, Points
@@ -29,7 +29,7 @@ POINTED_FROM = 1.0  # pixels a unit, from which it can be clicked
 
 
 @dataclass(frozen=True)
-class Parts:
+class SpectrumParts:
     """The boxes of a spectrum: the signal with a line of words above it, and the plot with its own.
 
     `signal` is None where there is no room for it.
@@ -47,7 +47,7 @@ class SpectralView(ReachingView):
 
     def table(self, state: ViewState, store: ScanStore, /) -> Table | None:
         """See `View`: amplitude by frequency, and by token in the spectrogram."""
-        if state.spectrum == "spectrogram":
+        if state.look.spectrum == "spectrogram":
             signal = over_tokens(state, store)
             moved = moving(signal) if signal else None
             if moved is None:
@@ -55,7 +55,7 @@ class SpectralView(ReachingView):
             frequency, middle = np.repeat(moved.frequencies, len(moved.middles)), moved.middles
             at = np.tile(middle, len(moved.frequencies))
             return Table({"at": at, "frequency": frequency, "amplitude": moved.amplitudes.reshape(-1)})
-        along = over_tokens(state, store) if state.spectrum == "tokens" else over_units(state, store)
+        along = over_tokens(state, store) if state.look.spectrum == "tokens" else over_units(state, store)
         found = curve(along) if along else None
         if found is None:
             return None
@@ -63,16 +63,16 @@ class SpectralView(ReachingView):
 
     def title(self, state: ViewState, /) -> tuple[str, str]:
         """See `View`."""
-        where = f"at {state.site}, layer {state.layer}"
-        if state.spectrum == "units":
-            named = "Hebbian" if state.by_layout and not why_no_order(state) else "index"
+        where = f"at {state.pane.site}, layer {state.pane.layer}"
+        if state.look.spectrum == "units":
+            named = "Hebbian" if state.look.by_layout and not why_no_order(state) else "index"
             return "Spectrum over units", f"{where}, {named} order"
-        layers = tuple(sorted({layer for layer, _ in state.selection}))
+        layers = tuple(sorted({layer for layer, _ in state.selection.units}))
         if layers:
-            where = f"{words.count(len(state.selection), 'selected unit')} of {words.layers(layers)}"
-        return "Spectrum over tokens" if state.spectrum == "tokens" else "Spectrogram over tokens", where
+            where = f"{words.count(len(state.selection.units), 'selected unit')} of {words.layers(layers)}"
+        return "Spectrum over tokens" if state.look.spectrum == "tokens" else "Spectrogram over tokens", where
 
-    def parts(self, state: ViewState) -> Parts:
+    def parts(self, state: ViewState) -> SpectrumParts:
         """Divide the stage: a sixth for the signal, the rest for the plot."""
         stage = self.stage(state)
         inner = Box(stage.x + GUTTER, stage.y, max(1, stage.width - GUTTER - UNIT), stage.height)
@@ -82,7 +82,7 @@ class SpectralView(ReachingView):
         heading = inner.row(top, LINE)
         over = top + 2 * LINE
         height = max(1, stage.height - over - AXIS - BAR)
-        return Parts(signal, heading, inner.row(over, height))
+        return SpectrumParts(signal, heading, inner.row(over, height))
 
     def axis(self, state: ViewState, /) -> Box:
         """See `ReachingView`."""
@@ -94,12 +94,12 @@ class SpectralView(ReachingView):
 
     def subject(self, state: ViewState, /) -> LayerUnits | None:
         """See `View`."""
-        return LayerUnits(state.layer, state.width) if state.width else None
+        return LayerUnits(state.pane.layer, state.width) if state.width else None
 
     def columns(self, state: ViewState) -> Columns | None:
         """Return the units, by their place in the order, of each pixel of the signal; None over tokens."""
         signal = self.parts(state).signal
-        if signal is None or not state.width or state.at is None or state.spectrum != "units":
+        if signal is None or not state.width or state.time.at is None or state.look.spectrum != "units":
             return None
         return columns(len(unit_order(state)), Reach(), signal.width)
 
@@ -129,3 +129,6 @@ class SpectralView(ReachingView):
         found[places, 0] = signal.x + seen.middles(len(places))
         found[places, 1] = signal.y + signal.height / 2
         return found
+
+
+VIEWS = (SpectralView(),)

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from llmri_protocol.messages import Edit
-from llmri_viewer.model import footing
 from llmri_viewer.model.history.store import Rows, ScanStore
 from llmri_viewer.model.state import ViewState, by_layer
 from llmri_viewer.model.unit_selection import AllUnits, AtlasUnits, LayerUnits, UnitSelection
@@ -37,17 +36,17 @@ def with_facts(table: Table, state: ViewState, store: ScanStore) -> Table:
 
 def _facts(state: ViewState, store: ScanStore) -> dict[str, str | int | float]:
     """Return what holds for every export: where the numbers are from, and under which edits."""
-    turn = store.turns.get(state.at.turn) if state.at else None
-    token = turn.tokens.get(state.at.token) if turn and state.at else None
+    turn = store.turns.get(state.time.at.turn) if state.time.at else None
+    token = turn.tokens.get(state.time.at.token) if turn and state.time.at else None
     return {
-        "model": state.card.name if state.card else "",
-        "session": state.session,
-        "view": state.view,
-        "site": state.site,
-        "turn": state.at.turn if state.at else -1,
-        "token": state.at.token if state.at else -1,
+        "model": state.connection.card.name if state.connection.card else "",
+        "session": state.connection.session,
+        "view": state.pane.view,
+        "site": state.pane.site,
+        "turn": state.time.at.turn if state.time.at else -1,
+        "token": state.time.at.token if state.time.at else -1,
         "text": token.text if token else "",
-        "difference": state.difference,
+        "difference": state.look.difference,
         **edit_facts(state),
     }
 
@@ -58,13 +57,13 @@ def edit_facts(state: ViewState) -> dict[str, str | int | float]:
     `edits` is null where they are not known, or not certain: then `edits_possible` has each set that it can
     have been. Nothing that is shown is of edits where no token is.
     """
-    under = state.under if state.at is not None else None
+    under = state.time.under if state.time.at is not None else None
     possible = [] if under is None or under.certain else [each.edits for each in under.revisions]
     return {
-        "edits": encoded(state.standing.edits if under is None else under.edits),
+        "edits": encoded(state.editing.standing.edits if under is None else under.edits),
         "edits_possible": encoded(possible),
-        "edits_stale": footing.stale(state),
-        "edits_now": encoded(state.standing.edits),
+        "edits_stale": state.stale,
+        "edits_now": encoded(state.editing.standing.edits),
     }
 
 
@@ -84,17 +83,17 @@ def units_columns(state: ViewState, subject: UnitSelection, values: Rows) -> dic
     """
     layer, unit = _places(subject)
     selected = np.zeros(len(subject), np.bool_)
-    for each, units in by_layer(state.selection).items():
+    for each, units in by_layer(state.selection.units).items():
         selected[_among(layer, unit, each, units)] = True
-    obeyed = _obeyed(layer, unit, state.shown_edits, state.site)
-    if state.at is not None:
-        doubtful = state.under.possible
-        if state.under.certain and state.under.edits is None:
+    obeyed = _obeyed(layer, unit, state.shown_edits, state.pane.site)
+    if state.time.at is not None:
+        doubtful = state.time.under.possible
+        if state.time.under.certain and state.time.under.edits is None:
             obeyed[:] = DOUBT
         for each in {place[1] for place in doubtful}:
-            units_ = tuple(place[2] for place in doubtful if place[:2] == (state.site, each))
+            units_ = tuple(place[2] for place in doubtful if place[:2] == (state.pane.site, each))
             obeyed[_among(layer, unit, each, units_)] = DOUBT
-    now = _obeyed(layer, unit, state.standing.edits, state.site)
+    now = _obeyed(layer, unit, state.editing.standing.edits, state.pane.site)
     columns = {"layer": layer, "unit": unit, "value": values, "selected": selected}
     return {**columns, "edit": obeyed, "edit_now": now}
 

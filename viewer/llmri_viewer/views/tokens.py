@@ -8,8 +8,8 @@ from llmri_look.view_names import ViewName
 from llmri_protocol.messages import Candidate, LogitLens, ReadLens
 from llmri_protocol.messages import Command as Request
 from llmri_viewer.model.history.store import ScanStore
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.measured.measuring import UNNUMBERED, Asked
 from llmri_viewer.model.state import Link, ViewState
 from llmri_viewer.views.barless import whole
@@ -50,11 +50,11 @@ def parts(state: ViewState) -> tuple[Box, Box, Box]:
 
 def lens_rows(state: ViewState) -> LensRows:
     """Return the rows in sight; the shown layer is one of them."""
-    box, layers = parts(state)[2], state.card.layers if state.card else 1
+    box, layers = parts(state)[2], state.connection.card.layers if state.connection.card else 1
     body = Box(box.x, box.y + HEAD, box.width, max(1, box.height - HEAD))
     pitch = max(PITCH_LEAST, min(PITCH_MOST, body.height // layers))
     count = max(1, min(layers, body.height // pitch))
-    first = max(0, min(state.layer - count // 2, layers - count))
+    first = max(0, min(state.pane.layer - count // 2, layers - count))
     return LensRows(box.row(0, HEAD), body.row(0, count * pitch), first, count, pitch)
 
 
@@ -76,7 +76,7 @@ def _candidates(rows: list[tuple[int, int, Candidate]]) -> dict[str, Column]:
 
 def is_of_now(asked: Asked, state: ViewState) -> bool:
     """Tell whether something was asked of the shown token under the edits that stand, and these stayed."""
-    return not asked.disturbed and asked.at == state.at and asked.edits == state.standing.edits
+    return not asked.disturbed and asked.at == state.time.at and asked.edits == state.editing.standing.edits
 
 
 class TokensView(PlainView):
@@ -96,24 +96,29 @@ class TokensView(PlainView):
         That is of the token at which time is held, or of a turn's last one: never of each token that comes,
         and never twice at once, or again after a failure.
         """
-        if state.at is None or state.card is None or not state.card.lens:
+        if state.time.at is None or state.connection.card is None or not state.connection.card.lens:
             return None
-        if state.read_only:
+        if state.connection.read_only:
             return None
-        turn = store.turns.get(state.at.turn)
-        if state.link.link is not Link.CONNECTED or state.replaying or turn is None or turn.end is None:
+        turn = store.turns.get(state.time.at.turn)
+        if (
+            state.connection.link.link is not Link.CONNECTED
+            or state.time.replaying
+            or turn is None
+            or turn.end is None
+        ):
             return None
         known = (state.measurements.answers.get("lens"), state.measurements.failures.get("lens"))
         if "lens" in state.measurements.pending or any(
             is_of_now(each.asked, state) for each in known if each
         ):
             return None
-        return ReadLens(id=UNNUMBERED, turn=state.at.turn, token=state.at.token, most=CANDIDATES)
+        return ReadLens(id=UNNUMBERED, turn=state.time.at.turn, token=state.time.at.token, most=CANDIDATES)
 
     def table(self, state: ViewState, store: ScanStore, /) -> Table | None:
         """See `View`: the candidates for the token after the shown one, then what each layer would say."""
-        turn = store.turns.get(state.at.turn) if state.at else None
-        came = turn.tokens.get(state.at.token + 1) if turn and state.at else None
+        turn = store.turns.get(state.time.at.turn) if state.time.at else None
+        came = turn.tokens.get(state.time.at.token + 1) if turn and state.time.at else None
         rows = [(-1, rank, each) for rank, each in enumerate(came.top)] if came else []
         given = len(rows)
         lens = state.measurements.answer(LogitLens)
@@ -138,6 +143,9 @@ class TokensView(PlainView):
     def layer_at(self, state: ViewState, at: At, /) -> int | None:
         """See `View`."""
         rows = lens_rows(state)
-        if state.card is None or not state.card.lens or not rows.box.holds(*at):
+        if state.connection.card is None or not state.connection.card.lens or not rows.box.holds(*at):
             return None
         return rows.first + int(at[1] - rows.box.y) // rows.pitch
+
+
+VIEWS = (TokensView(),)

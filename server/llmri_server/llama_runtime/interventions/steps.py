@@ -1,5 +1,6 @@
 """The arithmetic of edits on rows in float32, `[positions, width]`: each touches the units it names only."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -89,3 +90,7 @@ class Resampling:
         """Put each position's sample in."""
         drawn = self._numbers[positions % len(self._numbers)]
         rows[:, self.touched] = self._samples[drawn]
+
+
+# How the units of an operation that takes a number are changed.
+STEPS: Mapping[str, Callable[[Numbers, Floats], Step]] = {"scale": Scaling, "add": Adding, "set": Replacing}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from llmri_server.runtime import ChatMessage, LoadError, PromptError, StoppedError
+from llmri_server.runtime import ChatMessage, GivenReply, LoadError, PromptError, StoppedError
 from llmri_server.runtimes.common.templates import ChatTemplate
 
 Stop = threading.Event | None
@@ -79,10 +79,20 @@ class PromptWriter(ABC):
         """
         if stop is not None and stop.is_set():
             raise StoppedError("the prompt was stopped before it was written")
-        if self._template is None:
-            text = "".join(message["content"] for message in conversation)
-            return self._tokens(text, add_special=True) or [self._beginning()]
-        return self._tokens(self._template.text(conversation, stop), add_special=False)
+        text = self._text(conversation, stop)
+        ids = self._tokens(text, add_special=self._template is None)
+        return ids if ids or self._template is not None else [self._beginning()]
+
+    def given_reply(self, conversation: Sequence[ChatMessage], reply: str) -> GivenReply:
+        """Return the tokens of a conversation and of a reply to it, cut out of the tokens of both together.
+
+        Raises:
+            PromptError: It cannot be written; the message is one sentence.
+        """
+        text, plain = self._text(conversation), self._template is None
+        asked = self._tokens(text, add_special=plain)
+        whole = self._tokens(text + reply, add_special=plain)
+        return GivenReply(tuple(asked or self.ids(conversation)), tuple(whole[len(asked) :]))
 
     def text_ids(self, text: str) -> list[int]:
         """Return the tokens of a plain text.
@@ -104,6 +114,12 @@ class PromptWriter(ABC):
             raise LoadError(str(error)) from None
         if not self._tokens(PROBE, add_special=False) or not ids:
             raise LoadError(f"the tokenizer makes no tokens of {PROBE!r}: its vocabulary is empty or broken")
+
+    def _text(self, conversation: Sequence[ChatMessage], stop: Stop = None) -> str:
+        """Return a conversation as it is written, up to where the reply begins."""
+        if self._template is None:
+            return "".join(message["content"] for message in conversation)
+        return self._template.text(conversation, stop)
 
     @abstractmethod
     def _tokens(self, text: str, *, add_special: bool) -> list[int]:

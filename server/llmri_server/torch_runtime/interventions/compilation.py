@@ -13,6 +13,10 @@ from llmri_server.torch_runtime.interventions.gates import Gate
 from llmri_server.torch_runtime.interventions.live import Draw, Live, Opening
 from llmri_server.torch_runtime.interventions.program import Program
 from llmri_server.torch_runtime.interventions.steps import (
+    ADDENDS,
+    FACTORS,
+    VALUES,
+    Number,
     Replacement,
     Resampling,
     Steering,
@@ -100,10 +104,10 @@ class _Making:
 
     def _unit_edits(self, group: "_Group", factor: float) -> UnitEdits:
         """Make the rows of one group; what is added or set is divided by what the model multiplies with."""
-        addends = group.row("add", -0.0, lambda edit, _unit: edit.value / factor)
+        addends = group.row(ADDENDS, -0.0, factor)
         if addends is not None and rounds_addends(self._dtype, self._device):
             addends = addends.to(self._dtype).float()
-        factors = group.row("scale", 1.0, lambda edit, _unit: edit.value)
+        factors = group.row(FACTORS, 1.0)
         return UnitEdits(
             touched=group.mask(group.units),
             factors=None if factors is None else narrowed(factors, self._dtype),
@@ -113,17 +117,18 @@ class _Making:
         )
 
     def _replacement(self, group: "_Group", factor: float) -> Replacement | None:
-        constant = group.row("set", 0.0, lambda edit, _unit: edit.value / factor)
-        here = group.of("set")
-        for edit in {id(edit): edit for edit in group.of("mean").values()}.values():
-            units = [unit for unit, its in group.of("mean").items() if its is edit]
+        constant = group.row(VALUES, 0.0, factor)
+        here = group.of(lambda edit: edit.op in VALUES)
+        averaged = group.of(lambda edit: edit.operation.averaged)
+        for edit in {id(edit): edit for edit in averaged.values()}.values():
+            units = [unit for unit, its in averaged.items() if its is edit]
             constant = torch.zeros(group.width, device=self._device) if constant is None else constant
             constant[units] = self._baselines.mean(group.place, edit)[units]
             here |= dict.fromkeys(units, edit)
         return None if constant is None else Replacement(group.mask(here), narrowed(constant, self._dtype))
 
     def _resamplings(self, group: "_Group") -> Iterable[Resampling]:
-        sampled = group.of("resample")
+        sampled = group.of(lambda edit: edit.operation.sampled and not edit.operation.averaged)
         for seed in dict.fromkeys(edit.seed for edit in sampled.values()):
             bank = self._baselines.samples(group.place)
             draw = self._draws.setdefault((seed, len(bank)), Draw(seed, len(bank), self._device))
@@ -140,17 +145,17 @@ class _Group:
     device: torch.device
     units: Mapping[int, Edit]
 
-    def of(self, op: str) -> dict[int, Edit]:
-        """Return the units with this operation."""
-        return {unit: edit for unit, edit in self.units.items() if edit.op == op}
+    def of(self, meant: Callable[[Edit], bool]) -> dict[int, Edit]:
+        """Return the units with edits of one kind."""
+        return {unit: edit for unit, edit in self.units.items() if meant(edit)}
 
-    def row(self, op: str, elsewhere: float, value: Callable[[Edit, int], float]) -> Tensor | None:
-        """Return float32 `[width]` with a value for each unit of this operation, or None without any."""
-        units = self.of(op)
+    def row(self, numbers: Mapping[str, Number], elsewhere: float, divisor: float = 1.0) -> Tensor | None:
+        """Return float32 `[width]` with a number for each unit of these operations, or None without any."""
+        units = self.of(lambda edit: edit.op in numbers)
         if not units:
             return None
         row = torch.full((self.width,), elsewhere, dtype=torch.float32)
-        values = [value(edit, unit) for unit, edit in units.items()]
+        values = [numbers[edit.op](edit) / divisor for edit in units.values()]
         row[list(units)] = torch.tensor(values, dtype=torch.float32)
         return row.to(self.device)
 

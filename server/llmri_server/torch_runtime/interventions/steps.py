@@ -5,6 +5,7 @@ for bit, for every x that is a number, and a replacement chooses. Half precision
 rounded once, by PyTorch itself or here, as `h[..., units] *= value` is.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
@@ -12,10 +13,17 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from llmri_protocol.messages import Edit
 from llmri_server.torch_runtime.interventions.gates import Strength, Strengths
 from llmri_server.torch_runtime.interventions.live import Draw
 
 WHOLE = slice(None)  # all positions of a pass
+
+# What a unit is multiplied by, what is added to it, or what is put in its place, by its edit's operation.
+Number = Callable[[Edit], float]
+FACTORS: Mapping[str, Number] = {"scale": lambda edit: edit.value}
+ADDENDS: Mapping[str, Number] = {"add": lambda edit: edit.value}
+VALUES: Mapping[str, Number] = {"set": lambda edit: edit.value}
 
 
 @cache

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 
 HEIGHT = 3 * UNIT  # of ticks and their numbers
 TICK = 4

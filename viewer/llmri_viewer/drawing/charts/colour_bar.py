@@ -9,8 +9,8 @@ from llmri_look.colours import colour
 from llmri_look.colours.colour import Bytes, Scale
 from llmri_look.colours.theme import Colour
 from llmri_viewer.drawing.canvas import Align, Canvas
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 
 BAR = 12
 TICKS = 5

@@ -13,7 +13,8 @@ from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import edit_colour
 from llmri_viewer.model.layout.columns import Columns
 from llmri_viewer.model.layout.geometry import Box
-from llmri_viewer.model.state import Selection, by_layer
+from llmri_viewer.model.state import by_layer
+from llmri_viewer.model.state_groups import Selection
 
 LEAST = 3  # pixels across
 SHAPED_FROM = 4  # pixels high, from which marks differ in shape too

@@ -90,10 +90,10 @@ def _installed(char: str) -> Path | None:
     program = shutil.which("fc-match")
     if program is None:
         return _common() if sys.platform in {"win32", "darwin"} else None
-    wish = f"sans-serif:charset={ord(char):x}:scalable=true"
+    pattern = f"sans-serif:charset={ord(char):x}:scalable=true"
     try:
         answer = subprocess.run(
-            [program, "--format", "%{file}", wish],
+            [program, "--format", "%{file}", pattern],
             capture_output=True,
             text=True,
             timeout=FINDER_SECONDS,

@@ -3,8 +3,8 @@
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.model.goto import EXAMPLES, read
 from llmri_viewer.model.history.store import ScanStore
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.state import ViewState
 
 WIDEST = 60 * UNIT
@@ -13,24 +13,22 @@ ROW = 20
 KEYS = 9 * UNIT
 
 
-def draw(canvas: Canvas, under: Box, state: ViewState, store: ScanStore) -> None:
+def draw(canvas: Canvas, under: Box, typed: str, state: ViewState, store: ScanStore) -> None:
     """Draw the box in the upper middle of a part of the window; examples while it is empty."""
-    if state.goto is None:
-        return
     theme = canvas.theme
     width = min(WIDEST, under.width - 2 * UNIT)
-    rows = len(EXAMPLES) if not state.goto else 1
+    rows = len(EXAMPLES) if not typed else 1
     height = min(LINE + rows * ROW + 2 * UNIT, under.height)
     box = Box(under.x + (under.width - width) // 2, under.y + UNIT, width, height)
     canvas.veil(Box(box.x - 4, box.y - 4, box.width + 8, box.height + 8), theme.background, 0.6)
     canvas.fill(box, theme.panel, 8)
     canvas.outline(box, theme.accent, 1, 8)
     inner = box.inset(2 * UNIT, 0)
-    _typed(canvas, inner.row(0, LINE), state.goto)
+    _line(canvas, inner.row(0, LINE), typed)
     below = Box(inner.x, inner.y + LINE, inner.width, max(0, box.bottom - UNIT - inner.y - LINE))
-    if state.goto:
-        reading = read(state.goto, state, store)
-        ink = theme.warning if reading.wrong else theme.text if reading.place else theme.dim
+    if typed:
+        reading = read(typed, state, store)
+        ink = theme.warning if reading.wrong else theme.text if reading.destination else theme.dim
         canvas.text(below.row(0, ROW), reading.sentence, colour=ink)
         return
     for number, (example, meaning) in enumerate(EXAMPLES[: below.height // ROW]):
@@ -39,7 +37,7 @@ def draw(canvas: Canvas, under: Box, state: ViewState, store: ScanStore) -> None
         canvas.text(Box(row.x + KEYS, row.y, row.width - KEYS, ROW), meaning, colour=theme.dim)
 
 
-def _typed(canvas: Canvas, line: Box, typed: str) -> None:
+def _line(canvas: Canvas, line: Box, typed: str) -> None:
     """Write what is typed, its end always in sight, and a bar where the next letter goes."""
     theme = canvas.theme
     used = canvas.text(line, "Go to", face="bold", colour=theme.accent)

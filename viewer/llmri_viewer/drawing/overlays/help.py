@@ -8,8 +8,8 @@ from llmri_look.keys.bindings import Bindings
 from llmri_look.keys.keysheet import Line, Section, sections_for
 from llmri_look.view_names import Mode
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 
 ROWS = (20, 18, 16)  # heights of a row, from the one liked best to the least that can be read
 HEADING = 24
@@ -32,7 +32,7 @@ class Block:
         return HEADING + len(self.lines) * row + UNIT
 
 
-Column = tuple[Block, ...]
+HelpColumn = tuple[Block, ...]
 
 
 def draw(canvas: Canvas, window: Box, table: Bindings, mode: Mode, page: int) -> None:
@@ -71,7 +71,7 @@ def _block(section: Section, *, here: bool) -> Block:
 
 
 @lru_cache(maxsize=16)
-def _laid(blocks: tuple[Block, ...], height: int, wide: int) -> tuple[list[Column], int]:
+def _laid(blocks: tuple[Block, ...], height: int, wide: int) -> tuple[list[HelpColumn], int]:
     """Return columns of such a height and their rows' height: the largest with the fewest pages.
 
     Columns of a single page are as short as they may be, and so about as long as one another.
@@ -85,7 +85,7 @@ def _laid(blocks: tuple[Block, ...], height: int, wide: int) -> tuple[list[Colum
     return next((found for found in even if len(found) <= wide), columns), row
 
 
-def _columns(blocks: tuple[Block, ...], height: int, row: int) -> list[Column]:
+def _columns(blocks: tuple[Block, ...], height: int, row: int) -> list[HelpColumn]:
     """Fill columns from the top; a block that does not fit goes on in the next one."""
     columns: list[list[Block]] = [[]]
     left = height
@@ -116,7 +116,7 @@ def _title(canvas: Canvas, row: Box, table: Bindings, page: int, pages: int) -> 
     )
 
 
-def _column(canvas: Canvas, box: Box, column: Column, row: int) -> None:
+def _column(canvas: Canvas, box: Box, column: HelpColumn, row: int) -> None:
     theme = canvas.theme
     top = 0
     for block in column:

@@ -3,8 +3,8 @@
 from llmri_look.keys.bindings import Bindings
 from llmri_look.keys.keynames import together
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 
 ROW = 22
 HEADING = 30

@@ -8,9 +8,9 @@ from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.charts import colour_bar
 from llmri_viewer.drawing.panels import cluster
 from llmri_viewer.model.clusters import cluster_words
-from llmri_viewer.model.layout import face
-from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.views import legend
 from llmri_viewer.views.picture import Picture
@@ -35,7 +35,7 @@ def draw(canvas: Canvas, box: Box, state: ViewState, picture: Picture | None) ->
     free = Box(box.x, box.y, max(0, box.width - room - UNIT), box.height)
     left = box.x + canvas.text(free, title, size=LARGE, face="bold") + UNIT
     rest = Box(left, box.y, max(0, free.right - UNIT - left), box.height)
-    where = ", ".join(filter(None, ("as difference" if state.difference else "", where)))
+    where = ", ".join(filter(None, ("as difference" if state.look.difference else "", where)))
     parts = words.clauses(where)
     cut = where if len(parts) == 1 and rest.width >= PART_LEAST else ""
     shown = canvas.fitting(parts, rest.width) or cut
@@ -45,59 +45,66 @@ def draw(canvas: Canvas, box: Box, state: ViewState, picture: Picture | None) ->
 
 def draw_bar(canvas: Canvas, box: Box, state: ViewState, picture: Picture) -> None:
     """Draw the colours with numbers under them and the scale in words."""
-    table = colour.table(state.colour_map, canvas.theme.name)
-    colour_bar.draw(canvas, box, table, picture.scale, (views.of(state).scale_words(state), state.colour_map))
+    table = colour.table(state.look.colour_map, canvas.theme.name)
+    colour_bar.draw(
+        canvas, box, table, picture.scale, (views.of(state).scale_words(state), state.look.colour_map)
+    )
 
 
 def _reading(state: ViewState, picture: Picture | None) -> Variants:
     """Return the unit under the pointer with its value, or else the only selected one."""
     view, subject = views.of(state), views.of(state).subject(state)
-    index = view.read_at(state, state.pointer, picture.values) if state.pointer and picture else None
-    if subject is not None and index is None and (not view.of_clusters or len(state.selection) == 1):
-        here = (subject.index(place) for place in sorted(state.selection))
+    index = (
+        view.read_at(state, state.window.pointer, picture.values)
+        if state.window.pointer and picture
+        else None
+    )
+    if subject is not None and index is None and (not view.of_clusters or len(state.selection.units) == 1):
+        here = (subject.index(place) for place in sorted(state.selection.units))
         index = next((index for index in here if index is not None), None)
     if index is None or subject is None or picture is None or index >= picture.values.size:
         return ()
     layer, unit = subject.place(index)
-    edit = state.shown_units.get((state.site, layer, unit))
-    now = state.later_units.get((state.site, layer, unit))
+    edit = state.shown_units.get((state.pane.site, layer, unit))
+    now = state.later_units.get((state.pane.site, layer, unit))
     edited = f"  {edit_words.amount(edit)}" if edit is not None else ""
     edited += f"  {edit_words.amount(now)} now" if now is not None else ""
     name = f"layer {layer}  unit {unit}" if view.of_clusters or len(subject.layers) > 1 else f"unit {unit}"
     edited += "  protected" if (layer, unit) in state.protected else ""
-    number = int(state.clusters.clustering.labels[index]) if view.of_clusters and state.clusters else -1
+    number = int(state.atlas.clustering.labels[index]) if view.of_clusters and state.atlas else -1
     if number >= 0:
         name = f"cluster {number}  {name}"
-    alone = not _folded(state) or (layer, unit) not in state.selection
+    alone = not _folded(state) or (layer, unit) not in state.selection.units
     value = f"{name}  {words.number(float(picture.values[index]))}{edited}"
-    return (value,) if alone else (f"{value}  of {len(state.selection)} selected", value)
+    return (value,) if alone else (f"{value}  of {len(state.selection.units)} selected", value)
 
 
 def _folded(state: ViewState) -> bool:
     """Tell whether several units are selected, and there is no side panel to say so."""
-    return len(state.selection) > 1 and face.of(state.size).side is None
+    return len(state.selection.units) > 1 and window_parts.of(state.window.size).side is None
 
 
 def _listed(state: ViewState) -> Variants:
     """Return the size of the cluster whose row of the legend is pointed at."""
-    number = legend.cluster_at(state, state.pointer) if state.pointer else None
-    if number is None or state.clusters is None or state.ranking is None:
+    pointer = state.window.pointer if views.of(state).of_clusters else None
+    number = legend.cluster_at(state, pointer) if pointer else None
+    if number is None or state.atlas is None or state.clusters.ranking is None:
         return ()
-    cluster = state.clusters.clustering.cluster(number)
-    where = words.layers(sorted({layer for layer, _ in state.clusters.places(number)}))
+    cluster = state.atlas.clustering.cluster(number)
+    where = words.layers(sorted({layer for layer, _ in state.atlas.places(number)}))
     size = words.count(cluster.units, "unit")
-    name, fires = f"cluster {number}  {size}", f"mean |z| {state.ranking.of(number):.2f}"
+    name, fires = f"cluster {number}  {size}", f"mean |z| {state.clusters.ranking.of(number):.2f}"
     return f"{name}, {where}  {fires}", f"{name}  {fires}"
 
 
 def _cluster_reading(state: ViewState) -> Variants:
     """Return the selected cluster's evidence beside its null, where the side panel is folded away."""
     found = cluster.shown(state) if views.of(state).of_clusters else None
-    if found is None or state.clusters is None or face.of(state.size).side is not None:
+    if found is None or state.atlas is None or window_parts.of(state.window.size).side is not None:
         return ()
     null = words.number(found.null.inside)
     below = "" if found.real else ", below null"
-    name = cluster_words.correlation(state.clusters.clustering.provenance)
+    name = cluster_words.correlation(state.atlas.clustering.provenance)
     stability, chance = words.number(found.evidence.stability), words.number(found.null.stability)
     inside = f"{name} {words.number(found.evidence.inside)} (null {null})"
     rest = f"  stability {stability} ({chance})"

@@ -6,33 +6,33 @@ from llmri_clustering.clusters import Cluster, TokenLabel
 from llmri_look import words
 from llmri_look.colours import palette
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.drawing.panels.section import HEADING, heading
+from llmri_viewer.drawing.panels.side import HEADING, heading
 from llmri_viewer.model.clusters import cluster_words
 from llmri_viewer.model.clusters.atlas import Atlas, chosen_clusters
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.state import ViewState
 
 ROW = 19
 NUMBER = 9 * UNIT
 HEIGHT = HEADING + 20 * ROW + 2 * UNIT
 TOKENS, TURNS = 5, 3  # written out at most
-Column = tuple[str, str, str]
+Cells = tuple[str, str, str]
 
 
 def shown(state: ViewState) -> Cluster | None:
     """Return the cluster that the panel is about: the one selected last, or else the lowest."""
-    atlas = state.clusters
+    atlas = state.atlas
     if atlas is None:
         return None
-    whole = chosen_clusters(atlas, state.selection)
-    number = state.picked if state.picked in whole else next(iter(whole), None)
+    whole = chosen_clusters(atlas, state.selection.units)
+    number = state.selection.picked if state.selection.picked in whole else next(iter(whole), None)
     return None if number is None else atlas.clustering.cluster(number)
 
 
 def draw(canvas: Canvas, box: Box, state: ViewState, atlas: Atlas, cluster: Cluster) -> None:
     """Draw as many rows as there is room for, the boost amount in the last."""
-    others = len(chosen_clusters(atlas, state.selection)) - 1
+    others = len(chosen_clusters(atlas, state.selection.units)) - 1
     note = f"and {words.count(others, 'other')}" if others else ""
     body = heading(canvas, box, "", note, first=True)
     colour = palette.of_cluster(cluster.number, canvas.theme.name)
@@ -41,7 +41,7 @@ def draw(canvas: Canvas, box: Box, state: ViewState, atlas: Atlas, cluster: Clus
     canvas.text(title, f"Cluster {cluster.number}", face="bold")
     amount = Box(body.x, box.bottom - ROW - UNIT // 2, body.width, ROW)
     canvas.text(amount, "boost amount", colour=canvas.theme.dim)
-    canvas.text(amount, words.factor(state.amount), face="mono", align="right")
+    canvas.text(amount, words.factor(state.editing.amount), face="mono", align="right")
     rows = Box(body.x, body.y, body.width, amount.y - body.y)
     top = _evidence(canvas, rows, atlas, cluster)
     top = _when(canvas, rows, top, cluster)
@@ -127,7 +127,7 @@ def _rows(body: Box, top: int, count: int) -> Iterator[Box]:
         yield body.row(top + number * ROW, ROW)
 
 
-def _row(canvas: Canvas, row: Box, cells: Column, *, dim: bool = False) -> None:
+def _row(canvas: Canvas, row: Box, cells: Cells, *, dim: bool = False) -> None:
     theme = canvas.theme
     canvas.text(
         Box(row.x, row.y, row.width - 2 * NUMBER, ROW), cells[0], colour=theme.dim if dim else theme.text

@@ -7,8 +7,8 @@ from llmri_viewer import views
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.model.clusters import cluster_words
 from llmri_viewer.model.clusters.atlas import Atlas, chosen_clusters
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.views import legend
 from llmri_viewer.views.legend import ROW
@@ -29,7 +29,7 @@ DASHED = "dashed: below null"
 
 def draw(canvas: Canvas, state: ViewState, picture: Picture | None) -> None:
     """Write provenance, counts, the most active clusters and warnings, as far as there is room."""
-    box, atlas = legend.column(state), state.clusters
+    box, atlas = legend.column(state), state.atlas
     if box is None or atlas is None:
         return
     _facts(canvas, box, atlas)
@@ -75,16 +75,16 @@ def _outlines(canvas: Canvas, box: Box, atlas: Atlas, top: int) -> None:
 
 def _ranked(canvas: Canvas, state: ViewState, atlas: Atlas, picture: Picture | None) -> None:
     """List the clusters that fire most in the reply; a bar behind each shows it at the shown token."""
-    heading, ranking = legend.heading(state), state.ranking
+    heading, ranking = legend.heading(state), state.clusters.ranking
     if heading is None or ranking is None:
         return
-    at = None if state.help else state.pointer
+    at = None if state.overlays.help else state.window.pointer
     _heading(canvas, heading, f"active in {ranking.where}", pointed=at is not None and heading.holds(*at))
-    plain = picture is not None and not state.difference and ranking.atlas is atlas
+    plain = picture is not None and not state.look.difference and ranking.atlas is atlas
     scale = legend.scale(state)
     now = ranking.now(picture.values) if plain and scale and picture is not None else None
     pointed = legend.cluster_at(state, at) if at else None
-    selected = chosen_clusters(atlas, state.selection)
+    selected = chosen_clusters(atlas, state.selection.units)
     for number, row in legend.rows(state):
         if number == pointed:
             canvas.fill(row, canvas.theme.raised, 4)

@@ -11,8 +11,8 @@ from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.panels.strip import SURPRISE_FULL
 from llmri_viewer.model.history.store import ScanStore, TokenRef, Turn
 from llmri_viewer.model.history.timeline import GONE, Timeline, codes, edit_changes, timeline_of
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.playback import news_words
 from llmri_viewer.model.state import ViewState
 
@@ -48,17 +48,17 @@ def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore, turn: Tur
     if not line.length:
         canvas.fill(Box(place.x, place.y + (TRACK - THIN) // 2, place.width, THIN), theme.raised)
         return
-    canvas.picture(_shown(store, store.revision, state.site, place.width, theme), place)
+    canvas.picture(_shown(store, store.revision, state.pane.site, place.width, theme), place)
     for pixel in _changes(store, store.revision, place.width):
         canvas.fill(Box(place.x + pixel, place.y - CHANGE, 2, TRACK + CHANGE), theme.warning)
-    here = state.at.turn if state.at else -1
+    here = state.time.at.turn if state.time.at else -1
     fresh = news_words(state, store)
     stop = place.right
     if fresh and box.width < LABEL_LEAST:
         stop -= canvas.text(box.row(0, NUMBERS), fresh, colour=theme.accent, align="right") + UNIT
     _turns(canvas, box, line, here, stop)
-    if state.at is not None:
-        x = place.x + line.place(state.at) * place.width
+    if state.time.at is not None:
+        x = place.x + line.place(state.time.at) * place.width
         canvas.fill(Box(round(x) - 3, place.y - 3, 6, TRACK + 6), theme.panel, 3)
         canvas.fill(Box(round(x) - 2, place.y - 3, 4, TRACK + 6), theme.accent, 2)
     if box.width >= LABEL_LEAST:
@@ -132,7 +132,7 @@ def _label(canvas: Canvas, box: Box, state: ViewState, store: ScanStore, turn: T
     if _changes(store, store.revision, track(box).width):
         used = _sign(canvas, box.row(NUMBERS, NUMBERS))
         box = Box(box.x + used, box.y, max(0, box.width - used), box.height)
-    gone = store.gone[state.site]
+    gone = store.gone[state.pane.site]
     under, fresh = box.row(NUMBERS, NUMBERS), news_words(state, store)
     used = canvas.text(under, fresh, colour=theme.accent, align="right") + UNIT if fresh else 0
     if gone:

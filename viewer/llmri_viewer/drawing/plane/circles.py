@@ -6,10 +6,13 @@ import numpy.typing as npt
 from llmri_look.colours.colour import Bytes
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import edit_colour, ink_on, mark
+from llmri_viewer.drawing.overlays import waiting
+from llmri_viewer.drawing.panels import legend
 from llmri_viewer.drawing.plane import labels
 from llmri_viewer.drawing.plane.inks import edited, grounds, inks, packed, ring_of
 from llmri_viewer.drawing.plane.sheets import Sheets, Still, sheets
 from llmri_viewer.model.clusters.atlas import Atlas, Ints, chosen_clusters
+from llmri_viewer.model.history.store import ScanStore
 from llmri_viewer.model.layout.disc_camera import DiscCamera
 from llmri_viewer.model.layout.geometry import Box
 from llmri_viewer.model.state import ViewState
@@ -20,18 +23,27 @@ Floats = npt.NDArray[np.float64]
 MARK_FROM = 12  # pixels across, below which the tint has to do
 
 
+def paint(
+    canvas: Canvas, state: ViewState, _store: ScanStore, picture: Picture | None, why: waiting.Why
+) -> None:
+    """Draw them with their legend, or how far the clusters have come."""
+    if not waiting.is_waiting(canvas, state, why):
+        legend.draw(canvas, state, picture)
+        draw(canvas, state, picture)
+
+
 def draw(canvas: Canvas, state: ViewState, picture: Picture | None) -> None:
     """Draw the circles; without a picture the units are unlit."""
-    atlas, stage = state.clusters, stage_of(state)
+    atlas, stage = state.atlas, stage_of(state)
     if atlas is None:
         return
     lens = lens_of(state, atlas)
     colours = inks(canvas.theme, atlas, state, picture)
     canvas.clip(stage)
-    if state.flight or not still(canvas, state, lens, stage, colours):
+    if state.pane.flight or not still(canvas, state, lens, stage, colours):
         _hard(canvas, atlas, lens, stage, colours)
     _protected(canvas, state, atlas, lens, stage)
-    if not state.flight:
+    if not state.pane.flight:
         _hovered(canvas, state, lens, stage)
     labels.draw(canvas, state, atlas, lens, stage)
     canvas.clip(None)
@@ -39,11 +51,11 @@ def draw(canvas: Canvas, state: ViewState, picture: Picture | None) -> None:
 
 def still(canvas: Canvas, state: ViewState, lens: DiscCamera, stage: Box, colours: Bytes) -> bool:
     """Colour the pixels that belong to this camera, and mark what is edited; tell whether they are there."""
-    atlas = state.clusters
+    atlas = state.atlas
     if atlas is None:
         return False
     view = Still(atlas, lens, stage, canvas.scale)
-    found = _sheets(canvas, view, chosen_clusters(atlas, state.selection))
+    found = _sheets(canvas, view, chosen_clusters(atlas, state.selection.units))
     if found is None:
         return False
     raster = found.raster
@@ -111,9 +123,16 @@ def _protected(canvas: Canvas, state: ViewState, atlas: Atlas, lens: DiscCamera,
 
 def _hovered(canvas: Canvas, state: ViewState, lens: DiscCamera, stage: Box) -> None:
     """Ring the cluster under the pointer."""
-    number = CirclesView().cluster_at(state, state.pointer) if state.pointer and not state.help else None
-    if number is None or state.clusters is None:
+    number = (
+        CirclesView().cluster_at(state, state.window.pointer)
+        if state.window.pointer and not state.overlays.help
+        else None
+    )
+    if number is None or state.atlas is None:
         return
-    group = state.clusters.cluster_group[number]
-    x, y, radius = state.clusters.packing.groups[group].tolist()
+    group = state.atlas.cluster_group[number]
+    x, y, radius = state.atlas.packing.groups[group].tolist()
     canvas.circle(lens.pixel(stage, x, y), radius * lens.scale(stage) + 1, canvas.theme.text)
+
+
+PAINTERS = {"circles": paint}

@@ -26,11 +26,11 @@ def inks(theme: Theme, atlas: Atlas, state: ViewState, picture: Picture | None) 
     inner = np.full((len(atlas.drawn), 3), blend(theme.dim, theme.panel, 0.5), np.uint8)
     if picture is not None:
         known = np.isfinite(picture.values)
-        table = colour.table(state.colour_map, theme.name)
+        table = colour.table(state.look.colour_map, theme.name)
         inner[known] = colour.paint(picture.values[known], picture.scale, table)
     rim = inner.copy()
-    whole = np.isin(atlas.clustering.labels, chosen_clusters(atlas, state.selection))
-    rim[chosen(atlas, state.selection) & ~whole] = theme.accent
+    whole = np.isin(atlas.clustering.labels, chosen_clusters(atlas, state.selection.units))
+    rim[chosen(atlas, state.selection.units) & ~whole] = theme.accent
     later, effects = edited(atlas, state.later_edits)
     rim[later] = _tints(theme, effects)  # they stand now: what the units show is not of them
     units, effects = edited(atlas, state.shown_edits)

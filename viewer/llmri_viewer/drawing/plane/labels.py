@@ -55,7 +55,7 @@ def draw(canvas: Canvas, state: ViewState, atlas: Atlas, lens: DiscCamera, stage
     theme = canvas.theme
     for label in place(canvas.fonts, atlas, lens, stage):
         canvas.fill(label.plate, theme.background, 4)
-        ink = theme.accent if label.number == state.picked else theme.text
+        ink = theme.accent if label.number == state.selection.picked else theme.text
         canvas.text(label.plate, label.text, colour=ink, align="centre")
 
 

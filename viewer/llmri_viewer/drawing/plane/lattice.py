@@ -13,12 +13,16 @@ from llmri_look.edit_effects import EditEffect, effect_of
 from llmri_protocol.messages import Edit
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import MARK_FROM, TINT, edit_colour, ink_on, mark
+from llmri_viewer.drawing.overlays import waiting
 from llmri_viewer.drawing.palettes import TINT_LEVELS, palette
-from llmri_viewer.model.history.revisions import Place
+from llmri_viewer.model.history.store import ScanStore
+from llmri_viewer.model.history.under import Place
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.geometry import Box, Camera, Grid
-from llmri_viewer.model.state import Selection, ViewState
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.model.state_groups import Selection
 from llmri_viewer.model.unit_selection import UnitSelection
-from llmri_viewer.views.lattice import Ints, Lattice, LatticeView
+from llmri_viewer.views.lattice import GridView, Ints, Lattice, LatticeView
 from llmri_viewer.views.picture import Picture
 
 LINES_FROM = 8  # pixels a cell, below which lines would be all there is
@@ -27,8 +31,26 @@ GUARD = 6  # pixels that the frame of a protected unit has at least
 BETWEEN = 0.55  # of the theme's lines in those between units
 OUTLINED_FROM = 4  # pixels a cell, below which an outline would be all there is
 FRAME_FROM = 12  # pixels a cell, below which the selection has a thin edge only
-Edge = tuple[int, int, int, bool]
-Edges = tuple[list[Edge], list[Edge]]  # along rows, along columns
+OutlinePart = tuple[int, int, int, bool]
+Outline = tuple[list[OutlinePart], list[OutlinePart]]  # along rows, along columns
+
+
+def paint(
+    canvas: Canvas, state: ViewState, _store: ScanStore, picture: Picture | None, why: waiting.Why
+) -> None:
+    """Draw the grid of a layer."""
+    view_or_words(canvas, GridView(), state, picture, why)
+
+
+def view_or_words(
+    canvas: Canvas, view: LatticeView, state: ViewState, picture: Picture | None, why: waiting.Why
+) -> None:
+    """Draw a view, or say why there is nothing to draw."""
+    subject = view.subject(state)
+    if picture is None or subject is None:
+        waiting.say(canvas, view.stage(state) if subject else window_parts.of(state.window.size).view, *why())
+        return
+    draw(canvas, view, subject, state, picture)
 
 
 def draw(
@@ -42,22 +64,22 @@ def draw(
     if lattice is None:
         return
     camera = view.camera(state, lattice.grid)
-    edited = _cells(lattice, subject, state.site, state.shown_units)
+    edited = _cells(lattice, subject, state.pane.site, state.shown_units)
     levels = cell_levels(lattice, picture.levels, edited if camera.cell < MARK_FROM else {})
     canvas.clip(stage)
-    units(canvas, stage, camera, levels, palette(state.colour_map, canvas.theme))
-    if state.grid and camera.cell >= LINES_FROM:
+    units(canvas, stage, camera, levels, palette(state.look.colour_map, canvas.theme))
+    if state.look.grid and camera.cell >= LINES_FROM:
         _lines(canvas, stage, lattice, camera)
     _bounds(canvas, stage, lattice, camera)
     if camera.cell >= MARK_FROM:
         for cell, done in edited.items():
             _edited(canvas, stage, camera.cell_box(lattice.grid, stage, cell), done)
     if camera.cell >= OUTLINED_FROM:
-        for cell, done in _cells(lattice, subject, state.site, state.later_units).items():
+        for cell, done in _cells(lattice, subject, state.pane.site, state.later_units).items():
             _to_come(canvas, stage, camera.cell_box(lattice.grid, stage, cell), done)
     for cell in lattice.cells[_indices(subject, state.protected)].tolist():
         _protected(canvas, camera.cell_box(lattice.grid, stage, cell))
-    _selected(canvas, stage, camera, lattice.grid, lattice.cells[_indices(subject, state.selection)])
+    _selected(canvas, stage, camera, lattice.grid, lattice.cells[_indices(subject, state.selection.units)])
     canvas.clip(None)
 
 
@@ -138,7 +160,7 @@ def empty_cells(lattice: Lattice) -> Ints:
 
 
 @lru_cache(maxsize=4)
-def bounds(lattice: Lattice) -> Edges:
+def bounds(lattice: Lattice) -> Outline:
     """Return the edges between cells with a unit and those without."""
     inside = (lattice.units >= 0).reshape(lattice.grid.rows, lattice.grid.columns)
     return _edges(inside), _edges(inside.T)
@@ -190,14 +212,14 @@ def _selected(canvas: Canvas, stage: Box, camera: Camera, grid: Grid, cells: Int
 
 
 @lru_cache(maxsize=4)
-def _around(grid: Grid, cells: tuple[int, ...]) -> Edges:
+def _around(grid: Grid, cells: tuple[int, ...]) -> Outline:
     """Return the outer edges of some cells."""
     inside = np.zeros((grid.rows, grid.columns), np.bool_)
     inside.ravel()[list(cells)] = True
     return _edges(inside), _edges(inside.T)
 
 
-def _frame(canvas: Canvas, stage: Box, camera: Camera, edges: Edges, *, thick: int, ink: Colour) -> None:
+def _frame(canvas: Canvas, stage: Box, camera: Camera, edges: Outline, *, thick: int, ink: Colour) -> None:
     """Draw the edges of a shape of cells, outside it."""
     left, top, cell = stage.x + round(camera.x), stage.y + round(camera.y), camera.cell
     for line, first, last, before in edges[0]:
@@ -208,7 +230,7 @@ def _frame(canvas: Canvas, stage: Box, camera: Camera, edges: Edges, *, thick: i
         canvas.fill(Box(x, top + first * cell - thick, thick, (last - first) * cell + 2 * thick), ink)
 
 
-def _edges(inside: npt.NDArray[np.bool_]) -> list[Edge]:
+def _edges(inside: npt.NDArray[np.bool_]) -> list[OutlinePart]:
     """Return the edges along the rows of a shape, joined where they meet.
 
     Each is a line between rows, the columns from and to, and whether the shape begins (or ends) there.
@@ -223,3 +245,6 @@ def _edges(inside: npt.NDArray[np.bool_]) -> list[Edge]:
             (*edge, begins) for edge in zip(lines.tolist(), firsts.tolist(), lasts.tolist(), strict=True)
         ]
     return found
+
+
+PAINTERS = {"grid": paint}

@@ -16,7 +16,7 @@ from llmri_viewer.model.layout.disc_camera import DiscCamera
 from llmri_viewer.model.layout.geometry import Box
 
 Ints = npt.NDArray[np.int32]
-Places = npt.NDArray[np.intp]
+Indices = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
 Circles = npt.NDArray[np.float64]
@@ -40,7 +40,7 @@ class Raster:
     """
 
     box: Box
-    ids: Places
+    ids: Indices
     ground: Ints
     soft: Bytes
     groups: Circles
@@ -101,7 +101,7 @@ def _discs(circles: Circles, shape: tuple[int, int]) -> Ints:
     return np.ascontiguousarray(pixels, np.int32)
 
 
-def _units(ids: Places, soft: Bytes, numbers: Places, circles: Floats, units: int) -> None:
+def _units(ids: Indices, soft: Bytes, numbers: Indices, circles: Floats, units: int) -> None:
     """Write the pixels of units into `ids` and `soft`; `circles` is x, y, radius in pixels, `[3, shown]`."""
     if not numbers.size:
         return

@@ -26,7 +26,7 @@ class Still(NamedTuple):
     fineness: int
 
 
-Asked = tuple[Still, Theme, tuple[int, ...]]
+SheetsKey = tuple[Still, Theme, tuple[int, ...]]
 """The clusters in sight, the theme, and the numbers of the selected ones."""
 
 
@@ -46,7 +46,7 @@ class Sheets:
         return image
 
 
-def sheets(asked: Asked) -> Sheets:
+def sheets(asked: SheetsKey) -> Sheets:
     """Make them; it takes several frames."""
     return _sheets(*asked)
 

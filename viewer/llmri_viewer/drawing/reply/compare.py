@@ -6,35 +6,47 @@ from llmri_look.edit_effects import effect_of
 from llmri_protocol.messages import Comparison
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.marks import edit_colour, mark
-from llmri_viewer.drawing.overlays import empty, under_way
+from llmri_viewer.drawing.overlays import waiting
 from llmri_viewer.drawing.reply import divergence
 from llmri_viewer.model.history.store import ScanStore
-from llmri_viewer.model.layout import face
-from llmri_viewer.model.layout.face import UNIT
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.measured.measuring import Asked
 from llmri_viewer.model.state import ViewState
-from llmri_viewer.views.compare import LINE, PADDING, ROW, Cell, Parts, cells, most_scroll, parts, token_at
-from llmri_viewer.views.picture import Picture, Words
+from llmri_viewer.views.compare import (
+    LINE,
+    PADDING,
+    ROW,
+    ReplyParts,
+    TokenPlace,
+    cells,
+    most_scroll,
+    parts,
+    token_at,
+)
+from llmri_viewer.views.picture import Picture
 
 TINT = 0.6  # of the accent, where the divergence is largest
 TINTED_FROM = 0.1  # nats: a reply whose divergences are all far below is hardly tinted
 GAP = 2 * UNIT  # between edits in a line
 
 
-def draw(canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture | None, why: Words) -> None:
+def draw(
+    canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture | None, why: waiting.Why
+) -> None:
     """Draw it."""
     places, found = parts(state), state.measurements.answer(Comparison)
     if found is None:
-        empty.draw(canvas, face.of(state.size).view, *why)
-        under_way.draw(canvas, places.note, state, "comparison", "")
+        waiting.say(canvas, window_parts.of(state.window.size).view, *why())
+        waiting.measurement(canvas, places.note, state, "comparison", "")
         return
     asked, answer = found
     note, warns = _note(state, store, asked, answer)
-    under_way.draw(canvas, places.note, state, "comparison", note, warns=warns)
+    waiting.measurement(canvas, places.note, state, "comparison", note, warns=warns)
     _edits(canvas, places.edits, asked)
-    scroll = min(state.scroll, most_scroll(state))
-    pointed = token_at(state, state.pointer) if state.pointer else None
+    scroll = min(state.pane.scroll, most_scroll(state))
+    pointed = token_at(state, state.window.pointer) if state.window.pointer else None
     for column, title in enumerate(("without the edits", "with them")):
         _head(canvas, places.heads[column], title, _reading(answer, pointed, column))
         _reply(canvas, places.texts[column], answer, column, scroll=scroll)
@@ -45,11 +57,11 @@ def draw(canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture |
 def _note(state: ViewState, store: ScanStore, asked: Asked, answer: Comparison) -> tuple[str, bool]:
     """Say where the replies part, and whether what was compared still holds."""
     if asked.disturbed:
-        again = "; {compare.measure} compares anew" if state.standing.edits else ""
+        again = "; {compare.measure} compares anew" if state.editing.standing.edits else ""
         return f"the edits changed meanwhile: measured under those below, or those after{again}", True
-    if asked.edits != state.standing.edits:
-        now = "other edits stand" if state.standing.edits else "no edit stands"
-        again = "; {compare.measure} compares anew" if state.standing.edits else ""
+    if asked.edits != state.editing.standing.edits:
+        now = "other edits stand" if state.editing.standing.edits else "no edit stands"
+        again = "; {compare.measure} compares anew" if state.editing.standing.edits else ""
         return f"measured under the edits below; {now} now{again}", True
     if asked.turn != max(store.turns, default=0):
         return "measured for an earlier prompt; {compare.measure} compares the last one", True
@@ -115,7 +127,7 @@ def _reply(canvas: Canvas, box: Box, answer: Comparison, column: int, *, scroll:
             canvas.outline(place, theme.accent, 2, 3)
 
 
-def _place(box: Box, cell: Cell, scroll: int) -> Box | None:
+def _place(box: Box, cell: TokenPlace, scroll: int) -> Box | None:
     """Return a cell's pixels, None where its line is out of sight."""
     line = cell.line - scroll
     if not 0 <= line < max(1, box.height // LINE):
@@ -123,7 +135,7 @@ def _place(box: Box, cell: Cell, scroll: int) -> Box | None:
     return Box(box.x + cell.x, box.y + line * LINE, cell.width, LINE - 2)
 
 
-def _more(canvas: Canvas, places: Parts, most: int, scroll: int) -> None:
+def _more(canvas: Canvas, places: ReplyParts, most: int, scroll: int) -> None:
     """Show between the replies which part of the longer one is in sight."""
     if most <= 0:
         return
@@ -134,3 +146,6 @@ def _more(canvas: Canvas, places: Parts, most: int, scroll: int) -> None:
     height = max(8, track.height * places.lines // lines)
     top = track.y + (track.height - height) * scroll // most
     canvas.fill(Box(track.x, top, 4, height), canvas.theme.dim, 2)
+
+
+PAINTERS = {"compare": draw}

@@ -5,8 +5,8 @@ from llmri_protocol.messages import Comparison
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.charts import axes
 from llmri_viewer.drawing.charts.axes import Axis
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.views.compare import chart_of
 
 TITLE = "token"

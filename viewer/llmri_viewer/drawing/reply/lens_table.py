@@ -6,8 +6,8 @@ from llmri_look import words
 from llmri_look.colours.theme import blend
 from llmri_protocol.messages import Candidate, LensLayer, LogitLens
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.tokens import LensRows, leads_from, lens_rows
 
@@ -29,13 +29,13 @@ def draw(canvas: Canvas, state: ViewState, lens: LogitLens) -> None:
     leading = leads_from(lens)
     for layer in lens.layers[rows.first : rows.first + rows.count]:
         row = rows.row(layer.layer)
-        if layer.layer == state.layer:
+        if layer.layer == state.pane.layer:
             canvas.fill(
                 Box(row.x, row.y, NUMBER - 4, row.height - 2),
                 blend(canvas.theme.accent, canvas.theme.background, 0.25),
                 2,
             )
-        ink = canvas.theme.text if layer.layer in {leading, state.layer} else canvas.theme.dim
+        ink = canvas.theme.text if layer.layer in {leading, state.pane.layer} else canvas.theme.dim
         number = Box(row.x, row.y, NUMBER - UNIT, row.height - 2)
         canvas.text(number, str(layer.layer), face="mono", colour=ink, align="right")
         for place, candidate in enumerate(layer.top[:columns]):

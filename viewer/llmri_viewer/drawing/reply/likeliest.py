@@ -8,8 +8,8 @@ from llmri_look.colours.theme import blend
 from llmri_protocol.messages import Candidate, LogitLens, Token
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.model.history.store import ScanStore
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.state import ViewState
 
 ROWS = 10
@@ -24,9 +24,9 @@ BELOW = 3  # rows under the list: the token that came where it is not in it, and
 def draw(canvas: Canvas, box: Box, state: ViewState, store: ScanStore, lens: LogitLens | None) -> None:
     """Draw the candidates: those that the server told with the token, else the last layer's of the lens."""
     theme = canvas.theme
-    turn = store.turns.get(state.at.turn) if state.at else None
-    here = turn.tokens.get(state.at.token) if turn and state.at else None
-    came = turn.tokens.get(state.at.token + 1) if turn and state.at else None
+    turn = store.turns.get(state.time.at.turn) if state.time.at else None
+    here = turn.tokens.get(state.time.at.token) if turn and state.time.at else None
+    came = turn.tokens.get(state.time.at.token + 1) if turn and state.time.at else None
     last = lens.layers[-1] if lens and lens.layers else None
     top = came.top if came and came.top else last.top if last else ()
     entropy = came.entropy if came and came.entropy is not None else last.entropy if last else None

@@ -5,8 +5,8 @@ from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.charts import axes, unit_ticks
 from llmri_viewer.drawing.marks import MARK_FROM, edit_colour, ink_on, mark, mark_protected
 from llmri_viewer.model.layout.columns import Columns
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.state import ViewState, by_layer
 from llmri_viewer.views.all_layers import GUTTER, Bands
 
@@ -28,9 +28,9 @@ def marks(canvas: Canvas, state: ViewState, columns: Columns, bands: Bands, laye
     Of edits that stand now, and that nothing shown here is of yet, there is only a line over the row.
     """
     lane, row = bands.lane_of(layer), bands.row(layer)
-    chosen = unit_ticks.selected(state.selection, layer, columns)
-    done = unit_ticks.edited(state.shown_edits, state.site).get(layer, {})
-    later = unit_ticks.edited(state.later_edits, state.site).get(layer, {})
+    chosen = unit_ticks.selected(state.selection.units, layer, columns)
+    done = unit_ticks.edited(state.shown_edits, state.pane.site).get(layer, {})
+    later = unit_ticks.edited(state.later_edits, state.pane.site).get(layer, {})
     half = (lane.height - lane.height // 5) // 2
     unit_ticks.draw(canvas, lane.row(lane.height - 2 * half, half), chosen, canvas.theme.accent)
     below = lane.row(lane.height - half, half)
@@ -73,22 +73,22 @@ def protected(canvas: Canvas, state: ViewState, columns: Columns, bands: Bands) 
 def labels(canvas: Canvas, state: ViewState, stage: Box, bands: Bands) -> None:
     """Write the layers' numbers, as many as there is room for, and mark the shown one."""
     theme = canvas.theme
-    row = bands.row(state.layer)
+    row = bands.row(state.pane.layer)
     gutter = Box(stage.x, row.y, GUTTER - UNIT // 2, row.height)
     canvas.fill(gutter, blend(theme.accent, theme.background, SHOWN))
     canvas.fill(Box(gutter.x, gutter.y, 3, gutter.height), theme.accent)
     every = -(-LABEL // bands.pitch)
     for layer in range(bands.layers):
-        if layer == state.layer or (layer % every == 0 and abs(layer - state.layer) >= every):
+        if layer == state.pane.layer or (layer % every == 0 and abs(layer - state.pane.layer) >= every):
             middle = bands.row(layer).y + bands.row(layer).height // 2
             place = Box(stage.x, middle - LABEL // 2, GUTTER - UNIT, LABEL)
-            ink = theme.text if layer == state.layer else theme.dim
+            ink = theme.text if layer == state.pane.layer else theme.dim
             canvas.text(place, str(layer), face="mono", colour=ink, align="right")
 
 
 def axis(canvas: Canvas, state: ViewState, bands: Bands) -> None:
     """Number the units below, and show the part in sight."""
-    low, high = state.reach.start * state.width, state.reach.stop * state.width
+    low, high = state.pane.reach.start * state.width, state.pane.reach.stop * state.width
     box = Box(bands.box.x, bands.box.bottom + 2, bands.box.width, axes.HEIGHT)
     axes.across(canvas, box, axes.Axis(low, high, box.x, box.right), "unit")
-    axes.reach_bar(canvas, box.row(axes.HEIGHT + 2, 4), state.reach.start, state.reach.stop)
+    axes.reach_bar(canvas, box.row(axes.HEIGHT + 2, 4), state.pane.reach.start, state.pane.reach.stop)

@@ -11,18 +11,18 @@ from llmri_look.colours.colour import Bytes, Scale
 from llmri_look.colours.theme import Theme
 from llmri_viewer.drawing.canvas import Canvas
 from llmri_viewer.drawing.charts import colour_bar, unit_ticks
-from llmri_viewer.drawing.overlays import empty, under_way
+from llmri_viewer.drawing.overlays import waiting
 from llmri_viewer.drawing.rows import bands as around
 from llmri_viewer.drawing.rows import norms, shifts
 from llmri_viewer.model.history.store import ScanStore
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.columns import Columns
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.all_layers import Bands
 from llmri_viewer.views.influence import InfluenceView, parts
-from llmri_viewer.views.picture import Picture, Words
+from llmri_viewer.views.picture import Picture
 from llmri_viewer.views.values.influence_map import (
     FLOOR,
     KL_FLOOR,
@@ -44,20 +44,22 @@ NOTHING = (
 HATCH = 5  # pixels from one line of a hatching to the next
 
 
-def draw(canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture | None, why: Words) -> None:
+def draw(
+    canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture | None, why: waiting.Why
+) -> None:
     """Draw it."""
     found, columns = influence_map(state, store), VIEW.columns(state)
     places = parts(state)
     if found is None or columns is None:
-        empty.draw(
+        waiting.say(
             canvas,
-            places.stage if state.measurements.pending else face.of(state.size).view,
-            *why,
+            places.stage if state.measurements.pending else window_parts.of(state.window.size).view,
+            *why(),
         )
-        under_way.draw(canvas, places.note, state, "influence", "")
+        waiting.measurement(canvas, places.note, state, "influence", "")
         return
     note, warns = _note(canvas, places.note.width, state, found)
-    under_way.draw(canvas, places.note, state, "influence", note, warns=warns)
+    waiting.measurement(canvas, places.note, state, "influence", note, warns=warns)
     _map(canvas, state, found, columns)
     bands = VIEW.bands(state)
     norms.draw(canvas, places.norms._replace(x=bands.box.right + UNIT), bands, found)
@@ -80,13 +82,13 @@ def _note(canvas: Canvas, room: int, state: ViewState, found: InfluenceMap) -> t
             "not measured: this is what fires together; {influence.measure} measures what ablating does",
             False,
         )
-    if state.selection and ablated_in(answer[0]) != state.selection:
+    if state.selection.units and ablated_in(answer[0]) != state.selection.units:
         return "measured for another selection; {influence.measure} measures this one", True
     if found.nothing:
         return canvas.fitting(NOTHING, room) or NOTHING[-1], True
     count = words.count(len(found.ablated), "unit")
     over = f"{count} ablated, over the {words.count(answer[1].positions, 'token')} up to"
-    if answer[0].at == state.at:
+    if answer[0].at == state.time.at:
         return f"{over} the shown one", False
     at = f"turn {answer[0].at.turn}, token {answer[0].at.token}" if answer[0].at else "another"
     return f"{over} {at}; {{influence.measure}} measures at the shown one", False
@@ -96,7 +98,7 @@ def _bar(canvas: Canvas, state: ViewState, store: ScanStore, found: InfluenceMap
     """Draw the colours of the map with their values and what these are."""
     colour_bar.draw(
         canvas,
-        face.of(state.size).bar,
+        window_parts.of(state.window.size).bar,
         colour.table(found.colour_map, canvas.theme.name),
         found.scale,
         (_legend(state, store, found), found.colour_map),
@@ -114,10 +116,10 @@ def _number(scale: Scale, value: float) -> str:
 def _legend(state: ViewState, store: ScanStore, found: InfluenceMap) -> str:
     over = words.count(found.tokens, "token")
     if found.causal:
-        kind = "fixed" if state.fixed else "automatic"
+        kind = "fixed" if state.look.fixed else "automatic"
         return f"causal: change when ablated, {kind} scale, in standard deviations of each unit over {over}"
-    chosen = words.count(len(state.selection), "selected unit")
-    turn = store.turns.get(state.at.turn) if state.at else None
+    chosen = words.count(len(state.selection.units), "selected unit")
+    turn = store.turns.get(state.time.at.turn) if state.time.at else None
     changed = ", whose edits changed" if turn is not None and turn.passes.changes.size else ""
     return f"co-activation, not causal: correlation with {chosen} over {over} of this turn{changed}"
 
@@ -169,3 +171,6 @@ def _colours(found: InfluenceMap, columns: Columns, theme: Theme) -> Bytes:
     painted = colour.paint(rows, found.scale, colour.table(found.colour_map, theme.name))
     painted[np.isnan(rows)] = theme.panel
     return painted
+
+
+PAINTERS = {"influence": draw}

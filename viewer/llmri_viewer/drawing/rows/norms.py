@@ -5,8 +5,8 @@ import numpy as np
 from llmri_look import words
 from llmri_look.colours.theme import blend
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.views.all_layers import Bands
 from llmri_viewer.views.values.influence_map import InfluenceMap
 

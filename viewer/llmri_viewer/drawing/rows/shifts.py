@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from llmri_look import words
 from llmri_protocol.messages import Shift
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.model.state import ViewState
 from llmri_viewer.views.values.influence_map import KL_FLOOR, measured
 

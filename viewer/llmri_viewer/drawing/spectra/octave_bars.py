@@ -3,8 +3,8 @@
 import numpy as np
 
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
+from llmri_viewer.model.layout.window_parts import UNIT
 from llmri_viewer.views.values.spectra import Curve
 
 BAR = 6

@@ -4,13 +4,13 @@ import numpy as np
 
 from llmri_look import words
 from llmri_viewer.drawing.canvas import Canvas
-from llmri_viewer.drawing.overlays import empty
+from llmri_viewer.drawing.overlays import waiting
 from llmri_viewer.drawing.spectra import octave_bars, spectral_signal, spectrogram, spectrum
 from llmri_viewer.model.history.store import ScanStore
-from llmri_viewer.model.layout import face
+from llmri_viewer.model.layout import window_parts
 from llmri_viewer.model.layout.reach import Reach
 from llmri_viewer.model.state import ViewState
-from llmri_viewer.views.picture import Picture, Words
+from llmri_viewer.views.picture import Picture
 from llmri_viewer.views.spectral import SpectralView
 from llmri_viewer.views.values import signals, spectra
 from llmri_viewer.views.values.signals import Signal
@@ -18,14 +18,16 @@ from llmri_viewer.views.values.signals import Signal
 VIEW = SpectralView()
 
 
-def draw(canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture | None, why: Words) -> None:
+def draw(
+    canvas: Canvas, state: ViewState, store: ScanStore, _picture: Picture | None, why: waiting.Why
+) -> None:
     """Draw it, or say what is missing."""
-    by_units = state.spectrum == "units"
+    by_units = state.look.spectrum == "units"
     signal = signals.over_units(state, store) if by_units else signals.over_tokens(state, store)
     if signal is None:
-        empty.draw(canvas, face.of(state.size).view, *why)
+        waiting.say(canvas, window_parts.of(state.window.size).view, *why())
         return
-    _moving(canvas, state, signal) if state.spectrum == "spectrogram" else _curve(canvas, state, signal)
+    _moving(canvas, state, signal) if state.look.spectrum == "spectrogram" else _curve(canvas, state, signal)
 
 
 def _curve(canvas: Canvas, state: ViewState, signal: Signal) -> None:
@@ -37,7 +39,7 @@ def _curve(canvas: Canvas, state: ViewState, signal: Signal) -> None:
     order = f"dashed ({words.TIMES}1): the same in random order"
     said = f"amplitude of {_series(signal)}, mean and slope taken out; {order}"
     spectrum.draw(canvas, parts, state, signal, found, said=said)
-    octave_bars.draw(canvas, face.of(state.size).bar, found, signal.along)
+    octave_bars.draw(canvas, window_parts.of(state.window.size).bar, found, signal.along)
 
 
 def _moving(canvas: Canvas, state: ViewState, signal: Signal) -> None:
@@ -45,7 +47,7 @@ def _moving(canvas: Canvas, state: ViewState, signal: Signal) -> None:
     if found is None:
         _without(canvas, state, signal, spectra.FEWEST_MOVING)
         return
-    _signal(canvas, state, signal, state.reach)
+    _signal(canvas, state, signal, state.pane.reach)
     said = f"cycles per token, in windows of {found.length} tokens, mean and slope of each taken out"
     if found.series < len(signal.units):
         said += f"; {found.series} of {signal.of} units"
@@ -57,7 +59,7 @@ def _signal(canvas: Canvas, state: ViewState, signal: Signal, reach: Reach) -> N
     box = VIEW.parts(state).signal
     if box is None:
         return
-    change = "change of the " if state.difference else ""
+    change = "change of the " if state.look.difference else ""
     if signal.along == "unit":
         spectral_signal.heading(canvas, box, f"{change}activation of each unit")
         spectral_signal.over_units(canvas, box, state, signal)
@@ -89,4 +91,7 @@ def _without(canvas: Canvas, state: ViewState, signal: Signal, fewest: int) -> N
         )
     elif not np.isfinite(signal.values).all():
         why = "Some of these activations are not finite, and have none."
-    empty.draw(canvas, face.of(state.size).view, "No spectrum", why)
+    waiting.say(canvas, window_parts.of(state.window.size).view, "No spectrum", why)
+
+
+PAINTERS = {"spectral": draw}

@@ -30,7 +30,7 @@ def over_units(canvas: Canvas, box: Box, state: ViewState, signal: Signal) -> No
     inks, shown = _inks(canvas, box, state, signal, seen)
     canvas.levels(_bars(values, shown, up, box), inks, box)
     canvas.line((box.x, up.pixel(0)), (box.right - 1, up.pixel(0)), canvas.theme.line)
-    place = "place in the layout" if state.by_layout else "unit"
+    place = "place in the layout" if state.look.by_layout else "unit"
     axes.across(canvas, box.row(box.height, AXIS), Axis(0, len(signal.places), box.x, box.right), place)
 
 
@@ -51,14 +51,18 @@ def _inks(
             shown[start:end] = len(inks)
         inks.append(ink)
 
-    guarded = placed(by_layer(state.protected).get(state.layer, ()))
+    guarded = placed(by_layer(state.protected).get(state.pane.layer, ()))
     unit_ticks.draw(canvas, lane, unit_ticks.runs(seen, guarded), theme.warning)
-    chosen = placed(by_layer(state.selection).get(state.layer, ()))
+    chosen = placed(by_layer(state.selection.units).get(state.pane.layer, ()))
     inked(unit_ticks.runs(seen, chosen), theme.accent)
     unit_ticks.draw(canvas, lane, unit_ticks.runs(seen, chosen), theme.accent)
-    for kind, units in unit_ticks.edited(state.later_edits, state.site).get(state.layer, {}).items():
+    for kind, units in (
+        unit_ticks.edited(state.later_edits, state.pane.site).get(state.pane.layer, {}).items()
+    ):
         unit_ticks.draw_edits(canvas, lane, seen, {kind: placed(units)}, now=True)
-    for kind, units in unit_ticks.edited(state.shown_edits, state.site).get(state.layer, {}).items():
+    for kind, units in (
+        unit_ticks.edited(state.shown_edits, state.pane.site).get(state.pane.layer, {}).items()
+    ):
         inked(unit_ticks.runs(seen, placed(units)), edit_colour(theme, kind))
         unit_ticks.draw_edits(canvas, lane, seen, {kind: placed(units)})
     return inks, shown
@@ -107,8 +111,8 @@ def token_axis(signal: Signal, box: Box, reach: Reach) -> Axis:
 
 def cursor(canvas: Canvas, box: Box, state: ViewState, across: Axis) -> None:
     """Show where the shown token is."""
-    if state.at is not None and across.low <= state.at.token <= across.high:
-        x = across.pixel(state.at.token)
+    if state.time.at is not None and across.low <= state.time.at.token <= across.high:
+        x = across.pixel(state.time.at.token)
         canvas.line((x, box.y), (x, box.bottom - 1), canvas.theme.accent)
 
 

@@ -8,10 +8,11 @@ from llmri_viewer.drawing.charts import axes
 from llmri_viewer.drawing.charts.axes import Axis
 from llmri_viewer.drawing.spectra import graph
 from llmri_viewer.drawing.spectra.graph import Graph
-from llmri_viewer.model.layout.face import UNIT
 from llmri_viewer.model.layout.geometry import Box
-from llmri_viewer.model.state import At, ViewState
-from llmri_viewer.views.spectral import AXIS, BAR, GUTTER, LINE, Parts
+from llmri_viewer.model.layout.window_parts import UNIT
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.model.state_groups import At
+from llmri_viewer.views.spectral import AXIS, BAR, GUTTER, LINE, SpectrumParts
 from llmri_viewer.views.values.signals import Signal
 from llmri_viewer.views.values.spectra import Curve, step_of
 
@@ -20,21 +21,27 @@ ARROW = 5  # pixels
 PERIODS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
 
 
-def draw(canvas: Canvas, parts: Parts, state: ViewState, signal: Signal, curve: Curve, *, said: str) -> None:
+def draw(
+    canvas: Canvas, parts: SpectrumParts, state: ViewState, signal: Signal, curve: Curve, *, said: str
+) -> None:
     """Draw the curve, its axes, and the reading under the pointer; `said` names it."""
     plot, highest = parts.plot, 0.5 / step_of(signal)
-    across = Axis(state.reach.start * highest, state.reach.stop * highest, plot.x, plot.right)
-    shown = Graph(curve, plot, across, graph.vertical(curve, plot, log=state.log, clip=state.clip))
-    canvas.levels(graph.image(shown, scale=canvas.scale, grid=state.grid), graph.shades(canvas.theme), plot)
+    across = Axis(state.pane.reach.start * highest, state.pane.reach.stop * highest, plot.x, plot.right)
+    shown = Graph(curve, plot, across, graph.vertical(curve, plot, log=state.look.log, clip=state.look.clip))
+    canvas.levels(
+        graph.image(shown, scale=canvas.scale, grid=state.look.grid), graph.shades(canvas.theme), plot
+    )
     canvas.clip(plot)
     _arrows(canvas, shown)
     _dashes(canvas, plot, shown.up.pixel(curve.flat))
     canvas.clip(None)
     axes.across(canvas, plot.row(plot.height, AXIS), across, f"cycles per {signal.along}")
     axes.up(canvas, Box(plot.x - GUTTER, plot.y, GUTTER, plot.height), shown.up)
-    axes.reach_bar(canvas, plot.row(plot.height + AXIS, BAR - 4), state.reach.start, state.reach.stop)
+    axes.reach_bar(
+        canvas, plot.row(plot.height + AXIS, BAR - 4), state.pane.reach.start, state.pane.reach.stop
+    )
     _periods(canvas, plot, across)
-    head(canvas, parts.heading, said, _reading(canvas, shown, state.pointer, signal.along))
+    head(canvas, parts.heading, said, _reading(canvas, shown, state.window.pointer, signal.along))
 
 
 def head(canvas: Canvas, box: Box, said: str, reading: str) -> None:

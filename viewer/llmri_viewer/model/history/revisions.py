@@ -1,124 +1,16 @@
-"""Which edits a pass was computed under: a table of what stood when, from the order in which news arrives.
+"""Which edits a pass was computed under: by the number that came with it, else by the order of the news.
 
-The wire tells which edits stand, and not with a token or scan which of them it was computed under. A server
-puts a change in force from the next pass on, and tells it then: what arrives before was computed under the
-edits before, what the pass under way makes under either, and all that comes later under the new ones.
+A server numbers its sets of edits; where a scan or a token names one, that is it. Where it names none the
+order tells: a change is in force from the next pass on, and told then. What arrives before was computed under
+the edits before, what the pass under way makes under either, and all that comes later under the new ones.
 """
 
-from collections.abc import Iterable, Mapping
-from functools import cached_property, lru_cache
-from types import MappingProxyType
 from weakref import WeakValueDictionary
 
-from llmri_protocol.messages import Edit
+from llmri_viewer.model.history.under import UNKNOWN, Edits, Revision, Under
 
 KEPT = 1024  # sets of edits; of older ones is kept only that they were
 NUMBERS_KEPT = 1_000_000  # that all of them are made of: each takes about 36 bytes
-Edits = tuple[Edit, ...]
-Place = tuple[str, int, int]  # site, layer and unit
-
-
-class Revision:
-    """A set of edits that stood for a while; a table has one for each different set.
-
-    Attributes:
-        number: Its number in the table, from 1; 0 is what stood before the first news of edits.
-        edits: In order; None where they are not known, or not kept any more.
-        name: What the set is called.
-        stale: Whether keys and values of earlier tokens came from other edits.
-    """
-
-    def __init__(self, number: int, edits: Edits | None, name: str = "", *, stale: bool = False) -> None:
-        self.number = number
-        self.edits = edits
-        self.name = name
-        self.stale = stale
-
-    def __repr__(self) -> str:
-        return f"Revision({self.number}, {self.edits!r}, {self.name!r}, stale={self.stale})"
-
-    @property
-    def let_go(self) -> bool:
-        """Whether the edits were known once, and had to go for newer ones."""
-        return self.edits is None and self.number > 0
-
-    @cached_property
-    def size(self) -> int:
-        """How many numbers the edits are made of, about."""
-        return sum(
-            1 + len(edit.units) + len(edit.heads) + len(edit.direction) + len(edit.positions)
-            for edit in self.edits or ()
-        )
-
-    def same(self, other: "Revision") -> bool:
-        """Tell whether both are known to have the same edits."""
-        return self is other or (self.edits is not None and self.edits == other.edits)
-
-
-UNKNOWN = Revision(0, None)
-"""What stood before the first news of edits."""
-
-
-class Under:
-    """What a pass was computed under: one set of edits or, where they changed meanwhile, one of several.
-
-    Args:
-        revisions: What it can have been, from the oldest on; one where that is certain.
-    """
-
-    def __init__(self, *revisions: Revision) -> None:
-        self.revisions = revisions
-
-    def __repr__(self) -> str:
-        return f"Under{self.revisions!r}"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Under) and self.revisions == other.revisions
-
-    def __hash__(self) -> int:
-        return hash(self.revisions)
-
-    @property
-    def newest(self) -> Revision:
-        """The last of what it can have been."""
-        return self.revisions[-1]
-
-    @property
-    def certain(self) -> bool:
-        """Whether there is no choice: one set of edits, known itself or not."""
-        return all(each.same(self.newest) for each in self.revisions)
-
-    @property
-    def edits(self) -> Edits | None:
-        """The edits; None where it is not certain which, or these are not known."""
-        return self.newest.edits if self.certain else None
-
-    @property
-    def stale(self) -> bool:
-        """Whether keys and values of earlier tokens came from other edits, perhaps."""
-        return any(each.stale for each in self.revisions)
-
-    @property
-    def sure(self) -> Edits:
-        """The edits as far as they are certain: those that all it can have been have in common."""
-        return _sure(self)
-
-    @property
-    def units(self) -> Mapping[Place, Edit]:
-        """The edit that each unit obeyed for certain."""
-        return _units(self)
-
-    @property
-    def possible(self) -> frozenset[Place]:
-        """The units that obeyed another edit, or none, perhaps."""
-        return _possible(self)
-
-    def changed_since(self, before: "Under") -> bool:
-        """Tell whether the edits changed after an earlier pass, or in it; a change is told of once.
-
-        It is not told again of the pass after the one that it came in the middle of.
-        """
-        return self.revisions != before.revisions and not (self.certain and self.newest.same(before.newest))
 
 
 class Revisions:
@@ -130,6 +22,8 @@ class Revisions:
     def __init__(self) -> None:
         self._table: WeakValueDictionary[int, Revision] = WeakValueDictionary()
         self._known: WeakValueDictionary[tuple[Edits, str, bool], Revision] = WeakValueDictionary()
+        self._by_server: WeakValueDictionary[int, Revision] = WeakValueDictionary()  # by the server's number
+        self._server_number: int | None = None  # of what stands
         self._numbers = 0
         self._now = UNKNOWN
         self._running = False
@@ -149,16 +43,20 @@ class Revisions:
         """What the pass under way, or the next one, is computed under."""
         return self._flight
 
-    def welcomed(self, edits: Edits, name: str = "", *, stale: bool = False) -> Revision:
-        """Take what stands as a connection begins."""
-        self._now = self._revision(edits, name, stale=stale)
+    def welcomed(
+        self, edits: Edits, name: str = "", *, stale: bool = False, number: int | None = None
+    ) -> Revision:
+        """Take what stands as a connection begins, with the server's number where it told one."""
+        self._stands(self._revision(edits, name, stale=stale), number)
         self._running, self._joined = False, True
         self._flight = Under(self._now)
         return self._now
 
-    def told(self, edits: Edits, name: str = "", *, stale: bool = False) -> Revision:
+    def told(
+        self, edits: Edits, name: str = "", *, stale: bool = False, number: int | None = None
+    ) -> Revision:
         """Take what stands from now on; a pass under way may have begun before."""
-        self._now = self._revision(edits, name, stale=stale)
+        self._stands(self._revision(edits, name, stale=stale), number)
         before = [each for each in self._flight.revisions if not each.same(self._now)]
         self._flight = Under(*before, self._now) if self._running else Under(self._now)
         self._joined = self._joined and self._running
@@ -167,7 +65,7 @@ class Revisions:
     def lost(self) -> None:
         """Take news of a change that cannot be understood: what stands from now on is not known."""
         before = [each for each in self._flight.revisions if each is not UNKNOWN]
-        self._now = UNKNOWN
+        self._stands(UNKNOWN, None)
         self._flight = Under(*before, UNKNOWN) if self._running else Under(UNKNOWN)
 
     def begin(self, *, new: bool) -> None:
@@ -180,7 +78,8 @@ class Revisions:
             self._flight = Under(UNKNOWN, self._now)
             return
         if new and self._now.stale and self._now.edits is not None:
-            self._now = self._revision(self._now.edits, self._now.name, stale=False)
+            fresh = self._revision(self._now.edits, self._now.name, stale=False)
+            self._stands(fresh, self._server_number)
         self._settle()
 
     def reading(self) -> None:
@@ -188,16 +87,19 @@ class Revisions:
         self._running = True
         self._settle()
 
-    def passing(self, token: int) -> Under:
-        """Take something that the pass under way computed at a token; give what it is computed under."""
+    def passing(self, token: int, number: int | None = None) -> Under:
+        """Take something that the pass under way computed at a token; return what it is computed under.
+
+        The server's number for it wins, where it came with one; one that is not kept is not known.
+        """
         self._running = True
         if self._joined and token == 0:  # nothing of the turn was missed
             self._settle()
-        return self._flight
+        return self._flight if number is None else Under(self._by_server.get(number, UNKNOWN))
 
-    def chosen(self, token: int) -> Under:
-        """Take the token that ends the pass over a token; give what that was computed under."""
-        over = self.passing(token)
+    def chosen(self, token: int, number: int | None = None) -> Under:
+        """Take the token that ends the pass over a token; return what that was computed under."""
+        over = self.passing(token, number)
         self._settle()
         return over
 
@@ -205,6 +107,11 @@ class Revisions:
         """Take the end of a turn: no pass is under way any more."""
         self._running = False
         self._settle()
+
+    def _stands(self, revision: Revision, number: int | None) -> None:
+        self._now, self._server_number = revision, number
+        if number is not None:
+            self._by_server[number] = revision
 
     def _settle(self) -> None:
         self._joined = False
@@ -234,29 +141,3 @@ class Revisions:
             excess, size = excess - 1, size - each.size
             del self._known[each.edits or (), each.name, each.stale]
             each.edits = None
-
-
-def units_of(edits: Iterable[Edit]) -> Mapping[Place, Edit]:
-    """Return by site, layer and unit the edit that it obeys; the last one of a unit holds."""
-    return MappingProxyType({(edit.site, edit.layer, unit): edit for edit in edits for unit in edit.units})
-
-
-@lru_cache(maxsize=8)
-def _sure(under: Under) -> Edits:
-    if under.certain:
-        return under.newest.edits or ()
-    first, *others = (each.edits or () for each in under.revisions)
-    return tuple(edit for edit in first if all(edit in other for other in others))
-
-
-@lru_cache(maxsize=8)
-def _units(under: Under) -> Mapping[Place, Edit]:
-    return units_of(under.sure)
-
-
-@lru_cache(maxsize=8)
-def _possible(under: Under) -> frozenset[Place]:
-    if under.certain:
-        return frozenset()
-    every = (units_of(each.edits or ()) for each in under.revisions)
-    return frozenset().union(*every) - frozenset(under.units)

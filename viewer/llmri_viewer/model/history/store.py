@@ -9,15 +9,16 @@ from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass, field
 
 from llmri_protocol.messages import Edits, Token, TurnEnd, TurnStart, Welcome
-from llmri_viewer.model.history.revisions import UNKNOWN, Revision, Revisions, Under
-from llmri_viewer.model.history.turns import Rows, Sheet, Shelf, TokenRef, Turn
+from llmri_viewer.model.history.revisions import Revisions
+from llmri_viewer.model.history.turns import Rows, ScanRows, TokenRef, Turn, TurnScans
+from llmri_viewer.model.history.under import UNKNOWN, Revision, Under
 
-__all__ = ["Rows", "ScanStore", "Sheet", "TokenRef", "Turn"]
+__all__ = ["Rows", "ScanRows", "ScanStore", "TokenRef", "Turn"]
 
 TURNS_KEPT = 256  # texts of older turns go once their scans have gone
 SPREAD_SHEETS = 32
 HISTORIES_KEPT = 32
-NOTHING = Shelf()
+NOTHING = TurnScans()
 NOT_KNOWN = Under(UNKNOWN)
 
 
@@ -25,7 +26,7 @@ NOT_KNOWN = Under(UNKNOWN)
 class _History:
     """A unit's values over a turn, as far as they were read."""
 
-    shelf: Shelf
+    scans: TurnScans
     upset: int
     seen: int = 0
     tokens: list[int] = field(default_factory=list)
@@ -81,12 +82,12 @@ class ScanStore:
     def stand(self, message: Welcome | Edits) -> Revision:
         """Take the edits that stand from now on."""
         self.revision += 1
-        name, take = (
-            (message.edit_set, self.revisions.welcomed)
-            if isinstance(message, Welcome)
-            else (message.name, self.revisions.told)
-        )
-        return take(message.edits, name, stale=message.stale_cache)
+        stale = message.stale_cache
+        if isinstance(message, Welcome):
+            return self.revisions.welcomed(
+                message.edits, message.edit_set, stale=stale, number=message.revision
+            )
+        return self.revisions.told(message.edits, message.name, stale=stale, number=message.revision)
 
     def begin(self, start: TurnStart) -> None:
         """Begin a turn; one that was begun before is the same."""
@@ -98,8 +99,11 @@ class ScanStore:
         self.turn(end.turn).end = end
         self.revisions.end()
 
-    def add_token(self, token: Token) -> None:
-        """Keep a token; one that was chosen tells that the pass over the token before it is over."""
+    def add_token(self, token: Token, revision: int | None = None) -> None:
+        """Keep a token; one that was chosen tells that the pass over the token before it is over.
+
+        `revision` is the server's number for the edits of that pass, where it came with one.
+        """
         turn = self.turn(token.turn)
         before = turn.text_bytes
         turn.say(token)
@@ -107,29 +111,33 @@ class ScanStore:
         if token.phase == "prompt":
             self.revisions.reading()
         else:
-            turn.passes.mark(token.token - 1, self.revisions.chosen(token.token - 1))
+            turn.passes.mark(token.token - 1, self.revisions.chosen(token.token - 1, revision))
         self._keep_to_budget()
 
-    def add_scan(self, moment: TokenRef, site: str, sheet: Sheet) -> None:
-        """Keep a scan, and let the oldest go until all fit the budget; the newest always stays."""
+    def add_scan(self, moment: TokenRef, site: str, rows: ScanRows, revision: int | None = None) -> None:
+        """Keep a scan, and let the oldest go until all fit the budget; the newest always stays.
+
+        `revision` is the server's number for the edits of its pass, where it came with one.
+        """
         turn = self.turn(moment.turn)
         if not self.moments(moment.turn, site):
             insort(self._scanned.setdefault(site, []), moment.turn)
-        replaced = turn.take(moment.token, site, sheet)
-        turn.passes.mark(moment.token, self.revisions.passing(moment.token), anew=replaced is not None)
-        self.bytes += sheet.bytes - (replaced.bytes if replaced else 0)
+        replaced = turn.take(moment.token, site, rows)
+        under = self.revisions.passing(moment.token, revision)
+        turn.passes.mark(moment.token, under, anew=replaced is not None)
+        self.bytes += rows.bytes - (replaced.bytes if replaced else 0)
         if replaced is None:
             self._ring.append((moment.turn, site, moment.token))
         self._keep_to_budget()
 
-    def sheet(self, moment: TokenRef | None, site: str) -> Sheet | None:
+    def scan(self, moment: TokenRef | None, site: str) -> ScanRows | None:
         """Return the scan of a site at a token, None where there is none (any more)."""
-        return self._shelf(moment.turn, site).get(moment.token) if moment else None
+        return self._scans_of(moment.turn, site).get(moment.token) if moment else None
 
     def row(self, moment: TokenRef | None, site: str, layer: int) -> Rows | None:
         """Return one layer's activations at a token, `[width]`."""
-        sheet = self.sheet(moment, site)
-        return sheet.row(layer) if sheet else None
+        rows = self.scan(moment, site)
+        return rows.row(layer) if rows else None
 
     def under(self, moment: TokenRef | None) -> Under:
         """Return the edits that a token's scans were computed under, kept or not; by default what comes next.
@@ -147,12 +155,12 @@ class ScanStore:
 
     def let_go(self, moment: TokenRef, site: str) -> bool:
         """Tell whether a token's scan was kept once and had to go for newer ones."""
-        shelf = self._shelf(moment.turn, site)
-        return moment.token < shelf.gone_to and shelf.get(moment.token) is None
+        scans = self._scans_of(moment.turn, site)
+        return moment.token < scans.gone_to and scans.get(moment.token) is None
 
     def moments(self, turn: int, site: str) -> list[int]:
         """Return the tokens of a turn that have a scan at a site, ascending; not to be changed."""
-        return self._shelf(turn, site).tokens
+        return self._scans_of(turn, site).tokens
 
     def scanned_turns(self, site: str) -> list[int]:
         """Return the turns that have a scan at a site, ascending; not to be changed."""
@@ -183,9 +191,9 @@ class ScanStore:
 
     def nearest(self, moment: TokenRef, site: str) -> TokenRef | None:
         """Return the scanned token nearest to one: of its turn, else the next, else the last before."""
-        shelf = self._shelf(moment.turn, site)
-        if shelf.tokens:
-            return TokenRef(moment.turn, shelf.nearest(moment.token))
+        scans = self._scans_of(moment.turn, site)
+        if scans.tokens:
+            return TokenRef(moment.turn, scans.nearest(moment.token))
         return self.step(moment, site, 1) or self.step(moment, site, -1)
 
     def behind(self, moment: TokenRef | None, site: str) -> int:
@@ -198,27 +206,27 @@ class ScanStore:
 
     def history(self, turn: int, site: str, layer: int, unit: int) -> tuple[list[int], list[float]]:
         """Return a unit's values over a turn: the tokens and the value at each; neither is to be changed."""
-        shelf, key = self._shelf(turn, site), (turn, site, layer, unit)
+        scans, key = self._scans_of(turn, site), (turn, site, layer, unit)
         known = self._histories.get(key)
-        if known is None or known.shelf is not shelf or known.upset != shelf.upset:
-            known = self._histories[key] = _History(shelf, shelf.upset)
+        if known is None or known.scans is not scans or known.upset != scans.upset:
+            known = self._histories[key] = _History(scans, scans.upset)
         self._histories.move_to_end(key)
         if len(self._histories) > HISTORIES_KEPT:
             self._histories.popitem(last=False)
-        for token in shelf.tokens[known.seen :]:
-            sheet = shelf.get(token)
-            row = sheet.row(layer) if sheet else None
+        for token in scans.tokens[known.seen :]:
+            rows = scans.get(token)
+            row = rows.row(layer) if rows else None
             if row is not None and unit < row.size:
                 known.tokens.append(token)
                 known.values.append(float(row[unit]))
-        known.seen = len(shelf.tokens)
+        known.seen = len(scans.tokens)
         return known.tokens, known.values
 
-    def spread(self, turn: int, site: str) -> list[Sheet]:
+    def spread(self, turn: int, site: str) -> list[ScanRows]:
         """Return scans spread evenly over a turn, at most 32."""
-        shelf = self._shelf(turn, site)
-        stride = max(1, -(-len(shelf) // SPREAD_SHEETS))
-        return [sheet for token in shelf.tokens[::stride] if (sheet := shelf.get(token)) is not None]
+        scans = self._scans_of(turn, site)
+        stride = max(1, -(-len(scans) // SPREAD_SHEETS))
+        return [rows for token in scans.tokens[::stride] if (rows := scans.get(token)) is not None]
 
     def _first(self, turn: int, site: str) -> TokenRef:
         return TokenRef(turn, self.moments(turn, site)[0])
@@ -226,7 +234,7 @@ class ScanStore:
     def _last(self, turn: int, site: str) -> TokenRef:
         return TokenRef(turn, self.moments(turn, site)[-1])
 
-    def _shelf(self, turn: int, site: str) -> Shelf:
+    def _scans_of(self, turn: int, site: str) -> TurnScans:
         known = self.turns.get(turn)
         return known.sheets.get(site, NOTHING) if known else NOTHING
 
@@ -240,13 +248,13 @@ class ScanStore:
     def _let_oldest_go(self) -> None:
         number, site, token = self._ring.popleft()
         turn = self.turns.get(number)
-        shelf = turn.sheets.get(site) if turn else None
-        sheet = shelf.let_go(token) if shelf else None
-        if shelf is None or sheet is None:
+        scans = turn.sheets.get(site) if turn else None
+        rows = scans.let_go(token) if scans else None
+        if scans is None or rows is None:
             return
-        self.bytes -= sheet.bytes
+        self.bytes -= rows.bytes
         self.gone[site] += 1
-        if not shelf.tokens:
+        if not scans.tokens:
             self._scanned[site].remove(number)
             self._forget_bare_turns(TURNS_KEPT)
 

@@ -7,12 +7,11 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from llmri_viewer.model.history.passes import Passes
-from llmri_viewer.model.history.revisions import Under
 from llmri_viewer.model.history.store import NOTHING, ScanStore, TokenRef
+from llmri_viewer.model.history.under import Passes, Under
 
 Codes = npt.NDArray[np.uint8]
-Places = npt.NDArray[np.intp]
+Indices = npt.NDArray[np.intp]
 EMPTY, READ, WRITTEN, GONE, READ_KEPT, WRITTEN_KEPT = range(6)
 """What a place of the line shows: nothing; a token read or written without a scan; one whose scan was let go;
 one read or written with its scan. Where several share a place, the last of these wins."""
@@ -65,9 +64,9 @@ def _timeline(store: ScanStore, _revision: int) -> Timeline:
     return Timeline(tuple(turns), tuple(starts))
 
 
-def edit_changes(line: Timeline, store: ScanStore) -> Places:
+def edit_changes(line: Timeline, store: ScanStore) -> Indices:
     """Return the places of the line from which on passes were computed under other edits, ascending."""
-    found: list[Places] = [np.empty(0, np.intp)]
+    found: list[Indices] = [np.empty(0, np.intp)]
     before: Under | None = None
     for number, start in zip(line.turns, line.starts, strict=False):
         passes = store.turns[number].passes
@@ -76,14 +75,14 @@ def edit_changes(line: Timeline, store: ScanStore) -> Places:
     return np.concatenate(found)
 
 
-def changed_in(store: ScanStore, turn: int) -> Places:
+def changed_in(store: ScanStore, turn: int) -> Indices:
     """The tokens of a turn from which on the edits were others; the first where they changed before."""
     at = bisect_left(store.order, turn)
     earlier = (store.turns[store.order[place]].passes.last for place in range(at - 1, -1, -1))
     return _changed(store.turns[turn].passes, next(filter(None, earlier), None))
 
 
-def _changed(passes: Passes, before: Under | None) -> Places:
+def _changed(passes: Passes, before: Under | None) -> Indices:
     if passes.first is None or before is None or not passes.first.changed_since(before):
         return passes.changes
     return np.concatenate([np.zeros(1, np.intp), passes.changes])
@@ -93,15 +92,15 @@ def codes(line: Timeline, store: ScanStore, site: str, width: int) -> Codes:
     """Return what each of `width` pixels of the line shows, `[width]`."""
     starts, turns = np.asarray(line.starts, np.intp), [store.turns[number] for number in line.turns]
     first, end = starts[:-1], starts[1:]
-    shelves = [turn.sheets.get(site, NOTHING) for turn in turns]
+    by_turn = [turn.sheets.get(site, NOTHING) for turn in turns]
     read = first + np.asarray([turn.read for turn in turns], np.intp)
-    gone = first + np.asarray([shelf.gone_to for shelf in shelves], np.intp)
-    runs = [shelf.runs for shelf in shelves]
+    gone = first + np.asarray([scans.gone_to for scans in by_turn], np.intp)
+    runs = [scans.runs for scans in by_turn]
     kept = np.concatenate([NOTHING.runs, *runs], axis=1)
     kept = kept + np.repeat(first, [each.shape[1] for each in runs])
     scale = width / max(1, line.length)
 
-    def covered(firsts: Places, ends: Places) -> npt.NDArray[np.bool_]:
+    def covered(firsts: Indices, ends: Indices) -> npt.NDArray[np.bool_]:
         return _covered(np.stack([firsts, ends])[:, ends > firsts], scale, width)
 
     written = covered(read, end)
@@ -112,7 +111,7 @@ def codes(line: Timeline, store: ScanStore, site: str, width: int) -> Codes:
     return found.astype(np.uint8)
 
 
-def _covered(spans: Places, scale: float, width: int) -> npt.NDArray[np.bool_]:
+def _covered(spans: Indices, scale: float, width: int) -> npt.NDArray[np.bool_]:
     """Tell which pixels stretches cover, `scale` of them a place; each stretch covers one at least."""
     lefts = np.minimum((spans[0] * scale).astype(np.intp), width - 1)
     ends = np.maximum(lefts + 1, np.minimum((spans[1] * scale).astype(np.intp), width))

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from llmri_protocol.messages import Token, TurnEnd
-from llmri_viewer.model.history.passes import Passes
+from llmri_viewer.model.history.under import Passes
 
 Rows = npt.NDArray[np.float32]
 SHEET_OBJECTS = 400  # bytes of the Python objects around a scan, about
@@ -22,7 +22,7 @@ class TokenRef(NamedTuple):
     token: int
 
 
-class Sheet(NamedTuple):
+class ScanRows(NamedTuple):
     """A scan as kept: `rows` is `[layers, width]`, row i belongs to `layers[i]`.
 
     `time` is when the server took it, in seconds since 1970; 0 where that is not known.
@@ -52,7 +52,7 @@ class Sheet(NamedTuple):
         return max(int(whole), self.rows.nbytes) + SHEET_OBJECTS
 
 
-class Shelf:
+class TurnScans:
     """The scans of a turn at one site.
 
     Attributes:
@@ -66,14 +66,14 @@ class Shelf:
     def __init__(self) -> None:
         self.tokens: list[int] = []
         self.upset = self.gone_to = 0
-        self._sheets: dict[int, Sheet] = {}
+        self._sheets: dict[int, ScanRows] = {}
         self._runs = np.empty((2, 0), np.intp)
         self._runs_of = (0, 0)
 
     def __len__(self) -> int:
         return len(self.tokens)
 
-    def get(self, token: int) -> Sheet | None:
+    def get(self, token: int) -> ScanRows | None:
         """Return the scan at a token."""
         return self._sheets.get(token)
 
@@ -85,7 +85,7 @@ class Shelf:
             self._runs = _runs(self.tokens)
         return self._runs
 
-    def put(self, token: int, sheet: Sheet) -> Sheet | None:
+    def put(self, token: int, sheet: ScanRows) -> ScanRows | None:
         """Keep a scan; give the one that it takes the place of."""
         replaced = self._sheets.get(token)
         self._sheets[token] = sheet
@@ -98,7 +98,7 @@ class Shelf:
             self.upset += 1
         return replaced
 
-    def let_go(self, token: int) -> Sheet | None:
+    def let_go(self, token: int) -> ScanRows | None:
         """Drop the scan at a token, and remember that there was one."""
         sheet = self._sheets.pop(token, None)
         if sheet is not None:
@@ -136,7 +136,7 @@ class Turn:
     upset: int = 0
     read: int = 0
     length: int = 0
-    sheets: dict[str, Shelf] = field(default_factory=dict)
+    sheets: dict[str, TurnScans] = field(default_factory=dict)
     extremes: dict[tuple[str, int], tuple[float, float]] = field(default_factory=dict)
     passes: Passes = field(default_factory=Passes)
     end: TurnEnd | None = None
@@ -146,7 +146,7 @@ class Turn:
     @property
     def scans(self) -> int:
         """How many scans are kept, at all sites."""
-        return sum(len(shelf) for shelf in self.sheets.values())
+        return sum(len(scans) for scans in self.sheets.values())
 
     @property
     def wordless(self) -> bool:
@@ -177,13 +177,13 @@ class Turn:
         else:
             self.read = max(self.read, token.token + 1)
 
-    def take(self, token: int, site: str, sheet: Sheet) -> Sheet | None:
+    def take(self, token: int, site: str, sheet: ScanRows) -> ScanRows | None:
         """Keep a scan; give the one that it takes the place of."""
         self.length = max(self.length, token + 1)
         self._widen(site, sheet)
-        return self.sheets.setdefault(site, Shelf()).put(token, sheet)
+        return self.sheets.setdefault(site, TurnScans()).put(token, sheet)
 
-    def _widen(self, site: str, sheet: Sheet) -> None:
+    def _widen(self, site: str, sheet: ScanRows) -> None:
         """Let the extremes of a site's layers span a scan too; what is not finite counts for nothing."""
         rows = sheet.rows
         lows, highs = np.fmin.reduce(rows, axis=1), np.fmax.reduce(rows, axis=1)

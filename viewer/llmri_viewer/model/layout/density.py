@@ -2,18 +2,18 @@
 
 from typing import Literal
 
-DensityWish = Literal["auto", 1, 2, 3]
+DensityOption = Literal["auto", 1, 2, 3]
 FULL_HIGH = 1080  # lines of a desktop that one pixel a pixel suits
 MOST = 3
 
 
-def scale_of(wish: DensityWish, desktop: tuple[int, int]) -> int:
-    """Return the scale: as wished, or by itself one for each full 1080 lines of the desktop, at most three.
+def scale_of(option: DensityOption, desktop: tuple[int, int]) -> int:
+    """Return the scale: the option's, or one for each full 1080 lines of the desktop, at most three.
 
     Args:
-        wish: What the options say.
+        option: What the options say.
         desktop: Width and height of the desktop in its own pixels; (0, 0) where there is none.
     """
-    if wish != "auto":
-        return wish
+    if option != "auto":
+        return option
     return max(1, min(MOST, desktop[1] // FULL_HIGH))

@@ -34,7 +34,7 @@ class AllRows:
 
 
 @dataclass(frozen=True)
-class Wish:
+class RowsRequest:
     """What is asked for: a token's values or their change, and how they are brought on a scale."""
 
     subject: AllUnits
@@ -49,75 +49,76 @@ class Wish:
 
 def all_rows(state: ViewState, store: ScanStore) -> AllRows | None:
     """Return every layer at the shown token; None where there is nothing to show."""
-    if state.card is None or state.at is None or not state.width:
+    card, look = state.connection.card, state.look
+    if card is None or state.time.at is None or not state.width:
         return None
-    wish = Wish(
-        AllUnits(state.card.layers, state.width), state.site, state.difference, state.per_layer,
-        state.colour_map, state.log, state.clip, state.limits,
+    request = RowsRequest(
+        AllUnits(card.layers, state.width), state.pane.site, look.difference, look.per_layer,
+        look.colour_map, look.log, look.clip, look.limits,
     )  # fmt: skip
-    return _all_rows(wish, store, store.revision, state.at)
+    return _all_rows(request, store, store.revision, state.time.at)
 
 
 @lru_cache(maxsize=4)
-def _all_rows(wish: Wish, store: ScanStore, _revision: int, at: TokenRef) -> AllRows | None:
-    sheet = store.sheet(at, wish.site)
+def _all_rows(request: RowsRequest, store: ScanStore, _revision: int, at: TokenRef) -> AllRows | None:
+    sheet = store.scan(at, request.site)
     if sheet is None:
         return None
-    rows = wish.subject.rows(sheet)
-    if wish.difference:
-        before = store.step(at, wish.site, -1)
-        earlier = store.sheet(before, wish.site) if before and before.turn == at.turn else None
+    rows = request.subject.rows(sheet)
+    if request.difference:
+        before = store.step(at, request.site, -1)
+        earlier = store.scan(before, request.site) if before and before.turn == at.turn else None
         if earlier is None:
             return None
-        rows = difference(rows, wish.subject.rows(earlier))
-    ends = _ends(wish, store, at.turn)
-    if wish.difference and not wish.clip:  # the sample may have missed the largest change of this token
+        rows = difference(rows, request.subject.rows(earlier))
+    ends = _ends(request, store, at.turn)
+    if request.difference and not request.clip:  # the sample may have missed the largest change of this token
         ends = np.stack(
             [np.fmin(ends[:, 0], rows.min(axis=1)), np.fmax(ends[:, 1], rows.max(axis=1))], axis=1
         )
-    blank = frozenset(wish.subject.layers) - frozenset(sheet.layers)
-    return AllRows(rows, _scales(wish, ends), blank)
+    blank = frozenset(request.subject.layers) - frozenset(sheet.layers)
+    return AllRows(rows, _scales(request, ends), blank)
 
 
-def _scales(wish: Wish, ends: Ends) -> tuple[Scale, ...]:
+def _scales(request: RowsRequest, ends: Ends) -> tuple[Scale, ...]:
     """Return each layer's scale, from the lowest and the highest value to be told apart."""
-    if wish.limits is not None:
-        return (Scale(*wish.limits, wish.log, wish.colour_map == "energy"),) * len(ends)
-    if wish.per_layer:
-        return tuple(window(pair, wish.colour_map, log=wish.log, clip=False) for pair in ends)
-    return (window(ends, wish.colour_map, log=wish.log, clip=False),) * len(ends)
+    if request.limits is not None:
+        return (Scale(*request.limits, request.log, request.colour_map == "energy"),) * len(ends)
+    if request.per_layer:
+        return tuple(window(pair, request.colour_map, log=request.log, clip=False) for pair in ends)
+    return (window(ends, request.colour_map, log=request.log, clip=False),) * len(ends)
 
 
-def _ends(wish: Wish, store: ScanStore, turn: int) -> Ends:
+def _ends(request: RowsRequest, store: ScanStore, turn: int) -> Ends:
     """Return the lowest and highest value of each layer in the turn, or its percentiles, `[layers, 2]`.
 
     Where there is one scale for all layers, the percentiles are those of all together.
     """
-    if not wish.clip and not wish.difference:
+    if not request.clip and not request.difference:
         known = store.turns[turn].extremes
         nothing = (np.nan, np.nan)
-        return np.asarray([known.get((wish.site, layer), nothing) for layer in wish.subject.layers])
-    return _ends_of(wish, Scans(store.spread(turn, wish.site)))
+        return np.asarray([known.get((request.site, layer), nothing) for layer in request.subject.layers])
+    return _ends_of(request, Scans(store.spread(turn, request.site)))
 
 
 @lru_cache(maxsize=4)
-def _ends_of(wish: Wish, spread: Scans) -> Ends:
+def _ends_of(request: RowsRequest, spread: Scans) -> Ends:
     """Return the ends that stand for a turn, from scans spread over it."""
-    values = _sampled(wish, spread)
+    values = _sampled(request, spread)
     if not values.size:
-        return np.full((wish.subject.count, 2), np.nan)
-    if wish.colour_map == "energy":
+        return np.full((request.subject.count, 2), np.nan)
+    if request.colour_map == "energy":
         values = np.abs(values)
-    if not wish.per_layer:
+    if not request.per_layer:
         values = np.broadcast_to(values.ravel(), (1, values.size))
-    percent = PERCENT if wish.clip else (0.0, 100.0)
+    percent = PERCENT if request.clip else (0.0, 100.0)
     known_values = np.isfinite(values).all(axis=1)
     ends = np.full((len(values), 2), np.nan)
     if known_values.any():
         ends[known_values] = percentiles(values[known_values], percent, axis=1).T
     if not known_values.all():
         ends[~known_values] = [_percentiles(row, percent) for row in values[~known_values]]
-    return np.broadcast_to(ends, (wish.subject.count, 2))
+    return np.broadcast_to(ends, (request.subject.count, 2))
 
 
 def _percentiles(row: Rows, percent: tuple[float, float]) -> tuple[float, float]:
@@ -126,11 +127,11 @@ def _percentiles(row: Rows, percent: tuple[float, float]) -> tuple[float, float]
     return float(low), float(high)
 
 
-def _sampled(wish: Wish, spread: Scans) -> Rows:
+def _sampled(request: RowsRequest, spread: Scans) -> Rows:
     """Return values spread over a turn's tokens and each layer's units, `[layers, values]`."""
-    sheets = [wish.subject.rows(sheet) for sheet in spread.sheets]
-    step = max(1, -(-len(sheets) * len(wish.subject) // SAMPLED))
-    if wish.difference:
+    sheets = [request.subject.rows(sheet) for sheet in spread.sheets]
+    step = max(1, -(-len(sheets) * len(request.subject) // SAMPLED))
+    if request.difference:
         pairs = pairwise(sheets)
         thinned = [
             difference(late[:, start::step], early[:, start::step])
@@ -139,4 +140,4 @@ def _sampled(wish: Wish, spread: Scans) -> Rows:
         ]
     else:
         thinned = [rows[:, number % step :: step] for number, rows in enumerate(sheets)]
-    return np.concatenate(thinned, axis=1) if thinned else np.empty((wish.subject.count, 0), np.float32)
+    return np.concatenate(thinned, axis=1) if thinned else np.empty((request.subject.count, 0), np.float32)

@@ -11,10 +11,11 @@ from llmri_look.colours.colour import Scale
 from llmri_look.colours.theme import ColourMapName
 from llmri_protocol.arrays import array_of
 from llmri_protocol.messages import Influence, MeasureInfluence
-from llmri_viewer.model.history.store import Rows, ScanStore, Sheet, TokenRef
+from llmri_viewer.model.history.store import Rows, ScanRows, ScanStore, TokenRef
 from llmri_viewer.model.measured.coactivation import coactivation
 from llmri_viewer.model.measured.measuring import Asked
-from llmri_viewer.model.state import Selection, ViewState, by_layer
+from llmri_viewer.model.state import ViewState, by_layer
+from llmri_viewer.model.state_groups import Selection
 from llmri_viewer.model.unit_selection import AllUnits
 
 VALUES = 4_000_000  # that a correlation takes at most
@@ -67,24 +68,26 @@ class InfluenceMap:
 
 def influence_map(state: ViewState, store: ScanStore) -> InfluenceMap | None:
     """Return what is shown; None where nothing is selected or said."""
-    if state.card is None or not state.width:
+    if state.connection.card is None or not state.width:
         return None
-    subject = AllUnits(state.card.layers, state.width)
+    subject = AllUnits(state.connection.card.layers, state.width)
     found = measured(state)
     if found is not None:
         answer, colours = _Once(found[1]), _suited(state, SEQUENTIAL)
-        return _causal(answer, subject, ablated_in(found[0]), colours, log=state.log, fixed=state.fixed)
-    if not state.selection or state.at is None:
+        return _causal(
+            answer, subject, ablated_in(found[0]), colours, log=state.look.log, fixed=state.look.fixed
+        )
+    if not state.selection.units or state.time.at is None:
         return None
-    tokens = _spread(store, state.at.turn, state.site, len(subject))
-    episode = _Episode(store, state.at.turn, state.site, tokens)
-    return _together(episode, subject, state.selection, _suited(state, DIVERGING), state.log)
+    tokens = _spread(store, state.time.at.turn, state.pane.site, len(subject))
+    episode = _Episode(store, state.time.at.turn, state.pane.site, tokens)
+    return _together(episode, subject, state.selection.units, _suited(state, DIVERGING), state.look.log)
 
 
 def measured(state: ViewState) -> tuple[Asked, Influence] | None:
     """Return the last influence that was measured at the shown site."""
     found = state.measurements.answer(Influence)
-    fits = found is not None and found[1].site == state.site and found[1].shape[1] == state.width
+    fits = found is not None and found[1].site == state.pane.site and found[1].shape[1] == state.width
     return found if fits else None
 
 
@@ -97,13 +100,15 @@ def ablated_in(asked: Asked) -> Selection:
 def is_measured(state: ViewState) -> bool:
     """Tell whether the influence of the present selection was measured, up to the shown token."""
     found = measured(state)
-    return found is not None and ablated_in(found[0]) == state.selection and found[0].at == state.at
+    return (
+        found is not None and ablated_in(found[0]) == state.selection.units and found[0].at == state.time.at
+    )
 
 
 def _suited(state: ViewState, otherwise: ColourMapName) -> ColourMapName:
     """Return the person's colour map where it is of the same sort, else the one that suits."""
-    same = (state.colour_map in colour.DIVERGING) == (otherwise in colour.DIVERGING)
-    return state.colour_map if same else otherwise
+    same = (state.look.colour_map in colour.DIVERGING) == (otherwise in colour.DIVERGING)
+    return state.look.colour_map if same else otherwise
 
 
 class _Once:
@@ -148,9 +153,9 @@ class _Episode:
     site: str
     tokens: tuple[int, ...]
 
-    def sheets(self) -> list[Sheet]:
+    def sheets(self) -> list[ScanRows]:
         """Return their scans, as far as they are kept."""
-        found = (self.store.sheet(TokenRef(self.turn, token), self.site) for token in self.tokens)
+        found = (self.store.scan(TokenRef(self.turn, token), self.site) for token in self.tokens)
         return [sheet for sheet in found if sheet is not None]
 
 

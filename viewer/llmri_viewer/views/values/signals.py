@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from llmri_viewer.model.clusters.atlas import Atlas
-from llmri_viewer.model.history.store import Rows, ScanStore, Sheet, TokenRef
-from llmri_viewer.model.state import Selection, ViewState
+from llmri_viewer.model.history.store import Rows, ScanRows, ScanStore, TokenRef
+from llmri_viewer.model.state import ViewState
+from llmri_viewer.model.state_groups import Selection
 from llmri_viewer.model.unit_selection import LayerUnits, values_at
 
 TOKENS_MOST = 1024  # the last of a longer turn
@@ -55,20 +56,20 @@ def order(atlas: Atlas, layer: int) -> Ints:
 
 def unit_order(state: ViewState) -> Ints:
     """Return the units of the shown layer in the order that is asked for, `[units]`."""
-    if state.by_layout and state.clusters is not None and not why_no_order(state):
-        return order(state.clusters, state.layer)
+    if state.look.by_layout and state.atlas is not None and not why_no_order(state):
+        return order(state.atlas, state.pane.layer)
     return np.arange(state.width)
 
 
 def why_no_order(state: ViewState) -> str:
     """Say why there is no Hebbian order of the shown layer; empty where there is one."""
-    atlas = state.clusters
+    atlas = state.atlas
     if atlas is None:
-        return state.misfit or "there are no clusters yet, and so no Hebbian order: O builds them"
-    if atlas.site != state.site:
-        return f"the clusters are of {atlas.site}; {state.site} has index order only"
-    if state.layer not in atlas.layers:
-        return f"layer {state.layer} is not in the clusters; it has index order only"
+        return state.clusters.misfit or "there are no clusters yet, and so no Hebbian order: O builds them"
+    if atlas.site != state.pane.site:
+        return f"the clusters are of {atlas.site}; {state.pane.site} has index order only"
+    if state.pane.layer not in atlas.layers:
+        return f"layer {state.pane.layer} is not in the clusters; it has index order only"
     return ""
 
 
@@ -96,19 +97,21 @@ class Course:
 
 def over_units(state: ViewState, store: ScanStore) -> Signal | None:
     """The shown layer's activations at the shown token along its units; None where there is no scan."""
-    if state.at is None or not state.width:
+    if state.time.at is None or not state.width:
         return None
-    atlas = state.clusters if state.by_layout and not why_no_order(state) else None
-    units = LayerUnits(state.layer, state.width)
-    return along_units(Layer(state.site, state.at, units, atlas, state.difference), store, store.revision)
+    atlas = state.atlas if state.look.by_layout and not why_no_order(state) else None
+    units = LayerUnits(state.pane.layer, state.width)
+    return along_units(
+        Layer(state.pane.site, state.time.at, units, atlas, state.look.difference), store, store.revision
+    )
 
 
 def over_tokens(state: ViewState, store: ScanStore) -> Signal | None:
     """Return the selected units, or else the shown layer's, along the turn; None without two scans."""
-    if state.at is None or not state.width:
+    if state.time.at is None or not state.width:
         return None
-    chosen = state.selection or state.layer
-    course = Course(state.site, state.at.turn, chosen, state.width, state.difference)
+    chosen = state.selection.units or state.pane.layer
+    course = Course(state.pane.site, state.time.at.turn, chosen, state.width, state.look.difference)
     return along_turn(course, store, store.revision)
 
 
@@ -136,7 +139,7 @@ def along_turn(asked: Course, store: ScanStore, _revision: int, /) -> Signal | N
     whole = _places(asked)
     units = whole[:: -(-len(whole) // most)]
     read = _reader(asked.chosen, units)
-    found = ((token, store.sheet(TokenRef(asked.turn, token), asked.site)) for token in tokens)
+    found = ((token, store.scan(TokenRef(asked.turn, token), asked.site)) for token in tokens)
     rows = {token: row for token, sheet in found if sheet and (row := read(sheet)) is not None}
     if len(rows) < 2:  # noqa: PLR2004 - two make a line
         return None
@@ -162,14 +165,14 @@ def _bridged(at: Ints, values: Rows) -> tuple[Ints, Rows]:
     return places, bridged.astype(np.float32)
 
 
-def _reader(chosen: Selection | int, units: list[tuple[int, int]]) -> Callable[[Sheet], Rows | None]:
+def _reader(chosen: Selection | int, units: list[tuple[int, int]]) -> Callable[[ScanRows], Rows | None]:
     """Return what reads some units' values from a scan, `[units]`; None where it lacks a layer of theirs."""
     layers, numbers = np.asarray(units).T
     if isinstance(chosen, int):  # evenly spread over one layer
         step = int(numbers[1] - numbers[0]) if len(numbers) > 1 else 1
         return lambda sheet: None if (row := sheet.row(chosen)) is None else row[::step][: len(numbers)]
 
-    def read(sheet: Sheet) -> Rows | None:
+    def read(sheet: ScanRows) -> Rows | None:
         row_of = {layer: row for row, layer in enumerate(sheet.layers)}
         rows = [row_of.get(layer, -1) for layer in layers.tolist()]
         return None if -1 in rows or numbers.max() >= sheet.rows.shape[1] else sheet.rows[rows, numbers]

@@ -1,0 +1,1 @@
+"""Sessions in files: recorded from a server, looked into, checked and repaired."""

@@ -1,0 +1,51 @@
+"""A turn as runtimes hold it: what is asked, how it fails for want of a token, and why a reply ends."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llmri_protocol.messages import EndReason
+from llmri_server.runtime import ChatMessage, Sampling, Sink
+
+
+@dataclass(frozen=True)
+class TurnRequest:
+    """What is asked, how it is answered, who listens, and how it is stopped."""
+
+    conversation: Sequence[ChatMessage]
+    sampling: Sampling
+    sink: Sink
+    stop: threading.Event
+
+    @property
+    def begins(self) -> bool:
+        """Whether nothing was answered yet."""
+        return not any(message["role"] == "assistant" for message in self.conversation)
+
+
+class BrokenError(Exception):
+    """No token could be chosen after `ids`, of which the first `prompt` were asked; None where all were."""
+
+    def __init__(self, ids: Sequence[int], prompt: int | None) -> None:
+        super().__init__(f"no token could be chosen after {len(ids)}")
+        self.ids = tuple(ids)
+        self.prompt = prompt
+
+
+def end_reason(
+    ids: Sequence[int], ends: frozenset[int], *, ended: bool = False, stopped: bool, full: bool
+) -> EndReason:
+    """Say why a reply ended: at an end token or text, because it was stopped, or at a limit.
+
+    Args:
+        ids: Its tokens.
+        ends: The tokens that end a reply.
+        ended: Whether a text ended it.
+        stopped: Whether somebody stopped it.
+        full: Whether the limit was the context, and not the longest reply.
+    """
+    if ended or (ids and ids[-1] in ends):
+        return "end"
+    if stopped:
+        return "stopped"
+    return "context" if full else "length"
