@@ -70,6 +70,8 @@ def open_checkpoint(name: str) -> Checkpoint:
     with suppress(OSError):
         if path.is_dir():
             return from_place(name, Folder(path))
+        if path.exists() and not path.is_file():
+            raise WeightsError(f"{name} is neither a file nor a folder, but a device, a pipe or a socket")
         if path.exists():
             return from_place(name, Folder(path.parent), path.name)
     raise WeightsError(f"{name} is neither a file nor a folder")

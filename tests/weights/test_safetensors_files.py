@@ -215,6 +215,14 @@ def test_an_empty_folder_and_a_missing_one_are_sentences(tmp_path: Path) -> None
             open_checkpoint(name)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
+def test_what_has_no_end_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for name in (str(tmp_path / "pipe"), os.devnull):
+        with pytest.raises(WeightsError, match="a device, a pipe or a socket"):
+            open_checkpoint(name)
+
+
 def llama_70b() -> dict[str, list[int]]:
     hidden, inner, keys, vocabulary = 8192, 28672, 1024, 128256
     shapes = {
