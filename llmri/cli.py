@@ -43,6 +43,7 @@ SIDES = {
     "cluster": Side("llmri.cluster.command", "clustering", CLUSTERING_NEEDS),
     "capture": Side("llmri.capture.command", "gguf", GGUF_NEEDS),
     "compare-runtimes": Side("llmri.compare.command", "server,gguf", SERVER_NEEDS | GGUF_NEEDS),
+    "weights": Side("llmri.weights.command", "", frozenset()),
     "edits": Side("llmri.edits.command", "", frozenset()),
     "record": Side("llmri.sessions.record_command", "", frozenset()),
     "session": Side("llmri.sessions.session_command", "", frozenset()),
@@ -88,6 +89,12 @@ def capture(context: typer.Context) -> None:
 def compare_runtimes(context: typer.Context) -> None:
     """Show what a runtime, or fewer bits, change about a model's activations."""
     hand_over("compare-runtimes", context.args)
+
+
+@app.command(context_settings=HANDED_OVER, options_metavar="[MODEL] [OPTIONS]")
+def weights(context: typer.Context) -> None:
+    """Show what a checkpoint holds, and what two of them have in common."""
+    hand_over("weights", context.args)
 
 
 @app.command(context_settings=HANDED_OVER, options_metavar="save|load|show|export [OPTIONS]")

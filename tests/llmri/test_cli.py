@@ -94,7 +94,7 @@ def test_a_control_vector_without_its_extra_says_what_to_install(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "command", ["", "serve", "view", "cluster", "capture", "edits show", "experiment", "demo"]
+    "command", ["", "serve", "view", "cluster", "capture", "weights", "edits show", "experiment", "demo"]
 )
 def test_at_40_columns_no_option_is_cut_off(command: str) -> None:
     done = subprocess.run(

@@ -10,6 +10,7 @@ from llmri_server.gguf_export.errors import ExportError
 from llmri_server.gguf_export.families import Layout
 from llmri_server.gguf_export.hyperparameters import Config, key_value_heads
 from llmri_server.gguf_export.weights import Floats
+from llmri_weights.arrangement import interleave
 
 EXPERT = re.compile(r"model\.layers\.(\d+)\.block_sparse_moe\.experts\.(\d+)\.(w[123])\.weight")
 STACKED = "layers.{}.feed_forward.experts.{}.weight"
@@ -36,18 +37,12 @@ def arrange(
 
 def _adapted(name: str, values: Floats, layout: Layout, config: Config) -> Floats:
     if name.endswith("norm.weight"):
-        return values + np.float32(layout.norm_offset)
-    if layout.interleaved and ".self_attn.q_proj." in name:
+        return values + np.float32(layout.arrangement.norm_offset)
+    if layout.arrangement.interleaved and ".self_attn.q_proj." in name:
         return interleave(values, config["num_attention_heads"])
-    if layout.interleaved and ".self_attn.k_proj." in name:
+    if layout.arrangement.interleaved and ".self_attn.k_proj." in name:
         return interleave(values, key_value_heads(config))
     return values
-
-
-def interleave(rows: Floats, heads: int) -> Floats:
-    """Reorder `[heads * width, ...]` so that the halves of each head alternate."""
-    halves = rows.reshape(heads, 2, rows.shape[0] // heads // 2, *rows.shape[1:])
-    return np.ascontiguousarray(halves.swapaxes(1, 2).reshape(rows.shape))
 
 
 def _stack_experts(weights: Iterable[tuple[str, Floats]], config: Config) -> Iterator[tuple[str, Floats]]:

@@ -2,38 +2,37 @@
 
 from dataclasses import dataclass
 
-from gguf import MODEL_ARCH
+from gguf import MODEL_ARCH, MODEL_ARCH_NAMES
 
 from llmri_server.gguf_export.errors import ExportError
+from llmri_weights.arrangement import Arrangement, arrangement_of
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What GGUF changes about an architecture.
+    """How an architecture is laid out in GGUF.
 
     Attributes:
         arch: llama.cpp's own name for the graph.
-        interleaved: Its rotary embedding turns neighbouring pairs of a head, where Hugging Face turns halves
-            (Su et al. 2021 against GPT-NeoX); query and key rows are reordered to match.
-        norm_offset: What the model adds to the weight of a norm, and GGUF has added already.
     """
 
     arch: MODEL_ARCH
-    interleaved: bool = False
-    norm_offset: float = 0.0
 
+    @property
+    def arrangement(self) -> Arrangement:
+        """Return what GGUF changes about its numbers."""
+        return arrangement_of(MODEL_ARCH_NAMES[self.arch])
 
-_LLAMA = Layout(MODEL_ARCH.LLAMA, interleaved=True)
 
 LAYOUTS: dict[str, Layout] = {
-    "llama": _LLAMA,
-    "mistral": _LLAMA,
-    "mixtral": _LLAMA,
+    "llama": Layout(MODEL_ARCH.LLAMA),
+    "mistral": Layout(MODEL_ARCH.LLAMA),
+    "mixtral": Layout(MODEL_ARCH.LLAMA),
     "qwen2": Layout(MODEL_ARCH.QWEN2),
     "qwen3": Layout(MODEL_ARCH.QWEN3),
     "phi3": Layout(MODEL_ARCH.PHI3),
-    "gemma2": Layout(MODEL_ARCH.GEMMA2, norm_offset=1.0),
-    "granite": Layout(MODEL_ARCH.GRANITE, interleaved=True),
+    "gemma2": Layout(MODEL_ARCH.GEMMA2),
+    "granite": Layout(MODEL_ARCH.GRANITE),
 }
 
 

@@ -1,0 +1,1 @@
+"""Where a checkpoint's tensors lie, from headers alone."""
