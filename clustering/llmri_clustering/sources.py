@@ -27,7 +27,7 @@ class SampleSource(Protocol):
         """Number of samples and of units."""
 
     def columns(self, units: UnitNumbers) -> Floats:
-        """Return all samples of some units, `[samples, those units]`, as an array of the caller's own."""
+        """Return all samples of some units, `[samples, those units]`, which nobody writes to."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class ArraySource:
 
     def columns(self, units: UnitNumbers) -> Floats:
         """Return all samples of some units."""
-        return np.array(self.values[:, units])
+        return self.values[:, units]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,10 @@ class SomeSamples:
 
     def columns(self, units: UnitNumbers) -> Floats:
         """Return these samples of some units."""
-        return self.source.columns(units)[self.rows]
+        values = self.source.columns(units)
+        if values.flags.f_contiguous:  # a unit's samples lie side by side
+            return values.T[:, self.rows].T
+        return values[self.rows]
 
 
 @dataclass(frozen=True, eq=False)
