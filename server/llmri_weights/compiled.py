@@ -71,8 +71,8 @@ def float_sums(values: Floats, side: int, out: Doubles) -> None:
             _add_line(_of_floats(values[row], scratch), sums, powers, peaks)
         _fold(side, sums, powers, peaks, out[:, row_block])
         for block in range(out.shape[2]):
-            power = out[1, row_block, block]
-            if not np.isfinite(power) or power < 1e-30:  # noqa: PLR2004  squares that float32 can't hold
+            power, peak = out[1, row_block, block], out[2, row_block, block]
+            if not np.isfinite(power) or (power < 1e-30 and peak > 0):  # noqa: PLR2004  float32 can't hold squares
                 out[:, row_block, block] = 0
                 for row in range(top, bottom):
                     right = min(width, (block + 1) * side)
@@ -98,8 +98,8 @@ def bfloat16_sums(values: Values, side: int, out: Doubles) -> None:
             _add_line(_of_bfloat16(values[row], scratch), sums, powers, peaks)
         _fold(side, sums, powers, peaks, out[:, row_block])
         for block in range(out.shape[2]):
-            power = out[1, row_block, block]
-            if not np.isfinite(power) or power < 1e-30:  # noqa: PLR2004  squares that float32 can't hold
+            power, peak = out[1, row_block, block], out[2, row_block, block]
+            if not np.isfinite(power) or (power < 1e-30 and peak > 0):  # noqa: PLR2004  float32 can't hold squares
                 out[:, row_block, block] = 0
                 for row in range(top, bottom):
                     right = min(width, (block + 1) * side)

@@ -11,11 +11,12 @@ import numpy as np
 
 from llmri_weights.arrays import Doubles, Values
 from llmri_weights.folding import folded
-from llmri_weights.kernels import block_sums
+from llmri_weights.kernels import BlockSums, block_sums
 from llmri_weights.matrices import Matrix, unconverted
 from llmri_weights.pyramid import FINEST, Level, coarser, level_of
 
 SIDE = 256  # pixels
+BAND = 1 << 19  # elements reduced at once
 SAMPLED = 64  # an estimate reads one row in so many
 
 
@@ -80,8 +81,13 @@ class TensorTiles:
             values = self._matrix.window(top, bottom, left, right)
             magnitude = np.abs(values)
             return Level(values, magnitude, magnitude, ~np.isfinite(values))
-        values = unconverted(self._matrix, top, bottom, left, right)
-        return level_of(block_sums(values, scale), (bottom - top, right - left), scale)
+        step = max(1, BAND // max(1, (right - left) * scale)) * scale  # what stays in the processor's cache
+        found = [
+            block_sums(unconverted(self._matrix, begin, min(begin + step, bottom), left, right), scale)
+            for begin in range(top, max(bottom, top + 1), step)
+        ]
+        sums = BlockSums(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+        return level_of(sums, (bottom - top, right - left), scale)
 
     def _from_summary(self, level: int) -> Level | None:
         if FINEST not in self._levels:
