@@ -2,7 +2,13 @@
 
 from llmri_server.protection.examination import Examination
 from llmri_server.protection.finding import each_once, examine, known, protect
-from llmri_server.protection.refusal import ProtectedError, may_take_away, refuse_ablations, refused
+from llmri_server.protection.refusal import (
+    ProtectedError,
+    may_take_away,
+    refuse_ablations,
+    refused,
+    standing_in_words,
+)
 
 __all__ = [
     "Examination",
@@ -14,4 +20,5 @@ __all__ = [
     "protect",
     "refuse_ablations",
     "refused",
+    "standing_in_words",
 ]

@@ -97,3 +97,15 @@ def _sentence(refused: Sequence[ProtectedUnit], *, force: bool, allowed: bool) -
         f"({TESTS[unit.test]}: {unit.evidence}): ablating it can break the model; "
         f"{mean}a factor of {SMALLEST_FACTOR} to {LARGEST_FACTOR} passes, {way}"
     )
+
+
+def standing_in_words(units: Sequence[ProtectedUnit]) -> tuple[str, ...]:
+    """Say that edits stand on protected units, if they do."""
+    if not units:
+        return ()
+    first, more = units[0], len(units) - 1
+    others = f" and {more:,} more" if more else ""
+    return (
+        f"edits that stand take protected units away: unit {first.unit} of `{first.site}`, layer "
+        f"{first.layer}{others} ({first.evidence}); they stay until somebody removes them",
+    )

@@ -31,8 +31,8 @@ from llmri_protocol.plain import (
 from llmri_protocol.protection import UNCHECKED, found_in_words
 from llmri_server.broadcast.hub import Hub, Member
 from llmri_server.broadcast.outbox import Outbox
-from llmri_server.edits import Journal, JournalState, Proposal, normalised
-from llmri_server.protection import may_take_away, refuse_ablations, refused
+from llmri_server.edits import Journal, JournalState, Proposal, normalised, plain_edits
+from llmri_server.protection import may_take_away, refuse_ablations, refused, standing_in_words
 from llmri_server.runtime import EditError, Runtime
 from llmri_server.service.handlers import Caller, Handlers
 
@@ -138,7 +138,7 @@ class EditService:
             self._doubt = None
             if new:
                 self._hub.tell(Card(card=self._runtime.card))
-            told = (found_in_words(new), *_marks(refused(self.journal.state.edits, new)))
+            told = (found_in_words(new), *standing_in_words(refused(self.journal.state.edits, new)))
             for sentence in told:
                 self._hub.tell(Notice(level="warning" if new else "info", message=sentence))
             return told
@@ -173,7 +173,7 @@ class EditService:
             ProtectedError: One of them ablates a protected unit.
         """
         with self._changing:
-            edits = self._checked(self.edits_of(command))
+            edits = self._checked(plain_edits(command, self._runtime.card))
             self._make(self.journal.replace_of(by, edits))
         return len({unit for edit in edits for unit in edit.units})
 
@@ -205,23 +205,6 @@ class EditService:
         """Remove every edit and the set's name."""
         with self._changing:
             self._make(self.journal.clear(by))
-
-    def edits_of(self, command: PlainIntervention) -> tuple[Edit, ...]:
-        """Return the edits that a plain intervention asks for, at the default site and the last position.
-
-        Units multiplied by 1 are left out: that changes nothing.
-        """
-        card = self._runtime.card
-        units_of: dict[float, list[int]] = {}
-        for unit, value in command.interventions.items():
-            if value != 1:
-                units_of.setdefault(value, []).append(unit)
-        layers = range(card.layers) if command.layer is None else (command.layer,)
-        return tuple(
-            Edit(site=card.default_site, layer=layer, units=tuple(units), value=value, positions="last")
-            for layer in layers
-            for value, units in units_of.items()
-        )
 
     def announce(self) -> None:
         """Tell everybody the edits again, because the keys and values that are kept have become others."""
@@ -308,15 +291,3 @@ class EditService:
                 stale_cache=self._runtime.stale(),
             )
         )
-
-
-def _marks(units: Sequence[ProtectedUnit]) -> tuple[str, ...]:
-    """Say that edits stand on protected units, if they do."""
-    if not units:
-        return ()
-    first, more = units[0], len(units) - 1
-    others = f" and {more:,} more" if more else ""
-    return (
-        f"edits that stand take protected units away: unit {first.unit} of `{first.site}`, layer "
-        f"{first.layer}{others} ({first.evidence}); they stay until somebody removes them",
-    )
