@@ -7,13 +7,16 @@ room imports a module of another. Imports for types alone count, too.
 import argparse
 import ast
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median, quantiles
+from types import FrameType
 
 import grimp
+
+from llmri_protocol.operations import OPERATIONS
 
 LONG_MODULE = 300  # lines
 VIEWER = "llmri_viewer"
@@ -176,6 +179,89 @@ def at_root(package: str) -> list[str]:
     return sorted({*loose, *held})
 
 
+OPERATION_PLACES = (
+    "llmri_protocol/operations.py",
+    "llmri_server/torch_runtime/interventions/steps.py",
+    "llmri_server/llama_runtime/interventions/steps.py",
+)
+"""Where an operation may be named by a string: the table, and one file of steps an engine."""
+
+
+def operation_names(packages: Sequence[str]) -> list[tuple[str, int]]:
+    """Return where a product's modules name an edit operation by a string: package, file and line.
+
+    Counted are comparisons and matches of an `op`, an argument of that name, and collections of nothing but
+    operations.
+    """
+    found = []
+    for package in packages:
+        folder = folder_of(package)
+        for file in modules(package):
+            name = f"{package}/{file.relative_to(folder).as_posix()}"
+            found += [(name, line) for line in sorted({*_operations_in(ast.parse(file.read_text()))})]
+    return found
+
+
+def _operations_in(tree: ast.AST) -> Iterator[int]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Compare(left, _, others) if _is_op(left) and any(map(_names_operation, others)):
+                yield node.lineno
+            case ast.Match(subject, cases) if _is_op(subject):
+                yield from (each.pattern.lineno for each in cases if _names_operation(each.pattern))
+            case ast.keyword("op", value) if _names_operation(value):
+                yield node.value.lineno
+            case ast.Tuple(items) | ast.List(items) | ast.Set(items) if len(items) > 1 and all(
+                map(_names_operation, items)
+            ):
+                yield node.lineno
+            case ast.Dict(keys, _) if len(keys) > 1 and all(
+                key is not None and _names_operation(key) for key in keys
+            ):
+                yield node.lineno
+            case _:
+                pass
+
+
+def _is_op(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr == "op"
+
+
+def _names_operation(node: ast.AST) -> bool:
+    """Whether a node is, or holds, the name of an operation."""
+    return any(isinstance(each, ast.Constant) and each.value in OPERATIONS for each in ast.walk(node))
+
+
+def files_run(run: Callable[[], object], packages: Sequence[str]) -> list[str]:
+    """Return the product files whose functions run in this thread meanwhile, module bodies left out."""
+    folders = {folder_of(package): package for package in packages}
+    seen: set[str] = set()
+
+    def note(frame: FrameType, event: str, _argument: object) -> None:
+        if event == "call" and frame.f_code.co_name != "<module>":
+            seen.add(frame.f_code.co_filename)
+
+    sys.setprofile(note)
+    try:
+        run()
+    finally:
+        sys.setprofile(None)
+    return sorted(
+        f"{package}/{Path(name).relative_to(folder).as_posix()}"
+        for name in seen
+        for folder, package in folders.items()
+        if Path(name).is_relative_to(folder)
+    )
+
+
+Prepared = Callable[[], Callable[[], object]]
+
+
+def files_run_of(prepare: Prepared) -> list[str]:
+    """Return the product files whose functions run on a way that is prepared first."""
+    return files_run(prepare(), PACKAGES)
+
+
 PACKAGES = ("llmri", "llmri_protocol", "llmri_clustering", "llmri_server", "llmri_look", VIEWER)
 
 
@@ -201,8 +287,23 @@ def main() -> int:
     """Print the figures of some packages, by default of all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("packages", nargs="*", default=PACKAGES)
-    for package in parser.parse_args().packages:
+    parser.add_argument(
+        "--ways", action="store_true", help="run a turn, an edit and a picture, and count files"
+    )
+    given = parser.parse_args()
+    for package in given.packages:
         print("\n".join(report(package)))
+    named = operation_names(given.packages)
+    files = sorted({file for file, _ in named} - {*OPERATION_PLACES})
+    print(f"modules that name an operation by a string, beside the table and the steps: {len(files)}")
+    print("".join(f"  {file}:{line}\n" for file, line in named if file in files), end="")
+    if given.ways:
+        from benchmarks.house_ways import WAYS  # noqa: PLC0415 - it loads both engines and a viewer
+
+        for name, run in WAYS.items():
+            passed = files_run_of(run)
+            print(f"{name}: {len(passed)} files")
+            print("".join(f"  {file}\n" for file in passed), end="")
     return 0
 
 

@@ -22,6 +22,32 @@ def test_no_view_is_told_by_its_name_outside_views() -> None:
     assert house.comparisons() == []
 
 
+def test_an_operation_is_named_by_its_table_and_the_steps_of_engines_alone() -> None:
+    named = house.operation_names(
+        ["llmri", "llmri_protocol", "llmri_client", "llmri_server", "llmri_look", house.VIEWER]
+    )
+    assert {file for file, _ in named} <= set(house.OPERATION_PLACES)
+
+
+def test_a_name_of_an_operation_is_seen_where_it_decides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "toy.py").write_text(
+        'if edit.op == "scale": pass\n'
+        'Edit(op="mean")\n'
+        'KINDS = {"add", "set"}\n'
+        'STEPS = {"scale": 1, "add": 2}\n'
+        'match edit.op:\n    case "steer": pass\n'
+        'words = {"scale": ends}\nname = "mean"\n'
+    )
+    monkeypatch.setattr(house, "folder_of", lambda _: tmp_path)
+    assert [line for _, line in house.operation_names(["toy"])] == [1, 2, 3, 4, 6]
+
+
+def test_the_files_that_run_are_counted() -> None:
+    assert house.files_run(lambda: house.knots({}), ["benchmarks"]) == ["benchmarks/house.py"]
+
+
 def test_no_module_of_the_viewer_is_long() -> None:
     assert house.long_modules(house.VIEWER) == []
 

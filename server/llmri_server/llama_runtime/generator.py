@@ -7,16 +7,14 @@ import numpy.typing as npt
 
 from llmri_protocol.messages import Phase
 from llmri_server.llama_runtime.directions import Direction
-from llmri_server.llama_runtime.distribution import Distribution
 from llmri_server.llama_runtime.prefix_cache import Memory
 from llmri_server.llama_runtime.prompts import PromptWriter
-from llmri_server.llama_runtime.sampling import Sampler, sampler
+from llmri_server.llama_runtime.sampling import Distribution, Sampler, sampler
 from llmri_server.llama_runtime.sequence_reading import chunks
 from llmri_server.llama_runtime.vocabulary import Vocabulary
 from llmri_server.pass_runs import Applied
 from llmri_server.runtime import NonFiniteError, ScanEvent, SiteLayers, StoppedError, TokenEvent, TurnOutcome
-from llmri_server.runtimes.common.reply_text import ReplyText
-from llmri_server.runtimes.common.turn_request import BrokenError, TurnRequest, end_reason
+from llmri_server.runtimes.common.turn_request import BrokenError, ReplyText, TurnRequest, end_reason
 
 Floats = npt.NDArray[np.float32]
 

@@ -7,11 +7,12 @@ llama.cpp counts how often it reused one; then its nodes are recognised anew.
 """
 
 import ctypes
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 
 from llmri_server.edits import Place
-from llmri_server.llama_runtime.callback_errors import noticed
 from llmri_server.llama_runtime.ggml import F16, F32, Ggml, Tensor, is_contiguous
 from llmri_server.llama_runtime.recognition import Recogniser
 
@@ -198,3 +199,49 @@ def unreadable(ggml: Ggml, tensor: Tensor) -> str | None:
     if not is_contiguous(tensor, SIZES[tensor.type]):
         return f"the values of the node `{name}` do not lie one behind the other"
     return None
+
+
+Notice = Callable[[BaseException], None]
+OF_CTYPES = "ctypes callback"  # what the message names from Python 3.13 on, in place of the object
+
+_lock = threading.Lock()
+_noticing: list[tuple[object, Notice]] = []
+_before = sys.unraisablehook  # the hook that stands while nobody notices anything
+
+
+@contextmanager
+def noticed(called: object, notice: Notice) -> Iterator[None]:
+    """Hand on what is raised as a callback is entered, while inside.
+
+    Args:
+        called: What the callback calls.
+        notice: Takes the exception, in the thread in which it was raised; it may not raise.
+    """
+    global _before  # the interpreter has one hook for all
+    entry = called, notice
+    with _lock:
+        if not _noticing:
+            _before, sys.unraisablehook = sys.unraisablehook, _hook
+        _noticing.append(entry)
+    try:
+        yield
+    finally:
+        with _lock:
+            _noticing.remove(entry)
+            if not _noticing:
+                sys.unraisablehook = _before
+
+
+def _hook(unraisable: "sys.UnraisableHookArgs") -> None:
+    notices = [notice for called, notice in tuple(_noticing) if _is_of(unraisable, called)]
+    for notice in notices:
+        notice(unraisable.exc_value or RuntimeError("something was raised that cannot be told"))
+    if not notices:
+        _before(unraisable)
+
+
+def _is_of(unraisable: "sys.UnraisableHookArgs", called: object) -> bool:
+    if unraisable.object is not None:
+        return bool(unraisable.object == called)
+    message = unraisable.err_msg or ""
+    return OF_CTYPES in message and repr(called) in message

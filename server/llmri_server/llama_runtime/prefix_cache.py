@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from llmri_server.edits.computed import Computed
-from llmri_server.edits.provenance import Provenance
+from llmri_server.edits.provenance import Computed, Provenance
 from llmri_server.llama_runtime.watch import Watch
 from llmri_server.pass_runs import Applied, PassLog, Runs
 from llmri_server.runtimes.common.keeping import Keeping

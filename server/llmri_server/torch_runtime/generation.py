@@ -20,7 +20,7 @@ from transformers.generation.streamers import BaseStreamer
 
 from llmri_protocol.messages import Candidate
 from llmri_server.runtime import NonFiniteError, Sampling, Sink, TokenEvent
-from llmri_server.runtimes.common.reply_text import ReplyText
+from llmri_server.runtimes.common.turn_request import ReplyText
 from llmri_server.torch_runtime.text import TokenText, Vocabulary
 
 CANDIDATES = 10

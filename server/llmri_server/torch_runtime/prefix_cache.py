@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedConfig
 
-from llmri_server.edits.computed import Computed
-from llmri_server.edits.provenance import Provenance
+from llmri_server.edits.provenance import Computed, Provenance
 from llmri_server.pass_runs import Applied, PassLog, Runs
 from llmri_server.torch_runtime.keeping import CacheKeeping
 

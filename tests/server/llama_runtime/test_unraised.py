@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from llmri_server.llama_runtime import LlamaRuntime
-from llmri_server.llama_runtime.callback_errors import noticed
-from llmri_server.llama_runtime.observer import Observer, _ByHeart
+from llmri_server.llama_runtime.observer import Observer, _ByHeart, noticed
 from llmri_server.llama_runtime.probing import _Surveyor, probe
 from llmri_server.runtime import CapturePlan
 from tests.server.llama_runtime.turns import Everything, Generate
