@@ -17,10 +17,9 @@ from benchmarks.pairs import Runs, interleave, per_round, ratio, spread
 from benchmarks.report import Gate, Row, Section, microseconds, nanoseconds
 from benchmarks.runs import Advance, Findings, Track, run
 from llmri_server.llama_runtime import LlamaRuntime
-from llmri_server.llama_runtime.context import Context
+from llmri_server.llama_runtime.context import Context, Pass
 from llmri_server.llama_runtime.ggml import Tensor
 from llmri_server.llama_runtime.observer import Callback
-from llmri_server.llama_runtime.passes import Pass
 
 PROMPT = tuple(range(8, 16))  # any tokens
 PASSES = 20  # a run

@@ -58,7 +58,12 @@ def torch_edit() -> Callable[[], object]:
     kept = ExitStack()  # the hooks are gone when it is
     kept.enter_context(runtime.hooked())
     run(1)
-    return lambda: (run(2), kept)
+
+    def hooked() -> ExitStack:
+        run(2)
+        return kept
+
+    return hooked
 
 
 def shown() -> Callable[[], object]:

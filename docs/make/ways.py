@@ -58,7 +58,7 @@ WAYS = {
         Stop("llmri_server.edits.journal", "Journal.commit", LISTENER),
         Stop("llmri_server.broadcast.hub", "Hub.tell", LISTENER),
         Stop("llmri_server.torch_runtime.interventions.compilation", "Compiler.compile", MODEL),
-        Stop("llmri_server.torch_runtime.interventions.program", "Program.apply", MODEL),
+        Stop("llmri_server.torch_runtime.interventions.steps", "Program.apply", MODEL),
     ),
 }
 

@@ -11,10 +11,9 @@ from llmri_server.llama_runtime.engine import engine
 from llmri_server.llama_runtime.header import check_file
 from llmri_server.llama_runtime.model import Model
 from llmri_server.llama_runtime.options import Options
-from llmri_server.llama_runtime.prompts import PromptWriter
 from llmri_server.llama_runtime.runtime import LlamaRuntime
 from llmri_server.llama_runtime.sites import RESID_POST, Discovery, Site
-from llmri_server.llama_runtime.vocabulary import Vocabulary
+from llmri_server.llama_runtime.vocabulary import PromptWriter, Vocabulary
 from llmri_server.runtimes.common.about import about
 from llmri_server.runtimes.common.loading import tell
 from llmri_server.runtimes.common.prompts import check_context

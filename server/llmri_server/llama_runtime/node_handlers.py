@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from llmri_server.edits import Place
+from llmri_server.llama_runtime.context import Pass
 from llmri_server.llama_runtime.ggml import Ggml
 from llmri_server.llama_runtime.interventions import Compiled, Openings, Program
 from llmri_server.llama_runtime.observer import Stop
-from llmri_server.llama_runtime.passes import Pass
 from llmri_server.llama_runtime.sites import Site, node_of
 from llmri_server.runtime import SiteLayers
 

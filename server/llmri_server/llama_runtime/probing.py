@@ -4,12 +4,11 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from math import prod
 
-from llmri_server.llama_runtime.context import Context
+from llmri_server.llama_runtime.context import Context, Pass
 from llmri_server.llama_runtime.ggml import Ggml, Tensor
 from llmri_server.llama_runtime.graph import Graph, Node
 from llmri_server.llama_runtime.model import Model
 from llmri_server.llama_runtime.observer import Callback, noticed, unreadable
-from llmri_server.llama_runtime.passes import Pass
 from llmri_server.llama_runtime.recognition import COPIED, Marking, plain_name
 from llmri_server.runtime import LoadError
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from llmri_protocol.messages import Edit, Phase
 from llmri_server.edits.baselines import Baselines
+from llmri_server.llama_runtime.context import NO_REPLY
 from llmri_server.llama_runtime.interventions import Compiled, Compiler
 from llmri_server.llama_runtime.interventions.gates import Floats
-from llmri_server.llama_runtime.passes import NO_REPLY
 from llmri_server.llama_runtime.watch import Watch
 from llmri_server.pass_runs import as_computed, chunks
 from llmri_server.runtime import Rerun, ScanEvent, StoppedError

@@ -11,21 +11,19 @@ from llmri_protocol.messages import Edit, ModelCard
 from llmri_server.edits import Place, check
 from llmri_server.edits.baselines import Baselines
 from llmri_server.edits.nonfinite import who_broke
-from llmri_server.llama_runtime.directions import Alone, Standing
-from llmri_server.llama_runtime.generator import Generator
+from llmri_server.llama_runtime.context import NO_REPLY
+from llmri_server.llama_runtime.generator import Alone, Generator, Standing
 from llmri_server.llama_runtime.given_replies import continue_greedily
 from llmri_server.llama_runtime.interventions import Compiler
 from llmri_server.llama_runtime.keeping import measure_memory
 from llmri_server.llama_runtime.lens import lenses
 from llmri_server.llama_runtime.measuring import mean_row, measure, unedited_rows
 from llmri_server.llama_runtime.model import Model
-from llmri_server.llama_runtime.passes import NO_REPLY
 from llmri_server.llama_runtime.prefix_cache import Memory
-from llmri_server.llama_runtime.prompts import PromptWriter
 from llmri_server.llama_runtime.rerunning import rerun
 from llmri_server.llama_runtime.sequence_reading import read
 from llmri_server.llama_runtime.sites import Discovery
-from llmri_server.llama_runtime.vocabulary import Vocabulary
+from llmri_server.llama_runtime.vocabulary import PromptWriter, Vocabulary
 from llmri_server.llama_runtime.watch import Watch
 from llmri_server.pass_runs import Applied, Runs
 from llmri_server.runtime import (

@@ -5,12 +5,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from llmri_server.llama_runtime.context import Context
+from llmri_server.llama_runtime.context import Context, Pass
 from llmri_server.llama_runtime.interventions import Compiled
 from llmri_server.llama_runtime.model import Model
 from llmri_server.llama_runtime.node_handlers import NodeHandlers
 from llmri_server.llama_runtime.observer import Observer
-from llmri_server.llama_runtime.passes import Pass
 from llmri_server.llama_runtime.recognition import Recogniser
 from llmri_server.llama_runtime.sites import Discovery
 from llmri_server.runtime import SiteLayers

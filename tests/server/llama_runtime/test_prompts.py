@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from llmri_server.llama_runtime.prompts import PromptWriter
+from llmri_server.llama_runtime.vocabulary import PromptWriter
 from llmri_server.runtime import ChatMessage, LoadError
 from tests.server.torch_runtime.tiny_models import TEMPLATE, assistant, byte_tokenizer, system, user
 

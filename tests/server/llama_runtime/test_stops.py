@@ -6,13 +6,13 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from llmri_server.llama_runtime.context import Pass
 from llmri_server.llama_runtime.engine import engine
 from llmri_server.llama_runtime.ggml import F16, ContextParameters, Tensor
 from llmri_server.llama_runtime.interventions import Compiled, Program
 from llmri_server.llama_runtime.interventions.gates import ALWAYS
 from llmri_server.llama_runtime.interventions.steps import Adding
 from llmri_server.llama_runtime.node_handlers import NodeHandlers
-from llmri_server.llama_runtime.passes import Pass
 from llmri_server.llama_runtime.sites import Site
 
 VALUES = np.array([[0.5, -1.25, 3.0, 65504.0], [0.1, 2.0, -7.5, 1e-7]], np.float16)

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from llmri_server.edits.conditions import Conditions
-from llmri_server.llama_runtime.passes import Pass
+from llmri_server.llama_runtime.context import Pass
 
 Floats = npt.NDArray[np.float32]
 Strength = float | Floats  # one number where it is the same at all positions of a pass, else one for each

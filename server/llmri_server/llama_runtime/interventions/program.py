@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from llmri_server.llama_runtime.context import Pass
 from llmri_server.llama_runtime.interventions.gates import Floats, Gate, Openings, Strength
 from llmri_server.llama_runtime.interventions.steps import Numbers, Step
-from llmri_server.llama_runtime.passes import Pass
 
 
 class Program:

@@ -11,12 +11,12 @@ from llmri_server.edits import Place, PlaceEdits, resolve
 from llmri_server.edits.baselines import Baselines
 from llmri_server.torch_runtime.interventions.gates import Gate
 from llmri_server.torch_runtime.interventions.live import Draw, Live, Opening
-from llmri_server.torch_runtime.interventions.program import Program
 from llmri_server.torch_runtime.interventions.steps import (
     ADDENDS,
     FACTORS,
     VALUES,
     Number,
+    Program,
     Replacement,
     Resampling,
     Steering,

@@ -10,7 +10,7 @@ from llmri_server.edits import Place
 from llmri_server.torch_runtime.interventions.compilation import Compiled, Compiler
 from llmri_server.torch_runtime.interventions.live import Live
 from llmri_server.torch_runtime.interventions.pass_position import PassPosition
-from llmri_server.torch_runtime.interventions.program import Change, RowPrograms
+from llmri_server.torch_runtime.interventions.steps import Change, RowPrograms
 
 Edits = tuple[Edit, ...]
 

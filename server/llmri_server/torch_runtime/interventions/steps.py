@@ -5,7 +5,7 @@ for bit, for every x that is a number, and a replacement chooses. Half precision
 rounded once, by PyTorch itself or here, as `h[..., units] *= value` is.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from llmri_protocol.messages import Edit
 from llmri_server.torch_runtime.interventions.gates import Strength, Strengths
-from llmri_server.torch_runtime.interventions.live import Draw
+from llmri_server.torch_runtime.interventions.live import Draw, Opening
 
 WHOLE = slice(None)  # all positions of a pass
 
@@ -143,3 +143,54 @@ def _between(step: Step, rows: Tensor, changed: Tensor, strength: float | Tensor
     if isinstance(strength, Tensor):
         there = strength > 0 if there is None else there & (strength > 0)
     return blended if there is None else torch.where(there, blended, rows)
+
+
+ROWS = 3  # dimensions: batch, positions, width
+
+
+class Change(Protocol):
+    """Changes what passes at one place."""
+
+    def apply(self, value: Tensor, positions: int) -> Tensor:
+        """Return the edited tensor, or the very same where nothing is edited; it stays as it is.
+
+        Args:
+            value: `[batch, positions, width]`, or its first two axes in one.
+            positions: How many positions the pass computes.
+        """
+        ...
+
+
+class Program:
+    """Steps, each with the gate that rules it."""
+
+    def __init__(self, steps: Sequence[tuple[Step, Opening]]) -> None:
+        self._steps = tuple(steps)
+
+    def apply(self, value: Tensor, positions: int) -> Tensor:
+        """Let the steps act whose gates are open."""
+        rows = value if value.ndim == ROWS else value.reshape(-1, positions, value.shape[-1])
+        edited = rows
+        for step, opening in self._steps:
+            if opening.strength:
+                edited = apply(step, edited, opening.strength)
+        if edited is rows:
+            return value
+        return edited if value.ndim == ROWS else edited.reshape(value.shape)
+
+
+class RowPrograms:
+    """A program for some rows of the batch; the other rows stay as they are."""
+
+    def __init__(self, programs: Mapping[int, Program]) -> None:
+        self._programs = tuple(programs.items())
+
+    def apply(self, value: Tensor, positions: int) -> Tensor:
+        """Let each row feel its own program."""
+        rows = value.reshape(-1, positions, value.shape[-1])
+        if len(rows) == 1 == len(self._programs):
+            return self._programs[0][1].apply(value, positions)
+        edited = rows.clone()
+        for row, program in self._programs:
+            edited[row : row + 1] = program.apply(rows[row : row + 1], positions)
+        return edited.reshape(value.shape)

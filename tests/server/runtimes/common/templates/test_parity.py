@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from llmri_server.llama_runtime.prompts import PromptWriter as GgufWriter
+from llmri_server.llama_runtime.vocabulary import PromptWriter as GgufWriter
 from llmri_server.runtimes.common.templates import ChatTemplate
 from llmri_server.torch_runtime.prompts import PromptWriter as FolderWriter
 from tests.server.torch_runtime.tiny_models import TEMPLATE, assistant, byte_tokenizer, system, user
