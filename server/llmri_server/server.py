@@ -104,7 +104,7 @@ class Server:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """All that clients may write to come in, such as `127.0.0.1:9999` and `unix:/run/llmri.sock`."""
+        """All that clients may write to come in, such as `HOST:PORT` and `unix:/run/llmri.sock`."""
         return tuple(listener.address for listener in self._admission.listeners)
 
     @property

@@ -180,5 +180,5 @@ class EvidenceRounds:
         inside, _, above = null.at_sizes(sizes).T
         below = least.at_sizes(sizes)[:, 2]
         error = DOUBTFUL * self._error()
-        near = (steady > below - error) & (steady < above + error)
+        near = (steady > below - error) & (steady <= above + error)
         return float(np.mean(near & (self._quality.inside > inside)))
