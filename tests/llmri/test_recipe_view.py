@@ -89,7 +89,8 @@ title = "In the toy"
 TEST = """
 from tests.viewer.conftest import STORY_TOLD, Desk
 from tests.viewer.synthetic import SyntheticServer
-from llmri_look.keys import bindings, keysheet, page
+from docs.make import keys as page
+from llmri_look.keys import bindings
 from llmri_viewer import views
 from llmri_viewer.commands import NAMED
 from llmri_viewer.model.options import Options

@@ -52,7 +52,7 @@ def tell(desk: Desk, *edits: Edit, name: str = "", stale: bool = False) -> set[s
         (EVERY[5], ("other", "resample", "mlp_act layer 5, unit 8", "positions 4-6")),
         (
             EVERY[6],
-            ("steer", "steer -1.50", "resid_post layer 6", "reply tokens 2\N{EN DASH}9, ramp 4"),
+            ("aimed", "steer -1.50", "resid_post layer 6", "reply tokens 2\N{EN DASH}9, ramp 4"),
         ),
     ],
     ids=lambda value: value.op if isinstance(value, Edit) else "",
@@ -125,7 +125,7 @@ def test_without_edits_a_stale_cache_is_still_told(desk: Desk) -> None:
 def test_a_layer_is_marked_for_all_that_is_done_in_it() -> None:
     standing = Standing.of(Edits(edits=EVERY, revision=1, undoable=1, redoable=0, by="a"))
     assert layers_of(standing.edits, "mlp_act") == {4: {"more", "off", "other"}, 5: {"other"}}
-    assert layers_of(standing.edits, "resid_post") == {6: {"steer"}}
+    assert layers_of(standing.edits, "resid_post") == {6: {"aimed"}}
 
 
 def test_an_edit_of_a_unit_that_was_found_protected_is_marked_and_no_other(told: Desk) -> None:
